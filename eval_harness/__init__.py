@@ -1,0 +1,1 @@
+"""lm-eval tasks for SURE-Math and the benchmarks it is measured on."""

@@ -1,0 +1,185 @@
+"""The rows that travel between the phases, and the one Arrow schema of each table.
+
+Phases exchange frozen rows; `store.py` writes them with the explicit schemas below, so that an empty
+column or a null never changes a type. A test holds every schema against its dataclass.
+"""
+
+import dataclasses
+import types
+import typing
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import pyarrow as pa
+
+Tier = Literal["easy", "medium", "hard", "competition"]
+Split = Literal["train", "test"]
+FinishReason = Literal["stop", "length", "unknown"]
+LogprobMode = Literal["raw", "processed", "none"]
+Missing = Literal["truncated", "unboxed", "empty"]
+WeightKind = Literal["weighted", "discrete"]
+RowT = typing.TypeVar("RowT")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One problem, seed or evolved, with its lineage."""
+
+    problem_id: str
+    """Made from lineage (source row, or parent, strategy and round), never from generated text."""
+    problem: str
+    system: str | None
+    """System prompt that came with the seed and is kept in front of the problem; None if there was none."""
+    answer: str | None
+    answer_source: str | None
+    """Who gave `answer`: `source` (the seed file), `pocket-world`, or the labelling model; None without an answer."""
+    solution: str | None
+    source: str
+    tier: Tier
+    strategy: str
+    """`seed`, or the evolution strategy that made this row from its parent."""
+    round: int
+    """0 for a seed, the evolution round (from 1) for a child."""
+    seed_id: str
+    parent_id: str | None
+    author: str | None
+    license: str
+    split: Split
+    overlaps: tuple[str, ...]
+    """Names of the benchmarks this problem, or an ancestor of it, overlaps with."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One answer of the teacher to one problem."""
+
+    problem_id: str
+    sample_index: int
+    """0..N-1; -1 is the greedy answer, which takes no part in the entropy."""
+    text: str
+    token_count: int
+    """Generated tokens, the stop token included; 0 where the samples came without a count."""
+    sum_logprob: float | None
+    """Sum over the generated tokens of the log-probability in nats; None where it is not known."""
+    finish_reason: FinishReason
+    logprob_mode: LogprobMode
+    """`raw`: the model's own, before temperature and truncation; `processed`: after them; `none`: not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The final answer read from one sample, or why there is none."""
+
+    problem_id: str
+    sample_index: int
+    answer: str | None
+    missing: Missing | None
+    """None exactly where `answer` is not None."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """The partition of one problem's N answers by meaning."""
+
+    problem_id: str
+    cluster_ids: tuple[int, ...]
+    """One id per sample index, numbered by first appearance from 0; -1 for a sample left out (`missing: exclude`)."""
+    judge_calls: int
+    undecided: int
+    """Judge replies that were neither yes nor no."""
+    conflicts: int
+    """Merges that were refused because a pair across the two clusters is known to differ."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uncertainty:
+    """The teacher's uncertainty on one problem (Eq. 4-6) and what it was computed from."""
+
+    problem_id: str
+    num_samples: int
+    semantic_entropy: float
+    """Nats, Eq. 5 with the weights of Eq. 4, or with equal weights where `weight_kind` is `discrete`."""
+    weight: float
+    """1 - H / log N in [0, 1], Eq. 6; 0 where fewer than two samples have an answer."""
+    weight_kind: WeightKind
+    discrete_entropy: float
+    intra_cluster_entropy: float
+    """Sum over clusters of p_c times the entropy of exact strings within c, in nats."""
+    majority_answer: str | None
+    majority_share: float
+    """Size of the largest answered cluster over N."""
+    num_clusters: int
+    num_missing: int
+    num_truncated: int
+    mean_tokens: float
+    mean_logprob: float | None
+    """Mean over the samples of the mean log-probability per token, in nats; None without log-probabilities."""
+    note: str | None
+    """Why a weight is not the plain Eq. 6 (for example `fewer than two answered samples`); None otherwise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Whether the teacher's own answer is right, where the problem has a label."""
+
+    problem_id: str
+    teacher_answer: str | None
+    teacher_correct: bool | None
+    """None where the problem has no reference answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dropped:
+    """A row that left the pipeline: where and why."""
+
+    problem_id: str
+    phase: str
+    reason: str
+    """Short and countable, snake_case: `too_long`, `duplicate`, `empty_prompt`."""
+    detail: str
+    problem: str
+    source: str
+    strategy: str
+
+
+def schema_of(row_type: type) -> pa.Schema:
+    """The Arrow schema of a row dataclass; optional fields are nullable, tuples are lists."""
+    hints = typing.get_type_hints(row_type)
+    return pa.schema([_field(field.name, hints[field.name]) for field in dataclasses.fields(row_type)])
+
+
+def to_table(row_type: type, rows: Iterable[object]) -> pa.Table:
+    """Rows of one type as an Arrow table with that type's schema."""
+    schema = schema_of(row_type)
+    materialised = list(rows)
+    columns = {name: [getattr(row, name) for row in materialised] for name in schema.names}
+    return pa.table({name: pa.array(columns[name], schema.field(name).type) for name in schema.names}, schema=schema)
+
+
+def from_table(row_type: type[RowT], table: pa.Table) -> list[RowT]:
+    """The rows of an Arrow table; lists come back as tuples."""
+    return [
+        row_type(**{key: tuple(value) if isinstance(value, list) else value for key, value in row.items()})
+        for row in table.to_pylist()
+    ]
+
+
+_ARROW: dict[object, pa.DataType] = {
+    str: pa.string(),
+    int: pa.int64(),
+    float: pa.float64(),
+    bool: pa.bool_(),
+}
+
+
+def _field(name: str, hint: object) -> pa.Field:
+    nullable = False
+    if isinstance(hint, types.UnionType):
+        members = [member for member in typing.get_args(hint) if member is not type(None)]
+        nullable, hint = True, members[0]
+    if typing.get_origin(hint) is Literal:
+        return pa.field(name, pa.string(), nullable=nullable)
+    if typing.get_origin(hint) is tuple:
+        return pa.field(name, pa.list_(_ARROW[typing.get_args(hint)[0]]), nullable=nullable)
+    return pa.field(name, _ARROW[hint], nullable=nullable)

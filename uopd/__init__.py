@@ -1,0 +1,1 @@
+"""UOPD: uncertainty-calibrated on-policy distillation."""
