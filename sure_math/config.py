@@ -1,0 +1,313 @@
+"""The configuration of a build: one frozen model per phase, read from a small YAML file and `key=value` overrides.
+
+Every error names the field, the value and what to do. The resolved configuration is saved with the outputs.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from sure_math.rows import Tier
+
+Strategy = Literal["harder", "rewrite", "algebraize", "apply", "compose", "competition"]
+Weights = Mapping[Strategy, Annotated[float, Field(ge=0)]]
+
+TIERS: tuple[Tier, ...] = ("easy", "medium", "hard", "competition")
+FOLLOW_UPS: tuple[Strategy, ...] = ("harder", "competition", "compose")
+"""Sec. 4.1: the strategies of every round after the first."""
+
+
+class ConfigError(ValueError):
+    """The configuration cannot be used; the message says which field and what to do."""
+
+
+class Section(BaseModel):
+    """A part of the configuration: frozen, and strict about its keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RunConfig(Section):
+    seed: int = Field(0, ge=0, description="All randomness follows from it and from the ids of the problems.")
+    shard_size: int = Field(64, ge=1, description="Seed problems per shard.")
+    batch_size: int = Field(128, ge=1, description="Sequences per call of an engine, and per commit of the journal.")
+
+
+class ColumnsConfig(Section):
+    """Names of columns in a file of problems; None finds the usual names."""
+
+    problem: str | None = None
+    messages: str | None = None
+    answer: str | None = None
+    solution: str | None = None
+    id: str | None = None
+    tier: str | None = None
+    license: str | None = None
+    split: str | None = None
+
+
+class SeedsConfig(Section):
+    source: Literal["file", "hub", "pocket-world", "paper"] = "file"
+    path: Path | None = Field(None, description="JSONL, CSV or Parquet file of `source: file`.")
+    dataset: str | None = Field(None, description="Name of a dataset on the Hub, for `source: hub`.")
+    subset: str | None = Field(None, description="Configuration of the Hub dataset.")
+    revision: str | None = Field(None, description="Revision of the Hub dataset; the newest commit if it is left out.")
+    rows: str = Field("train", description="Split of the Hub dataset to read.")
+    columns: ColumnsConfig = ColumnsConfig()
+    name: str | None = Field(None, description="Name of the source in the dataset; the file's stem if it is left out.")
+    tier: Tier = Field("medium", description="Tier of problems that name none.")
+    license: str = Field("unknown", description="Licence of problems that name none; a child's is its seed's.")
+    limit: int | None = Field(None, ge=1, description="Training seeds to read; None reads all.")
+    test_limit: int = Field(0, ge=0, description="Held-out problems of the pocket world.")
+
+
+class SampleColumnsConfig(Section):
+    """Names of columns in a file of stored samples; None finds the usual names."""
+
+    problem: str | None = None
+    id: str | None = None
+    samples: str | None = None
+    answer: str | None = None
+    solution: str | None = None
+    tier: str | None = None
+    license: str | None = None
+    field: str | None = Field(None, description="Key of the text where a sample is a mapping.")
+
+
+class SamplesConfig(Section):
+    """Stored samples that take the place of the teacher."""
+
+    path: Path | None = Field(None, description="JSONL, CSV or Parquet; a row per sample, or per problem with a list.")
+    columns: SampleColumnsConfig = SampleColumnsConfig()
+    kind: Literal["auto", "text", "answer"] = Field(
+        "auto", description="`text`: completions to extract from; `answer`: final answers already extracted."
+    )
+    num_samples: int | None = Field(
+        None, ge=2, description="Use the first N of each problem and drop problems with fewer; None uses all there are."
+    )
+    name: str | None = Field(None, description="Name of the source; the file's stem if it is left out.")
+    teacher: str = Field("unknown", description="Who wrote the samples, for the dataset and its card.")
+    license: str = Field("unknown", description="Licence of problems that name none.")
+    tier: Tier = "medium"
+
+
+class ModelConfig(Section):
+    """A model and how to run it."""
+
+    model: str = Field(description="A folder, a name on the Hub, or `pocket:ROLE`.")
+    engine: Literal["transformers", "vllm"] = "transformers"
+    revision: str | None = Field(None, description="Revision on the Hub.")
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    device: str = Field("auto", description="`auto`, `cpu`, `cuda`, `cuda:1`, ...")
+    max_model_len: int | None = Field(None, ge=16, description="Prompt and answer together, in tokens.")
+    enable_thinking: bool = Field(False, description="Passed to the chat template.")
+    engine_options: Mapping[str, Any] = Field({}, description="Further options of the engine, passed on as they are.")
+
+
+class EvolveConfig(Section):
+    enabled: bool = True
+    author: ModelConfig | None = None
+    temperature: float = Field(0.7, ge=0, le=2)
+    top_p: float = Field(1.0, gt=0, le=1)
+    max_new_tokens: int = Field(1024, ge=1)
+    rounds: Mapping[Tier, Annotated[int, Field(ge=0, le=20)]] = {"easy": 1, "medium": 2, "hard": 3, "competition": 5}
+    weights: Mapping[Tier, Weights] = Field(
+        {tier: {"harder": 1.0, "competition": 1.0, "compose": 1.0} for tier in TIERS},
+        description="Per tier, the weight of each strategy in the first round; follow-ups renormalise their three.",
+    )
+    min_chars: int = Field(12, ge=0, description="Shorter children are dropped.")
+    max_chars: int = Field(4000, ge=1, description="Longer children are dropped.")
+    keep_seeds: bool = Field(False, description="Annotate the training seeds too, not only what evolved from them.")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.enabled and self.author is None:
+            raise ValueError("has no author: set evolve.author.model=..., or evolve.enabled=false")
+        for tier in TIERS:
+            if tier not in self.rounds or tier not in self.weights:
+                raise ValueError(f"rounds and weights need an entry for the tier {tier!r}")
+            if self.rounds[tier] and not any(self.weights[tier].values()):
+                raise ValueError(f"weights.{tier} are all 0: give one strategy a weight, or set rounds.{tier}=0")
+            if self.rounds[tier] > 1 and sum(self.weights[tier].get(name, 0) > 0 for name in FOLLOW_UPS) < 2:
+                raise ValueError(
+                    f"weights.{tier} need two of {', '.join(FOLLOW_UPS)} above 0: a follow-up round takes a strategy "
+                    f"other than the one before it; or set rounds.{tier}=1"
+                )
+        if self.min_chars > self.max_chars:
+            raise ValueError(f"min_chars = {self.min_chars} is above max_chars = {self.max_chars}")
+        return self
+
+
+class LabelConfig(Section):
+    by: Literal["none", "pocket-world"] = Field("none", description="Who answers problems that came without one.")
+    drop_unlabelled: bool = Field(False, description="Drop evolved problems that the labeller cannot solve.")
+
+
+class SampleConfig(Section):
+    num_samples: int = Field(8, ge=2, description="N of Eq. 6; one sample has no entropy.")
+    temperature: float = Field(0.7, gt=0, le=2)
+    top_p: float = Field(1.0, gt=0, le=1)
+    top_k: int = Field(0, ge=0, description="0 keeps every token.")
+    max_new_tokens: int = Field(8192, ge=1)
+    greedy: bool = Field(True, description="One more answer at temperature 0, the teacher's own; not in the entropy.")
+
+
+class ExtractConfig(Section):
+    opening_tag: str = "<think>"
+    closing_tag: str = Field("</think>", min_length=1)
+
+
+class ClusterConfig(Section):
+    procedure: Literal["default", "paper"] = "default"
+    equivalence: Literal["math", "string", "judge"] = "math"
+    missing: Literal["own", "shared", "exclude"] = "own"
+
+
+class JudgeConfig(ModelConfig):
+    max_new_tokens: int = Field(16, ge=1, description="The verdict is one word.")
+
+
+class PublishConfig(Section):
+    name: str = Field("sure-math", min_length=1, description="Title of the dataset card.")
+    private: bool = Field(True, description="Visibility of a repository that --push has to make.")
+
+
+class BuildConfig(Section):
+    """Everything one build depends on."""
+
+    run: RunConfig = RunConfig()
+    prompts: str = Field("default", description="`default`, `pocket`, or a folder of prompt files.")
+    seeds: SeedsConfig = SeedsConfig()
+    samples: SamplesConfig = SamplesConfig()
+    evolve: EvolveConfig = EvolveConfig(enabled=False)
+    label: LabelConfig = LabelConfig()
+    teacher: ModelConfig | None = None
+    sample: SampleConfig = SampleConfig()
+    extract: ExtractConfig = ExtractConfig()
+    cluster: ClusterConfig = ClusterConfig()
+    judge: JudgeConfig | None = None
+    publish: PublishConfig = PublishConfig()
+
+    @model_validator(mode="after")
+    def _inputs(self) -> Self:
+        if self.samples.path is not None:
+            if self.evolve.enabled:
+                raise ValueError("samples.path starts after evolution: set evolve.enabled=false")
+            return self
+        if self.teacher is None:
+            raise ValueError("nothing to annotate with: set teacher.model=..., or samples.path=... for stored samples")
+        needed = {"file": "path", "hub": "dataset"}.get(self.seeds.source)
+        if needed and getattr(self.seeds, needed) is None:
+            raise ValueError(f"seeds.source = {self.seeds.source} needs seeds.{needed}=... (or samples.path=...)")
+        return self
+
+    @model_validator(mode="after")
+    def _judge(self) -> Self:
+        if self.judge is None and self.cluster.equivalence == "judge":
+            raise ValueError("cluster.equivalence = judge needs judge.model=...")
+        if self.judge is None and self.cluster.procedure == "paper":
+            raise ValueError("cluster.procedure = paper asks a judge: set judge.model=..., or procedure=default")
+        return self
+
+
+def load_config(name: str, overrides: Sequence[str] = ()) -> BuildConfig:
+    """The configuration of that name or file, with `dotted.key=value` overrides on top.
+
+    Raises:
+        ConfigError: no such file, not YAML, an unknown key, or a value out of range.
+    """
+    tree = _read(name)
+    for override in overrides:
+        _set(tree, override)
+    try:
+        return BuildConfig.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_explain(detail) for detail in error.errors())) from None
+
+
+def config_names() -> list[str]:
+    """The configurations that come with the package."""
+    return sorted(Path(entry.name).stem for entry in resources.files("sure_math.configs").iterdir() if entry.name.endswith(".yaml"))
+
+
+def differing_keys(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Dotted keys whose values differ between two resolved configurations, with both values."""
+    for key in sorted({*old, *new}):
+        before, after = old.get(key), new.get(key)
+        if isinstance(before, Mapping) and isinstance(after, Mapping):
+            yield from differing_keys(before, after, f"{prefix}{key}.")
+        elif before != after:
+            yield f"{prefix}{key}", before, after
+
+
+def _read(name: str) -> dict[str, Any]:
+    path = Path(name)
+    if path.suffix in (".yaml", ".yml"):
+        if not path.is_file():
+            raise ConfigError(f"--config {name}: there is no such file")
+        text = path.read_text(encoding="utf-8")
+    elif name in config_names():
+        text = resources.files("sure_math.configs").joinpath(f"{name}.yaml").read_text(encoding="utf-8")
+    else:
+        raise ConfigError(f"--config {name}: not a configuration ({', '.join(config_names())}) and not a .yaml file")
+    try:
+        tree = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--config {name}: not valid YAML: {error}") from None
+    if not isinstance(tree, dict):
+        raise ConfigError(f"--config {name}: must hold sections (`seeds:`, `teacher:`, ...), not a {type(tree).__name__}")
+    return tree
+
+
+def _set(tree: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise ConfigError(f"{override!r}: an override looks like sample.num_samples=16")
+    *parents, last = key.split(".")
+    for name in parents:
+        below = tree.setdefault(name, {})
+        if below is None:
+            below = tree[name] = {}
+        if not isinstance(below, dict):
+            raise ConfigError(f"{override!r}: {name} is a value, not a section")
+        tree = below
+    try:
+        tree[last] = yaml.safe_load(text) if text else None
+    except yaml.YAMLError:
+        tree[last] = text
+
+
+def _explain(detail: Mapping[str, Any]) -> str:
+    key = ".".join(str(part) for part in detail["loc"])
+    if detail["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(key, _KEYS, n=1, cutoff=0.0)
+        return f"{key}: there is no such key; the nearest one is {near[0]}"
+    message = detail["msg"].removeprefix("Value error, ")
+    if detail["type"] == "value_error":
+        return f"{key}: {message}" if key else message
+    if detail["type"] == "missing":
+        return f"{key}: is missing{_about(key)}"
+    return f"{key} = {detail['input']!r}: {message[0].lower()}{message[1:]}{_about(key)}"
+
+
+def _about(key: str) -> str:
+    description = _KEYS.get(key)
+    return f". {description}" if description else ""
+
+
+def _keys(section: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str | None]]:
+    for name, field in section.model_fields.items():
+        yield f"{prefix}{name}", field.description
+        for member in (field.annotation, *getattr(field.annotation, "__args__", ())):
+            if isinstance(member, type) and issubclass(member, BaseModel):
+                yield from _keys(member, f"{prefix}{name}.")
+
+
+_KEYS = dict(_keys(BuildConfig))
