@@ -4,11 +4,12 @@ The phases ask a `Responder`. `ChatResponder` is the one that runs a model; `sto
 journal of answered requests in front of it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
-from sure_math.engines import ModelIdentity, Refusal, Sampling
+from sure_math.engines import Completion, Engine, EngineUnavailable, ModelIdentity, Refusal, Request, Sampling
+from sure_math.engines.load import ModelSpec, load_engine, load_tokenizer, model_folder
 from sure_math.rows import LogprobMode
 
 
@@ -50,3 +51,75 @@ class Responder(Protocol):
     def ask(self, questions: Sequence[Question], sampling: Sampling) -> list[tuple[Reply, ...] | Refusal]: ...
 
     def close(self) -> None: ...
+
+
+class ChatResponder:
+    """A `Responder` that puts conversations through the model's chat template.
+
+    `template_options` go to the template as they are (Qwen3: `enable_thinking`); a template that does not know one
+    ignores it. Special tokens are left out of the text, except `kept_tokens`: some tokenizers mark the tags around a
+    model's thinking as special, and without them the answer cannot be told from the thinking.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        tokenizer: Any,
+        *,
+        template_options: Mapping[str, object],
+        kept_tokens: tuple[str, ...] = ("<think>", "</think>"),
+    ) -> None:
+        if not tokenizer.chat_template:
+            raise EngineUnavailable(
+                f"model {engine.identity.name!r}: its tokenizer has no chat template; use a model trained for "
+                "conversation, or put a chat_template.jinja into its folder"
+            )
+        self._engine = engine
+        self._tokenizer = tokenizer
+        self._template_options = dict(template_options)
+        self._hidden = set(tokenizer.all_special_ids) - {tokenizer.convert_tokens_to_ids(tag) for tag in kept_tokens}
+
+    @property
+    def identity(self) -> ModelIdentity:
+        return self._engine.identity
+
+    def ask(self, questions: Sequence[Question], sampling: Sampling) -> list[tuple[Reply, ...] | Refusal]:
+        """One entry per question, in order; a question whose user turns are all blank is refused."""
+        requests = [Request(token_ids=self._encode(question), seeds=question.seeds) for question in questions]
+        answers = self._engine.generate(requests, sampling)
+        return [answer if isinstance(answer, Refusal) else self._replies(answer) for answer in answers]
+
+    def close(self) -> None:
+        self._engine.close()
+
+    def _encode(self, question: Question) -> tuple[int, ...]:
+        """Tokens of the conversation and of the header of the reply; none where nothing is asked."""
+        if not any(message.content.strip() for message in question.messages if message.role == "user"):
+            return ()
+        text = self._tokenizer.apply_chat_template(
+            [{"role": message.role, "content": message.content} for message in question.messages],
+            tokenize=False,
+            add_generation_prompt=True,
+            **self._template_options,
+        )
+        return tuple(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def _replies(self, completions: tuple[Completion, ...]) -> tuple[Reply, ...]:
+        visible = [[token for token in item.token_ids if token not in self._hidden] for item in completions]
+        texts = [self._tokenizer.decode(ids, clean_up_tokenization_spaces=False) for ids in visible]
+        return tuple(
+            Reply(
+                text=text,
+                token_count=len(item.token_ids),
+                sum_logprob=item.sum_logprob,
+                finish_reason=item.finish_reason,
+                logprob_mode=self.identity.logprob_mode,
+            )
+            for text, item in zip(texts, completions, strict=True)
+        )
+
+
+def load_responder(spec: ModelSpec, *, enable_thinking: bool = False) -> ChatResponder:
+    """Start the model of `spec` with its own chat template; EngineUnavailable where it cannot be loaded."""
+    tokenizer = load_tokenizer(model_folder(spec.model, spec.revision))
+    return ChatResponder(load_engine(spec), tokenizer, template_options={"enable_thinking": enable_thinking})

@@ -65,6 +65,24 @@ class ModelIdentity:
     logprob_mode: LogprobMode
 
 
+class EngineUnavailable(RuntimeError):
+    """A model or a back end that the config names cannot be loaded; the message says what to do about it."""
+
+
+def refuse(request: Request, sampling: Sampling, max_length: int) -> Refusal | None:
+    """Why a request cannot be served by a model of `max_length` positions; None where it can.
+
+    Every engine asks here before it starts, so that all of them refuse the same requests in the same words.
+    """
+    prompt = len(request.token_ids)
+    if prompt == 0:
+        return Refusal(reason="empty_prompt", detail="the prompt has no tokens")
+    if prompt + sampling.max_new_tokens > max_length:
+        detail = f"{prompt} prompt tokens + {sampling.max_new_tokens} new tokens > {max_length} positions of the model"
+        return Refusal(reason="prompt_too_long", detail=detail)
+    return None
+
+
 class Engine(Protocol):
     """A model that continues token sequences."""
 
