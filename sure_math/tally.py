@@ -1,0 +1,210 @@
+"""The numbers of a dataset's card, added up one problem at a time.
+
+Everything here is a sum or a count, so the memory does not grow with the number of problems.
+"""
+
+import math
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+
+from sure_math.rows import Answer, Cluster, Dropped, Problem, Sample, Uncertainty, Verdict
+
+HISTOGRAM_BINS = 20
+"""Equal bins of H / log N over [0, 1]; the last one is closed."""
+
+UNANIMOUS = 1e-9  # H / log N below this is zero: what is left is rounding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedProblem:
+    """One problem with all its rows."""
+
+    problem: Problem
+    uncertainty: Uncertainty
+    cluster: Cluster
+    verdict: Verdict
+    samples: tuple[Sample, ...]
+    """By sample index; the greedy one (-1), if there is one, comes first."""
+    answers: tuple[Answer, ...]
+    """One per sample, in the same order."""
+
+
+def normalised(entropy: float, num_samples: int) -> float:
+    """H / log N in [0, 1]; rounding beyond the ends is cut off."""
+    return min(1.0, max(0.0, entropy / math.log(num_samples)))
+
+
+def miller_madow(num_clusters: int, num_samples: int) -> float:
+    """First-order bias of the plug-in entropy in nats, (C - 1) / 2N: what N samples miss on average (Miller 1955).
+
+    C is the number of clusters seen, which is itself too small, so the true bias is rather larger.
+    """
+    return (num_clusters - 1) / (2 * num_samples)
+
+
+@dataclass(slots=True)
+class Group:
+    """Sums over one slice of the problems: a tier, a strategy, a split, all."""
+
+    problems: int = 0
+    weight: float = 0.0
+    normalised_entropy: float = 0.0
+    labelled: int = 0
+    correct: int = 0
+
+    def add(self, row: PublishedProblem) -> None:
+        self.problems += 1
+        self.weight += row.uncertainty.weight
+        self.normalised_entropy += normalised(row.uncertainty.semantic_entropy, row.uncertainty.num_samples)
+        if row.verdict.teacher_correct is not None:
+            self.labelled += 1
+            self.correct += row.verdict.teacher_correct
+
+    def numbers(self) -> dict[str, float | int | None]:
+        return {
+            "problems": self.problems,
+            "mean_weight": self.weight / self.problems,
+            "mean_normalised_entropy": self.normalised_entropy / self.problems,
+            "labelled": self.labelled,
+            "correct": self.correct,
+            "accuracy": self.correct / self.labelled if self.labelled else None,
+        }
+
+
+GROUPINGS = ("split", "tier", "strategy", "source")
+
+
+@dataclass(slots=True)
+class Tally:
+    """Add every published problem and every dropped row, then read `numbers`."""
+
+    total: Group = field(default_factory=Group)
+    groups: dict[str, dict[str, Group]] = field(default_factory=lambda: {name: {} for name in GROUPINGS})
+    counts: Counter[str] = field(default_factory=Counter)
+    """Plain counts over problems, samples and judge calls."""
+    by_kind: dict[str, Counter[str]] = field(default_factory=dict)
+    """Name of a categorical field -> its values -> rows."""
+    histogram: list[int] = field(default_factory=lambda: [0] * HISTOGRAM_BINS)
+    sums: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    dropped: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def add(self, row: PublishedProblem) -> None:
+        self._add_groups(row)
+        self._add_uncertainty(row)
+        self._add_samples(row)
+        self.counts["judge_calls"] += row.cluster.judge_calls
+        self.counts["judge_undecided"] += row.cluster.undecided
+        self.counts["cluster_conflicts"] += row.cluster.conflicts
+        self.counts["problems_judged"] += row.cluster.judge_calls > 0
+        self.counts["unlabelled"] += row.verdict.teacher_correct is None
+
+    def add_dropped(self, row: Dropped) -> None:
+        self.dropped[row.phase, row.reason] += 1
+
+    def dropped_summary(self) -> str:
+        """For messages: `evolve/duplicate 3, sample/prompt_too_long 1`."""
+        return (
+            ", ".join(f"{phase}/{reason} {count}" for (phase, reason), count in sorted(self.dropped.items())) or "none"
+        )
+
+    def numbers(self) -> dict[str, object]:
+        """Everything the card prints, as JSON types; keys of categories are sorted."""
+        problems = self.total.problems
+        weights, squares = self.sums["weight"], self.sums["weight_squared"]
+        return {
+            **self.total.numbers(),
+            **{name: self.counts[name] for name in COUNTS},
+            "effective_sample_size": weights * weights / squares if squares else 0.0,
+            "mean_tokens_per_sample": self.sums["tokens"] / self.counts["samples"] if self.counts["samples"] else 0.0,
+            "mean_clusters": self.sums["clusters"] / problems,
+            "mean_majority_share": self.sums["majority_share"] / problems,
+            "mean_discrete_normalised_entropy": self.sums["discrete_normalised"] / problems,
+            "plug_in_bias": {
+                "mean_discrete_entropy_nats": self.sums["discrete"] / problems,
+                "mean_correction_nats": self.sums["miller_madow"] / problems,
+                "mean_correction_normalised": self.sums["miller_madow_normalised"] / problems,
+            },
+            "entropy_histogram": {"bins": HISTOGRAM_BINS, "counts": list(self.histogram)},
+            "dropped": [
+                {"phase": phase, "reason": reason, "rows": rows}
+                for (phase, reason), rows in sorted(self.dropped.items())
+            ],
+            "groups": {
+                name: {value: group.numbers() for value, group in sorted(groups.items())}
+                for name, groups in self.groups.items()
+            },
+            "kinds": {name: dict(sorted(values.items())) for name, values in sorted(self.by_kind.items())},
+        }
+
+    def _add_groups(self, row: PublishedProblem) -> None:
+        self.total.add(row)
+        for name in GROUPINGS:
+            self.groups[name].setdefault(getattr(row.problem, name), Group()).add(row)
+        problem = row.problem
+        self._kind("license_of_source", f"{problem.source}: {problem.license}")
+        self._kind("license", problem.license)
+        self._kind("answer_source", problem.answer_source or "none")
+        self._kind("author", problem.author or "none")
+        for benchmark in problem.overlaps:
+            self._kind("overlaps", benchmark)
+        self.counts["evolved"] += problem.round > 0
+        self.counts["overlapping"] += bool(problem.overlaps)
+
+    def _add_uncertainty(self, row: PublishedProblem) -> None:
+        uncertainty = row.uncertainty
+        entropy = normalised(uncertainty.semantic_entropy, uncertainty.num_samples)
+        correction = (
+            miller_madow(uncertainty.num_clusters, uncertainty.num_samples) if uncertainty.num_clusters else 0.0
+        )
+        self.histogram[min(HISTOGRAM_BINS - 1, int(entropy * HISTOGRAM_BINS))] += 1
+        self.counts["unanimous"] += entropy < UNANIMOUS
+        self.counts["zero_weight"] += uncertainty.weight == 0.0
+        self.counts["problems_with_missing"] += uncertainty.num_missing > 0
+        self.counts["problems_with_truncated"] += uncertainty.num_truncated > 0
+        self._kind("weight_kind", uncertainty.weight_kind)
+        self._kind("num_samples", str(uncertainty.num_samples))
+        if uncertainty.note is not None:
+            self._kind("note", uncertainty.note)
+        for name, value in {
+            "weight": uncertainty.weight,
+            "weight_squared": uncertainty.weight**2,
+            "clusters": uncertainty.num_clusters,
+            "majority_share": uncertainty.majority_share,
+            "discrete": uncertainty.discrete_entropy,
+            "discrete_normalised": normalised(uncertainty.discrete_entropy, uncertainty.num_samples),
+            "miller_madow": correction,
+            "miller_madow_normalised": correction / math.log(uncertainty.num_samples),
+        }.items():
+            self.sums[name] += value
+
+    def _add_samples(self, row: PublishedProblem) -> None:
+        greedy = False
+        for sample, answer in zip(row.samples, row.answers, strict=True):
+            if sample.sample_index < 0:
+                greedy = True
+                continue
+            self.counts["samples"] += 1
+            self.sums["tokens"] += sample.token_count
+            self._kind("finish_reason", sample.finish_reason)
+            self._kind("logprob_mode", sample.logprob_mode)
+            self._kind("missing", answer.missing or "answered")
+        self._kind("verdict", "greedy" if greedy else "majority")
+
+    def _kind(self, name: str, value: str) -> None:
+        self.by_kind.setdefault(name, Counter())[value] += 1
+
+
+COUNTS = (
+    "samples",
+    "evolved",
+    "overlapping",
+    "unanimous",
+    "zero_weight",
+    "problems_with_missing",
+    "problems_with_truncated",
+    "unlabelled",
+    "judge_calls",
+    "judge_undecided",
+    "cluster_conflicts",
+    "problems_judged",
+)
