@@ -1,0 +1,292 @@
+"""Semantic entropy of one problem's samples: Eq. 4 to 6 of the paper, in plain floats.
+
+Every sum over samples is exactly rounded (`math.fsum`), so the order of the samples does not change a single bit.
+"""
+
+import math
+import operator
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+
+from sure_math.rows import Answer, Cluster, Sample, Uncertainty, WeightKind
+
+ROUNDING = 1e-12
+"""How far a weight may lie outside [0, 1], or from an end that it is then set to; anything further out is an error."""
+NESTED_SIZES = (2, 4, 8, 16)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SemanticEntropy:
+    """The uncertainty of one problem; entropies in nats, weights and shares in [0, 1]."""
+
+    entropy: float
+    """Eq. 5; the discrete entropy where there are no log-likelihoods."""
+    weight: float
+    """Eq. 6; 0 where fewer than two samples have an answer."""
+    weight_kind: WeightKind
+    discrete_entropy: float
+    """Eq. 5 with p_c = n_c / n: every sample counts the same."""
+    discrete_weight: float
+    majority_share: float
+    """Size of the largest cluster of answers over `num_samples`; a cluster of missing answers is no majority."""
+    intra_cluster_entropy: float
+    """Sum over clusters of p_c times the entropy of the exact strings within c, weighted as `entropy` is."""
+    num_clusters: int
+    num_samples: int
+    """N of Eq. 6."""
+
+
+def semantic_entropy(
+    ids: Sequence[int],
+    log_likelihoods: Sequence[float] | None,
+    token_counts: Sequence[int] | None,
+    *,
+    num_samples: int | None = None,
+    answers: Sequence[str | None] | None = None,
+) -> SemanticEntropy:
+    """Semantic entropy of n samples from their cluster ids (Eq. 4 to 6).
+
+    Args:
+        ids: [n] cluster of each sample; -1 leaves a sample out of everything.
+        log_likelihoods: [n] sum of the log-probabilities of the generated tokens, nats, finite and at most 0; they are
+            divided by `token_counts` here (Eq. 4). None: the discrete estimate.
+        token_counts: [n] generated tokens, at least 1. Not read without `log_likelihoods`.
+        num_samples: N of Eq. 6, the number of samples asked for; by default the number of samples not left out.
+        answers: [n] exact answer strings, None for a sample without an answer. By default every sample that is not
+            left out has an answer, and each cluster is one string (so `intra_cluster_entropy` is 0).
+
+    Raises:
+        ValueError: fewer than two samples (log 1 = 0 normalises nothing), lengths that differ, or a value out of range.
+    """
+    kept = _kept(ids, {"log_likelihoods": log_likelihoods, "token_counts": token_counts, "answers": answers})
+    total = _num_samples(num_samples, len(kept), asked=len(ids))
+    clusters = [operator.index(ids[sample]) for sample in kept]
+    strings = [None if answers is None else answers[sample] for sample in kept]
+    answered = [answers is None or string is not None for string in strings]
+    masses = [1.0] * len(kept)
+    if log_likelihoods is not None:
+        masses = _masses([_mean_logprob(sample, log_likelihoods, token_counts) for sample in kept])
+    entropy = entropy_of(_sums_by_group(clusters, masses))
+    discrete = entropy_of(_sums_by_group(clusters, [1.0] * len(kept)))
+    defined = sum(answered) >= 2
+    sizes = Counter(cluster for cluster, has_answer in zip(clusters, answered, strict=True) if has_answer)
+    return SemanticEntropy(
+        entropy=entropy,
+        weight=_weight(entropy, total) if defined else 0.0,
+        weight_kind="discrete" if log_likelihoods is None else "weighted",
+        discrete_entropy=discrete,
+        discrete_weight=_weight(discrete, total) if defined else 0.0,
+        majority_share=max(sizes.values(), default=0) / max(total, 1),
+        intra_cluster_entropy=_intra_cluster_entropy(clusters, strings, masses),
+        num_clusters=len(set(clusters)),
+        num_samples=total,
+    )
+
+
+def nested_entropies(
+    ids: Sequence[int],
+    log_likelihoods: Sequence[float] | None,
+    token_counts: Sequence[int] | None,
+    *,
+    sizes: Iterable[int] = NESTED_SIZES,
+    answers: Sequence[str | None] | None = None,
+) -> dict[int, SemanticEntropy]:
+    """The entropy at smaller N from the same samples: one entry per size that the samples reach, nothing sampled again.
+
+    The subset of size m is the first m samples, and its clusters are the ids restricted to them: two samples that met
+    only through a later one stay together.
+    """
+    return {
+        size: semantic_entropy(
+            ids[:size],
+            None if log_likelihoods is None else log_likelihoods[:size],
+            None if token_counts is None else token_counts[:size],
+            answers=None if answers is None else answers[:size],
+        )
+        for size in sizes
+        if size <= len(ids)
+    }
+
+
+def entropy_of(masses: Sequence[float]) -> float:
+    """Entropy in nats of the distribution proportional to `masses` [k], each at least 0; 0 where all of them are."""
+    total = math.fsum(masses)
+    shares = [mass / total for mass in masses if mass > 0]
+    # Adding 0.0 turns the -0.0 of a single cluster into 0.0.
+    return max(0.0, -math.fsum(share * math.log(share) for share in shares)) + 0.0
+
+
+def entropy(
+    samples: Sequence[Sample],
+    answers: Sequence[Answer],
+    clusters: Sequence[Cluster],
+    *,
+    canonical: Callable[[str], str],
+) -> list[Uncertainty]:
+    """The entropy phase: one `Uncertainty` per `Cluster` of a shard, in that order.
+
+    `canonical` (`sure_math.equivalence.canonical`) orders answers where a majority is tied. The greedy sample
+    (index -1) takes no part. Raises KeyError where a sample of a cluster row is not in the shard.
+    """
+    sample_by_key = {(row.problem_id, row.sample_index): row for row in samples}
+    answer_by_key = {(row.problem_id, row.sample_index): row for row in answers}
+    rows = []
+    for cluster in clusters:
+        keys = [(cluster.problem_id, index) for index in range(len(cluster.cluster_ids))]
+        rows.append(
+            _uncertainty(cluster, [sample_by_key[key] for key in keys], [answer_by_key[key] for key in keys], canonical)
+        )
+    return rows
+
+
+def majority_answer(ids: Sequence[int], answers: Sequence[str | None], canonical: Callable[[str], str]) -> str | None:
+    """The most frequent exact string of the largest cluster of answers [n]; None if no sample has an answer.
+
+    Ties, between clusters and between strings, go to the first in the order of canonical forms.
+    """
+
+    def rank(string: str) -> tuple[str, str]:
+        return canonical(string), string
+
+    members: dict[int, list[str]] = {}
+    for cluster_id, answer in zip(ids, answers, strict=True):
+        if answer is not None and cluster_id >= 0:
+            members.setdefault(cluster_id, []).append(answer)
+    if not members:
+        return None
+    largest = min(members.values(), key=lambda strings: (-len(strings), min(map(rank, strings))))
+    counts = Counter(largest)
+    return min(counts, key=lambda string: (-counts[string], rank(string)))
+
+
+def _uncertainty(
+    cluster: Cluster, samples: Sequence[Sample], answers: Sequence[Answer], canonical: Callable[[str], str]
+) -> Uncertainty:
+    ids, strings = cluster.cluster_ids, [row.answer for row in answers]
+    token_counts = [row.token_count for row in samples]
+    log_likelihoods = [row.sum_logprob for row in samples if row.sum_logprob is not None and _usable(row)]
+    known = len(log_likelihoods) == len(samples)
+    if len(samples) > 1:
+        result = semantic_entropy(ids, log_likelihoods if known else None, token_counts, answers=strings)
+    else:
+        # The config refuses N = 1, but stored samples may hold a problem with one: that is data, and its weight is 0
+        # as for every problem with fewer than two answers. A second sample that is left out says exactly that.
+        result = semantic_entropy([*ids, -1], None, None, answers=[*strings, None])
+    return Uncertainty(
+        problem_id=cluster.problem_id,
+        num_samples=len(samples),
+        semantic_entropy=result.entropy,
+        weight=result.weight,
+        weight_kind=result.weight_kind,
+        discrete_entropy=result.discrete_entropy,
+        intra_cluster_entropy=result.intra_cluster_entropy,
+        majority_answer=majority_answer(ids, strings, canonical),
+        majority_share=result.majority_share,
+        num_clusters=result.num_clusters,
+        num_missing=strings.count(None),
+        num_truncated=sum(
+            sample.finish_reason == "length" or answer.missing == "truncated"
+            for sample, answer in zip(samples, answers, strict=True)
+        ),
+        mean_tokens=math.fsum(token_counts) / len(samples),
+        mean_logprob=_mean_of_ratios(log_likelihoods, token_counts) if known else None,
+        note=_note(ids, strings, unknown=len(samples) - len(log_likelihoods)),
+    )
+
+
+def _usable(row: Sample) -> bool:
+    """Whether Eq. 4 can use the sample; numbers that came with stored samples may be anything."""
+    return row.sum_logprob is not None and math.isfinite(row.sum_logprob) and row.sum_logprob <= 0 < row.token_count
+
+
+def _mean_of_ratios(sums: Sequence[float], counts: Sequence[int]) -> float:
+    return math.fsum(total / count for total, count in zip(sums, counts, strict=True)) / len(sums)
+
+
+def _note(ids: Sequence[int], strings: Sequence[str | None], *, unknown: int) -> str | None:
+    notes = []
+    if unknown:
+        notes.append(f"no usable log-probability for {unknown} of {len(ids)} samples")
+    if -1 in ids:
+        notes.append(f"N is the {len(ids) - list(ids).count(-1)} answered of {len(ids)} samples")
+    if len(strings) - list(strings).count(None) < 2:
+        notes.append("fewer than two answered samples")
+    return "; ".join(notes) or None
+
+
+def _kept(ids: Sequence[int], columns: dict[str, Sequence[object] | None]) -> list[int]:
+    """Indices of the samples that are not left out, after the checks that concern all of them."""
+    if len(ids) < 2:
+        raise ValueError(f"ids has {len(ids)} entries: Eq. 6 divides by log N, so at least two samples are needed")
+    for name, column in columns.items():
+        if column is not None and len(column) != len(ids):
+            raise ValueError(f"{name} has {len(column)} entries and ids has {len(ids)}: give one per sample")
+    for sample, cluster in enumerate(ids):
+        if operator.index(cluster) < -1:
+            raise ValueError(f"ids[{sample}] is {cluster}: a cluster id is 0 or more, or -1 for a sample left out")
+    return [sample for sample, cluster in enumerate(ids) if cluster != -1]
+
+
+def _num_samples(given: int | None, kept: int, *, asked: int) -> int:
+    if given is None:
+        return kept
+    if given < 2:
+        raise ValueError(f"num_samples is {given}: Eq. 6 divides by log N, so at least two samples are needed")
+    if given < kept:
+        raise ValueError(
+            f"num_samples is {given}, but {kept} of the {asked} samples take part: give the number asked for"
+        )
+    return given
+
+
+def _mean_logprob(sample: int, log_likelihoods: Sequence[float], token_counts: Sequence[int] | None) -> float:
+    """Mean log-probability per generated token of one sample, nats."""
+    if token_counts is None:
+        raise ValueError("token_counts is None: Eq. 4 divides each log-likelihood by its number of tokens")
+    total, count = float(log_likelihoods[sample]), token_counts[sample]
+    if not math.isfinite(total) or total > 0:
+        raise ValueError(
+            f"log_likelihoods[{sample}] is {total}: a sum of log-probabilities is finite and at most 0; "
+            "pass log_likelihoods=None for the discrete estimate"
+        )
+    if count < 1:
+        raise ValueError(f"token_counts[{sample}] is {count}: a sample has at least one token, its stop token")
+    return total / count
+
+
+def _weight(entropy_nats: float, num_samples: int) -> float:
+    """Eq. 6, exactly 0 or 1 where it is that but for rounding."""
+    weight = 1.0 - entropy_nats / math.log(num_samples)
+    if not -ROUNDING <= weight <= 1.0 + ROUNDING:
+        raise ValueError(
+            f"weight is {weight} for an entropy of {entropy_nats} nats and N = {num_samples}: outside [0, 1]"
+        )
+    if weight <= ROUNDING:
+        return 0.0
+    return 1.0 if weight >= 1.0 - ROUNDING else weight
+
+
+def _intra_cluster_entropy(clusters: Sequence[int], strings: Sequence[str | None], masses: Sequence[float]) -> float:
+    """Sum over clusters of p_c H(string | c); with the entropy over clusters it makes the entropy over strings."""
+    total = math.fsum(masses)
+    parts = []
+    for cluster in set(clusters):
+        inside = [index for index, other in enumerate(clusters) if other == cluster]
+        inside_masses = [masses[index] for index in inside]
+        share = math.fsum(inside_masses) / total
+        parts.append(share * entropy_of(_sums_by_group([strings[index] for index in inside], inside_masses)))
+    return math.fsum(parts)
+
+
+def _masses(scores: Sequence[float]) -> list[float]:
+    """exp(score) up to a common factor: the largest is 1, so that scores of -1e7 lose no digits and never overflow."""
+    top = max(scores, default=0.0)
+    return [math.exp(score - top) for score in scores]
+
+
+def _sums_by_group(groups: Sequence[Hashable], masses: Sequence[float]) -> list[float]:
+    members: dict[Hashable, list[float]] = {}
+    for group, mass in zip(groups, masses, strict=True):
+        members.setdefault(group, []).append(mass)
+    return [math.fsum(group_masses) for group_masses in members.values()]
