@@ -54,9 +54,9 @@ class JudgePrompt:
         """The conversation about a pair, its answers in sorted order and long texts cut."""
         first, second = sorted((pair.first, pair.second))
         values = {
-            "{problem}": NO_PROBLEM if pair.problem is None else cut(pair.problem, MAX_PROBLEM_CHARACTERS),
-            "{first}": cut(first, MAX_ANSWER_CHARACTERS),
-            "{second}": cut(second, MAX_ANSWER_CHARACTERS),
+            "{problem}": NO_PROBLEM if pair.problem is None else _shown(pair.problem, MAX_PROBLEM_CHARACTERS),
+            "{first}": _shown(first, MAX_ANSWER_CHARACTERS),
+            "{second}": _shown(second, MAX_ANSWER_CHARACTERS),
         }
         # One pass over the template: what is filled in is never searched for placeholders.
         user = _PLACEHOLDER.sub(lambda match: values[match.group()], self.user)
@@ -75,12 +75,12 @@ class LlmJudge:
         `unreadable` (the two answers look the same once they are cut; not asked)."""
 
     def __call__(self, pairs: Sequence[Pair], /) -> list[Relation]:
-        readable = [pair for pair in pairs if _differ_when_cut(pair)]
+        readable = [pair for pair in pairs if _look_different(pair)]
         # Greedy: the seed changes nothing, and a constant one lets the same question be found in the journal.
         questions = [Question(messages=self._prompt.messages(pair), seeds=(0,)) for pair in readable]
         sampling = Sampling(max_new_tokens=MAX_REPLY_TOKENS, temperature=0.0)
         replies = iter(self._responder.ask(questions, sampling) if questions else [])
-        outcomes = [_outcome(next(replies)) if _differ_when_cut(pair) else "unreadable" for pair in pairs]
+        outcomes = [_outcome(next(replies)) if _look_different(pair) else "unreadable" for pair in pairs]
         self.counts.update(outcomes)
         return [_RELATIONS.get(outcome, "undecided") for outcome in outcomes]
 
@@ -105,6 +105,14 @@ def cut(text: str, limit: int) -> str:
     return f"{text[:head]} [... {len(text) - limit} characters left out ...] {text[-tail:]}"
 
 
+def _shown(text: str, limit: int) -> str:
+    """The text as the judge reads it: cut, and with no control token of a ChatML tokenizer left whole.
+
+    A tokenizer would take `<|im_end|>` in an answer for the end of the message. The space means nothing in 0 <|x| < 1.
+    """
+    return cut(text, limit).replace("<|", "< |")
+
+
 _RELATIONS: dict[str, Relation] = {"yes": "equal", "no": "different"}
 
 
@@ -115,8 +123,8 @@ def _outcome(replies: tuple[Reply, ...] | Refusal) -> str:
     return "nonsense" if verdict is None else ("no", "yes")[verdict]
 
 
-def _differ_when_cut(pair: Pair) -> bool:
-    return cut(pair.first, MAX_ANSWER_CHARACTERS) != cut(pair.second, MAX_ANSWER_CHARACTERS)
+def _look_different(pair: Pair) -> bool:
+    return _shown(pair.first, MAX_ANSWER_CHARACTERS) != _shown(pair.second, MAX_ANSWER_CHARACTERS)
 
 
 def _partition(template: str) -> tuple[str, bool, str]:
