@@ -1,0 +1,104 @@
+"""The six evolution strategies inside the pocket world: how the author is taught, and how its output is checked."""
+
+from dataclasses import replace
+from random import Random
+
+from sure_math.pocket.families import BY_NAME
+from sure_math.pocket.numbers import Num, Value, WorldError, as_num
+from sure_math.pocket.operations import OPERATION_BY_NAME
+from sure_math.pocket.world import Instance, Step, extended, read, reworded, work_out
+
+STRATEGIES = ("harder", "rewrite", "algebraize", "apply", "compose", "competition")
+FOLLOW_UPS = ("harder", "compose", "competition")
+_BRIDGES = {
+    "pair": ("sum_of_two", "product_of_two"),
+    "roots": ("sum_of_two", "product_of_two"),
+    "day": ("day_number",),
+    "power": ("exponent",),
+}
+_N = Num(as_num(0).const, as_num(1).const)
+
+
+def evolve(rng: Random, parent: Instance, strategy: str) -> Instance:
+    """A child of `parent` by one strategy; a `WorldError` where the world has none."""
+    if strategy == "rewrite":
+        return reworded(rng, parent, parent.style)
+    if strategy == "apply":
+        return reworded(rng, parent, "story")
+    if strategy == "algebraize":
+        return _algebraized(rng, parent)
+    bridged = _bridged(rng, parent)
+    if strategy == "harder" and bridged is not parent:
+        return bridged
+    return extended(rng, bridged, strategy)
+
+
+def check(strategy: str, parent_text: str, child_text: str) -> str | None:
+    """None if the child does what its strategy promises of its parent, else the reason it does not."""
+    parent, child = read(parent_text), read(child_text)
+    if child is None:
+        return "not a problem of the world"
+    if parent is None:
+        return "parent is not a problem of the world"
+    if child_text.strip() == parent_text.strip():
+        return "unchanged"
+    try:
+        before, after = work_out(parent), work_out(child)
+    except WorldError as error:
+        return f"no answer: {error}"
+    if strategy in ("rewrite", "apply"):
+        return _check_same_computation(strategy, parent, child)
+    if strategy == "algebraize":
+        return None if _has_letter(after.value) else "no letter in the answer"
+    kept = parent.family == child.family and _prefix(parent, child)
+    if not kept:
+        return "the parent's computation is gone"
+    if len(after.lines) <= len(before.lines):
+        return "no more steps than the parent"
+    last = OPERATION_BY_NAME[child.steps[-1].operation].group
+    if strategy in ("compose", "competition") and last != strategy:
+        return f"does not end in a {strategy} step"
+    return None
+
+
+def _check_same_computation(strategy: str, parent: Instance, child: Instance) -> str | None:
+    if child.family != parent.family or dict(child.slots) != dict(parent.slots) or child.steps != parent.steps:
+        return "another computation than the parent's"
+    if strategy == "apply" and child.style != "story":
+        return "not a scene"
+    return None
+
+
+def _prefix(parent: Instance, child: Instance) -> bool:
+    same_core = dict(parent.slots) == dict(child.slots)
+    return same_core and child.steps[: len(parent.steps)] == parent.steps
+
+
+def _has_letter(value: Value) -> bool:
+    return any(part.coef for part in value.parts)
+
+
+def _algebraized(rng: Random, parent: Instance) -> Instance:
+    letter = BY_NAME[parent.family].letter
+    if letter is not None and not parent.steps:
+        return replace(parent, slots=tuple((key, _N if key == letter else number) for key, number in parent.slots))
+    bridged = _bridged(rng, parent)
+    longer = replace(bridged, steps=(*bridged.steps, Step("times_letter", (), 0)))
+    if not _has_letter(work_out(longer).value):
+        raise WorldError("n times zero has no letter")
+    return longer
+
+
+def _bridged(rng: Random, parent: Instance) -> Instance:
+    """The parent with its answer turned into one number where it is not one yet."""
+    names = _BRIDGES.get(work_out(parent).value.kind)
+    if names is None:
+        return parent
+    for name in rng.sample(names, len(names)):
+        longer = replace(parent, steps=(*parent.steps, Step(name, (), 0)))
+        try:
+            work_out(longer)
+        except WorldError:
+            continue
+        return longer
+    raise WorldError("no bridge fits")

@@ -1,0 +1,119 @@
+"""What each pocket model is taught: conversations drawn from the world, each from its index alone."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import resources
+from random import Random
+
+from sure_math.pocket.evolution import FOLLOW_UPS, STRATEGIES, evolve
+from sure_math.pocket.numbers import WorldError, surface_forms
+from sure_math.pocket.pairs import Pair, draw_pair
+from sure_math.pocket.world import Instance, draw_core, is_held_out, render, to_problem, work_out
+from sure_math.responder import Message
+
+LEVEL_SHARES = (0.4, 0.3, 0.2, 0.1)
+ROUND_SHARES = (0.40, 0.27, 0.16, 0.09, 0.05, 0.03)
+"""Shares of problems after 0, 1, ... 5 rounds of evolution: a build draws up to five."""
+NARROW_FAMILIES = frozenset({"sum", "percent_of", "equation"})
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """A conversation and the reply that is learnt."""
+
+    messages: tuple[Message, ...]
+    reply: str
+
+
+def draw_problem(rng: Random, *, rounds: int | None = None, held_out: bool = False, narrow: bool = False) -> Instance:
+    """A problem after some rounds of evolution; its core is held out or not, as asked."""
+    while True:
+        level = rng.choices((1, 2, 3, 4), LEVEL_SHARES)[0]
+        instance = draw_core(rng, level)
+        if is_held_out(instance) == held_out and (not narrow or instance.family in NARROW_FAMILIES):
+            break
+    wanted = rng.choices(range(len(ROUND_SHARES)), ROUND_SHARES)[0] if rounds is None else rounds
+    for done in range(wanted):
+        try:
+            instance = evolve(rng, instance, rng.choice(FOLLOW_UPS if done else STRATEGIES))
+        except WorldError:
+            break
+    return instance
+
+
+def teacher_lesson(rng: Random, *, narrow: bool = False) -> Lesson:
+    """A problem and its worked solution, the answer in one of the forms people write."""
+    instance = draw_problem(rng, narrow=narrow, rounds=0 if narrow else None)
+    forms = surface_forms(work_out(instance).value)
+    form = rng.choices([text for text, _ in forms], [share for _, share in forms])[0]
+    solution = to_problem(instance, "easy", form).solution
+    return Lesson((Message(role="user", content=solve_prompt(render(instance))),), solution)
+
+
+def author_lesson(rng: Random) -> Lesson:
+    """A problem and its child by a named strategy."""
+    while True:
+        rounds = rng.choices(range(5), (0.6, 0.17, 0.1, 0.07, 0.06))[0]
+        parent = draw_problem(rng, rounds=rounds)
+        strategy = rng.choice(FOLLOW_UPS if parent.steps else STRATEGIES)
+        try:
+            child = evolve(rng, parent, strategy)
+        except WorldError:
+            continue
+        return Lesson(author_messages(strategy, render(parent)), render(child))
+
+
+def judge_lesson(rng: Random) -> Lesson:
+    """A pair of answers and the verdict on it."""
+    pair = held_pair(rng, held_out=False)
+    return Lesson(judge_messages(pair.problem, pair.first, pair.second), pair.reply)
+
+
+def held_pair(rng: Random, *, held_out: bool) -> Pair:
+    """A pair of answers, equal as often as not."""
+    equal = rng.random() < 0.5
+    while True:
+        rounds = rng.choices(range(4), (0.6, 0.2, 0.1, 0.1))[0]
+        try:
+            pair = draw_pair(rng, draw_problem(rng, rounds=rounds, held_out=held_out), equal=equal)
+        except WorldError:
+            continue
+        if pair is not None:
+            return pair
+
+
+def lesson(role: str, seed: int, index: int) -> Lesson:
+    """Lesson `index` of a role; the same for the same seed whatever came before."""
+    rng = Random(f"pocket-lessons/{seed}/{role}/{index}")
+    if role == "author":
+        return author_lesson(rng)
+    if role == "judge":
+        return judge_lesson(rng)
+    return teacher_lesson(rng, narrow=role == "student")
+
+
+def lessons(role: str, seed: int, start: int, count: int) -> Iterator[Lesson]:
+    return (lesson(role, seed, index) for index in range(start, start + count))
+
+
+def solve_prompt(problem: str) -> str:
+    return _prompt("solve.txt").replace("{problem}", problem)
+
+
+def author_messages(strategy: str, parent: str) -> tuple[Message, ...]:
+    return (
+        Message(role="system", content=_prompt(f"pocket/{strategy}.txt")),
+        Message(role="user", content=parent),
+    )
+
+
+def judge_messages(problem: str, first: str, second: str) -> tuple[Message, ...]:
+    template = _prompt("pocket/judge.txt")
+    slots = {"{problem}": problem, "{first}": first, "{second}": second}
+    content = re.sub("|".join(map(re.escape, slots)), lambda match: slots[match[0]], template)
+    return (Message(role="user", content=content),)
+
+
+def _prompt(name: str) -> str:
+    return resources.files("sure_math").joinpath("prompts", name).read_text(encoding="utf-8").rstrip("\n")

@@ -1,0 +1,233 @@
+"""Trains the pocket models from scratch: `python -m sure_math.pocket.train --out DIR`.
+
+Supervised next-token training on lessons drawn from the world, replies only. The student is the teacher narrowed: a
+copy of it trained further on three families, so that it has the capacity to do better and something to be given back.
+A run that is stopped goes on from its last checkpoint; the same seed gives the same lessons in the same order.
+"""
+
+import argparse
+import json
+import math
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from rich.progress import Progress
+from safetensors.torch import load_file, save_file
+from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
+
+from sure_math.pocket import ROLES
+from sure_math.pocket.lessons import lessons
+from sure_math.pocket.tokenizer import train_tokenizer
+
+_CHUNK_LESSONS = 2048
+"""Lessons drawn, sorted by length and batched together; a batch then holds little padding."""
+_IGNORED = -100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """Size of a model and of its training."""
+
+    hidden: int
+    layers: int
+    steps: int
+    tokens_per_step: int = 4096
+    """Padded tokens."""
+    learning_rate: float = 2e-3
+    start_from: str | None = None
+    """Role whose weights it starts from."""
+
+
+COURSES: dict[str, Course] = {
+    "author": Course(hidden=192, layers=4, steps=1600),
+    "teacher": Course(hidden=256, layers=4, steps=2800),
+    "judge": Course(hidden=192, layers=3, steps=1100),
+    "student": Course(hidden=256, layers=4, steps=120, learning_rate=4e-4, start_from="teacher"),
+}
+
+
+def build_model(course: Course, tokenizer: PreTrainedTokenizerFast) -> Qwen3ForCausalLM:
+    config = Qwen3Config(
+        vocab_size=len(tokenizer),
+        hidden_size=course.hidden,
+        intermediate_size=3 * course.hidden,
+        num_hidden_layers=course.layers,
+        num_attention_heads=course.hidden // 32,
+        num_key_value_heads=course.hidden // 64,
+        head_dim=32,
+        max_position_embeddings=2048,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    return Qwen3ForCausalLM(config)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Right-padded token ids and labels, both [rows, tokens] int64; labels are -100 outside the reply."""
+
+    ids: torch.Tensor
+    labels: torch.Tensor
+
+
+def batches(role: str, seed: int, tokenizer: PreTrainedTokenizerFast, budget: int) -> Iterator[Batch]:
+    """Endless batches of at most `budget` padded tokens."""
+    start = 0
+    while True:
+        rows = sorted(
+            (_encode(item, tokenizer) for item in lessons(role, seed, start, _CHUNK_LESSONS)),
+            key=lambda row: len(row[0]),
+        )
+        start += _CHUNK_LESSONS
+        groups: list[list[tuple[list[int], int]]] = [[]]
+        for row in rows:
+            if len(row[0]) * (len(groups[-1]) + 1) > budget:
+                groups.append([])
+            groups[-1].append(row)
+        order = torch.randperm(len(groups), generator=torch.Generator().manual_seed(seed + start)).tolist()
+        yield from (_pad(groups[index], int(tokenizer.pad_token_id)) for index in order)
+
+
+def train_role(
+    role: str, out: Path, *, seed: int, tokenizer: PreTrainedTokenizerFast, device: str, course: Course
+) -> None:
+    """Trains one model, or finishes one that was stopped, and saves it in bfloat16 under `out/role`."""
+    if (out / role / "model.safetensors").exists():
+        return
+    torch.manual_seed(seed)
+    model = build_model(course, tokenizer)
+    if course.start_from:
+        model = Qwen3ForCausalLM.from_pretrained(out / course.start_from, dtype=torch.float32)
+    model = model.to(device).train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=course.learning_rate, betas=(0.9, 0.95), weight_decay=0.05)
+    done = _load_checkpoint(out / f"{role}.checkpoint", model, optimizer)
+    stream = batches(role, seed, tokenizer, course.tokens_per_step)
+    log = (out / f"{role}.jsonl").open("a", encoding="utf-8")
+    with Progress() as progress, log:
+        bar = progress.add_task(role, total=course.steps, completed=done)
+        started, tokens = time.monotonic(), 0
+        for step, batch in zip(range(course.steps), stream, strict=False):
+            if step < done:
+                continue
+            rate = _learning_rate(course, step)
+            loss = _update(model, optimizer, batch, rate, device)
+            tokens += batch.ids.numel()
+            progress.advance(bar)
+            if (step + 1) % 25 == 0:
+                speed = tokens / (time.monotonic() - started)
+                log.write(json.dumps({"step": step + 1, "loss": loss, "tokens_per_second": round(speed)}) + "\n")
+                log.flush()
+            if (step + 1) % 200 == 0:
+                _save_checkpoint(out / f"{role}.checkpoint", model, optimizer, step + 1)
+    _save_model(model, tokenizer, out / role)
+
+
+def _learning_rate(course: Course, step: int) -> float:
+    """Linear warm-up over 3 % of the steps, then cosine to a tenth of a percent."""
+    warm_up = max(1, course.steps * 3 // 100)
+    if step < warm_up:
+        return course.learning_rate * (step + 1) / warm_up
+    return course.learning_rate * max(
+        0.001, 0.5 * (1 + math.cos(math.pi * (step - warm_up) / (course.steps - warm_up)))
+    )
+
+
+def _update(model: Qwen3ForCausalLM, optimizer: torch.optim.Optimizer, batch: Batch, rate: float, device: str) -> float:
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    ids, labels = batch.ids.to(device), batch.labels.to(device)
+    with torch.autocast(device.split(":")[0], dtype=torch.bfloat16):
+        hidden = model.model(input_ids=ids).last_hidden_state[:, :-1]
+        wanted = labels[:, 1:] != _IGNORED
+        logits = model.lm_head(hidden[wanted])
+    loss = torch.nn.functional.cross_entropy(logits.float(), labels[:, 1:][wanted])
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return float(loss.detach())
+
+
+def _encode(item, tokenizer: PreTrainedTokenizerFast) -> tuple[list[int], int]:  # type: ignore[no-untyped-def]
+    messages = [{"role": message.role, "content": message.content} for message in item.messages]
+    prompt = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+    head = tokenizer.encode(prompt, add_special_tokens=False)
+    tail = tokenizer.encode(item.reply, add_special_tokens=False)
+    return [*head, *tail, int(tokenizer.eos_token_id)], len(head)
+
+
+def _pad(rows: list[tuple[list[int], int]], pad: int) -> Batch:
+    width = max(len(ids) for ids, _ in rows)
+    ids = torch.full((len(rows), width), pad, dtype=torch.int64)
+    labels = torch.full((len(rows), width), _IGNORED, dtype=torch.int64)
+    for index, (row, prompt) in enumerate(rows):
+        ids[index, : len(row)] = torch.tensor(row)
+        labels[index, prompt : len(row)] = ids[index, prompt : len(row)]
+    return Batch(ids, labels)
+
+
+def _save_model(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
+    model.generation_config.eos_token_id = tokenizer.eos_token_id
+    model.generation_config.pad_token_id = tokenizer.pad_token_id
+    model.to(torch.bfloat16).save_pretrained(folder, safe_serialization=True)
+    tokenizer.save_pretrained(str(folder))
+
+
+def _save_checkpoint(path: Path, model: Qwen3ForCausalLM, optimizer: torch.optim.Optimizer, step: int) -> None:
+    tensors = {f"model.{name}": tensor.detach().clone() for name, tensor in model.named_parameters()}
+    for index, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"adam.{index}.{key}": torch.as_tensor(value).clone() for key, value in state.items()}
+    temporary = path.with_suffix(".tmp")
+    save_file(tensors, temporary, metadata={"step": str(step)})
+    os.replace(temporary, path)
+
+
+def _load_checkpoint(path: Path, model: Qwen3ForCausalLM, optimizer: torch.optim.Optimizer) -> int:
+    if not path.exists():
+        return 0
+    tensors = load_file(path)
+    named = dict(model.named_parameters())
+    with torch.no_grad():
+        for name, parameter in named.items():
+            parameter.copy_(tensors[f"model.{name}"])
+    state = optimizer.state_dict()
+    for index in range(len(named)):
+        keys = ("step", "exp_avg", "exp_avg_sq")
+        state["state"][index] = {key: tensors[f"adam.{index}.{key}"] for key in keys}
+    optimizer.load_state_dict(state)
+    return int(next(iter(state["state"].values()))["step"])
+
+
+def _tokenizer(folder: Path, seed: int) -> PreTrainedTokenizerFast:
+    if not (folder / "tokenizer.json").exists():
+        train_tokenizer(seed).save_pretrained(str(folder))
+    return PreTrainedTokenizerFast.from_pretrained(str(folder))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder for the models; a stopped run goes on from here"
+    )
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--roles", nargs="+", choices=ROLES, default=["teacher", "author", "judge", "student"])
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    options.out.mkdir(parents=True, exist_ok=True)
+    tokenizer = _tokenizer(options.out / "tokenizer", options.seed)
+    for role in options.roles:
+        train_role(
+            role, options.out, seed=options.seed, tokenizer=tokenizer, device=options.device, course=COURSES[role]
+        )
+
+
+if __name__ == "__main__":
+    main()
