@@ -259,14 +259,18 @@ class _Partition:
         self._members[kept] += self._members.pop(joined)
 
     def clustering(self, missing: MissingPolicy) -> Clustering:
-        group_of_key = {key: self._group_of[node] for node, key in enumerate(self._nodes)}
+        group_of_key: dict[str, int] = {key: self._group_of[node] for node, key in enumerate(self._nodes)}
         numbers: dict[object, int] = {}
         ids = []
         for sample, key in enumerate(self._keys):
-            if key is None and missing == "exclude":
+            if key is not None:
+                # An answer beyond the bound is in no group: its own key names its cluster.
+                name: object = group_of_key.get(key, key)
+            elif missing == "exclude":
                 ids.append(-1)
                 continue
-            name: object = group_of_key.get(key, key) if key is not None else ("missing", sample * (missing == "own"))
+            else:
+                name = ("missing", sample) if missing == "own" else ("missing",)
             ids.append(numbers.setdefault(name, len(numbers)))
         return Clustering(
             ids=ids,
