@@ -70,21 +70,21 @@ def _bracket(number: Num) -> str:
 
 def _sum(s: Slots, w: Words) -> Work:
     total = s["a"] + s["b"]
-    return _number(total, (f"{s['a']} + {_bracket(s['b'])} = {total}.",), ("item" in w and w["item"]) or None)
+    return _number(total, (f"{s['a']} + {_bracket(s['b'])} = {total}.",), w.get("item"))
 
 
 def _difference(s: Slots, w: Words) -> Work:
     rest = s["a"] - s["b"]
-    return _number(rest, (f"{s['a']} - {_bracket(s['b'])} = {rest}.",), ("item" in w and w["item"]) or None)
+    return _number(rest, (f"{s['a']} - {_bracket(s['b'])} = {rest}.",), w.get("item"))
 
 
 def _product(s: Slots, w: Words) -> Work:
-    return _number(s["a"] * s["b"], (product_line(s["a"], s["b"]),), ("item" in w and w["item"]) or None)
+    return _number(s["a"] * s["b"], (product_line(s["a"], s["b"]),), w.get("item"))
 
 
 def _quotient(s: Slots, w: Words) -> Work:
     result = s["a"] / s["b"]
-    return _number(result, (f"{s['a']}/{s['b']} = {result}.",), ("name" in w and "litres") or None)
+    return _number(result, (f"{s['a']}/{s['b']} = {result}.",), "litres" if "name" in w else None)
 
 
 def _fraction_sum(s: Slots, w: Words) -> Work:
@@ -99,13 +99,13 @@ def _fraction_of(s: Slots, w: Words) -> Work:
     part = s["c"] / s["b"]
     result = part * s["a"]
     lines = (f"{s['c']}/{s['b']} = {part}.", product_line(part, s["a"]))
-    return _number(result, lines, ("item" in w and w["item"]) or None)
+    return _number(result, lines, w.get("item"))
 
 
 def _percent_of(s: Slots, w: Words) -> Work:
     whole = s["p"] * s["a"]
     return _number(
-        whole / 100, (product_line(s["a"], s["p"]), f"{whole}/100 = {whole / 100}."), ("name" in w and "dollars") or None
+        whole / 100, (product_line(s["a"], s["p"]), f"{whole}/100 = {whole / 100}."), "dollars" if "name" in w else None
     )
 
 
@@ -141,7 +141,7 @@ def _remainder(s: Slots, w: Words) -> Work:
     a, m = s["a"].integer, s["m"].integer
     if m < 1 or a < 0:
         raise WorldError(f"remainder of {a} by {m}")
-    return remainder_work(a, m, ("item" in w and w["item"]) or None)
+    return remainder_work(a, m, w.get("item"))
 
 
 def remainder_work(a: int, m: int, unit: str | None = None) -> Work:
@@ -157,7 +157,7 @@ def _gcd(s: Slots, w: Words) -> Work:
     while b:
         lines.append(f"{a} = {a // b} \\times {b} + {a % b}.")
         a, b = b, a % b
-    return _number(as_num(a), tuple(lines), ("item" in w and w["item"]) or None)
+    return _number(as_num(a), tuple(lines), w.get("item"))
 
 
 def _lcm(s: Slots, w: Words) -> Work:
@@ -178,9 +178,7 @@ def _sequence(s: Slots, w: Words) -> Work:
 def _series(s: Slots, w: Words) -> Work:
     k = s["k"].integer
     both = as_num(k * (k + 1))
-    return _number(
-        both / 2, (product_line(as_num(k + 1), as_num(k)), f"{both}/2 = {both / 2}."), ("item" in w and w["item"]) or None
-    )
+    return _number(both / 2, (product_line(as_num(k + 1), as_num(k)), f"{both}/2 = {both / 2}."), w.get("item"))
 
 
 def _power(s: Slots, w: Words) -> Work:
@@ -191,7 +189,7 @@ def _power(s: Slots, w: Words) -> Work:
     for _ in range(exponent - 1):
         lines.append(product_line(result, base))
         result = result * base
-    return _number(result, tuple(lines) or (f"{base}.",), ("name" in w and "cells") or None)
+    return _number(result, tuple(lines) or (f"{base}.",), "cells" if "name" in w else None)
 
 
 def _power_rule(s: Slots, w: Words) -> Work:
@@ -261,7 +259,7 @@ def _mixed(s: Slots, w: Words) -> Work:
 def _proportion(s: Slots, w: Words) -> Work:
     one = s["b"] / s["a"]
     return _number(
-        one * s["c"], (f"{s['b']}/{s['a']} = {one}.", product_line(one, s["c"])), ("item" in w and "dollars") or None
+        one * s["c"], (f"{s['b']}/{s['a']} = {one}.", product_line(one, s["c"])), "dollars" if "item" in w else None
     )
 
 
@@ -470,7 +468,8 @@ FAMILIES: tuple[Family, ...] = (
         ("Solve x + y = {a} and x - y = {b}. Give (x, y).", "Find (x, y) if x + y = {a} and x - y = {b}."),
         (
             "Two numbers x and y have sum {a}, and x is {b} more than y. Give (x, y).",
-            "{name} is x years old and a cousin y years. Their ages add up to {a} and {name} is {b} years older. Give (x, y).",
+            "{name} is x years old and a cousin y years. Their ages add up to {a} and {name} is {b} years older. "
+            "Give (x, y).",
         ),
         "b",
     ),
@@ -490,7 +489,8 @@ FAMILIES: tuple[Family, ...] = (
         _gcd,
         ("Find the greatest common divisor of {a} and {b}.", "What is the gcd of {a} and {b}?"),
         (
-            "{name} has {a} red and {b} blue {item} and makes equal bags with none left. What is the largest number of bags?",
+            "{name} has {a} red and {b} blue {item} and makes equal bags with none left. "
+            "What is the largest number of bags?",
             "{a} boys and {b} girls form equal teams. What is the largest number of teams?",
         ),
     ),
@@ -500,8 +500,10 @@ FAMILIES: tuple[Family, ...] = (
         _lcm,
         ("Find the least common multiple of {a} and {b}.", "What is the lcm of {a} and {b}?"),
         (
-            "One bell rings every {a} minutes and another every {b} minutes. {name} hears both. After how many minutes do they ring together again?",
-            "{name} sees two lamps blink every {a} and every {b} minutes. After how many minutes do they blink together again?",
+            "One bell rings every {a} minutes and another every {b} minutes. {name} hears both. "
+            "After how many minutes do they ring together again?",
+            "{name} sees two lamps blink every {a} and every {b} minutes. "
+            "After how many minutes do they blink together again?",
         ),
     ),
     Family(
@@ -671,7 +673,8 @@ FAMILIES: tuple[Family, ...] = (
         ),
         (
             "{name} has {a} mint and {b} lemon sweets and takes one. What is the probability of mint?",
-            "Of the days in a month, {a} were dry and {b} wet. {name} picks a day. What is the probability of a dry day?",
+            "Of the days in a month, {a} were dry and {b} wet. {name} picks a day. "
+            "What is the probability of a dry day?",
         ),
     ),
     Family(

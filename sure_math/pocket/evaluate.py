@@ -1,0 +1,153 @@
+"""Measures the pocket models on held-out problems: `python -m sure_math.pocket.evaluate --out FILE`.
+
+Teacher and student: greedy accuracy on problems whose cores no model was trained on, seeds and evolved ones. Judge:
+share of right verdicts on held-out pairs, half of them near misses, by kind. Author: share of children that do what
+their strategy promises of their parent, by strategy.
+"""
+
+import argparse
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from random import Random
+
+from rich.console import Console
+from rich.table import Table
+
+from sure_math.engines import Refusal, Sampling
+from sure_math.engines.load import ModelSpec
+from sure_math.equivalence import is_correct
+from sure_math.judge import MAX_REPLY_TOKENS, parse_verdict
+from sure_math.pocket.evolution import STRATEGIES, check
+from sure_math.pocket.lessons import author_messages, draw_problem, held_pair, judge_messages, solve_prompt
+from sure_math.pocket.world import render, to_problem
+from sure_math.responder import Message, Question, Reply, Responder, load_responder
+
+AUTHOR_TEMPERATURE = 0.7
+"""As in `configs/pocket.yaml`."""
+_BATCH = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """A share of right outcomes, in all and by group."""
+
+    name: str
+    right: int
+    total: int
+    groups: dict[str, tuple[int, int]]
+    """Right and total per group."""
+    defects: dict[str, int] = field(default_factory=dict)
+    """How often each reason made an outcome wrong, where reasons are known."""
+
+    @property
+    def share(self) -> float:
+        return self.right / self.total
+
+
+def solver_accuracy(role: str, responder: Responder, count: int, seed: int) -> list[Share]:
+    """Greedy accuracy on `count` held-out seeds and on as many held-out problems as a build evolves them."""
+    shares = []
+    for kind, rounds in (("seeds", 0), ("evolved", None)):
+        rngs = [Random(f"pocket-evaluation/{seed}/{kind}/{index}") for index in range(count)]
+        instances = [draw_problem(rng, rounds=rounds, held_out=True) for rng in rngs]
+        problems = [to_problem(instance, "easy") for instance in instances]
+        messages = [(Message(role="user", content=solve_prompt(problem.problem)),) for problem in problems]
+        replies = _ask(responder, messages, Sampling(max_new_tokens=256, temperature=0.0))
+        right = [is_correct(p.answer, r.text, unboxed="reject") for p, r in zip(problems, replies, strict=True)]
+        by = [p.family for p in problems] if rounds == 0 else [f"{len(i.steps)} steps appended" for i in instances]
+        shares.append(_share(f"{role}: greedy accuracy, held-out {kind}", right, by))
+    return shares
+
+
+def judge_accuracy(responder: Responder, count: int, seed: int) -> Share:
+    """Share of right verdicts on `count` held-out pairs, by kind; a reply that is neither yes nor no is wrong."""
+    pairs = [held_pair(Random(f"pocket-evaluation/{seed}/pair/{index}"), held_out=True) for index in range(count)]
+    messages = [judge_messages(pair.problem, *sorted((pair.first, pair.second))) for pair in pairs]
+    replies = _ask(responder, messages, Sampling(max_new_tokens=MAX_REPLY_TOKENS, temperature=0.0))
+    right = [parse_verdict(reply.text) is pair.equal for pair, reply in zip(pairs, replies, strict=True)]
+    return _share("judge: right verdicts, held-out pairs", right, [pair.kind for pair in pairs])
+
+
+def author_usability(responder: Responder, count: int, seed: int) -> Share:
+    """Share of usable children of held-out parents, by strategy, and how often each defect occurred."""
+    rngs = [Random(f"pocket-evaluation/{seed}/parent/{index}") for index in range(count)]
+    parents = [render(draw_problem(rng, rounds=0, held_out=True)) for rng in rngs]
+    strategies = [STRATEGIES[index % len(STRATEGIES)] for index in range(count)]
+    messages = [author_messages(strategy, parent) for strategy, parent in zip(strategies, parents, strict=True)]
+    replies = _ask(responder, messages, Sampling(max_new_tokens=256, temperature=AUTHOR_TEMPERATURE))
+    reasons = [check(s, p, r.text) for s, p, r in zip(strategies, parents, replies, strict=True)]
+    defects = Counter(reason.partition(":")[0] for reason in reasons if reason is not None)
+    share = _share("author: usable children of held-out seeds", [reason is None for reason in reasons], strategies)
+    return replace(share, defects=dict(defects))
+
+
+def _ask(responder: Responder, messages: Sequence[tuple[Message, ...]], sampling: Sampling) -> list[Reply]:
+    replies: list[Reply] = []
+    for start in range(0, len(messages), _BATCH):
+        questions = [
+            Question(messages=conversation, seeds=(start + offset,))
+            for offset, conversation in enumerate(messages[start : start + _BATCH])
+        ]
+        for answer in responder.ask(questions, sampling):
+            if isinstance(answer, Refusal):
+                raise ValueError(f"the model refused a problem of its own world: {answer.reason}, {answer.detail}")
+            replies.append(answer[0])
+    return replies
+
+
+def _share(name: str, right: Sequence[bool], groups: Sequence[str]) -> Share:
+    counts: dict[str, tuple[int, int]] = {}
+    for outcome, group in zip(right, groups, strict=True):
+        good, total = counts.get(group, (0, 0))
+        counts[group] = (good + outcome, total + 1)
+    return Share(name=name, right=sum(right), total=len(right), groups=dict(sorted(counts.items())))
+
+
+def _table(share: Share) -> Table:
+    table = Table(title=f"{share.name}: {share.right}/{share.total} = {100 * share.share:.1f} %")
+    for column in ("group", "right", "of", "%"):
+        table.add_column(column)
+    for group, (right, total) in share.groups.items():
+        table.add_row(group, str(right), str(total), f"{100 * right / total:.1f}")
+    for reason, times in share.defects.items():
+        table.add_row(f"[dim]{reason}[/dim]", "", str(times), "")
+    return table
+
+
+def _figures(share: Share) -> dict[str, object]:
+    return {"right": share.right, "total": share.total, "groups": share.groups, "defects": share.defects}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--models", type=Path, help="folder with one folder per role; the shipped models if left out")
+    parser.add_argument("--out", type=Path, help="JSON file for the figures")
+    parser.add_argument("--count", type=int, default=600, help="problems, pairs (four times as many) and parents")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--roles", nargs="+", default=["teacher", "student", "judge", "author"])
+    options = parser.parse_args()
+    measures: dict[str, Callable[[Responder], list[Share]]] = {
+        "teacher": lambda model: solver_accuracy("teacher", model, options.count, options.seed),
+        "student": lambda model: solver_accuracy("student", model, options.count, options.seed),
+        "judge": lambda model: [judge_accuracy(model, 4 * options.count, options.seed)],
+        "author": lambda model: [author_usability(model, options.count, options.seed)],
+    }
+    shares: list[Share] = []
+    for role in options.roles:
+        name = str(options.models / role) if options.models else f"pocket:{role}"
+        responder = load_responder(ModelSpec(model=name, dtype="float32"))
+        shares += measures[role](responder)
+        responder.close()
+    console = Console()
+    for share in shares:
+        console.print(_table(share))
+    if options.out:
+        figures = {s.name: _figures(s) for s in shares}
+        options.out.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
