@@ -139,7 +139,7 @@ def bins(scores: Sequence[float], wrong: Sequence[bool], *, count: int = 5, smal
 
     Bins are filled from the most certain problem on. Equal scores are never parted, so a bin can be larger than its
     share (most teachers agree with themselves on a third of the problems or more); what is left is then shared out
-    anew. A rest smaller than `smallest` joins the bin before it.
+    anew. A rest smaller than `smallest` joins the bin before it, unless only one bin would be left.
     """
     ranking = Ranking(scores, wrong)
     positives, negatives = ranking.counts()
@@ -234,7 +234,7 @@ def _bin_edges(sizes: Sequence[int], count: int, smallest: int) -> list[tuple[in
         if enough and len(edges) < count - 1:
             edges.append((start, position + 1))
             start, left, inside = position + 1, left - inside, 0
-    if inside >= smallest or not edges:
+    if inside >= smallest or (inside and len(edges) < 2):
         edges.append((start, len(sizes)))
     elif inside:
         edges[-1] = (edges[-1][0], len(sizes))
