@@ -170,10 +170,6 @@ class ClusterConfig(Section):
     missing: Literal["own", "shared", "exclude"] = "own"
 
 
-class JudgeConfig(ModelConfig):
-    max_new_tokens: int = Field(16, ge=1, description="The verdict is one word.")
-
-
 class PublishConfig(Section):
     name: str = Field("sure-math", min_length=1, description="Title of the dataset card.")
     private: bool = Field(True, description="Visibility of a repository that --push has to make.")
@@ -192,7 +188,7 @@ class BuildConfig(Section):
     sample: SampleConfig = SampleConfig()
     extract: ExtractConfig = ExtractConfig()
     cluster: ClusterConfig = ClusterConfig()
-    judge: JudgeConfig | None = None
+    judge: ModelConfig | None = None
     publish: PublishConfig = PublishConfig()
 
     @model_validator(mode="after")
@@ -203,7 +199,7 @@ class BuildConfig(Section):
             return self
         if self.teacher is None:
             raise ValueError("nothing to annotate with: set teacher.model=..., or samples.path=... for stored samples")
-        needed = {"file": "path", "hub": "dataset"}.get(self.seeds.source)
+        needed = {"file": "path", "hub": "dataset", "pocket-world": "limit"}.get(self.seeds.source)
         if needed and getattr(self.seeds, needed) is None:
             raise ValueError(f"seeds.source = {self.seeds.source} needs seeds.{needed}=... (or samples.path=...)")
         return self
@@ -234,7 +230,11 @@ def load_config(name: str, overrides: Sequence[str] = ()) -> BuildConfig:
 
 def config_names() -> list[str]:
     """The configurations that come with the package."""
-    return sorted(Path(entry.name).stem for entry in resources.files("sure_math.configs").iterdir() if entry.name.endswith(".yaml"))
+    return sorted(
+        Path(entry.name).stem
+        for entry in resources.files("sure_math.configs").iterdir()
+        if entry.name.endswith(".yaml")
+    )
 
 
 def differing_keys(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
@@ -262,7 +262,9 @@ def _read(name: str) -> dict[str, Any]:
     except yaml.YAMLError as error:
         raise ConfigError(f"--config {name}: not valid YAML: {error}") from None
     if not isinstance(tree, dict):
-        raise ConfigError(f"--config {name}: must hold sections (`seeds:`, `teacher:`, ...), not a {type(tree).__name__}")
+        raise ConfigError(
+            f"--config {name}: must hold sections (`seeds:`, `teacher:`, ...), not a {type(tree).__name__}"
+        )
     return tree
 
 

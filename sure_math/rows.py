@@ -175,7 +175,8 @@ _ARROW: dict[object, pa.DataType] = {
 
 def _field(name: str, hint: object) -> pa.Field:
     nullable = False
-    if isinstance(hint, types.UnionType):
+    # `Literal | None` is a typing.Union, `str | None` a types.UnionType.
+    if typing.get_origin(hint) in (types.UnionType, typing.Union):
         members = [member for member in typing.get_args(hint) if member is not type(None)]
         nullable, hint = True, members[0]
     if typing.get_origin(hint) is Literal:

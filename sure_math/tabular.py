@@ -1,0 +1,132 @@
+"""Rows of a user's file, streamed: JSONL, CSV, Parquet (and a JSON array, which is read whole)."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+Row = Mapping[str, Any]
+
+
+class InputError(ValueError):
+    """A file or dataset the user named cannot be used; the message says where and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A stream of rows and the columns its first row has."""
+
+    name: str
+    """The config field and its value, for messages."""
+    columns: tuple[str, ...]
+    stream: Iterator[Row]
+
+
+def open_rows(path: Path, key: str) -> Rows:
+    """The rows of a file; `key` is the config field that names it.
+
+    Raises:
+        InputError: no such file, an unknown ending, or no rows.
+    """
+    name = f"{key} = {path}"
+    if not path.is_file():
+        raise InputError(f"{name}: there is no such file")
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None:
+        raise InputError(f"{name}: the ending must be one of {', '.join(_READERS)}")
+    return peeked(name, reader(path, name))
+
+
+def peeked(name: str, stream: Iterator[Row]) -> Rows:
+    """A stream with its columns looked up; InputError if it is empty."""
+    first = next(stream, None)
+    if first is None:
+        raise InputError(f"{name}: has no rows")
+    return Rows(name, tuple(first), chain([first], stream))
+
+
+def choose(rows: Rows, key: str, given: str | None, usual: Sequence[str], *, required: bool = False) -> str | None:
+    """The column to read: the given one, else the first usual name there is.
+
+    Raises:
+        InputError: the given column, or every usual name of a required one, is missing; it lists the columns there are.
+    """
+    there = f"the columns are {', '.join(rows.columns)}"
+    if given is not None:
+        if given not in rows.columns:
+            raise InputError(f"{key} = {given}: {rows.name} has no such column; {there}")
+        return given
+    found = next((name for name in usual if name in rows.columns), None)
+    if found is None and required:
+        raise InputError(f"{rows.name}: none of the columns {', '.join(usual)}; set {key}=... ({there})")
+    return found
+
+
+def text_of(row: Row, column: str | None) -> str | None:
+    """A cell as text; None where there is no column, no value, or only blanks."""
+    value = row.get(column) if column is not None else None
+    if value is None:
+        return None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value).strip() or None
+
+
+def _jsonl(path: Path, name: str) -> Iterator[Row]:
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, start=1):
+            if line.strip():
+                yield _object(line, f"{name}, line {number}")
+
+
+def _object(line: str, where: str) -> Row:
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise InputError(f"{where}: is not JSON ({error}); mend or remove it") from None
+    if not isinstance(row, dict):
+        raise InputError(f"{where}: must be an object with named columns, not a {type(row).__name__}")
+    return row
+
+
+def _json(path: Path, name: str) -> Iterator[Row]:
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{name}: is not JSON ({error}); one object per line belongs in a .jsonl file") from None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise InputError(f"{name}: must be an array of objects; one object per line belongs in a .jsonl file")
+    yield from rows
+
+
+def _csv(path: Path, name: str) -> Iterator[Row]:
+    csv.field_size_limit(2**31 - 1)
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        for row in csv.DictReader(file):
+            if None in row:
+                raise InputError(f"{name}: a row has more cells than the header; quote cells that hold commas")
+            yield row
+
+
+def _parquet(path: Path, name: str) -> Iterator[Row]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        for batch in pq.ParquetFile(path).iter_batches(batch_size=256):
+            yield from batch.to_pylist()
+    except pa.ArrowException as error:
+        raise InputError(f"{name}: is not a Parquet file ({error})") from None
+
+
+_READERS: dict[str, Callable[[Path, str], Iterator[Row]]] = {
+    ".jsonl": _jsonl,
+    ".json": _json,
+    ".csv": _csv,
+    ".parquet": _parquet,
+}
