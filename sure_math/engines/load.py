@@ -121,15 +121,25 @@ def load_tokenizer(folder: Path) -> Any:
 
 def _locate(model: str, revision: str | None) -> Path:
     if model.startswith("pocket:"):
-        from sure_math import pocket
-
-        return Path(pocket.model_folder(model.removeprefix("pocket:")))
+        return _pocket_folder(model.removeprefix("pocket:"))
     folder = Path(model).expanduser()
     if folder.is_dir():
         return folder
     if not _HUB_ID.fullmatch(model):
         raise EngineUnavailable(f"model folder {model!r} is not there; name a folder, a Hub id, or pocket:ROLE")
     return _download(model, revision)
+
+
+def _pocket_folder(role: str) -> Path:
+    from sure_math import pocket
+
+    try:
+        folder = pocket.model_folder(role)
+    except ValueError as error:
+        raise EngineUnavailable(str(error)) from error
+    if not folder.is_dir():
+        raise EngineUnavailable(f"pocket model {role!r}: {folder} is not there; install the package with its data")
+    return folder
 
 
 def _download(model: str, revision: str | None) -> Path:

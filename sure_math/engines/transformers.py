@@ -260,7 +260,7 @@ def _options(spec: ModelSpec) -> tuple[str, Budget]:
     unknown = sorted(set(spec.options) - set(known))
     if unknown:
         raise EngineUnavailable(f"engine option {unknown[0]!r}: the transformers engine has {', '.join(known)}")
-    chosen = known | dict(spec.options)
+    chosen: dict[str, Any] = known | dict(spec.options)
     return str(chosen["attn_implementation"]), Budget(
         sequences=int(chosen["max_batch_sequences"]), tokens=int(chosen["max_batch_tokens"])
     )
