@@ -6,9 +6,10 @@ Two procedures, both on the sorted distinct answers of a problem (`Procedure`):
     1. Answers with one canonical form are one answer.
     2. The symbolic check decides every pair of distinct canonical answers it can.
     3. The judge, given the problem, decides each remaining pair: once, in sorted order, all of them in one batch.
-    4. Clusters merge along the equal pairs in sorted order, and only where no pair across them is known to differ; a
-       merge refused for that is a conflict. One wrong verdict thus cannot join two answers known to be different: with
-       10, 10 cm and 10 m the two lengths stay apart, and 10 goes to the first one in sorted order, 10 cm.
+    4. Clusters merge along the equal pairs, those of the symbolic check before those of the judge and each in sorted
+       order, and only where no pair across them is known to differ; a merge refused for that is a conflict. One wrong
+       verdict thus cannot join two answers known to be different, nor part what is equal by computation: with 10,
+       10 cm and 10 m the two lengths stay apart, and 10 goes to the first one in sorted order, 10 cm.
 
 `paper`
     Exact strings are one answer; the judge decides the pairs that are not yet connected; union-find. A pair the judge
@@ -26,6 +27,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal, Protocol
 
+from sure_math.equivalence import canonical, same_answers
 from sure_math.rows import Answer, Cluster, Problem
 
 Relation = Literal["equal", "different", "undecided"]
@@ -91,20 +93,13 @@ def exact(answer: str) -> str:
     return answer.strip()
 
 
-def _canonical(answer: str) -> str:
-    from sure_math import equivalence
-
-    return equivalence.canonical(answer)
-
-
-def _same_answers(pairs: Sequence[Pair]) -> list[Relation]:
-    from sure_math import equivalence
-
-    return [equivalence.same_answer(pair.first, pair.second, pair.problem) for pair in pairs]
+def _symbolic(pairs: Sequence[Pair], /) -> Sequence[Relation]:
+    """`sure_math.equivalence` as a pair check; it leaves what depends on the problem undecided."""
+    return same_answers([(pair.first, pair.second) for pair in pairs])
 
 
 EQUIVALENCES: dict[str, Equivalence] = {
-    "math": Equivalence(canonical=_canonical, symbolic=_same_answers, ask_judge=True),
+    "math": Equivalence(canonical=canonical, symbolic=_symbolic, ask_judge=True),
     "string": Equivalence(canonical=exact, symbolic=None, ask_judge=False),
     "judge": Equivalence(canonical=exact, symbolic=None, ask_judge=True),
 }
@@ -180,8 +175,8 @@ def cluster_shard(
     if isinstance(equivalence, str):
         _check_name("equivalence", equivalence, tuple(EQUIVALENCES))
         equivalence = EQUIVALENCES[equivalence]
-    canonical = exact if procedure == "paper" else equivalence.canonical
-    partitions = [_Partition(answer_set, canonical) for answer_set in shard]
+    key_of = exact if procedure == "paper" else equivalence.canonical
+    partitions = [_Partition(answer_set, key_of) for answer_set in shard]
     judge = judge if equivalence.ask_judge else None
     if procedure == "paper":
         _resolve_as_in_the_paper(partitions, judge)
@@ -196,8 +191,8 @@ class _Partition:
     A node is the position of a distinct answer in sorted order; a pair of nodes is written smaller first.
     """
 
-    def __init__(self, answer_set: AnswerSet, canonical: Callable[[str], str]) -> None:
-        self._keys = [_key(answer, canonical) for answer in answer_set.answers]
+    def __init__(self, answer_set: AnswerSet, key_of: Callable[[str], str]) -> None:
+        self._keys = [_key(answer, key_of) for answer in answer_set.answers]
         self._problem = answer_set.problem
         counts = Counter(key for key in self._keys if key is not None)
         compared = sorted(counts, key=lambda key: (-counts[key], key))[:MAX_DISTINCT_ANSWERS]
@@ -207,8 +202,7 @@ class _Partition:
         self._group_of = list(range(len(self._nodes)))
         self._members = {node: [node] for node in self._group_of}
         self.relations: dict[tuple[int, int], Relation] = {}
-        self.judge_calls = 0
-        self.undecided = 0
+        self._judged: set[tuple[int, int]] = set()
         self.conflicts = 0
 
     def open_pairs(self) -> Iterator[tuple[int, int]]:
@@ -238,11 +232,12 @@ class _Partition:
 
     def judged(self, nodes: tuple[int, int], relation: Relation) -> None:
         self.relations[nodes] = relation
-        self.judge_calls += 1
-        self.undecided += relation == "undecided"
+        self._judged.add(nodes)
 
     def equal_pairs(self) -> list[tuple[int, int]]:
-        return sorted(nodes for nodes, relation in self.relations.items() if relation == "equal")
+        """The pairs to merge along: what is computed goes before what is judged."""
+        equal = (nodes for nodes, relation in self.relations.items() if relation == "equal")
+        return sorted(equal, key=lambda nodes: (nodes in self._judged, nodes))
 
     def connected(self, nodes: tuple[int, int]) -> bool:
         return self._group_of[nodes[0]] == self._group_of[nodes[1]]
@@ -274,8 +269,8 @@ class _Partition:
             ids.append(numbers.setdefault(name, len(numbers)))
         return Clustering(
             ids=ids,
-            judge_calls=self.judge_calls,
-            undecided=self.undecided,
+            judge_calls=len(self._judged),
+            undecided=sum(self.relations[nodes] == "undecided" for nodes in self._judged),
             conflicts=self.conflicts,
             uncompared=self._uncompared,
         )
@@ -327,14 +322,14 @@ def _decide(
     return [(partition, nodes, relation) for (partition, nodes), relation in zip(asked, relations, strict=True)]
 
 
-def _key(answer: str | None, canonical: Callable[[str], str]) -> str | None:
+def _key(answer: str | None, key_of: Callable[[str], str]) -> str | None:
     """The canonical form; None for a missing or blank answer, which is never equal to anything.
 
     An answer of markup alone ("$$", "{}") has a blank form, and stands for itself.
     """
     if answer is None or not answer.strip():
         return None
-    form = canonical(answer)
+    form = key_of(answer)
     return form if form.strip() else exact(answer)
 
 

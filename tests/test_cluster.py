@@ -35,6 +35,7 @@ from sure_math.cluster import (
     cluster_shard,
     exact,
 )
+from sure_math.equivalence import same_answer
 from sure_math.rows import Answer, Problem
 
 Verdicts = dict[frozenset[str], Relation]
@@ -83,6 +84,7 @@ DEFAULT = [
     ("a chain against a difference", "a b c", table("a~b b~c", "a~c"), table(), [0, 0, 1], 0, 1),
     ("a wrong yes of the judge", "a b c", table("a~b", "a~c"), table("b~c"), [0, 0, 1], 1, 1),
     ("a wrong no of the judge", "a b c", table("a~b b~c"), table(different="a~c"), [0, 0, 1], 1, 1),
+    ("computed before judged", "a b c", table("b~c", "a~c"), table("a~b"), [0, 1, 1], 1, 1),
     ("an undecided pair does not block", "a b c", table("a~b b~c"), table(), [0, 0, 0], 1, 0),
     ("two pairs and a bridge", "a b c d", table("a~b c~d b~c", "a~d"), table(), [0, 0, 0, 1], 2, 1),
     ("the bridge comes first", "a b c d", table("a~c b~c b~d", "a~d a~b c~d"), table(), [0, 1, 0, 1], 0, 1),
@@ -220,6 +222,35 @@ def test_every_order_of_three_lengths_gives_the_same_clusters() -> None:
         id_of = dict(zip(order, result.ids, strict=True))
         assert id_of["10"] == id_of["10cm"] != id_of["10m"]
         assert (result.conflicts, result.judge_calls) == (1, 0)
+
+
+UNITS = [
+    # answers, parts that a judge who always says yes must leave apart
+    (["10", "10 cm", "10 m"], [{"10", "10 cm"}, {"10 m"}]),
+    (["10", "10 \\text{ cm}", "10 \\text{ centimeters}", "10 \\text{ mm}"], None),
+    (["5", "x=5", "y=5"], [{"5", "x=5"}, {"y=5"}]),
+    (["3", "3 apples", "3 oranges"], [{"3", "3 apples"}, {"3 oranges"}]),
+    (["30", "30^\\circ", "30 \\text{ rad}"], None),
+    (["10", "10\\%", "0.1"], [{"10"}, {"10\\%", "0.1"}]),
+    (["10", "10\\%", "\\frac{1}{10}"], [{"10"}, {"10\\%", "\\frac{1}{10}"}]),
+]
+
+
+@pytest.mark.parametrize(("answers", "expected"), UNITS, ids=lambda value: str(value)[:40])
+def test_units_never_meet_through_a_bare_number(answers: list[str], expected: list[set[str]] | None) -> None:
+    found = set()
+    for order in permutations(answers):
+        result = cluster_answers(list(order), problem="?", judge=table(otherwise="equal"))
+        parts = {
+            number: frozenset(a for a, b in zip(order, result.ids, strict=True) if b == number) for number in result.ids
+        }
+        found.add(frozenset(parts.values()))
+    (parts_found,) = found
+    for part in parts_found:
+        for first, second in combinations(sorted(part), 2):
+            assert same_answer(first, second) != "different"
+    if expected is not None:
+        assert parts_found == set(map(frozenset, expected))
 
 
 def test_canonical_forms_are_one_answer() -> None:
