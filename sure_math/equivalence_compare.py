@@ -1,0 +1,476 @@
+"""Two forms, one verdict: the rules of what is the same answer, for everything that can be decided without an algebra system.
+
+`equal` and `different` are claims; whatever depends on the problem (order, rounding, conversion of units, 50% against 50,
+words) is `undecided` and left to the judge. None means: one side was not readable, ask the symbolic check.
+"""
+
+from collections.abc import Sequence as Items
+from fractions import Fraction
+from typing import TypeAlias
+
+from sure_math.equivalence_algebra import NotAlgebra
+from sure_math.equivalence_forms import (
+    Based,
+    Empty,
+    Form,
+    Interval,
+    Labelled,
+    Opaque,
+    Quantity,
+    Region,
+    Relation,
+    Sequence,
+    Words,
+)
+from sure_math.equivalence_numbers import Expression, Verdict, compare, proportional
+from sure_math.equivalence_units import DEGREE, PERCENT, Unit, same_number_verdict
+
+_ORDERED = frozenset({"tuple", "bracket", "angle", "row", "ratio", "matrix", "determinant"})
+_VECTORS = frozenset({"tuple", "bracket", "angle"})
+_MAX_UNORDERED = 200
+"""Longest list matched without regard to order; the matching takes quadratic time."""
+_OPPOSITES = {frozenset(pair) for pair in (("yes", "no"), ("true", "false"), ("odd", "even"), ("finite", "infinite"))}
+
+Answer: TypeAlias = Verdict | None
+
+
+def compare_forms(a: Form, b: Form) -> Answer:
+    """The verdict on two forms; symmetric, because the two are put into one order first."""
+    first, second = (a, b) if _rank(a) <= _rank(b) else (b, a)
+    return _RULES[_rank(first)](first, second)
+
+
+_KINDS: tuple[type, ...] = (Empty, Opaque, Labelled, Words, Sequence, Region, Relation, Based, Quantity)
+
+
+def _rank(form: Form) -> int:
+    return _KINDS.index(type(form))
+
+
+def _all_of(verdicts: Items[Answer]) -> Answer:
+    if "different" in verdicts:
+        return "different"
+    if None in verdicts:
+        return None
+    return "undecided" if "undecided" in verdicts else "equal"
+
+
+# ------------------------------------------------------------------------------------------------------------ labels
+
+
+def _labelled(a: Form, b: Form) -> Answer:
+    """A label on one side only may be left out; two different labels are two different statements."""
+    assert isinstance(a, Labelled)
+    if isinstance(b, Relation):
+        return _equations(a, b)
+    if not isinstance(b, Labelled):
+        return _unlabelled(a, b)
+    if a.label == b.label:
+        verdict = compare_forms(_point_set(a.form), _point_set(b.form))
+        if verdict == "equal" or a.equation is None or b.equation is None:
+            return verdict
+        return verdict
+    if a.equation is not None and b.equation is not None and (a.equation.symbols == b.equation.symbols) and len(a.equation.symbols) > 1:
+        return _same_equation(a.equation, b.equation)
+    return "different"
+
+
+def _unlabelled(a: Labelled, b: Form) -> Answer:
+    verdict = compare_forms(_point_set(a.form), b)
+    if verdict == "different" and isinstance(a.form, Quantity) and isinstance(b, Quantity) and b.value.symbols and not a.form.value.symbols:
+        return "undecided"
+    return verdict
+
+
+def _point_set(form: Form) -> Form:
+    """x ∈ {5} says x = 5."""
+    if isinstance(form, Sequence) and form.kind == "set" and len(form.items) == 1:
+        return form.items[0]
+    return form
+
+
+def _equations(a: Labelled, b: Relation) -> Answer:
+    if a.equation is None or b.operators != ("=",):
+        return "undecided"
+    other = _difference(b.sides)
+    return _same_equation(a.equation, other) if other is not None else None
+
+
+def _difference(sides: tuple[Expression, ...]) -> Expression | None:
+    try:
+        return Expression(f"({sides[0].text})-({sides[1].text})")
+    except NotAlgebra:
+        return None
+
+
+def _same_equation(a: Expression, b: Expression) -> Answer:
+    """f = 0 and g = 0 are the same line if f = c g; else they may still have the same solutions, unless both are straight."""
+    if proportional(a, b):
+        return "equal"
+    if a.symbols != b.symbols:
+        return "undecided" if len(a.symbols) == len(b.symbols) else "different"
+    return "different" if _is_straight(a) and _is_straight(b) else "undecided"
+
+
+def _is_straight(a: Expression) -> bool:
+    """Whether the formula is of degree 1: no variable under a power, a root, a function or a fraction, none multiplied."""
+    return _degree(a.node) <= 1
+
+
+def _degree(node: tuple[object, ...]) -> int:
+    children = [child for child in node[1:] if isinstance(child, tuple)]
+    degrees = [_degree(child) for child in children]
+    if node[0] == "sym":
+        return 1
+    if node[0] == "mul":
+        return sum(degrees)
+    if node[0] in ("add", "neg") or (node[0] == "div" and degrees[1] == 0):
+        return max(degrees, default=0)
+    return 9 if any(degrees) or node[0] == "app" else 0
+
+
+# ------------------------------------------------------------------------------------------------- words and leftovers
+
+
+def _empty(a: Form, b: Form) -> Answer:
+    return "different"
+
+
+def _opaque(a: Form, b: Form) -> Answer:
+    """Unreadable: strings that are equal were found before; mathematics is for the symbolic check, text for the judge."""
+    assert isinstance(a, Opaque)
+    readable = not isinstance(b, Opaque | Words) or (isinstance(b, Opaque) and b.mathematical)
+    return None if a.mathematical and readable else "undecided"
+
+
+def _words(a: Form, b: Form) -> Answer:
+    assert isinstance(a, Words)
+    if isinstance(b, Words):
+        return _two_words(a, b)
+    if a.choice and isinstance(b, Quantity) and len(b.value.text) == 1 and b.value.text.isalpha():
+        return "undecided" if b.value.text.upper() == a.choice else "different"
+    if a.choice and not a.text:
+        return "undecided" if not isinstance(b, Quantity) or b.value.symbols else "different"
+    return "undecided"
+
+
+def _two_words(a: Words, b: Words) -> Answer:
+    if a.choice and b.choice:
+        if a.choice.upper() != b.choice.upper():
+            return "different"
+        if a.choice != b.choice:
+            return "undecided"
+        return "equal" if a.text == b.text or not a.text or not b.text else "undecided"
+    if a.choice or b.choice:
+        return "undecided"
+    if a.text.rstrip(".") == b.text.rstrip("."):
+        return "equal"
+    return "different" if frozenset((a.text, b.text)) in _OPPOSITES else "undecided"
+
+
+# ---------------------------------------------------------------------------------------------------------- sequences
+
+
+def _sequence(a: Form, b: Form) -> Answer:
+    assert isinstance(a, Sequence)
+    if isinstance(b, Region):
+        return _sequence_and_region(a, b)
+    if not isinstance(b, Sequence):
+        return _one_of(a, b)
+    if "matrix" in (a.kind, b.kind) or "determinant" in (a.kind, b.kind):
+        return _matrices(a, b)
+    if "ratio" in (a.kind, b.kind) and a.kind != b.kind:
+        return "undecided"
+    if a.kind in _ORDERED and b.kind in _ORDERED:
+        verdict = _in_order(a.items, b.items)
+        pair = frozenset((a.kind, b.kind))
+        open_or_closed = pair == {"tuple", "bracket"} and len(a.items) == 2 and verdict == "equal" and _is_increasing(a)
+        return "undecided" if open_or_closed else verdict
+    if a.kind in _ORDERED or b.kind in _ORDERED:
+        return _ordered_and_not(a, b)
+    return _labelled_lists(a, b)
+
+
+def _is_increasing(a: Sequence) -> bool:
+    """Whether (a, b) and [a, b] could be intervals, an open and a closed one."""
+    low, high = a.items
+    if not (isinstance(low, Quantity) and isinstance(high, Quantity)):
+        return False
+    if low.value.real is None or high.value.real is None:
+        return True
+    return low.value.real < high.value.real
+
+
+def _one_of(a: Sequence, b: Form) -> Answer:
+    """Several answers against one: the same only if the several are one."""
+    items = _distinct(a.items) if a.kind in ("set", "list") else list(a.items)
+    if len(items) == 1:
+        return compare_forms(items[0], b)
+    if isinstance(b, Relation):
+        return "undecided"
+    return "undecided" if not items else "different"
+
+
+def _ordered_and_not(a: Sequence, b: Sequence) -> Answer:
+    """(1, 2) against 1, 2: equal in the same order. Against {1, 2} or 2, 1: a matter of the problem."""
+    ordered = _in_order(a.items, b.items)
+    if ordered == "equal":
+        return "undecided" if "set" in (a.kind, b.kind) and len(a.items) > 1 else "equal"
+    loose = _unordered(_plain(a.items), _plain(b.items))
+    return "undecided" if loose == "equal" else loose
+
+
+def _plain(items: Items[Form]) -> list[Form]:
+    return [item.form if isinstance(item, Labelled) else item for item in items]
+
+
+def _labelled_lists(a: Sequence, b: Sequence) -> Answer:
+    """x = 1, y = 2 is compared by label; against a bare 1, 2 by position, and another order is a matter of the problem."""
+    first, second = (sum(isinstance(item, Labelled) for item in side.items) for side in (a, b))
+    if first == len(a.items) and second == len(b.items):
+        return _unordered(a.items, b.items)
+    if not first and not second:
+        return _unordered(a.items, b.items)
+    verdict = _in_order(a.items, b.items)
+    if verdict == "equal":
+        return verdict
+    loose = _unordered(_plain(a.items), _plain(b.items))
+    return "undecided" if loose == "equal" else loose
+
+
+def _in_order(a: Items[Form], b: Items[Form]) -> Answer:
+    if len(a) != len(b):
+        return "different"
+    return _all_of([compare_forms(x, y) for x, y in zip(a, b, strict=True)])
+
+
+def _distinct(items: Items[Form]) -> list[Form]:
+    kept: list[Form] = []
+    for item in items[:_MAX_UNORDERED]:
+        if not any(compare_forms(item, other) == "equal" for other in kept):
+            kept.append(item)
+    return kept + list(items[_MAX_UNORDERED:])
+
+
+def _unordered(a: Items[Form], b: Items[Form]) -> Answer:
+    """Whether the two can be matched one to one; equal if by equal pairs, undecided if by pairs not known to differ."""
+    if max(len(a), len(b)) > _MAX_UNORDERED:
+        return "undecided" if len(a) == len(b) else "different"
+    first, second = _distinct(a), _distinct(b)
+    if len(first) != len(second):
+        return "different"
+    table = [[compare_forms(x, y) for y in second] for x in first]
+    if _matches([[cell == "equal" for cell in row] for row in table]):
+        return "equal"
+    if not _matches([[cell != "different" for cell in row] for row in table]):
+        return "different"
+    return None if any(cell is None for row in table for cell in row) else "undecided"
+
+
+def _matches(allowed: list[list[bool]]) -> bool:
+    """Whether a perfect matching exists (augmenting paths)."""
+    partner: dict[int, int] = {}
+
+    def place(row: int, seen: set[int]) -> bool:
+        for column, possible in enumerate(allowed[row]):
+            if possible and column not in seen:
+                seen.add(column)
+                if column not in partner or place(partner[column], seen):
+                    partner[column] = row
+                    return True
+        return False
+
+    return all(place(row, set()) for row in range(len(allowed)))
+
+
+def _matrices(a: Sequence, b: Sequence) -> Answer:
+    """Entry by entry; a column or a row is also a vector. A determinant is no matrix."""
+    if "determinant" in (a.kind, b.kind) and a.kind != b.kind:
+        return "undecided"
+    if a.kind == b.kind:
+        verdict = _in_order(a.items, b.items)
+        flat_a, flat_b = _vector(a), _vector(b)
+        if verdict == "different" and flat_a is not None and flat_b is not None and _in_order(flat_a, flat_b) == "equal":
+            return "undecided"
+        return verdict
+    matrix, other = (a, b) if a.kind == "matrix" else (b, a)
+    entries = _vector(matrix)
+    if entries is None:
+        rows = tuple(Sequence("row", item.items) for item in other.items if isinstance(item, Sequence))
+        return _in_order(matrix.items, rows) if len(rows) == len(other.items) else "different"
+    verdict = _in_order(entries, other.items)
+    if other.kind in _VECTORS or verdict != "different":
+        return verdict
+    return "undecided" if _unordered(entries, other.items) == "equal" else "different"
+
+
+def _vector(matrix: Sequence) -> list[Form] | None:
+    rows = [row.items for row in matrix.items if isinstance(row, Sequence)]
+    if len(rows) == 1:
+        return list(rows[0])
+    return [row[0] for row in rows] if all(len(row) == 1 for row in rows) else None
+
+
+# ------------------------------------------------------------------------------------------------------------ regions
+
+
+def _sequence_and_region(a: Sequence, b: Region) -> Answer:
+    """(0, 1) may be an interval, {1, 2} a region of points."""
+    if a.kind in ("tuple", "bracket") and len(a.items) == 2:
+        low, high = a.items
+        if isinstance(low, Quantity) and isinstance(high, Quantity):
+            closed = a.kind == "bracket"
+            return _regions(Region((Interval(low.value, high.value, closed, closed),)), b)
+    if a.kind in ("set", "list") and all(isinstance(item, Quantity) for item in a.items):
+        points = tuple(Interval(item.value, item.value, True, True) for item in a.items if isinstance(item, Quantity))
+        return _regions(Region(points), b)
+    return "undecided"
+
+
+def _region(a: Form, b: Form) -> Answer:
+    assert isinstance(a, Region)
+    if isinstance(b, Region):
+        return _regions(a, b)
+    if isinstance(b, Quantity) and len(a.parts) == 1 and a.parts[0].low.node == a.parts[0].high.node:
+        return compare(a.parts[0].low, b.value)
+    return "undecided" if isinstance(b, Relation) else "different"
+
+
+def _regions(a: Region, b: Region) -> Answer:
+    first, second = _normal(a), _normal(b)
+    if first is None or second is None:
+        first, second = list(a.parts), list(b.parts)
+        if len(first) != len(second):
+            return "undecided"
+    if len(first) != len(second):
+        return "different"
+    verdicts: list[Answer] = []
+    for x, y in zip(first, second, strict=True):
+        ends = [compare(x.low, y.low), compare(x.high, y.high)]
+        verdicts.extend(ends)
+        if (x.low_closed, x.high_closed) != (y.low_closed, y.high_closed):
+            verdicts.append("different")
+    return _all_of(verdicts)
+
+
+def _key(end: Expression) -> float | None:
+    if end.text.strip("+ ") in ("∞",):
+        return float("inf")
+    if end.text.replace(" ", "") == "-∞":
+        return float("-inf")
+    return end.real
+
+
+def _normal(region: Region) -> list[Interval] | None:
+    """Intervals in order, touching ones joined; None if the ends are not all numbers."""
+    keyed = []
+    for part in region.parts:
+        low, high = _key(part.low), _key(part.high)
+        if low is None or high is None:
+            return None
+        if low < high or (low == high and part.low_closed and part.high_closed):
+            keyed.append((low, not part.low_closed, high, part))
+    joined: list[Interval] = []
+    for *_, part in sorted(keyed, key=lambda item: item[:3]):
+        last = joined[-1] if joined else None
+        if last is not None and _touch(last, part):
+            if (_key(part.high) or 0.0) >= (_key(last.high) or 0.0):
+                joined[-1] = Interval(last.low, part.high, last.low_closed, part.high_closed)
+        else:
+            joined.append(part)
+    return joined
+
+
+def _touch(left: Interval, right: Interval) -> bool:
+    end, start = _key(left.high), _key(right.low)
+    if end is None or start is None:
+        return False
+    return start < end or (start == end and (left.high_closed or right.low_closed))
+
+
+# ---------------------------------------------------------------------------------------------- relations and quantities
+
+
+def _relation(a: Form, b: Form) -> Answer:
+    assert isinstance(a, Relation)
+    if not isinstance(b, Relation):
+        return "undecided"
+    if a.operators == b.operators == ("=",):
+        first, second = _difference(a.sides), _difference(b.sides)
+        return None if first is None or second is None else _same_equation(first, second)
+    if a.operators != b.operators:
+        return "undecided"
+    verdict = _all_of([compare(x, y) for x, y in zip(a.sides, b.sides, strict=True)])
+    return "undecided" if verdict == "different" else verdict
+
+
+def _based(a: Form, b: Form) -> Answer:
+    """43_7 and 43_8 are two numbers; a base on one side only leaves open what the bare digits mean."""
+    assert isinstance(a, Based)
+    value = _in_base(a)
+    if value is None:
+        return None
+    if isinstance(b, Based):
+        other = _in_base(b)
+        return None if other is None else "equal" if value == other and a.base == b.base else "undecided" if value == other else "different"
+    if not isinstance(b, Quantity) or b.value.exact is None:
+        return "undecided"
+    return "undecided" if b.value.exact == value or b.value.text.lstrip("0") == a.digits else "different"
+
+
+def _in_base(a: Based) -> Fraction | None:
+    try:
+        return Fraction(int(a.digits, a.base))
+    except ValueError:
+        return None
+
+
+def _quantity(a: Form, b: Form) -> Answer:
+    assert isinstance(a, Quantity) and isinstance(b, Quantity)
+    if a.unit is None and b.unit is None:
+        return compare(a.value, b.value)
+    if a.unit is not None and b.unit is not None:
+        return _two_units(a, b, a.unit, b.unit)
+    measured, bare = (a, b) if a.unit is not None else (b, a)
+    unit = measured.unit
+    verdict = compare(measured.value, bare.value)
+    if unit == PERCENT:
+        return _percent_and_number(measured, bare, verdict)
+    if verdict == "different" and unit == DEGREE:
+        return "undecided" if compare(_scaled(measured.value, r"\pi/180"), bare.value) == "equal" else verdict
+    if verdict == "different" and _times_a_letter(bare.value, measured.value):
+        return "undecided"
+    return verdict
+
+
+def _percent_and_number(percent: Quantity, bare: Quantity, raw: Verdict) -> Answer:
+    """50% is 0.5; against 50 the problem decides."""
+    share = compare(_scaled(percent.value, "1/100"), bare.value)
+    if share == "different":
+        return "undecided" if raw != "different" else "different"
+    return share
+
+
+def _scaled(value: Expression, factor: str) -> Expression:
+    return Expression(f"({value.text})*({factor})")
+
+
+def _times_a_letter(value: Expression, number: Expression) -> bool:
+    """`5m` against `5 cm`, or against 5: the letter may be meant as a unit."""
+    node = value.node
+    return node[0] == "mul" and node[-1][0] == "sym" and node[1] == number.node
+
+
+def _two_units(a: Quantity, b: Quantity, first: Unit, second: Unit) -> Answer:
+    kind = same_number_verdict(first, second)
+    if kind == "equal":
+        return compare(a.value, b.value)
+    if kind == "unclear":
+        return "undecided" if compare(a.value, b.value) != "different" else "different"
+    if kind == "convertible" and first.scale is not None and second.scale is not None:
+        verdict = compare(_scaled(a.value, str(first.scale)), _scaled(b.value, str(second.scale)))
+        return "different" if verdict == "different" else "undecided"
+    return "different"
+
+
+_RULES = (_empty, _opaque, _labelled, _words, _sequence, _region, _relation, _based, _quantity)

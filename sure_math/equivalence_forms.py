@@ -1,0 +1,681 @@
+r"""The structure of an answer: a number with its unit, a tuple, a set, intervals, an equation, a word.
+
+`read(answer)` never fails: what is neither mathematics nor plain words becomes `Opaque`. Everything here is syntax; whether
+two forms are the same answer is decided in `equivalence.py`.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal, TypeAlias
+
+from sure_math.equivalence_algebra import NotAlgebra
+from sure_math.equivalence_numbers import Expression
+from sure_math.equivalence_text import clean, closing_index, is_thousands_comma, split_top, strip_ends
+from sure_math.equivalence_units import Unit, split_unit
+
+MAX_LENGTH = 3_000
+"""Longer answers are compared as strings only; the longest gold of the public test sets has about 400 characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    value: Expression
+    unit: Unit | None
+
+
+@dataclass(frozen=True, slots=True)
+class Based:
+    """Digits with a base: 43_7."""
+
+    digits: str
+    base: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """Several answers. `tuple` (..) and `bracket` [..] and `matrix` rows are ordered, `set` {..} and `list` (bare) are not."""
+
+    kind: Literal["tuple", "bracket", "angle", "set", "list", "matrix", "row", "ratio", "determinant"]
+    items: tuple["Form", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    low: Expression
+    high: Expression
+    low_closed: bool
+    high_closed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A union of intervals; single points are closed intervals of length 0."""
+
+    parts: tuple[Interval, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A chain a R b S c that is neither an assignment nor an inequality in one variable with numbers as bounds."""
+
+    sides: tuple[Expression, ...]
+    operators: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """`x = 5`, `f(x) = 2x`, `x \\in (0, 1)`."""
+
+    label: str
+    form: "Form"
+    equation: Expression | None = None
+    """Left minus right side, where the label is a variable: the same line may be written as another equation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Text in lower case; `choice` is the letter of a multiple choice answer, in the case it was written."""
+
+    text: str
+    choice: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """Something that no rule here reads: compared as a string, else left to the symbolic check or the judge."""
+
+    text: str
+    mathematical: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Empty:
+    pass
+
+
+Form: TypeAlias = Quantity | Based | Sequence | Region | Relation | Labelled | Words | Opaque | Empty
+
+
+class _Unreadable(ValueError):
+    pass
+
+
+@lru_cache(maxsize=4096)
+def read(answer: str) -> Form:
+    """The form of an answer as a model or a gold states it."""
+    if len(answer) > MAX_LENGTH:
+        return Opaque(answer, mathematical=False)
+    text = clean(answer)
+    if not re.search(r"[^\s{}()\[\].,;:!?$\\]", text):
+        return Empty() if not answer.strip(" \t\r\n${}.,;:\\") else Opaque(text, mathematical=False)
+    try:
+        return _form(text)
+    except (_Unreadable, RecursionError):
+        return Opaque(text, mathematical=bool(re.search(r"[\d=<>≤≥^∪]|\\[A-Za-z]", text)))
+
+
+def _form(text: str) -> Form:
+    text = _plain_connectors(strip_ends(_drop_remarks(text)))
+    if not text:
+        raise _Unreadable
+    if "…" in text:
+        return Opaque(text, mathematical=False)
+    for reader in _READERS:
+        form = reader(text)
+        if form is not None:
+            return form
+    raise _Unreadable(text)
+
+
+_REMARK = re.compile(
+    r"\s*\(?\s*\\text\s*\{\s*\(?\s*(?:about|approximately|approx|roughly|or about|note|since|because|where)[^{}]*\}.*$|\s*\((?:approximately|approx\.?|about|or approximately)[^()]*\)\s*$"
+)
+_CONNECTOR_TEXT = re.compile(r"\\text\s*\{\s*,?\s*(and|or)\s*,?\s*\}")
+_WORDLESS_TEXT = re.compile(r"\\text\s*\{\s*[\s,.:;]*\}")
+
+
+def _drop_remarks(text: str) -> str:
+    """Remove a remark in words behind the answer: `(about 18.9 cards)`."""
+    shorter = _REMARK.sub("", text)
+    return shorter if shorter.strip() else text
+
+
+def _plain_connectors(text: str) -> str:
+    text = _CONNECTOR_TEXT.sub(r" \1 ", text)
+    text = re.sub(r"(?<=[\d)}\]⦄])(or|and)(?=[\d(\\\[A-Z⦃-])", r" \1 ", text)
+    return _WORDLESS_TEXT.sub(" ", text).strip()
+
+
+# ------------------------------------------------------------------------------------------------- words and choices
+
+_CHOICE = re.compile(
+    r"(?:\\text\s*\{)?\s*(?:\\text\s*\{)?\s*(?:\(\s*([A-Ja-j])\s*\)|([A-J])(?=\s*[):.]|\s*\}*$))\s*[):.]?\s*\}*\s*(?:\\text\s*\{)?(.*?)\}*", re.DOTALL
+)
+_ALL_TEXT = re.compile(r"\\text\s*\{([^{}]*)\}")
+_WORDS = re.compile(r"[A-Za-z][A-Za-z'’-]*(?:[\s,/&()-]+[A-Za-z'’.-]+)*\.?")
+_KNOWN_NAMES = frozenset("pi sqrt sin cos tan log ln exp infinity alpha beta gamma theta phi lambda omega sigma mu hbar".split())
+_REALS = frozenset({"all real numbers", "all reals", "the real numbers", "real numbers", "ℝ", "all real x", "r"}) - {"r"}
+_NOTHING = frozenset({"empty set", "the empty set", "∅"})
+
+
+def _choice(text: str) -> Form | None:
+    """`(C)`, `C`, `\\text{(C)}`, `C. 5`, `(C) Cecile`."""
+    match = _CHOICE.fullmatch(text)
+    if match is None:
+        return None
+    letter, rest = match.group(1) or match.group(2), match.group(3).strip()
+    if rest and (match.group(1) is None and text.lstrip("{ ")[1:2] not in ").:"):
+        return None
+    if rest and re.match(r"[-+*/^_=<>≤≥!'∪|(∈≈,]", rest):
+        return None
+    return Words(rest.lower(), letter)
+
+
+def _words(text: str) -> Form | None:
+    if text.lower() in _REALS:
+        return Region((Interval(Expression("-∞"), Expression("∞"), False, False),))
+    if text.lower() in _NOTHING or text in ("⦃⦄", "⦃ ⦄"):
+        return Sequence("set", ())
+    bare = re.sub(r"\s+", " ", _ALL_TEXT.sub(lambda match: f" {match.group(1)} ", text)).strip(" .")
+    if bare.lower() in _REALS:
+        return Region((Interval(Expression("-∞"), Expression("∞"), False, False),))
+    if len(bare) == 1 and bare.isalpha():
+        return Words(bare.lower(), bare) if bare in "ABCDFGHJ" else None
+    if not _WORDS.fullmatch(bare):
+        return None
+    runs = re.findall(r"[A-Za-z]+", bare)
+    if text == bare and (bare in _KNOWN_NAMES or (len(runs) == 1 and len(bare) <= 2 and bare.islower() and bare not in _SHORT_WORDS)):
+        return None
+    if any(run in _KNOWN_NAMES for run in runs) and len(runs) < 4:
+        return None
+    if len(runs) == 1 and len(bare) <= 3 and bare.isupper():
+        return Words(bare)
+    return Words(" ".join(word for word in re.findall(r"[a-z']+", bare.lower()) if word not in ("the", "a", "an")))
+
+
+_SHORT_WORDS = frozenset("no on if in of up am pm".split())
+
+
+# ------------------------------------------------------------------------------------------------------------ labels
+
+_NAME = r"(?:\\?[A-Za-z]+|\\(?:overline|vec|text|mathbf|mathcal|hat|bar|overrightarrow)\s*\{[^{}]*\}|\\(?:angle|triangle|Delta)\s*[A-Za-z]+|(?:\\Delta|\\angle)\s*\\?[A-Za-z]+)"
+_SUFFIX = r"(?:_\{[^{}]*\}|_\w|'|\^\{?(?:\\prime|\*|-1|\\circ)\}?|\((?:[^()]{0,40})\))*"
+_ATOM = rf"\|?\s*(?:m\s*)?{_NAME}\s*{_SUFFIX}\s*\|?"
+_LABEL = re.compile(rf"(?:{_ATOM}|\\frac\s*\{{{_ATOM}\}}\s*\{{{_ATOM}\}}|{_ATOM}/{_ATOM}|{_ATOM}:{_ATOM}|\\angle\s*[A-Z]+|\[[A-Z]+\])")
+_LABEL_TUPLE = re.compile(rf"\(\s*{_ATOM}(?:\s*,\s*{_ATOM})+\s*\)")
+_TEXT_LABEL = re.compile(r"(?:\\text\s*\{[^{}]*\}|[A-Za-z]{3,}(?:\s+[A-Za-z]+)*|\\omega_\{?\w+\}?|\s)+")
+_CALL = re.compile(r"([A-Za-z]\w*'*)\(\s*([A-Za-z])\s*((?:,\s*[A-Za-z]\s*)*)\)")
+
+
+def _relation_at(text: str, index: int) -> int:
+    return 1 if text[index] in "=≈<>≤≥≠∈" else 2 if text.startswith(":=", index) else 0
+
+
+def _operators(text: str, parts: list[str]) -> list[str]:
+    found, at = [], 0
+    for part in parts[:-1]:
+        at += len(part)
+        length = 2 if text.startswith(":=", at) else 1
+        found.append("=" if length == 2 else text[at])
+        at += length
+    return found
+
+
+def _relations(text: str) -> Form | None:
+    """Everything with a relation sign outside brackets."""
+    parts = split_top(text, _relation_at)
+    if len(parts) == 1:
+        return None
+    operators = _operators(text, parts)
+    parts = [part.strip() for part in parts]
+    if any(not part for part in parts):
+        raise _Unreadable(text)
+    if "≈" in operators:
+        return _approximation(parts, operators)
+    if operators == ["∈"]:
+        return _membership(parts)
+    if set(operators) == {"="}:
+        return _equation(parts)
+    if "∈" in operators or "=" in operators:
+        raise _Unreadable(text)
+    return _inequality(parts, operators)
+
+
+def _approximation(parts: list[str], operators: list[str]) -> Form:
+    """`x ≈ 11` says 11; `1/3 ≈ 0.33` says 1/3: what stands behind the sign only repeats it less exactly."""
+    first = operators.index("≈")
+    if first == 0 and label_name(parts[0]) is not None:
+        return _labelled(parts[0], parts[1])
+    text = parts[0] + "".join(f" {operator} {part}" for operator, part in zip(operators[:first], parts[1 : first + 1], strict=True))
+    return _form(text)
+
+
+def _membership(parts: list[str]) -> Form:
+    if label_name(parts[0]) is None:
+        raise _Unreadable(parts[0])
+    return _labelled(parts[0], parts[1])
+
+
+def label_name(text: str) -> str | None:
+    """The name that `text` gives to an answer (`x`, `f(x)`, `AB`, `\\frac{NO}{BO}`), blanks removed; None if it is a formula.
+
+    Words (`Area`) are names without a meaning of their own: the empty string.
+    """
+    if len(text) > 200:
+        return None
+    if _LABEL_TUPLE.fullmatch(text) or _LABEL.fullmatch(text):
+        name = re.sub(r"\s+|\\text|\\overline|\\vec|\\mathbf|[{}\\]", "", text)
+        if re.fullmatch(r"[ei]|pi", name):
+            return None
+        call = _CALL.fullmatch(name)
+        letters = re.sub(r"[^A-Za-z]", "", name)
+        if "\\text" in text and len(letters) > 1:
+            return ""
+        if call:
+            return f"{call.group(1)}()"
+        return "" if letters.islower() and len(letters) >= 4 and "\\" not in text and "_" not in text else name.strip("|")
+    return "" if _TEXT_LABEL.fullmatch(text) else None
+
+
+def _labelled(label: str, right: str) -> Form:
+    name = label_name(label)
+    form = _form(right)
+    if not name:
+        return form.form if isinstance(form, Labelled) else form
+    if isinstance(form, Labelled):
+        return Labelled(form.label if form.label == name else name, form.form)
+    if _LABEL_TUPLE.fullmatch(label) and isinstance(form, Sequence) and form.kind == "tuple":
+        names = [label_name(part.strip()) or "" for part in split_top(label.strip()[1:-1], _comma)]
+        if len(names) == len(form.items):
+            return Sequence("list", tuple(Labelled(n, item) if n else item for n, item in zip(names, form.items, strict=True)))
+    return Labelled(name, _rename_argument(label, form), _equation_of(label, right))
+
+
+def _rename_argument(label: str, form: Form) -> Form:
+    """f(t) = 2t and f(x) = 2x are one function: the argument gets one name."""
+    call = _CALL.fullmatch(re.sub(r"\s", "", label))
+    if call is None or call.group(3) or not isinstance(form, Quantity) or call.group(2) not in form.value.symbols:
+        return form
+    return Quantity(Expression(form.value.text, _renamed(form.value.node, call.group(2))), form.unit)
+
+
+def _renamed(node: tuple[object, ...], name: str) -> tuple[object, ...]:
+    if node == ("sym", name):
+        return ("sym", "argument")
+    return tuple(_renamed(child, name) if isinstance(child, tuple) else child for child in node)
+
+
+def _equation_of(left: str, right: str) -> Expression | None:
+    try:
+        return Expression(f"({left})-({right})")
+    except NotAlgebra:
+        return None
+
+
+def _equation(parts: list[str]) -> Form:
+    """An assignment, a chain `x = 5 + 6 = 11` (its last member counts), or an equation proper."""
+    if label_name(parts[0]) is not None:
+        return _labelled(parts[0], parts[-1])
+    if len(parts) == 2 and label_name(parts[1]) and _is_number(parts[0]):
+        return _labelled(parts[1], parts[0])
+    if len(parts) > 2 or _is_number(parts[0]):
+        last = _form(parts[-1])
+        return last.form if isinstance(last, Labelled) else last
+    sides = tuple(_expression(part) for part in parts)
+    if sides[0].symbols or sides[1].symbols:
+        return Relation(sides, ("=",))
+    return Quantity(sides[1], None)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return not Expression(text).symbols
+    except NotAlgebra:
+        return False
+
+
+# ------------------------------------------------------------------------------------------------- regions of the line
+
+_FLIPPED = {"<": ">", ">": "<", "≤": "≥", "≥": "≤", "≠": "≠", "=": "="}
+
+
+def _inequality(parts: list[str], operators: list[str]) -> Form:
+    sides = tuple(_expression(part) for part in parts)
+    variable = [index for index, side in enumerate(sides) if side.symbols]
+    if len(variable) == 1 and len(sides) <= 3 and len(sides[variable[0]].symbols) == 1:
+        region = _solve(sides, operators, variable[0])
+        if region is not None:
+            return region
+    return _oriented(sides, tuple(operators))
+
+
+def _oriented(sides: tuple[Expression, ...], operators: tuple[str, ...]) -> Relation:
+    """The chain written with < and ≤, so that a > b is b < a."""
+    if all(operator in ">≥" for operator in operators):
+        return Relation(sides[::-1], tuple(_FLIPPED[operator] for operator in operators[::-1]))
+    return Relation(sides, operators)
+
+
+def _solve(sides: tuple[Expression, ...], operators: list[str], at: int) -> Form | None:
+    """The region of `c R ax + b S d`; None if the middle is not a straight line in its one variable."""
+    line = _straight_line(sides[at])
+    if line is None:
+        return None
+    slope, intercept, name = line
+    low, high, low_closed, high_closed = Expression("-∞"), Expression("∞"), False, False
+    for index, operator in enumerate(operators):
+        if at not in (index, index + 1):
+            return None
+        bound = sides[index + 1] if at == index else sides[index]
+        sign = operator if at == index else _FLIPPED[operator]
+        sign = _FLIPPED[sign] if slope.startswith("-") else sign
+        value = bound if (slope, intercept) == ("1", "0") else Expression(f"(({bound.text})-({intercept}))/({slope})")
+        if sign == "≠":
+            return Labelled(name, Region((Interval(low, value, False, False), Interval(value, high, False, False))))
+        if sign in "<≤":
+            high, high_closed = value, sign == "≤"
+        else:
+            low, low_closed = value, sign == "≥"
+    return Labelled(name, Region((Interval(low, high, low_closed, high_closed),)))
+
+
+def _straight_line(side: Expression) -> tuple[str, str, str] | None:
+    """(slope, intercept, variable) as exact strings."""
+    (name,) = side.symbols
+    if side.node == ("sym", name):
+        return "1", "0", name
+    if not re.fullmatch(r"[\d.+\-*/() A-Za-z{}\\]+", side.text) or side.node[0] == "app":
+        return None
+    values = []
+    for point in (0, 1, 2):
+        substituted = Expression(side.text, _substituted(side.node, name, point))
+        if substituted.exact is None:
+            return None
+        values.append(substituted.exact)
+    slope = values[1] - values[0]
+    if slope == 0 or values[2] - values[1] != slope:
+        return None
+    return str(slope), str(values[0]), name
+
+
+def _substituted(node: tuple[object, ...], name: str, value: int) -> tuple[object, ...]:
+    from fractions import Fraction
+
+    if node == ("sym", name):
+        return ("num", Fraction(value))
+    return tuple(_substituted(child, name, value) if isinstance(child, tuple) else child for child in node)
+
+
+def _union(text: str) -> Form | None:
+    """Intervals joined by ∪, the reals without points, and one half-open or unbounded interval."""
+    if "∪" in text or "∖" in text or _looks_like_interval(text):
+        pieces = split_top(text, lambda t, i: int(t[i] == "∪"))
+        return Region(tuple(part for piece in pieces for part in _pieces(strip_ends(piece))))
+    return None
+
+
+def _looks_like_interval(text: str) -> bool:
+    if text[0] not in "([]" or text[-1] not in ")][":
+        return False
+    if (text[0], text[-1]) in (("(", ")"), ("[", "]")):
+        return "∞" in text and closing_index(text, 0) == len(text) - 1 and text.count(",") + text.count(";") == 1
+    inner = text[1:-1]
+    return not re.search(r"[\[\]]", inner) and len(split_top(inner, _comma)) == 2
+
+
+def _pieces(text: str) -> list[Interval]:
+    if "∖" in text:
+        whole, _, removed = text.partition("∖")
+        return _without(whole.strip(), removed.strip())
+    if text in ("ℝ",):
+        return [Interval(Expression("-∞"), Expression("∞"), False, False)]
+    if text.startswith("⦃") and text.endswith("⦄"):
+        points = [_expression(part) for part in split_top(text[1:-1], _comma)]
+        return [Interval(point, point, True, True) for point in points]
+    if len(text) > 4 and text[0] == "(" and closing_index(text, 0) == len(text) - 1 and "∪" in text:
+        form = _union(text[1:-1])
+        return list(form.parts) if isinstance(form, Region) else []
+    if len(text) < 5 or text[0] not in "([]" or text[-1] not in ")][":
+        raise _Unreadable(text)
+    ends = split_top(text[1:-1], _comma)
+    if len(ends) != 2:
+        raise _Unreadable(text)
+    low, high = (_expression(end.replace("+∞", "∞").strip()) for end in ends)
+    return [Interval(low, high, text[0] == "[", text[-1] == "]")]
+
+
+def _without(whole: str, removed: str) -> list[Interval]:
+    if whole != "ℝ" or not (removed.startswith("⦃") and removed.endswith("⦄")):
+        raise _Unreadable(whole)
+    points = sorted((_expression(part) for part in split_top(removed[1:-1], _comma)), key=lambda point: point.real or 0.0)
+    if any(point.real is None for point in points):
+        raise _Unreadable(removed)
+    ends = [Expression("-∞"), *points, Expression("∞")]
+    return [Interval(low, high, False, False) for low, high in zip(ends, ends[1:], strict=False)]
+
+
+# ---------------------------------------------------------------------------------------------- sequences and brackets
+
+
+def _comma(text: str, index: int) -> int:
+    return int(text[index] in ",;")
+
+
+def _list_comma(text: str, index: int) -> int:
+    if text[index] == ";":
+        return 1
+    if text[index] == ",":
+        return 0 if is_thousands_comma(text, index) else 1
+    if text[index] == " ":
+        match = re.compile(r" (?:and|or) ").match(text, index)
+        return match.end() - index if match else 0
+    return 0
+
+
+_BRACKETS: dict[tuple[str, str], Literal["tuple", "bracket", "set", "angle"]] = {
+    ("(", ")"): "tuple",
+    ("[", "]"): "bracket",
+    ("⦃", "⦄"): "set",
+    ("⟨", "⟩"): "angle",
+}
+
+
+def _sequences(text: str) -> Form | None:
+    """Bare lists: `1, 2`, `6 and 8`, `x < 1 or x > 2`, `x = 1, y = 2`."""
+    parts = [strip_ends(part) for part in split_top(text, _list_comma)]
+    parts = [re.sub(r"^(?:and|or) ", "", part) for part in parts]
+    parts = [part for part in parts if part]
+    if len(parts) < 2:
+        return None
+    if _is_prose(parts):
+        return None
+    forms = [_form(part) for part in parts]
+    regions = [form.form if isinstance(form, Labelled) else form for form in forms]
+    if all(isinstance(region, Region) for region in regions):
+        return _joined_regions(forms, " and " in text)
+    return _list_of(forms)
+
+
+def _is_prose(parts: list[str]) -> bool:
+    """A sentence with commas is not a list of answers: more than half of its parts are words only."""
+    wordy = sum(1 for part in parts if re.search(r"[A-Za-z]{2,} +[A-Za-z]{2,}", part) and not part.startswith("\\text"))
+    return wordy * 2 > len(parts) or (wordy > 0 and len(parts) > 8)
+
+
+def _joined_regions(forms: list[Form], both: bool) -> Form:
+    """`x < 1 or x > 2` is a union; `x > 1 and x < 2` an intersection of two rays that overlap."""
+    labels = {form.label for form in forms if isinstance(form, Labelled)}
+    if len(labels) > 1:
+        return _list_of(forms)
+    parts = [part for form in forms for part in _region(form).parts]
+    if both or len(labels) == 1:
+        overlap = _overlap(parts)
+        if overlap is not None:
+            parts = [overlap]
+    region = Region(tuple(parts))
+    return Labelled(labels.pop(), region) if labels else region
+
+
+def _region(form: Form) -> Region:
+    inner = form.form if isinstance(form, Labelled) else form
+    if not isinstance(inner, Region):
+        raise _Unreadable
+    return inner
+
+
+def _overlap(parts: list[Interval]) -> Interval | None:
+    """The common part of a ray to the right and a ray to the left, if they overlap."""
+    if len(parts) != 2:
+        return None
+    first, second = sorted(parts, key=lambda part: part.low.text == "-∞")
+    if first.high.text != "∞" or second.low.text != "-∞" or first.low.real is None or second.high.real is None:
+        return None
+    if first.low.real < second.high.real:
+        return Interval(first.low, second.high, first.low_closed, second.high_closed)
+    return None
+
+
+def _list_of(forms: list[Form]) -> Form:
+    """A list; one label in front of it (`n = 1, 2, 3`) or repeated (`x = 1 or x = 2`) belongs to the whole."""
+    flat: list[Form] = []
+    for form in forms:
+        flat.extend(form.items if isinstance(form, Sequence) and form.kind == "list" else [form])
+    labels = [form.label for form in flat if isinstance(form, Labelled)]
+    if labels and len(set(labels)) == 1 and (len(labels) == len(flat) or isinstance(flat[0], Labelled) and len(labels) == 1):
+        plain = tuple(form.form if isinstance(form, Labelled) else form for form in flat)
+        return Labelled(labels[0], Sequence("list", plain)) if len(plain) > 1 else flat[0]
+    return Sequence("list", tuple(flat))
+
+
+def _bracketed(text: str) -> Form | None:
+    """`(..)`, `[..]`, `{..}`, `⟨..⟩` around the whole answer."""
+    kind = _BRACKETS.get((text[0], text[-1]))
+    if kind is None or closing_index(text, 0) != len(text) - 1:
+        return None
+    inner = text[1:-1].strip()
+    if not inner:
+        return Sequence(kind, ())
+    if kind == "set" and ("|" in inner or ":" in inner):
+        return _set_builder(inner)
+    parts = [part.strip() for part in split_top(inner, _comma if kind != "set" else _list_comma)]
+    if kind == "set" or len(parts) > 1:
+        items: list[Form] = []
+        for part in parts:
+            item = _form(part)
+            items.extend(item.items if kind == "set" and isinstance(item, Sequence) and item.kind == "list" else [item])
+        return Sequence(kind, tuple(items))
+    return _form(inner) if kind in ("tuple", "bracket") and not _is_algebra(text) else None
+
+
+def _set_builder(inner: str) -> Form:
+    """`{x | x > 2}` and `{x ∈ ℝ : x > 2}` are the region of their condition."""
+    left, _, condition = inner.partition("|") if "|" in inner else inner.partition(":")
+    variable = re.match(r"\s*(\\?[A-Za-z]+)\s*(?:∈\s*ℝ)?\s*$", left)
+    if variable is None:
+        raise _Unreadable(inner)
+    form = _form(condition.strip())
+    if isinstance(form, Labelled) and isinstance(form.form, Region):
+        return form.form
+    raise _Unreadable(inner)
+
+
+def _is_algebra(text: str) -> bool:
+    try:
+        Expression(text)
+    except NotAlgebra:
+        return False
+    return True
+
+
+_MATRIX = re.compile(r"\\begin\{([pbvBV]?matrix|smallmatrix|array)\}(?:\{[lcr|\s]*\})?(.*)\\end\{\1\}", re.DOTALL)
+
+
+def _matrix(text: str) -> Form | None:
+    match = _MATRIX.fullmatch(text)
+    if match is None:
+        for opening, closing in ("()", "[]", "||"):
+            if text.startswith(opening) and text.endswith(closing) and (inner := _MATRIX.fullmatch(text[1:-1].strip())):
+                match = inner
+    if match is None:
+        return None
+    rows = [row for row in split_top(match.group(2), lambda t, i: 2 * t.startswith("\\\\", i)) if row.strip()]
+    cells = [[cell.strip() for cell in split_top(row, lambda t, i: int(t[i] == "&"))] for row in rows]
+    kind: Literal["determinant", "matrix"] = "determinant" if match.group(1) in ("vmatrix", "Vmatrix") else "matrix"
+    return Sequence(kind, tuple(Sequence("row", tuple(_form(cell) for cell in row)) for row in cells))
+
+
+def _ratio(text: str) -> Form | None:
+    """`3:4` and `12:00`."""
+    parts = split_top(text, lambda t, i: int(t[i] == ":"))
+    if len(parts) < 2 or not all(part.strip() and _is_algebra(part.strip()) for part in parts):
+        return None
+    return Sequence("ratio", tuple(Quantity(Expression(part.strip()), None) for part in parts))
+
+
+# ---------------------------------------------------------------------------------------------------------- quantities
+
+_BASE = re.compile(r"([0-9A-F]+)_(?:\{\s*(\d{1,2})\s*\}|(\d{1,2})|\{\s*\\text\s*\{\s*(\w+)\s*\}\s*\})")
+_BASE_WORDS = {name: n for n, name in enumerate("two three four five six seven eight nine ten eleven twelve".split(), start=2)} | {"sixteen": 16}
+_SIMPLE_MIXED = re.compile(r"(-?)\s*(\d{1,9})\s+(\d{1,9})\s*/\s*(\d{1,9})")
+
+
+def _based(text: str) -> Form | None:
+    match = _BASE.fullmatch(text)
+    if match is None:
+        return None
+    word = match.group(4)
+    base = int(match.group(2) or match.group(3) or 0) if not word else _BASE_WORDS.get(word, 0)
+    return Based(match.group(1).lstrip("0") or "0", base) if 2 <= base <= 36 else None
+
+
+def _plus_minus(text: str) -> Form | None:
+    """`a ± b` is the list a + b, a - b."""
+    if "±" not in text and "∓" not in text:
+        return None
+    upper, lower = text.replace("±", "+").replace("∓", "-"), text.replace("±", "-").replace("∓", "+")
+    first, second = (_form(part) for part in (upper, lower))
+    if not isinstance(first, Quantity) or not isinstance(second, Quantity):
+        raise _Unreadable(text)
+    return Sequence("list", (first, second))
+
+
+def _quantity(text: str) -> Form | None:
+    number, unit = split_unit(text)
+    number = strip_ends(re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", number))
+    if mixed := _SIMPLE_MIXED.fullmatch(number):
+        sign, whole, upper, lower = mixed.groups()
+        number = f"{sign}({whole}+{upper}/{lower})"
+    if unit is not None and not unit.names and unit.dimension == ():
+        unit = None
+    try:
+        value = Expression(number)
+    except NotAlgebra:
+        if unit is not None and (form := _form(number)) and isinstance(form, Labelled | Sequence):
+            return form
+        return None
+    return Quantity(value, unit)
+
+
+def _expression(text: str) -> Expression:
+    number, _ = split_unit(strip_ends(text))
+    try:
+        return Expression(number)
+    except NotAlgebra as error:
+        raise _Unreadable(text) from error
+
+
+_READERS: tuple[Callable[[str], Form | None], ...] = (
+    _choice,
+    _words,
+    _based,
+    _matrix,
+    _union,
+    _bracketed,
+    _sequences,
+    _relations,
+    _plus_minus,
+    _ratio,
+    _quantity,
+)

@@ -1,0 +1,112 @@
+r"""Where a response, or a gold solution, states its answer: boxes first, then phrases, then the last formula or number.
+
+Only `is_correct` uses this; samples of a dataset are read by `extract.py` alone.
+"""
+
+import re
+
+from sure_math.equivalence_forms import Opaque, Words, read
+from sure_math.extract import box_content, extract_answer
+
+_BOX = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])\s*")
+_JOINT = re.compile(r"[\s$.]*(?:[A-Za-z]+\s+)?(?:,|;|and|or|,\s*and)?[\s$]*", re.IGNORECASE)
+_PERCENT_AFTER = re.compile(r"\s*\$?\s*\\?(%|pct\b|percent\b)")
+_TAGGED_BOX = re.compile(r"<\|begin_of_box\|>(.*?)<\|end_of_box\|>", re.DOTALL)
+_PHRASE = re.compile(
+    r"(?:final\s+answer|correct\s+answer|correct\s+option|correct\s+choice|answer)\**\s*(?:is|are|:|=|\bwould\s+be\b)+\**\s*:?\s*"
+    r"(?:for\s+sure\s+|therefore\s+|simply\s+|option\s+|choice\s+|\(?the\s+option\s+)?(?=\S)|(?:^|\n)\s*####\s*",
+    re.IGNORECASE,
+)
+_SENTENCE_END = re.compile(r"(?<=[^\s.])\.(?=\s+[A-Z]|\s*$|\s*<\|)|\n|I hope it is correct|<\|")
+_MATH = re.compile(r"(?<!\\)\$\$(.+?)(?<!\\)\$\$|(?<!\\)\$((?:[^$\\]|\\.)+?)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
+_NUMBER = re.compile(
+    r"(?<![\w.,\\{])[-+]?(?:[¤$€£]\s*)?(?:\d{1,3}(?:[, ]\d{3})+|\d+)?(?:\.\d+|(?<=\d))(?:\s*/\s*\d+)?(?:\s*(?:%|°|percent\b|pct\b|[a-zµ]{1,2}[²³]|€))?(?![\w])"
+)
+_LETTER = re.compile(r"(?<![\w'’-])\(?([A-J])\)?(?![\w'’-])(?=\s*$|[\s.,:;)*])")
+_TAIL = 20_000
+"""Characters of a response's end that are searched for prose; answers stand at the end."""
+
+
+def stated_answer(text: str, *, is_gold: bool, unboxed: str, choice: bool = False) -> str | None:
+    """The answer that `text` states, or None.
+
+    `choice`: the gold is a letter, so that a letter in a sentence is an answer. A gold is read with more trust: an
+    unclosed box is taken to its end, and a short text without a phrase is the answer as a whole.
+    """
+    if unboxed == "reject":
+        return extract_answer(text)
+    if (boxed := _boxed(text, is_gold)) is not None:
+        return boxed
+    if tagged := _TAGGED_BOX.findall(text[-_TAIL:]):
+        return str(tagged[-1]).strip()
+    return _from_prose(text[-_TAIL:].strip(), choice)
+
+
+def _boxed(text: str, is_gold: bool) -> str | None:
+    r"""Content of the last box; boxes that follow each other (`\boxed{1}, \boxed{2} and \boxed{3}`) are one list.
+
+    A percent sign behind the box belongs to the answer (real outputs write `\boxed{20}\%`).
+    """
+    boxes = [(match.start(), box_content(text, match.end())) for match in _BOX.finditer(text[-_TAIL:])]
+    if not boxes:
+        return None
+    tail = text[-_TAIL:]
+    start, last = boxes[-1]
+    if last is None:
+        return re.sub(r"[\s$]+$", "", tail[start:].partition("{")[2]) if is_gold else None
+    contents = [tail[last[0] : last[1]]]
+    for before, after in zip(reversed(boxes[:-1]), reversed(boxes), strict=False):
+        if before[1] is None or before[1][1] >= after[0] or not _JOINT.fullmatch(tail, before[1][1] + 1, after[0]):
+            break
+        contents.insert(0, tail[before[1][0] : before[1][1]])
+    joined = ", ".join(contents).strip()
+    percent = _PERCENT_AFTER.match(tail, last[1] + 1)
+    return f"{joined}\\%" if percent and len(contents) == 1 and "%" not in joined else joined
+
+
+def _from_prose(text: str, choice: bool) -> str | None:
+    if not text:
+        return None
+    phrases = list(_PHRASE.finditer(text))
+    if phrases:
+        statement = text[phrases[-1].end() :].strip()
+        return _in_statement(_sentence(statement), choice)
+    return _in_statement(text, choice)
+
+
+def _sentence(text: str) -> str:
+    """The first sentence; a formula that starts it is taken whole, whatever lines it has."""
+    if (formula := _MATH.match(text)) is not None:
+        return formula.group()
+    end = _SENTENCE_END.search(text)
+    return text[: end.start()].strip() if end else text
+
+
+def _in_statement(text: str, choice: bool) -> str | None:
+    if choice and (letter := _letter(text)) is not None:
+        return letter
+    if _is_answer(text):
+        return text
+    if formulas := list(_MATH.finditer(text)):
+        last = next(group for group in formulas[-1].groups() if group is not None).strip()
+        after = _PERCENT_AFTER.match(text, formulas[-1].end())
+        return f"{last}\\%" if after else last
+    numbers = [match.group().strip() for match in _NUMBER.finditer(text) if re.search(r"\d", match.group())]
+    return numbers[-1] if numbers else text
+
+
+def _letter(text: str) -> str | None:
+    """The first letter that stands alone, without the article `A` inside a sentence."""
+    found = [match.group(1) for match in _LETTER.finditer(text)]
+    if not found:
+        return None
+    if len(text) > 40 and found[-1] != "A" and not re.match(r"\(?[A-J]\b[).:,]?", text):
+        return found[-1] if len(set(found)) == 1 else found[0]
+    return found[0]
+
+
+def _is_answer(text: str) -> bool:
+    if len(text) > 400 or len(_MATH.findall(text)) > 1:
+        return False
+    form = read(text)
+    return not isinstance(form, Opaque) and not (isinstance(form, Words) and len(form.text.split()) > 3)

@@ -1,0 +1,110 @@
+"""The worker's side of the symbolic check: Math-Verify in both directions, then numbers.
+
+Reads one JSON array [first, second] per line, writes `equal`, `different` or `undecided` per line. Math-Verify alone merges
+answers that differ (1/2^99 and 1/2^98, words with the same letters); what it calls equal is therefore evaluated at
+points of ours, and only agreement there, or structures without numbers to check, count as equal.
+"""
+
+import json
+import random
+import resource
+import sys
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+MEMORY_LIMIT = 2 << 30
+"""Bytes of address space: sympy alone maps about 0.3 GB."""
+_DIGITS = 40
+_POINTS = 3
+
+
+def _limit_memory() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    limit = MEMORY_LIMIT if hard == resource.RLIM_INFINITY else min(MEMORY_LIMIT, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+
+
+@lru_cache(maxsize=512)
+def _parsed(answer: str) -> tuple[Any, ...]:
+    from math_verify import parse
+    from math_verify.parser import ExprExtractionConfig, LatexExtractionConfig
+
+    configs = (LatexExtractionConfig(), ExprExtractionConfig())
+    text = answer if "$" in answer or "\\boxed" in answer else f"${answer}$"
+    return tuple(parse(text, configs, parsing_timeout=None))
+
+
+def verdict(first: str, second: str) -> str:
+    """`equal` if Math-Verify says so both ways and the numbers agree, `different` if the numbers differ, else `undecided`."""
+    from math_verify import verify
+
+    a, b = list(_parsed(first)), list(_parsed(second))
+    if not a or not b or isinstance(a[0], str) or isinstance(b[0], str):
+        return "undecided"
+    numbers = _numbers_agree(a[0], b[0])
+    if numbers is False:
+        return "different"
+    both = all(verify(x, y, float_rounding=12, numeric_precision=40, timeout_seconds=None) for x, y in ((a, b), (b, a)))
+    return "equal" if both and numbers is not None else "undecided"
+
+
+def _numbers_agree(a: Any, b: Any) -> bool | None:
+    """Whether two sympy objects agree at all points; None if they cannot be compared so (then nothing is claimed)."""
+    from sympy import Expr, FiniteSet, Interval, MatrixBase, Tuple
+    from sympy.core.relational import Relational
+    from sympy.sets.sets import Union
+
+    if isinstance(a, Relational) and isinstance(b, Relational):
+        return None
+    if isinstance(a, Expr) and isinstance(b, Expr):
+        return _same_values(a, b)
+    containers = (FiniteSet, Tuple, MatrixBase, Interval, Union)
+    if isinstance(a, containers) and type(a) is type(b):
+        parts = list(zip(a.args, b.args, strict=False))
+        if isinstance(a, Tuple | Interval) and len(a.args) == len(b.args):
+            verdicts = [_numbers_agree(x, y) if isinstance(x, Expr) else x == y for x, y in parts]
+            return False if False in verdicts else None if None in verdicts else True
+        return True if a == b else None
+    return None
+
+
+def _same_values(a: Any, b: Any) -> bool | None:
+    for substitution in _points(a.free_symbols | b.free_symbols):
+        x, y = (side.subs(substitution).evalf(_DIGITS) for side in (a, b))
+        if not (x.is_number and y.is_number and x.is_finite and y.is_finite):
+            return None
+        size = max(abs(x), abs(y))
+        if size and abs(x - y) > size * 10 ** (-_DIGITS // 2):
+            return False
+    return True
+
+
+def _points(names: set[Any]) -> Iterator[dict[Any, Any]]:
+    from sympy import Rational
+
+    for seed in range(_POINTS if names else 1):
+        source = random.Random(seed)
+        yield {name: Rational(source.randint(300, 2300), 1000) for name in sorted(names, key=str)}
+
+
+def main() -> None:
+    """Serve requests until the input ends."""
+    from math_verify import parse, verify
+
+    verify(parse("$1$", parsing_timeout=None), parse("$1$", parsing_timeout=None), timeout_seconds=None)
+    _limit_memory()
+    sys.setrecursionlimit(3000)
+    output = sys.stdout
+    sys.stdout = sys.stderr
+    print("ready", file=output, flush=True)
+    for line in sys.stdin:
+        try:
+            reply = verdict(*json.loads(line))
+        except (Exception, MemoryError):  # noqa: BLE001 - whatever an algebra system raises on untrusted text, the pair stays open
+            reply = "undecided"
+        print(reply, file=output, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,216 @@
+r"""One spelling for the many ways of typing the same answer: LaTeX, Unicode and plain text become one small notation.
+
+After `clean`, an answer has no math delimiters, spacing commands, `\left`/`\right` or thousands separators, and the
+operators that the parsers look at are single characters: ⦃ ⦄ set braces, ⟨ ⟩, ∪ ∖ ∈ ∅ ℝ ∞, ≤ ≥ ≠ ≈ ± ∓, * /, ° % and …
+"""
+
+import re
+from collections.abc import Callable
+
+from sure_math.extract import box_content
+
+_UNICODE = str.maketrans(
+    {
+        "−": "-", "–": "-", "—": "-", "‐": "-", "‑": "-", "×": "*", "·": "*", "∙": "*", "⋅": "*", "∗": "*", "÷": "/", "∕": "/", "⁄": "/",
+        "≤": "≤", "⩽": "≤", "≥": "≥", "⩾": "≥", "≠": "≠", "≈": "≈", "π": r"\pi ", "𝜋": r"\pi ", "θ": r"\theta ", "α": r"\alpha ",
+        "β": r"\beta ", "γ": r"\gamma ", "φ": r"\phi ", "ϕ": r"\phi ", "ω": r"\omega ", "λ": r"\lambda ", "μ": r"\mu ", "√": r"\sqrt ",
+        "º": "°", "˚": "°", "²": "^{2}", "³": "^{3}", "¹": "^{1}", "⁴": "^{4}", "⁵": "^{5}", "⁶": "^{6}", "⁷": "^{7}", "⁸": "^{8}",
+        "⁹": "^{9}", "⁰": "^{0}", "ⁿ": "^{n}", "₀": "_{0}", "₁": "_{1}", "₂": "_{2}", "₃": "_{3}", "₄": "_{4}", "₅": "_{5}",
+        "₆": "_{6}", "₇": "_{7}", "₈": "_{8}", "₉": "_{9}", "½": r"\frac{1}{2}", "⅓": r"\frac{1}{3}", "⅔": r"\frac{2}{3}",
+        "¼": r"\frac{1}{4}", "¾": r"\frac{3}{4}", "\u00a0": " ", "\u202f": r"\,", "\u2009": r"\,", "\u200a": r"\,", "\u2002": " ",
+        "\u2003": " ", "\u200b": "", "\ufeff": "", "’": "'", "′": "'", "“": '"', "”": '"', "∣": "|", "，": ",", "：": ":", "（": "(",
+        "）": ")", "％": "%", "∼": "~", "ℯ": "e", "∅": "∅", "⊘": "∅", "ℝ": "ℝ",
+    }
+)  # fmt: skip
+
+_DOUBLED_BACKSLASH = re.compile(
+    r"(?<!\\)\\\\(?=(?:d?frac|tfrac|sqrt|left|right|text|boxed|pi|cdot|times|begin|end|circ|infty|cup|pm)(?![a-z]))"
+)
+_DROPPED = re.compile(
+    r"\\(?:left|right|bigl?|bigr|Bigl?|Bigr|biggl?|biggr|Biggl?|Biggr|middle|displaystyle|textstyle|scriptstyle|limits|nolimits"
+    r"|rm|bf|it|boldsymbol|hfill|allowbreak|mathstrut|strut|nonumber)(?![A-Za-z])|\\!"
+)
+_NULL_DELIMITER = re.compile(r"\\(?:left|right)\s*\.")
+_FRACTIONS = re.compile(r"\\[dtc]frac(?![A-Za-z])")
+_BINOMIALS = re.compile(r"\\[dt]binom(?![A-Za-z])")
+_TEXT_COMMAND = re.compile(
+    r"\\(?:text(?:rm|bf|it|sf|tt|normal|up)?|mbox|mathrm|mathsf|mathtt|mathit|hbox|operatorname\*?)(?=\s*\{)"
+)
+_SYMBOLS: tuple[tuple[str, str], ...] = (
+    (r"\\\{|\\lbrace(?![A-Za-z])", "⦃"), (r"\\\}|\\rbrace(?![A-Za-z])", "⦄"),
+    (r"\\langle(?![A-Za-z])", "⟨"), (r"\\rangle(?![A-Za-z])", "⟩"),
+    (r"\\(?:lvert|rvert|vert|mid)(?![A-Za-z])", "|"), (r"\\lbrack(?![A-Za-z])", "["), (r"\\rbrack(?![A-Za-z])", "]"),
+    (r"\\cup(?![A-Za-z])", "∪"), (r"\\in(?![A-Za-z])", "∈"), (r"\\(?:leq|leqslant|le)(?![A-Za-z])|<=|=<", "≤"),
+    (r"\\(?:geq|geqslant|ge)(?![A-Za-z])|>=", "≥"), (r"\\(?:neq|ne)(?![A-Za-z])|!=", "≠"), (r"\\lt(?![A-Za-z])", "<"),
+    (r"\\gt(?![A-Za-z])", ">"), (r"\\infty(?![A-Za-z])", "∞"), (r"\\(?:approx|simeq|doteq)(?![A-Za-z])", "≈"),
+    (r"\\pm(?![A-Za-z])|\+/-|\+-", "±"), (r"\\mp(?![A-Za-z])", "∓"), (r"\\(?:cdot|times|ast|bullet)(?![A-Za-z])", "*"),
+    (r"\*\*", "^"), (r"\\div(?![A-Za-z])", "/"), (r"\^\s*\{?\s*\\circ\s*\}?|\\degree(?:s)?(?![A-Za-z])|\\textdegree(?![A-Za-z])", "°"),
+    (r"\\%", "%"), (r"\\(?:ldots|dots|cdots|dotsc|dotsb|dotsm|hdots|vdots|ddots)(?![A-Za-z])|\.\.\.+", "…"),
+    (r"\\(?:setminus|backslash)(?![A-Za-z])", "∖"), (r"\\(?:emptyset|varnothing)(?![A-Za-z])", "∅"),
+    (r"\\mathbb\s*\{?\s*R\s*\}?|\\R(?![A-Za-z])", "ℝ"), (r"\\colon(?![A-Za-z])", ":"), (r"\\(?:var)?(?=(?:theta|phi|epsilon|rho|sigma)(?![A-Za-z]))", r"\\"),
+    (r"\\(?:land|wedge)(?![A-Za-z])", " and "), (r"\\(?:lor|vee)(?![A-Za-z])", " or "), (r"\\&", " and "), (r"\\#", "#"), (r"\\_", "_"),
+)  # fmt: skip
+_SYMBOL_RULES = tuple((re.compile(pattern), replacement) for pattern, replacement in _SYMBOLS)
+_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:(?:\{,\}|,\\!\s*|\\[,;: ]|\{\\,\}|~| |,\\,)\d{3})+(?![\d])")
+_DECIMAL_COMMA = re.compile(r"(?<=\d)\{,\}(?=\d)")
+_SEPARATOR = re.compile(r"[^\d]+")
+_DOTTED_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:\.\d{3}){2,}(?![\d.])")
+_SPACES = re.compile(r"\\(?:quad|qquad|hspace\*?\{[^{}]*\}|hphantom\{[^{}]*\}|phantom\{[^{}]*\}|enspace|thinspace|space|newline)(?![A-Za-z])|(?<!\\)\\[,;:> \n]|~")
+_ROW_SKIP = re.compile(r"\\\\\s*\[[^\]]*\]")
+_BLANKS = re.compile(r"\s+")
+_ANY_BOX = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])\s*(?=\{)")
+_DELIMITERS = re.compile(r"(?<!\\)\\[()\[\]]|\$")
+_CURRENCY_SIGN = "¤"
+_MATRIX = re.compile(r"\\begin\{([pbvBV]?matrix|smallmatrix|array)\}(?:\{[lcr|\s]*\})?(.*?)\\end\{\1\}", re.DOTALL)
+_LONE_OPERATOR = re.compile(r"[+\-*/=,^_]|[+\-*/^_].*[*/=^_]")
+
+
+def substitute_thousands(text: str) -> str:
+    """Remove separators that can only be thousands separators; a plain comma is left (see `is_thousands_comma`)."""
+    text = _THOUSANDS.sub(lambda match: _SEPARATOR.sub("", match.group()), text)
+    return _DECIMAL_COMMA.sub(".", text)
+
+
+def clean(answer: str) -> str:
+    """`answer` in the notation described in the module's docstring. Linear in the length of `answer`."""
+    text = answer.strip().replace(r"\$", _CURRENCY_SIGN).translate(_UNICODE)
+    text = _DOUBLED_BACKSLASH.sub(r"\\", text)
+    text = _strip_dollars(text)
+    text = _DELIMITERS.sub(" ", _ROW_SKIP.sub(r"\\\\ ", text))
+    text = _unwrap_boxes(text)
+    text = substitute_thousands(text)
+    text = _NULL_DELIMITER.sub(" ", text)
+    text = _DROPPED.sub("", text)
+    text = _FRACTIONS.sub(r"\\frac", text)
+    text = _BINOMIALS.sub(r"\\binom", text)
+    text = _TEXT_COMMAND.sub(r"\\text", text)
+    text = _SPACES.sub(" ", text)
+    for pattern, replacement in _SYMBOL_RULES:
+        text = pattern.sub(replacement, text)
+    text = _unstack(text)
+    return strip_ends(_BLANKS.sub(" ", text))
+
+
+def strip_ends(text: str) -> str:
+    """`text` without blanks, sentence punctuation and line breaks at its ends, and without braces around all of it."""
+    text = text.strip()
+    while True:
+        shorter = text.rstrip("\\ ").rstrip() if not text.endswith("\\\\}") else text
+        shorter = shorter.rstrip(";,. ").lstrip(";,: ")
+        if shorter.startswith("{") and closing_index(shorter, 0) == len(shorter) - 1:
+            shorter = shorter[1:-1].strip()
+        if shorter == text:
+            return text
+        text = shorter
+
+
+def _strip_dollars(text: str) -> str:
+    """Read a `$` that opens no math (`$5`, `US$5`) as the currency; delimiters go away in `clean`."""
+    if text.count("$") == 1 and re.search(r"\$\s*[\d.]", text):
+        return text.replace("$", _CURRENCY_SIGN)
+    return text
+
+
+def _unwrap_boxes(text: str) -> str:
+    """`text` with every closed box replaced by its content; outermost boxes first, one pass, so at most three levels."""
+    for _ in range(3):
+        box = _ANY_BOX.search(text)
+        if box is None:
+            return text
+        span = box_content(text, box.end())
+        if span is None:
+            return text
+        text = f"{text[: box.start()]} {text[span[0] : span[1]]} {text[span[1] + 1 :]}"
+    return text
+
+
+def _unstack(text: str) -> str:
+    r"""A formula that a model wrote one token per line inside a one-column matrix, put back on one line.
+
+    Real outputs (many rows of MathArena's table of answers its parser failed on): `\begin{matrix} \frac{ \\ 4 \\ }{ \\ 3 \\ } \end{matrix}`.
+    Recognised by cells that cannot be matrix entries: braces opened and closed in different cells, or a lone operator.
+    """
+    if "\\begin" not in text:
+        return text
+    return _MATRIX.sub(_unstack_one, text)
+
+
+def _unstack_one(match: re.Match[str]) -> str:
+    body = match.group(2)
+    cells = [cell.strip() for cell in body.split(r"\\")]
+    if "&" in body or not any(cell.count("{") != cell.count("}") or _LONE_OPERATOR.fullmatch(cell) for cell in cells):
+        return match.group()
+    return " ".join(cell for cell in cells if cell not in (r"\text{ }", r"\text{}"))
+
+
+_OPENING = {"(": ")", "[": "]", "{": "}", "⦃": "⦄", "⟨": "⟩"}
+_CLOSING = frozenset(_OPENING.values())
+
+
+def closing_index(text: str, start: int) -> int:
+    """Index of the bracket that closes the one at `start`, any kind closing any other (`[0,1)`); -1 if none does."""
+    depth = 0
+    for index in range(start, len(text)):
+        if text[index] in _OPENING:
+            depth += 1
+        elif text[index] in _CLOSING:
+            depth -= 1
+            if depth == 0:
+                return index
+    return -1
+
+
+def split_top(text: str, is_separator: Callable[[str, int], int]) -> list[str]:
+    """Split where `is_separator(text, index)` gives a length above 0, outside brackets and environments."""
+    parts, depth, start, index = [], 0, 0, 0
+    while index < len(text):
+        char = text[index]
+        if char in _OPENING:
+            depth += 1
+        elif char in _CLOSING:
+            depth -= 1
+        elif text.startswith("\\begin{", index):
+            depth += 1
+        elif text.startswith("\\end{", index):
+            depth -= 1
+        elif depth == 0 and (length := is_separator(text, index)):
+            parts.append(text[start:index])
+            index += length
+            start = index
+            continue
+        index += 1
+    parts.append(text[start:])
+    return parts
+
+
+_THOUSANDS_COMMA = re.compile(r",\d{3}(?!\d)")
+
+
+def is_thousands_comma(text: str, index: int) -> bool:
+    """Whether the comma at `index` stands inside a number like 1,000 or 12,345,678 (no blank after it)."""
+    if not _THOUSANDS_COMMA.match(text, index):
+        return False
+    start = index
+    while start > 0 and (text[start - 1].isdigit() or text[start - 1] == ","):
+        start -= 1
+    groups = text[start:index].split(",")
+    if start > 0 and text[start - 1] in "._":
+        return False
+    leading = len(groups[0]) <= 3 and groups[0] != "" and not (groups[0][0] == "0")
+    return leading and all(len(group) == 3 for group in groups[1:])
+
+
+_KEPT_BLANK = re.compile(r"(?<=[A-Za-z0-9]) (?=[A-Za-z0-9])|(?<=\d,) (?=\d{3}(?!\d))")
+_FRAC_DIGITS = re.compile(r"\\frac\s*(?:(\d)|\{\s*(\d+)\s*\})\s*(?:(\d)|\{\s*(\d+)\s*\})")
+
+
+def canonical(answer: str) -> str:
+    r"""A cheap string form for exact matching: equal strings are the same answer; different strings may be too.
+
+    Only spelling is removed: delimiters, spacing, `\left`, `\dfrac` for `\frac`, `\frac12` for `\frac{1}{2}`, thousands
+    separators that are no commas, a final full stop. Linear in the length; empty only for an empty answer.
+    """
+    text = clean(answer)
+    text = _FRAC_DIGITS.sub(lambda m: f"\\frac{{{m.group(1) or m.group(2)}}}{{{m.group(3) or m.group(4)}}}", text)
+    kept = _KEPT_BLANK.sub("\x00", text)
+    return kept.replace(" ", "").replace("\x00", " ") or answer.strip()
