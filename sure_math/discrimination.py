@@ -34,10 +34,11 @@ class Auroc:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bin:
-    """Accuracy of the problems whose score lies in [low, high]."""
+    """Accuracy of the problems whose score lies in [low, high]; `mean` is the mean of their scores."""
 
     low: float
     high: float
+    mean: float
     problems: int
     correct: int
     accuracy: float
@@ -146,8 +147,7 @@ def bins(scores: Sequence[float], wrong: Sequence[bool], *, count: int = 5, smal
     sizes = positives + negatives
     edges = _bin_edges(sizes.tolist(), min(count, max(1, len(scores) // smallest)), smallest)
     return [
-        _bin(ranking.values[start:stop], int(sizes[start:stop].sum()), int(negatives[start:stop].sum()))
-        for start, stop in edges
+        _bin(ranking.values[start:stop], sizes[start:stop], int(negatives[start:stop].sum())) for start, stop in edges
     ]
 
 
@@ -227,7 +227,7 @@ def _bin_edges(sizes: Sequence[int], count: int, smallest: int) -> list[tuple[in
     start, inside, left = 0, 0, sum(sizes)
     for position, size in enumerate(sizes):
         inside += size
-        target = max(smallest, left / max(1, count - len(edges)))
+        target = max(smallest, left / max(1, min(count - len(edges), left // smallest)))
         # Stop before a tie that would overshoot by more than stopping now falls short.
         following = sizes[position + 1] if position + 1 < len(sizes) else 0
         enough = inside >= smallest and (inside >= target or inside + following - target > target - inside)
@@ -241,11 +241,13 @@ def _bin_edges(sizes: Sequence[int], count: int, smallest: int) -> list[tuple[in
     return edges
 
 
-def _bin(values: np.ndarray, problems: int, correct: int) -> Bin:
+def _bin(values: np.ndarray, sizes: np.ndarray, correct: int) -> Bin:
+    problems = int(sizes.sum())
     smoothed = (correct + 1) / (problems + 2)
     return Bin(
         low=float(values[0]),
         high=float(values[-1]),
+        mean=float((values * sizes).sum() / problems),
         problems=problems,
         correct=correct,
         accuracy=correct / problems,

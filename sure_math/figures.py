@@ -11,6 +11,7 @@ matplotlib.use("Agg")  # files only, whatever the display of the machine
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from sure_math.discrimination import risk_coverage as risk_coverage_of
 from sure_math.discrimination import roc_band, roc_curve
@@ -54,7 +55,7 @@ def draw_histogram(histogram: Mapping, stem: Path) -> None:
     """
     counts = histogram["counts"]
     with _figure(stem) as axes:
-        _bars(axes, counts, BLUE, None)
+        _bars(axes, np.asarray(counts), BLUE)
         axes.set(xlabel=ENTROPY_LABEL, ylabel="Problems", xlim=(0, 1), title=f"{sum(counts):,} problems")
         _whole_numbers(axes)
 
@@ -81,7 +82,7 @@ def _draw_split_histogram(entropies: Sequence[float], wrong: Sequence[bool], ste
     is_wrong = np.asarray(wrong, dtype=bool)
     right = np.bincount(positions[~is_wrong], minlength=HISTOGRAM_BINS)
     with _figure(stem) as axes:
-        _bars(axes, right, BLUE, None, label="teacher right")
+        _bars(axes, right, BLUE, label="teacher right")
         _bars(axes, np.bincount(positions[is_wrong], minlength=HISTOGRAM_BINS), ORANGE, right, label="teacher wrong")
         axes.set(xlabel=ENTROPY_LABEL, ylabel="Problems", xlim=(0, 1), title=f"{len(wrong):,} problems with a label")
         _whole_numbers(axes)
@@ -90,12 +91,12 @@ def _draw_split_histogram(entropies: Sequence[float], wrong: Sequence[bool], ste
 
 def _draw_accuracy(report: Mapping, stem: Path) -> None:
     table = report["bins"]
-    centres = [(row["low"] + row["high"]) / 2 for row in table]
+    means = [row["mean"] for row in table]
     with _figure(stem) as axes:
         axes.errorbar(
-            centres,
+            means,
             [100 * row["accuracy"] for row in table],
-            xerr=[(row["high"] - row["low"]) / 2 for row in table],
+            xerr=[[row["mean"] - row["low"] for row in table], [row["high"] - row["mean"] for row in table]],
             yerr=[100 * row["standard_error"] for row in table],
             fmt="o-",
             color=BLUE,
@@ -103,11 +104,11 @@ def _draw_accuracy(report: Mapping, stem: Path) -> None:
             capsize=3,
             markersize=5,
         )
-        for centre, row in zip(centres, table, strict=True):
+        for mean, row in zip(means, table, strict=True):
             above = row["accuracy"] < 0.85
             axes.annotate(
                 f"n = {row['problems']:,}",
-                (centre, 100 * row["accuracy"]),
+                (mean, 100 * row["accuracy"]),
                 textcoords="offset points",
                 xytext=(7, 7 if above else -14),
                 fontsize=8,
@@ -184,14 +185,16 @@ def _known(scores: Mapping, wrong: Sequence[bool]) -> Iterator[tuple[str, list[f
             yield name, [value for value, _ in pairs], [label for _, label in pairs]
 
 
-def _bars(axes: Axes, counts: Sequence[int], color: str, bottom: object, label: str | None = None) -> None:
+def _bars(
+    axes: Axes, counts: np.ndarray, color: str, bottom: np.ndarray | None = None, label: str | None = None
+) -> None:
     width = 1 / len(counts)
     left = np.arange(len(counts)) * width + 0.03 * width
     axes.bar(left, counts, width=width * 0.94, align="edge", color=color, bottom=bottom, label=label)
 
 
 def _whole_numbers(axes: Axes) -> None:
-    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 @contextmanager

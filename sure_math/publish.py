@@ -165,11 +165,15 @@ class Published:
     """sha256 over the names and digests of the data files."""
 
 
+class PublishError(RuntimeError):
+    """A dataset cannot be written or uploaded; the message says what to do, and never holds a token."""
+
+
 def publish(shards: Iterable[ShardRows], facts: RunFacts, folder: Path) -> Published:
     """Write `folder` (data, card, figures, manifest) from the rows of a run; an older version in it is replaced.
 
     Raises:
-        ValueError: a problem has neither an uncertainty nor a dropped row, no problem is left, or the written files
+        PublishError: a problem has neither an uncertainty nor a dropped row, no problem is left, or the written files
             do not read back as they were written.
     """
     staging = folder / WORK / "publish"
@@ -182,14 +186,17 @@ def publish(shards: Iterable[ShardRows], facts: RunFacts, folder: Path) -> Publi
             _write_shard(shard, teacher, tables, tally)
     rows = dict(tables.rows)
     if rows["train"] + rows["test"] == 0:
-        raise ValueError(f"no problem is left to publish; dropped rows by phase and reason: {tally.dropped_summary()}")
+        raise PublishError(
+            f"no problem is left to publish; dropped rows by phase and reason: {tally.dropped_summary()}"
+        )
     files = {path.name: _sha256(path) for path in sorted((staging / "data").iterdir())}
     manifest = _manifest(facts, tally, rows, files)
     _write_card(manifest, staging)
     check_readable(staging, rows)
     (staging / MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    _move_into_place(staging, folder)
-    return Published(folder=folder, rows=rows, fingerprint=manifest["dataset"]["fingerprint"])
+    fingerprint = manifest["dataset"]["fingerprint"]
+    _move_into_place(staging, folder, fingerprint)
+    return Published(folder=folder, rows=rows, fingerprint=fingerprint)
 
 
 class Tables:
@@ -277,15 +284,16 @@ def _joined(shard: ShardRows) -> Iterator[PublishedProblem]:
         samples.setdefault(sample.problem_id, []).append(sample)
     for problem in shard.problems:
         name = problem.problem_id
-        if name in dropped:
-            continue
         absent = [
             table
             for table, ids in (("uncertainty", uncertainties), ("cluster", clusters), ("verdict", verdicts))
             if name not in ids
         ]
+        # A dropped row alone says nothing: a repeated problem id is dropped while the first one stays.
+        if absent and name in dropped:
+            continue
         if absent:
-            raise ValueError(
+            raise PublishError(
                 f"problem {name!r} has no {' and no '.join(absent)} row and no dropped row; "
                 "the phase that left it out must give a reason"
             )
@@ -350,7 +358,7 @@ def check_readable(folder: Path, rows: Mapping[str, int]) -> None:
     """Open every configuration of a published folder with `datasets` and compare the numbers of rows.
 
     Raises:
-        ValueError: a table has other rows or other columns than were written.
+        PublishError: a table has other rows or other columns than were written.
     """
     import datasets  # takes seconds to import
 
@@ -362,7 +370,7 @@ def check_readable(folder: Path, rows: Mapping[str, int]) -> None:
             loaded = datasets.load_dataset(str(folder), config, cache_dir=cache)
             for split, table in present.items():
                 if (loaded[split].num_rows, loaded[split].column_names) != (rows[table], SCHEMAS[table].names):
-                    raise ValueError(
+                    raise PublishError(
                         f"{folder}: configuration {config!r}, split {split!r} reads back with {loaded[split].num_rows} "
                         f"rows and columns {loaded[split].column_names}; written were {rows[table]} rows and columns "
                         f"{SCHEMAS[table].names}. Publish again; the shards are kept"
@@ -384,15 +392,24 @@ def _without_progress_bars() -> Iterator[None]:
             enable_progress_bars()
 
 
-def _move_into_place(staging: Path, folder: Path) -> None:
+def _move_into_place(staging: Path, folder: Path, fingerprint: str) -> None:
     """Rename the staged files into the folder. Without its manifest the folder counts as unfinished in between."""
+    if _fingerprint(folder) != fingerprint:
+        shutil.rmtree(folder / "validation", ignore_errors=True)  # it describes the rows that are replaced
     (folder / MANIFEST).unlink(missing_ok=True)
     for name in ("data", "figures"):
         shutil.rmtree(folder / name, ignore_errors=True)
-    shutil.rmtree(folder / "validation", ignore_errors=True)  # it described the rows that are replaced
     for name in ("data", "figures", "README.md", MANIFEST):
         (staging / name).rename(folder / name)
     shutil.rmtree(staging)
+
+
+def _fingerprint(folder: Path) -> str | None:
+    """Of the dataset in `folder`; None where there is no finished one."""
+    try:
+        return json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["dataset"]["fingerprint"]
+    except (FileNotFoundError, ValueError, KeyError):
+        return None
 
 
 def _sha256(path: Path) -> str:
@@ -410,10 +427,6 @@ class HubApi(Protocol):
     ) -> object: ...
 
 
-class PushError(RuntimeError):
-    """The upload failed; the message never holds a token."""
-
-
 def push(folder: Path, repo: str, *, private: bool = True, api: HubApi | None = None) -> str:
     """Upload a published folder to the Hub as a dataset and return its address.
 
@@ -424,8 +437,8 @@ def push(folder: Path, repo: str, *, private: bool = True, api: HubApi | None = 
     it is no argument here and never part of a message.
 
     Raises:
-        ValueError: the folder is not a finished dataset, or its data files are not those of its manifest.
-        PushError: the Hub refused or could not be reached.
+        PublishError: the folder is not a finished dataset, its data files are not those of its manifest, or the Hub
+            refused or could not be reached.
     """
     fingerprint = _verified_fingerprint(folder)
     try:
@@ -440,7 +453,7 @@ def push(folder: Path, repo: str, *, private: bool = True, api: HubApi | None = 
         )
     except Exception as error:  # network, authentication, quota: all end in one message without secrets
         reason = _without_token(f"{type(error).__name__}: {error}")
-        raise PushError(
+        raise PublishError(
             f"upload of {folder} to {repo!r} failed: {reason}\nLog in with `hf auth login` if the Hub refused you; "
             "the same command resumes the upload"
         ) from None
@@ -450,12 +463,12 @@ def push(folder: Path, repo: str, *, private: bool = True, api: HubApi | None = 
 def _verified_fingerprint(folder: Path) -> str:
     path = folder / MANIFEST
     if not path.is_file():
-        raise ValueError(f"{folder} has no {MANIFEST}: it is not a finished dataset; run the build to its end first")
+        raise PublishError(f"{folder} has no {MANIFEST}: it is not a finished dataset; run the build to its end first")
     dataset = json.loads(path.read_text(encoding="utf-8"))["dataset"]
     found = {file.name: _sha256(file) for file in sorted((folder / "data").iterdir())}
     changed = sorted(name for name in found.keys() | dataset["files"] if found.get(name) != dataset["files"].get(name))
     if changed:
-        raise ValueError(f"{folder}/data differs from its manifest in {', '.join(changed)}; run the build again")
+        raise PublishError(f"{folder}/data differs from its manifest in {', '.join(changed)}; run the build again")
     return dataset["fingerprint"]
 
 

@@ -30,8 +30,8 @@ class PublishedProblem:
 
 
 def normalised(entropy: float, num_samples: int) -> float:
-    """H / log N in [0, 1]; rounding beyond the ends is cut off."""
-    return min(1.0, max(0.0, entropy / math.log(num_samples)))
+    """Nats / log N, in [0, 1]; 1 for fewer than two samples, which tell nothing."""
+    return min(1.0, max(0.0, entropy / math.log(num_samples))) if num_samples > 1 else 1.0
 
 
 def miller_madow(num_clusters: int, num_samples: int) -> float:
@@ -44,7 +44,10 @@ def miller_madow(num_clusters: int, num_samples: int) -> float:
 
 @dataclass(slots=True)
 class Group:
-    """Sums over one slice of the problems: a tier, a strategy, a split, all."""
+    """Sums over one slice of the problems: a tier, a strategy, a split, all.
+
+    H / log N is read as 1 - weight, so that a problem with fewer than two answers counts as 1 whatever its entropy.
+    """
 
     problems: int = 0
     weight: float = 0.0
@@ -55,7 +58,7 @@ class Group:
     def add(self, row: PublishedProblem) -> None:
         self.problems += 1
         self.weight += row.uncertainty.weight
-        self.normalised_entropy += normalised(row.uncertainty.semantic_entropy, row.uncertainty.num_samples)
+        self.normalised_entropy += 1 - row.uncertainty.weight
         if row.verdict.teacher_correct is not None:
             self.labelled += 1
             self.correct += row.verdict.teacher_correct
@@ -152,11 +155,10 @@ class Tally:
 
     def _add_uncertainty(self, row: PublishedProblem) -> None:
         uncertainty = row.uncertainty
-        entropy = normalised(uncertainty.semantic_entropy, uncertainty.num_samples)
-        correction = (
-            miller_madow(uncertainty.num_clusters, uncertainty.num_samples) if uncertainty.num_clusters else 0.0
-        )
-        self.histogram[min(HISTOGRAM_BINS - 1, int(entropy * HISTOGRAM_BINS))] += 1
+        entropy = 1 - uncertainty.weight
+        counted = sum(one >= 0 for one in row.cluster.cluster_ids)  # N of Eq. 6: a sample left out has the id -1
+        correction = miller_madow(uncertainty.num_clusters, counted) if counted else 0.0
+        self.histogram[min(HISTOGRAM_BINS - 1, int(entropy * HISTOGRAM_BINS + 1e-9))] += 1
         self.counts["unanimous"] += entropy < UNANIMOUS
         self.counts["zero_weight"] += uncertainty.weight == 0.0
         self.counts["problems_with_missing"] += uncertainty.num_missing > 0
@@ -171,9 +173,9 @@ class Tally:
             "clusters": uncertainty.num_clusters,
             "majority_share": uncertainty.majority_share,
             "discrete": uncertainty.discrete_entropy,
-            "discrete_normalised": normalised(uncertainty.discrete_entropy, uncertainty.num_samples),
+            "discrete_normalised": normalised(uncertainty.discrete_entropy, counted),
             "miller_madow": correction,
-            "miller_madow_normalised": correction / math.log(uncertainty.num_samples),
+            "miller_madow_normalised": correction / math.log(counted) if counted > 1 else 0.0,
         }.items():
             self.sums[name] += value
 

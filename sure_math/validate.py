@@ -15,7 +15,7 @@ import hashlib
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -213,7 +213,7 @@ def _compare(judged: Sequence[Judged], settings: Settings) -> list[dict[str, obj
 
 
 def _tied_majorities(read: Input, settings: Settings) -> dict[str, object]:
-    """How much hangs on the order of tied answers: the problems with such a tie, and the figure with the other order."""
+    """How much hangs on the order of tied answers: how many problems have a tie, and the figure in the other order."""
     judged = [row for each in read.rollouts if (row := _first_majority(each, read.equivalence, settings.seed))]
     ties = sum(_is_tied(row.rollouts) for row in judged)
     entropies, wrong = [row.measures.entropy for row in judged], [row.wrong for row in judged]
@@ -309,8 +309,8 @@ def _example(row: Judged) -> dict[str, object]:
     }
 
 
-def _counted(values: object) -> dict[str, int]:
-    return {str(value): count for value, count in sorted(Counter(values).items())}  # type: ignore[arg-type, call-overload]
+def _counted(values: Iterable[int | str]) -> dict[str, int]:
+    return {str(value): number for value, number in sorted(Counter(values).items())}
 
 
 def write_report(report: Mapping, judged: Sequence[Judged], out: Path) -> None:
