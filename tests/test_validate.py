@@ -89,7 +89,7 @@ def test_resamples_of_one_class_are_counted():
         ([index / 150 for index in range(150)], [30] * 5),
         ([index / 1000 for index in range(1000)], [200] * 5),
         # 200 problems on one score stay together, and the other 100 make as many bins of 30 as they can.
-        ([0.0] * 200 + [0.1 + index / 1000 for index in range(100)], [200, 33, 33, 34]),
+        ([0.0] * 200 + [0.1 + index / 1000 for index in range(100)], [200, 33, 34, 33]),
         ([0.0] * 20, [20]),
         ([0.5] * 500, [500]),
         # 10 cannot make a bin of 30; they join the bin before, or stand alone where there is one bin only.
