@@ -18,7 +18,7 @@ from typing import Literal
 from sure_math.equivalence_compare import compare_forms
 from sure_math.equivalence_forms import MAX_LENGTH, Empty, Opaque, read
 from sure_math.equivalence_numbers import Verdict
-from sure_math.equivalence_response import stated_answer
+from sure_math.equivalence_response import boxed_answer, stated_answer
 from sure_math.equivalence_text import canonical
 from sure_math.equivalence_worker import WORKERS, symbolic_verdict
 
@@ -63,6 +63,7 @@ def _cheap_verdict(a: str, b: str) -> Verdict | None:
         return "different"
     if first == second:
         return "equal"
+    a, b = (boxed_answer(side) or side for side in (a, b))
     if max(len(a), len(b)) > MAX_LENGTH:
         return "undecided"
     verdict = compare_forms(read(a), read(b))
@@ -89,7 +90,9 @@ def is_correct(gold: str, response: str, *, unboxed: Literal["parse", "reject"] 
     if stated_gold is None:
         return False
     answer = stated_answer(response, is_gold=False, unboxed=unboxed, choice=_is_choice(stated_gold))
-    return answer is not None and same_answer(stated_gold, answer) == "equal"
+    if answer is None:
+        return False
+    return "equal" in same_answers([(gold, answer), (stated_gold, answer)])
 
 
 def _is_choice(gold: str) -> bool:

@@ -31,8 +31,30 @@ GREEK = frozenset(
 FUNCTIONS = frozenset(
     "sin cos tan cot sec csc arcsin arccos arctan arccot sinh cosh tanh asin acos atan ln log lg exp abs floor ceil".split()
 )
-_NAMES = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "lg": "log10", "arctg": "arctan", "tg": "tan", "ctg": "cot"}
-_PLAIN = FUNCTIONS | {"sqrt", "cbrt", "pi", "binom", "tg", "ctg", "arctg", "infinity", "inf", "max", "min", "gcd", "lcm"}
+_NAMES = {
+    "asin": "arcsin",
+    "acos": "arccos",
+    "atan": "arctan",
+    "lg": "log10",
+    "arctg": "arctan",
+    "tg": "tan",
+    "ctg": "cot",
+}
+_PLAIN = FUNCTIONS | {
+    "sqrt",
+    "cbrt",
+    "pi",
+    "binom",
+    "tg",
+    "ctg",
+    "arctg",
+    "infinity",
+    "inf",
+    "max",
+    "min",
+    "gcd",
+    "lcm",
+}
 _UNKNOWN_FUNCTIONS = frozenset("fgh")
 _ATOM_START = re.compile(r"[0-9A-Za-z.({\[|∞⟨]|\\[A-Za-z]")
 _NUMBER = re.compile(r"(\d+(?:\.(?!\.)\d*)?|\.\d+)(?:[eE]([+-]?\d{1,7})(?![A-Za-z\d.]))?")
@@ -41,8 +63,10 @@ _COMMAND = re.compile(r"\\([A-Za-z]+)")
 _LETTERS = re.compile(r"[A-Za-z]+")
 _BLANK = re.compile(r"\s*")
 _MIXED = re.compile(r"\s*\\frac\s*(?:\{\s*(\d{1,9})\s*\}|(\d))\s*(?:\{\s*(\d{1,9})\s*\}|(\d))")
-_DECORATIONS = frozenset("overline vec hat bar tilde mathbf mathcal mathbb overrightarrow widehat widetilde mathfrak mathscr underline bm".split())
-_SUBSCRIPT_WORD = re.compile(r"[A-Za-z]{2,}|[A-Za-z]")
+_DECORATIONS = frozenset(
+    "overline vec hat bar tilde mathbf mathcal mathbb overrightarrow widehat widetilde mathfrak mathscr underline bm".split()
+)
+_NO_OPERAND = frozenset("begin end text mod pmod bmod choose rfloor rceil".split())
 
 
 def parse(text: str) -> Node:
@@ -60,6 +84,13 @@ def symbols(node: Node) -> frozenset[str]:
         return frozenset([node[1]])
     own = frozenset([node[1] + "()"]) if node[0] == "app" else frozenset[str]()
     return own.union(*(symbols(child) for child in node[1:] if isinstance(child, tuple)))
+
+
+def substitute(node: Node, name: str, value: Node) -> Node:
+    """The tree with a variable replaced."""
+    if node == ("sym", name):
+        return value
+    return tuple(substitute(child, name, value) if isinstance(child, tuple) else child for child in node)
 
 
 class _Parser:
@@ -113,7 +144,7 @@ class _Parser:
         char = self.peek()
         if char == "|":
             return self.bars == 0
-        return bool(_ATOM_START.match(self.text, self.at)) and self.command() not in ("begin", "end", "text", "mod", "pmod", "choose")
+        return bool(_ATOM_START.match(self.text, self.at)) and self.command() not in _NO_OPERAND
 
     def term(self) -> Node:
         factors = [self.power()]
@@ -279,7 +310,9 @@ class _Parser:
             self.at += len(run)
             return self.scripts(run)
         if len(run) > 3:
-            name = next((f for f in sorted(_PLAIN, key=len, reverse=True) if run.startswith(f) and len(run) == len(f) + 1), None)
+            name = next(
+                (f for f in sorted(_PLAIN, key=len, reverse=True) if run.startswith(f) and len(run) == len(f) + 1), None
+            )
             if name is None:
                 raise NotAlgebra(f"the word {run!r}")
             self.at += len(name)
@@ -426,7 +459,12 @@ class _Parser:
         return ("fn", kind, node)
 
     def decorated(self, name: str) -> Node:
-        r"""`\vec{a}` and `\overline{AB}` are names; of `\text{...}` only a single letter or a function is."""
+        r"""`\vec{a}` and `\overline{AB}` are names; of `\text{...}` only a single letter or a function is. Numbers stay numbers."""
+        if number := re.compile(r"\s*\{\s*(\d{1,300}(?:\.\d{1,300})?)\s*\}").match(self.text, self.at):
+            if name not in ("mathbf", "bm", "underline"):
+                raise NotAlgebra(f"\\{name} over a number")
+            self.at = number.end()
+            return ("num", Fraction(number.group(1)))
         match = re.compile(r"\s*\{?\s*([A-Za-z]+)\s*\}?").match(self.text, self.at)
         if match is None:
             raise NotAlgebra(f"\\{name} of something that is not a name")

@@ -21,9 +21,10 @@ from sure_math.equivalence_forms import (
     Relation,
     Sequence,
     Words,
+    with_argument,
 )
 from sure_math.equivalence_numbers import Expression, Verdict, compare, proportional
-from sure_math.equivalence_units import DEGREE, PERCENT, Unit, same_number_verdict
+from sure_math.equivalence_units import DEGREE, PERCENT, Unit, parse_unit, same_number_verdict
 
 _ORDERED = frozenset({"tuple", "bracket", "angle", "row", "ratio", "matrix", "determinant"})
 _VECTORS = frozenset({"tuple", "bracket", "angle"})
@@ -66,18 +67,28 @@ def _labelled(a: Form, b: Form) -> Answer:
     if not isinstance(b, Labelled):
         return _unlabelled(a, b)
     if a.label == b.label:
-        verdict = compare_forms(_point_set(a.form), _point_set(b.form))
-        if verdict == "equal" or a.equation is None or b.equation is None:
-            return verdict
-        return verdict
-    if a.equation is not None and b.equation is not None and (a.equation.symbols == b.equation.symbols) and len(a.equation.symbols) > 1:
+        if a.argument and b.argument and a.argument != b.argument:
+            return compare_forms(with_argument(a, "argument"), with_argument(b, "argument"))
+        return compare_forms(_point_set(a.form), _point_set(b.form))
+    if (
+        a.equation is not None
+        and b.equation is not None
+        and (a.equation.symbols == b.equation.symbols)
+        and len(a.equation.symbols) > 1
+    ):
         return _same_equation(a.equation, b.equation)
     return "different"
 
 
 def _unlabelled(a: Labelled, b: Form) -> Answer:
     verdict = compare_forms(_point_set(a.form), b)
-    if verdict == "different" and isinstance(a.form, Quantity) and isinstance(b, Quantity) and b.value.symbols and not a.form.value.symbols:
+    if (
+        verdict == "different"
+        and isinstance(a.form, Quantity)
+        and isinstance(b, Quantity)
+        and b.value.symbols
+        and not a.form.value.symbols
+    ):
         return "undecided"
     return verdict
 
@@ -212,12 +223,11 @@ def _one_of(a: Sequence, b: Form) -> Answer:
 
 
 def _ordered_and_not(a: Sequence, b: Sequence) -> Answer:
-    """(1, 2) against 1, 2: equal in the same order. Against {1, 2} or 2, 1: a matter of the problem."""
-    ordered = _in_order(a.items, b.items)
-    if ordered == "equal":
-        return "undecided" if "set" in (a.kind, b.kind) and len(a.items) > 1 else "equal"
+    """(1, 2) is 1, 2 and not 2, 1 (bare numbers would be no answer where a pair is asked for); against {1, 2} it is open."""
+    if "set" not in (a.kind, b.kind):
+        return _in_order(a.items, b.items)
     loose = _unordered(_plain(a.items), _plain(b.items))
-    return "undecided" if loose == "equal" else loose
+    return "undecided" if loose == "equal" and max(len(a.items), len(b.items)) > 1 else loose
 
 
 def _plain(items: Items[Form]) -> list[Form]:
@@ -290,7 +300,12 @@ def _matrices(a: Sequence, b: Sequence) -> Answer:
     if a.kind == b.kind:
         verdict = _in_order(a.items, b.items)
         flat_a, flat_b = _vector(a), _vector(b)
-        if verdict == "different" and flat_a is not None and flat_b is not None and _in_order(flat_a, flat_b) == "equal":
+        if (
+            verdict == "different"
+            and flat_a is not None
+            and flat_b is not None
+            and _in_order(flat_a, flat_b) == "equal"
+        ):
             return "undecided"
         return verdict
     matrix, other = (a, b) if a.kind == "matrix" else (b, a)
@@ -412,7 +427,15 @@ def _based(a: Form, b: Form) -> Answer:
         return None
     if isinstance(b, Based):
         other = _in_base(b)
-        return None if other is None else "equal" if value == other and a.base == b.base else "undecided" if value == other else "different"
+        return (
+            None
+            if other is None
+            else "equal"
+            if value == other and a.base == b.base
+            else "undecided"
+            if value == other
+            else "different"
+        )
     if not isinstance(b, Quantity) or b.value.exact is None:
         return "undecided"
     return "undecided" if b.value.exact == value or b.value.text.lstrip("0") == a.digits else "different"
@@ -420,7 +443,8 @@ def _based(a: Form, b: Form) -> Answer:
 
 def _in_base(a: Based) -> Fraction | None:
     try:
-        return Fraction(int(a.digits, a.base))
+        whole, _, part = a.digits.partition(".")
+        return Fraction(int(whole + part, a.base)) / Fraction(a.base) ** len(part)
     except ValueError:
         return None
 
@@ -438,9 +462,11 @@ def _quantity(a: Form, b: Form) -> Answer:
         return _percent_and_number(measured, bare, verdict)
     if verdict == "different" and unit == DEGREE:
         return "undecided" if compare(_scaled(measured.value, r"\pi/180"), bare.value) == "equal" else verdict
-    if verdict == "different" and _times_a_letter(bare.value, measured.value):
-        return "undecided"
-    return verdict
+    letter = _letter_behind_number(bare.value)
+    if letter is None:
+        return verdict
+    number, named = letter
+    return _two_units(measured, Quantity(number, named), unit or named, named)
 
 
 def _percent_and_number(percent: Quantity, bare: Quantity, raw: Verdict) -> Answer:
@@ -455,10 +481,13 @@ def _scaled(value: Expression, factor: str) -> Expression:
     return Expression(f"({value.text})*({factor})")
 
 
-def _times_a_letter(value: Expression, number: Expression) -> bool:
-    """`5m` against `5 cm`, or against 5: the letter may be meant as a unit."""
+def _letter_behind_number(value: Expression) -> tuple[Expression, Unit] | None:
+    """`0.64N` against `0.64 newtons`: the other side has a unit, so the letter is one too."""
     node = value.node
-    return node[0] == "mul" and node[-1][0] == "sym" and node[1] == number.node
+    if node[0] != "mul" or len(node) != 3 or node[2][0] != "sym" or value.text[-1] != node[2][1]:
+        return None
+    unit = parse_unit(node[2][1])
+    return None if unit is None else (Expression(value.text[:-1]), unit)
 
 
 def _two_units(a: Quantity, b: Quantity, first: Unit, second: Unit) -> Answer:

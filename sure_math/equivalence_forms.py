@@ -7,10 +7,11 @@ two forms are the same answer is decided in `equivalence.py`.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 from typing import Literal, TypeAlias
 
-from sure_math.equivalence_algebra import NotAlgebra
+from sure_math.equivalence_algebra import NotAlgebra, substitute
 from sure_math.equivalence_numbers import Expression
 from sure_math.equivalence_text import clean, closing_index, is_thousands_comma, split_top, strip_ends
 from sure_math.equivalence_units import Unit, split_unit
@@ -72,6 +73,8 @@ class Labelled:
     form: "Form"
     equation: Expression | None = None
     """Left minus right side, where the label is a variable: the same line may be written as another equation."""
+    argument: str | None = None
+    """`x` of `f(x)`: f(x) = 2x and f(t) = 2t are one function."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,17 +110,29 @@ def read(answer: str) -> Form:
     """The form of an answer as a model or a gold states it."""
     if len(answer) > MAX_LENGTH:
         return Opaque(answer, mathematical=False)
-    text = clean(answer)
+    text = clean(_LINES.sub(", ", answer.strip()) if _is_one_per_line(answer) else answer)
     if not re.search(r"[^\s{}()\[\].,;:!?$\\]", text):
         return Empty() if not answer.strip(" \t\r\n${}.,;:\\") else Opaque(text, mathematical=False)
     try:
         return _form(text)
     except (_Unreadable, RecursionError):
-        return Opaque(text, mathematical=bool(re.search(r"[\d=<>≤≥^∪]|\\[A-Za-z]", text)))
+        mathematical = re.search(r"[\d=<>≤≥^∪]|\\[A-Za-z]", text) and not _ALL_TEXT.fullmatch(text)
+        return Opaque(text, mathematical=bool(mathematical))
+
+
+_LINES = re.compile(r"[,;]?\s*\n\s*")
+
+
+def _is_one_per_line(answer: str) -> bool:
+    """Whether several answers stand one per line: every line is a formula by itself."""
+    lines = [line for line in answer.strip().split("\n") if line.strip()]
+    return 1 < len(lines) <= 50 and all(_is_algebra(clean(line)) for line in lines)
 
 
 def _form(text: str) -> Form:
     text = _plain_connectors(strip_ends(_drop_remarks(text)))
+    if whole := _NUMBER_AS_TEXT.fullmatch(text):
+        text = whole.group(1)
     if not text:
         raise _Unreadable
     if "…" in text:
@@ -129,6 +144,7 @@ def _form(text: str) -> Form:
     raise _Unreadable(text)
 
 
+_NUMBER_AS_TEXT = re.compile(r"\\text\s*\{\s*([-+]?[\d.,/]+(?:\s*[A-Za-z%¤.]+)*)\s*\}")
 _REMARK = re.compile(
     r"\s*\(?\s*\\text\s*\{\s*\(?\s*(?:about|approximately|approx|roughly|or about|note|since|because|where)[^{}]*\}.*$|\s*\((?:approximately|approx\.?|about|or approximately)[^()]*\)\s*$"
 )
@@ -151,12 +167,19 @@ def _plain_connectors(text: str) -> str:
 # ------------------------------------------------------------------------------------------------- words and choices
 
 _CHOICE = re.compile(
-    r"(?:\\text\s*\{)?\s*(?:\\text\s*\{)?\s*(?:\(\s*([A-Ja-j])\s*\)|([A-J])(?=\s*[):.]|\s*\}*$))\s*[):.]?\s*\}*\s*(?:\\text\s*\{)?(.*?)\}*", re.DOTALL
+    r"(?:\\text\s*\{)?\s*(?:\\text\s*\{)?\s*(?:\(\s*([A-Z]|[a-j])\s*\)|([A-J])(?=\s*[):.]|\s*\}*$))\s*[):.]?\s*\}*\s*(?:\\text\s*\{)?(.*?)\}*",
+    re.DOTALL,
 )
 _ALL_TEXT = re.compile(r"\\text\s*\{([^{}]*)\}")
 _WORDS = re.compile(r"[A-Za-z][A-Za-z'’-]*(?:[\s,/&()-]+[A-Za-z'’.-]+)*\.?")
-_KNOWN_NAMES = frozenset("pi sqrt sin cos tan log ln exp infinity alpha beta gamma theta phi lambda omega sigma mu hbar".split())
-_REALS = frozenset({"all real numbers", "all reals", "the real numbers", "real numbers", "ℝ", "all real x", "r"}) - {"r"}
+_SEGMENT = re.compile(r"\\(?:overline|overrightarrow|overleftrightarrow|vec)\s*\{\s*([A-Z]{2,3})\s*\}")
+"""Points joined by a line; whether the line is drawn over them changes nothing in an answer."""
+_KNOWN_NAMES = frozenset(
+    "pi sqrt sin cos tan log ln exp infinity alpha beta gamma theta phi lambda omega sigma mu hbar".split()
+)
+_REALS = frozenset({"all real numbers", "all reals", "the real numbers", "real numbers", "ℝ", "all real x", "r"}) - {
+    "r"
+}
 _NOTHING = frozenset({"empty set", "the empty set", "∅"})
 
 
@@ -178,6 +201,8 @@ def _words(text: str) -> Form | None:
         return Region((Interval(Expression("-∞"), Expression("∞"), False, False),))
     if text.lower() in _NOTHING or text in ("⦃⦄", "⦃ ⦄"):
         return Sequence("set", ())
+    if segment := _SEGMENT.fullmatch(text):
+        return Words(segment.group(1))
     bare = re.sub(r"\s+", " ", _ALL_TEXT.sub(lambda match: f" {match.group(1)} ", text)).strip(" .")
     if bare.lower() in _REALS:
         return Region((Interval(Expression("-∞"), Expression("∞"), False, False),))
@@ -186,7 +211,9 @@ def _words(text: str) -> Form | None:
     if not _WORDS.fullmatch(bare):
         return None
     runs = re.findall(r"[A-Za-z]+", bare)
-    if text == bare and (bare in _KNOWN_NAMES or (len(runs) == 1 and len(bare) <= 2 and bare.islower() and bare not in _SHORT_WORDS)):
+    if text == bare and (
+        bare in _KNOWN_NAMES or (len(runs) == 1 and len(bare) <= 2 and bare.islower() and bare not in _SHORT_WORDS)
+    ):
         return None
     if any(run in _KNOWN_NAMES for run in runs) and len(runs) < 4:
         return None
@@ -203,7 +230,9 @@ _SHORT_WORDS = frozenset("no on if in of up am pm".split())
 _NAME = r"(?:\\?[A-Za-z]+|\\(?:overline|vec|text|mathbf|mathcal|hat|bar|overrightarrow)\s*\{[^{}]*\}|\\(?:angle|triangle|Delta)\s*[A-Za-z]+|(?:\\Delta|\\angle)\s*\\?[A-Za-z]+)"
 _SUFFIX = r"(?:_\{[^{}]*\}|_\w|'|\^\{?(?:\\prime|\*|-1|\\circ)\}?|\((?:[^()]{0,40})\))*"
 _ATOM = rf"\|?\s*(?:m\s*)?{_NAME}\s*{_SUFFIX}\s*\|?"
-_LABEL = re.compile(rf"(?:{_ATOM}|\\frac\s*\{{{_ATOM}\}}\s*\{{{_ATOM}\}}|{_ATOM}/{_ATOM}|{_ATOM}:{_ATOM}|\\angle\s*[A-Z]+|\[[A-Z]+\])")
+_LABEL = re.compile(
+    rf"(?:{_ATOM}|\\frac\s*\{{{_ATOM}\}}\s*\{{{_ATOM}\}}|{_ATOM}/{_ATOM}|{_ATOM}:{_ATOM}|\\angle\s*[A-Z]+|\[[A-Z]+\])"
+)
 _LABEL_TUPLE = re.compile(rf"\(\s*{_ATOM}(?:\s*,\s*{_ATOM})+\s*\)")
 _TEXT_LABEL = re.compile(r"(?:\\text\s*\{[^{}]*\}|[A-Za-z]{3,}(?:\s+[A-Za-z]+)*|\\omega_\{?\w+\}?|\s)+")
 _CALL = re.compile(r"([A-Za-z]\w*'*)\(\s*([A-Za-z])\s*((?:,\s*[A-Za-z]\s*)*)\)")
@@ -248,7 +277,9 @@ def _approximation(parts: list[str], operators: list[str]) -> Form:
     first = operators.index("≈")
     if first == 0 and label_name(parts[0]) is not None:
         return _labelled(parts[0], parts[1])
-    text = parts[0] + "".join(f" {operator} {part}" for operator, part in zip(operators[:first], parts[1 : first + 1], strict=True))
+    text = parts[0] + "".join(
+        f" {operator} {part}" for operator, part in zip(operators[:first], parts[1 : first + 1], strict=True)
+    )
     return _form(text)
 
 
@@ -275,7 +306,9 @@ def label_name(text: str) -> str | None:
             return ""
         if call:
             return f"{call.group(1)}()"
-        return "" if letters.islower() and len(letters) >= 4 and "\\" not in text and "_" not in text else name.strip("|")
+        return (
+            "" if letters.islower() and len(letters) >= 4 and "\\" not in text and "_" not in text else name.strip("|")
+        )
     return "" if _TEXT_LABEL.fullmatch(text) else None
 
 
@@ -289,22 +322,20 @@ def _labelled(label: str, right: str) -> Form:
     if _LABEL_TUPLE.fullmatch(label) and isinstance(form, Sequence) and form.kind == "tuple":
         names = [label_name(part.strip()) or "" for part in split_top(label.strip()[1:-1], _comma)]
         if len(names) == len(form.items):
-            return Sequence("list", tuple(Labelled(n, item) if n else item for n, item in zip(names, form.items, strict=True)))
-    return Labelled(name, _rename_argument(label, form), _equation_of(label, right))
-
-
-def _rename_argument(label: str, form: Form) -> Form:
-    """f(t) = 2t and f(x) = 2x are one function: the argument gets one name."""
+            return Sequence(
+                "list", tuple(Labelled(n, item) if n else item for n, item in zip(names, form.items, strict=True))
+            )
     call = _CALL.fullmatch(re.sub(r"\s", "", label))
-    if call is None or call.group(3) or not isinstance(form, Quantity) or call.group(2) not in form.value.symbols:
+    argument = call.group(2) if call and not call.group(3) else None
+    return Labelled(name, form, _equation_of(label, right), argument)
+
+
+def with_argument(labelled: Labelled, name: str) -> Form:
+    """The right side of `f(x) = ...` with its argument called `name`."""
+    form, old = labelled.form, labelled.argument
+    if old is None or not isinstance(form, Quantity) or old not in form.value.symbols or name in form.value.symbols:
         return form
-    return Quantity(Expression(form.value.text, _renamed(form.value.node, call.group(2))), form.unit)
-
-
-def _renamed(node: tuple[object, ...], name: str) -> tuple[object, ...]:
-    if node == ("sym", name):
-        return ("sym", "argument")
-    return tuple(_renamed(child, name) if isinstance(child, tuple) else child for child in node)
+    return Quantity(Expression(form.value.text, substitute(form.value.node, old, ("sym", name))), form.unit)
 
 
 def _equation_of(left: str, right: str) -> Expression | None:
@@ -390,7 +421,7 @@ def _straight_line(side: Expression) -> tuple[str, str, str] | None:
         return None
     values = []
     for point in (0, 1, 2):
-        substituted = Expression(side.text, _substituted(side.node, name, point))
+        substituted = Expression(side.text, substitute(side.node, name, ("num", Fraction(point))))
         if substituted.exact is None:
             return None
         values.append(substituted.exact)
@@ -398,14 +429,6 @@ def _straight_line(side: Expression) -> tuple[str, str, str] | None:
     if slope == 0 or values[2] - values[1] != slope:
         return None
     return str(slope), str(values[0]), name
-
-
-def _substituted(node: tuple[object, ...], name: str, value: int) -> tuple[object, ...]:
-    from fractions import Fraction
-
-    if node == ("sym", name):
-        return ("num", Fraction(value))
-    return tuple(_substituted(child, name, value) if isinstance(child, tuple) else child for child in node)
 
 
 def _union(text: str) -> Form | None:
@@ -449,7 +472,9 @@ def _pieces(text: str) -> list[Interval]:
 def _without(whole: str, removed: str) -> list[Interval]:
     if whole != "ℝ" or not (removed.startswith("⦃") and removed.endswith("⦄")):
         raise _Unreadable(whole)
-    points = sorted((_expression(part) for part in split_top(removed[1:-1], _comma)), key=lambda point: point.real or 0.0)
+    points = sorted(
+        (_expression(part) for part in split_top(removed[1:-1], _comma)), key=lambda point: point.real or 0.0
+    )
     if any(point.real is None for point in points):
         raise _Unreadable(removed)
     ends = [Expression("-∞"), *points, Expression("∞")]
@@ -543,7 +568,11 @@ def _list_of(forms: list[Form]) -> Form:
     for form in forms:
         flat.extend(form.items if isinstance(form, Sequence) and form.kind == "list" else [form])
     labels = [form.label for form in flat if isinstance(form, Labelled)]
-    if labels and len(set(labels)) == 1 and (len(labels) == len(flat) or isinstance(flat[0], Labelled) and len(labels) == 1):
+    if (
+        labels
+        and len(set(labels)) == 1
+        and (len(labels) == len(flat) or isinstance(flat[0], Labelled) and len(labels) == 1)
+    ):
         plain = tuple(form.form if isinstance(form, Labelled) else form for form in flat)
         return Labelled(labels[0], Sequence("list", plain)) if len(plain) > 1 else flat[0]
     return Sequence("list", tuple(flat))
@@ -616,8 +645,10 @@ def _ratio(text: str) -> Form | None:
 
 # ---------------------------------------------------------------------------------------------------------- quantities
 
-_BASE = re.compile(r"([0-9A-F]+)_(?:\{\s*(\d{1,2})\s*\}|(\d{1,2})|\{\s*\\text\s*\{\s*(\w+)\s*\}\s*\})")
-_BASE_WORDS = {name: n for n, name in enumerate("two three four five six seven eight nine ten eleven twelve".split(), start=2)} | {"sixteen": 16}
+_BASE = re.compile(r"(-?\s*[0-9A-F]+(?:\.[0-9A-F]+)?)_(?:\{\s*(\d{1,2})\s*\}|(\d{1,2})|\{\s*\\text\s*\{\s*(\w+)\s*\}\s*\})")
+_BASE_WORDS = {
+    name: n for n, name in enumerate("two three four five six seven eight nine ten eleven twelve".split(), start=2)
+} | {"sixteen": 16}
 _SIMPLE_MIXED = re.compile(r"(-?)\s*(\d{1,9})\s+(\d{1,9})\s*/\s*(\d{1,9})")
 
 
@@ -627,7 +658,8 @@ def _based(text: str) -> Form | None:
         return None
     word = match.group(4)
     base = int(match.group(2) or match.group(3) or 0) if not word else _BASE_WORDS.get(word, 0)
-    return Based(match.group(1).lstrip("0") or "0", base) if 2 <= base <= 36 else None
+    digits = match.group(1).replace(" ", "").lstrip("0") or "0"
+    return Based(digits, base) if 2 <= base <= 36 else None
 
 
 def _plus_minus(text: str) -> Form | None:

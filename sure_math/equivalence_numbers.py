@@ -1,10 +1,10 @@
 """Do two formulas have the same value? Exactly where both are rational, else to high precision at fixed points.
 
 Rounding policy, for a number written as a decimal (`0.333333`) against a value v that it does not equal exactly:
-    within one unit of its last digit and at least 6 significant digits    equal (v itself is not a decimal)
-    within one unit of its last digit and 3 to 5 significant digits        undecided
-    two decimals, one of them a rounding of the other                      undecided
-    anything else                                                          different
+    v rounded or cut off at the last digit gives it, 6 or more significant digits    equal (v itself is no decimal)
+    v rounded or cut off at the last digit gives it, 3 to 5 significant digits       undecided
+    two decimals, one of them a rounding of the other                                undecided
+    anything else                                                                    different
 """
 
 import hashlib
@@ -35,9 +35,11 @@ _SIGNED_POINTS = ("signed-1", "signed-2")
 _WHOLE_POINTS = ("whole-1", "whole-2", "whole-3")
 
 
-_WRITTEN_DECIMAL = re.compile(
-    r"[+-]?\s*(\d*)\.(\d+)\s*(?:[eE]([+-]?\d{1,4})|\*\s*10\s*\^\s*\{?\s*(-?\d{1,4})\s*\}?)?"
-)
+_WRITTEN_DECIMAL = re.compile(r"[+-]?\s*(\d*)\.(\d+)\s*(?:[eE]([+-]?\d{1,4})|\*\s*10\s*\^\s*\{?\s*(-?\d{1,4})\s*\}?)?")
+
+
+_NAMED_CONSTANTS = frozenset({"omega", "phi", "zeta", "epsilon", "tau"})
+"""Letters that answers use for a constant without saying which (a root of unity, the golden ratio)."""
 
 
 class Inexact(ValueError):
@@ -409,23 +411,29 @@ def _compare_decimals(a: Expression, b: Expression) -> Verdict:
     first, second = a.decimal, b.decimal
     if first and second:
         coarse, fine = (first, second) if first.unit > second.unit else (second, first)
-        close = abs(coarse.value - fine.value) < coarse.unit != fine.unit
+        close = coarse.unit != fine.unit and _is_rounding(coarse, fine.value)
         return "undecided" if close and coarse.digits >= ROUNDED_DIGITS else "different"
     written, other = (first, b) if first else (second, a)
     if written is None:
         return "undecided" if (a.has_decimal or b.has_decimal) and _nearly(a, b, "constant") else "different"
-    gap = _gap(written, other)
-    if gap is None or gap >= written.unit or written.digits < ROUNDED_DIGITS:
+    value = _as_fraction(other)
+    if value is None or not _is_rounding(written, value) or written.digits < ROUNDED_DIGITS:
         return "different"
     if written.digits < EQUAL_DIGITS or (other.exact is not None and (other.exact / written.unit).denominator == 1):
         return "undecided"
     return "equal"
 
 
-def _gap(written: Decimal, other: Expression) -> Fraction | None:
-    """|decimal - value|, or None if the value is not real."""
+def _is_rounding(written: Decimal, value: Fraction) -> bool:
+    """Whether a value, rounded or cut off at the last digit written, gives the decimal."""
+    cut_off = 0 <= abs(value) - abs(written.value) < written.unit and (value < 0) == (written.value < 0)
+    return cut_off or abs(value - written.value) * 2 <= written.unit
+
+
+def _as_fraction(other: Expression) -> Fraction | None:
+    """The value to far more digits than are written anywhere; None if it is not real or astronomic."""
     if other.exact is not None:
-        return abs(written.value - other.exact)
+        return other.exact
     found = other.at("constant")
     if found is None or getattr(found[0], "imag", 0) != 0:
         return None
@@ -434,24 +442,32 @@ def _gap(written: Decimal, other: Expression) -> Fraction | None:
         return None
     sign, mantissa, exponent, _ = value._mpf_ if hasattr(value, "_mpf_") else value.real._mpf_
     magnitude = Fraction(int(mantissa)) * Fraction(2) ** int(exponent)
-    return abs(written.value - (-magnitude if sign else magnitude))
+    return -magnitude if sign else magnitude
 
 
 def _compare_functions(a: Expression, b: Expression) -> Verdict:
     """Formulas with variables: equal where they agree at all points that both have; different if they agree nowhere."""
+    if bool(a.symbols) != bool(b.symbols) and (a.symbols | b.symbols) <= _NAMED_CONSTANTS:
+        return "undecided"
     positive = [same for point in _POINTS if (same := _same_at(a, b, point)) is not None]
     if not positive:
         return _compare_at_whole_points(a, b)
     if not all(positive):
         if (a.has_decimal or b.has_decimal) and all(_nearly(a, b, point) for point in _POINTS):
             return "undecided"
+        if a.node[0] == b.node[0] == "sym":
+            return "different"
         renamed = a.symbols - b.symbols and b.symbols - a.symbols
         if renamed or any(positive):
             return "undecided"
         return "undecided" if _compare_at_whole_points(a, b) == "equal" else "different"
     if len(positive) < 2:
         return "undecided"
-    signed = [same for point in _SIGNED_POINTS if _real_at(a, point) and _real_at(b, point) and (same := _same_at(a, b, point)) is not None]
+    signed = [
+        same
+        for point in _SIGNED_POINTS
+        if _real_at(a, point) and _real_at(b, point) and (same := _same_at(a, b, point)) is not None
+    ]
     return "equal" if all(signed) else "undecided"
 
 

@@ -9,7 +9,9 @@ from sure_math.equivalence_forms import Opaque, Words, read
 from sure_math.extract import box_content, extract_answer
 
 _BOX = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])\s*")
-_JOINT = re.compile(r"[\s$.]*(?:[A-Za-z]+\s+)?(?:,|;|and|or|,\s*and)?[\s$]*", re.IGNORECASE)
+_JOINT = re.compile(
+    r"(?:[\s$.]|\\q?quad|\\[,; ])*(?:[A-Za-z]+\s+)?(?:,|;|and|or|,\s*and)?(?:[\s$]|\\q?quad|\\[,; ])*", re.IGNORECASE
+)
 _PERCENT_AFTER = re.compile(r"\s*\$?\s*\\?(%|pct\b|percent\b)")
 _TAGGED_BOX = re.compile(r"<\|begin_of_box\|>(.*?)<\|end_of_box\|>", re.DOTALL)
 _PHRASE = re.compile(
@@ -23,6 +25,8 @@ _NUMBER = re.compile(
     r"(?<![\w.,\\{])[-+]?(?:[¤$€£]\s*)?(?:\d{1,3}(?:[, ]\d{3})+|\d+)?(?:\.\d+|(?<=\d))(?:\s*/\s*\d+)?(?:\s*(?:%|°|percent\b|pct\b|[a-zµ]{1,2}[²³]|€))?(?![\w])"
 )
 _LETTER = re.compile(r"(?<![\w'’-])\(?([A-J])\)?(?![\w'’-])(?=\s*$|[\s.,:;)*])")
+_BETWEEN = re.compile(r"(?:\s|[,;.]|and|or)*")
+"""What stands between formulas that are one list of answers."""
 _TAIL = 20_000
 """Characters of a response's end that are searched for prose; answers stand at the end."""
 
@@ -35,18 +39,18 @@ def stated_answer(text: str, *, is_gold: bool, unboxed: str, choice: bool = Fals
     """
     if unboxed == "reject":
         return extract_answer(text)
-    if (boxed := _boxed(text, is_gold)) is not None:
+    if (boxed := boxed_answer(text, is_gold=is_gold)) is not None:
         return boxed
-    if tagged := _TAGGED_BOX.findall(text[-_TAIL:]):
-        return str(tagged[-1]).strip()
     return _from_prose(text[-_TAIL:].strip(), choice)
 
 
-def _boxed(text: str, is_gold: bool) -> str | None:
+def boxed_answer(text: str, *, is_gold: bool = False) -> str | None:
     r"""Content of the last box; boxes that follow each other (`\boxed{1}, \boxed{2} and \boxed{3}`) are one list.
 
     A percent sign behind the box belongs to the answer (real outputs write `\boxed{20}\%`).
     """
+    if tagged := _TAGGED_BOX.findall(text[-_TAIL:]):
+        return str(tagged[-1]).strip()
     boxes = [(match.start(), box_content(text, match.end())) for match in _BOX.finditer(text[-_TAIL:])]
     if not boxes:
         return None
@@ -87,12 +91,14 @@ def _in_statement(text: str, choice: bool) -> str | None:
         return letter
     if _is_answer(text):
         return text
-    if formulas := list(_MATH.finditer(text)):
+    formulas, after = list(_MATH.finditer(text)), text
+    if formulas:
+        after = text[formulas[-1].end() :]
+    numbers = [match for match in _NUMBER.finditer(after) if re.search(r"\d", match.group())]
+    if formulas and not (numbers and re.search(r"[.!?]\s", after[: numbers[-1].start()])):
         last = next(group for group in formulas[-1].groups() if group is not None).strip()
-        after = _PERCENT_AFTER.match(text, formulas[-1].end())
-        return f"{last}\\%" if after else last
-    numbers = [match.group().strip() for match in _NUMBER.finditer(text) if re.search(r"\d", match.group())]
-    return numbers[-1] if numbers else text
+        return f"{last}\\%" if _PERCENT_AFTER.match(after) else last
+    return numbers[-1].group().strip() if numbers else text
 
 
 def _letter(text: str) -> str | None:
@@ -106,7 +112,9 @@ def _letter(text: str) -> str | None:
 
 
 def _is_answer(text: str) -> bool:
-    if len(text) > 400 or len(_MATH.findall(text)) > 1:
+    if len(text) > 400:
         return False
+    if len(_MATH.findall(text)) > 1:
+        return bool(_BETWEEN.fullmatch(_MATH.sub("", text)))
     form = read(text)
     return not isinstance(form, Opaque) and not (isinstance(form, Words) and len(form.text.split()) > 3)

@@ -1,8 +1,9 @@
 """The worker's side of the symbolic check: Math-Verify in both directions, then numbers.
 
-Reads one JSON array [first, second] per line, writes `equal`, `different` or `undecided` per line. Math-Verify alone merges
-answers that differ (1/2^99 and 1/2^98, words with the same letters); what it calls equal is therefore evaluated at
-points of ours, and only agreement there, or structures without numbers to check, count as equal.
+Reads one JSON array [first, second] per line, writes `equal` or `undecided` per line. Math-Verify alone merges answers that
+differ (1/2^99 and 1/2^98, words with the same letters); what it calls equal is therefore evaluated at points of ours and
+counts only if it agrees there. It never shows a difference: only what our own parser could not read comes here, and
+Math-Verify reads part of such a text as readily as the whole.
 """
 
 import json
@@ -36,17 +37,17 @@ def _parsed(answer: str) -> tuple[Any, ...]:
 
 
 def verdict(first: str, second: str) -> str:
-    """`equal` if Math-Verify says so both ways and the numbers agree, `different` if the numbers differ, else `undecided`."""
+    """`equal` if Math-Verify says so both ways and the numbers agree, else `undecided`."""
     from math_verify import verify
 
     a, b = list(_parsed(first)), list(_parsed(second))
     if not a or not b or isinstance(a[0], str) or isinstance(b[0], str):
         return "undecided"
     numbers = _numbers_agree(a[0], b[0])
-    if numbers is False:
-        return "different"
+    if not numbers:
+        return "undecided"
     both = all(verify(x, y, float_rounding=12, numeric_precision=40, timeout_seconds=None) for x, y in ((a, b), (b, a)))
-    return "equal" if both and numbers is not None else "undecided"
+    return "equal" if both else "undecided"
 
 
 def _numbers_agree(a: Any, b: Any) -> bool | None:

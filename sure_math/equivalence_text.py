@@ -55,7 +55,9 @@ _THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:(?:\{,\}|,\\!\s*|\\[,;: ]|\{\\,\}
 _DECIMAL_COMMA = re.compile(r"(?<=\d)\{,\}(?=\d)")
 _SEPARATOR = re.compile(r"[^\d]+")
 _DOTTED_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:\.\d{3}){2,}(?![\d.])")
-_SPACES = re.compile(r"\\(?:quad|qquad|hspace\*?\{[^{}]*\}|hphantom\{[^{}]*\}|phantom\{[^{}]*\}|enspace|thinspace|space|newline)(?![A-Za-z])|(?<!\\)\\[,;:> \n]|~")
+_SPACES = re.compile(
+    r"\\(?:quad|qquad|hspace\*?\{[^{}]*\}|hphantom\{[^{}]*\}|phantom\{[^{}]*\}|enspace|thinspace|space|newline)(?![A-Za-z])|(?<!\\)\\[,;:> \n]|~"
+)
 _ROW_SKIP = re.compile(r"\\\\\s*\[[^\]]*\]")
 _BLANKS = re.compile(r"\s+")
 _ANY_BOX = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])\s*(?=\{)")
@@ -96,7 +98,7 @@ def strip_ends(text: str) -> str:
     text = text.strip()
     while True:
         shorter = text.rstrip("\\ ").rstrip() if not text.endswith("\\\\}") else text
-        shorter = shorter.rstrip(";,. ").lstrip(";,: ")
+        shorter = shorter.rstrip(";,. ").lstrip(";,:≈ ")
         if shorter.startswith("{") and closing_index(shorter, 0) == len(shorter) - 1:
             shorter = shorter[1:-1].strip()
         if shorter == text:

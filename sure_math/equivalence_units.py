@@ -36,7 +36,9 @@ _SPELLINGS = {
     for unit, (size, spellings) in table.items()
     for spelling in spellings.split()
 }
-_ALWAYS_UNIT = frozenset("mm cm dm km ft yd kg mg lb lbs oz hr ml mL mph rad deg pct Hz kN kJ kW sec inch inches feet foot yuan".split())
+_ALWAYS_UNIT = frozenset(
+    "mm cm dm km ft yd kg mg lb lbs oz hr ml mL mph rad deg pct Hz kN kJ kW sec inch inches feet foot yuan".split()
+)
 """Short spellings that are a unit even without a blank or \\text before them (12cm); single letters could be variables."""
 _GENERIC = frozenset("unit".split())
 _IGNORED = frozenset("of the a an per each in all total about approximately".split()) - {"in", "per"}
@@ -144,14 +146,18 @@ _TAIL_WORDS = re.compile(r"(?<=[\d)}\]. °%])(\s*)([A-Za-z][A-Za-z/.\s-]*?(?:\^\
 _TEXT_GROUP = re.compile(r"\\text\s*\{([^{}]*)\}")
 _HEAD_CURRENCY = re.compile(r"^(-?)\s*(?:US|U\.S\.)?\s*(?:\\text\s*\{\s*([¤€£¥₹])\s*\}|([¤€£¥₹]))\s*(?=[\d.\\(-])")
 _PLAIN_NUMBER = re.compile(r"-?[\d.,/]+")
-_NOT_UNITS = frozenset("pi e i x y z sqrt sin cos tan log ln exp or and mod if for when where theta alpha beta infinity choose".split())
+_FUNCTION = re.compile(r"(?:sin|cos|tan|cot|sec|csc)(?![a-z])")
+"""The degree sign in `\\sin 30°` belongs to the argument, not to the value."""
+_NOT_UNITS = frozenset(
+    "pi e i x y z sqrt sin cos tan log ln exp or and mod if for when where theta alpha beta infinity choose".split()
+)
 
 
 def split_unit(text: str) -> tuple[str, Unit | None]:
     r"""(number, unit) of a quantity in clean notation: `15\text{ cm}^{2}`, `12cm`, `28 percent`, `¤5.50`, `36°`, `3 apples`."""
     if head := _HEAD_CURRENCY.match(text):
         return head.group(1) + text[head.end() :], parse_unit(head.group(2) or head.group(3))
-    if text.endswith(("%", "°", "¢", "€", "£", "¥", "₹", "¤")) and len(text) > 1:
+    if text.endswith(("%", "°", "¢", "€", "£", "¥", "₹", "¤")) and len(text) > 1 and not _FUNCTION.search(text):
         rest = text[:-1].rstrip("{ ")
         return rest, parse_unit(text[-1])
     if (match := _TAIL_TEXT.search(text)) and match.start() > 0:
@@ -173,7 +179,11 @@ def _is_unit_phrase(words: str, after_blank: bool) -> bool:
     found = re.findall(r"[A-Za-z]+", words)
     if not found or any(word.lower() in _NOT_UNITS for word in found):
         return False
-    if found[0].lower() in ("sq", "cu") or found[0] in _ALWAYS_UNIT or found[0].lower() in ("dollars", "cents", "percent", "degrees", "meters", "units"):
+    if (
+        found[0].lower() in ("sq", "cu")
+        or found[0] in _ALWAYS_UNIT
+        or found[0].lower() in ("dollars", "cents", "percent", "degrees", "meters", "units")
+    ):
         return True
     return after_blank and all(len(word) >= 2 for word in found) and len(found[0]) >= 3
 

@@ -36,7 +36,10 @@ class _Late(Exception):
 
 class _Worker:
     def __init__(self) -> None:
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "OMP_NUM_THREADS": "1"}
+        environment = os.environ | {
+            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+            "OMP_NUM_THREADS": "1",
+        }
         self.process = subprocess.Popen(
             [sys.executable, "-m", "sure_math.equivalence_symbolic"],
             stdin=subprocess.PIPE,
@@ -177,8 +180,7 @@ def worker_processes() -> list[int]:
 
 
 def symbolic_verdict(first: str, second: str, timeout: float = TIMEOUT) -> Verdict:
-    """What Math-Verify and a numerical check say about a pair; `undecided` where the worker is late, dies or cannot read it."""
-    reply = _pool.ask(first, second, timeout)
-    if reply == "equal":
+    """`equal` where Math-Verify and a numerical check say so; `undecided` else, also where the worker is late or dies."""
+    if _pool.ask(first, second, timeout) == "equal":
         return "equal"
-    return "different" if reply == "different" else "undecided"
+    return "undecided"
