@@ -11,7 +11,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -68,6 +69,34 @@ def read(config: BuildConfig, store: Store) -> tuple[Table[Problem], list[Table[
     return seeds, []
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workplace:
+    """An open output folder with the models of a build."""
+
+    store: Store
+    journal: Journal
+    models: Models
+    phases: Phases
+
+
+@contextlib.contextmanager
+def workplace(
+    config: BuildConfig, out: Path, progress: Progress, *, update: bool, load: Loader = load_model
+) -> Iterator[Workplace]:
+    """Open `out` for this configuration, and close it whatever happens."""
+    with contextlib.ExitStack() as stack:
+        store = stack.enter_context(contextlib.closing(Store(out, progress)))
+        store.claim(config.model_dump(mode="json"), update=update)
+        journal = stack.enter_context(contextlib.closing(Journal(store.folder / "journal.sqlite")))
+        log = stack.enter_context(contextlib.closing(CallLog(store.folder / "calls.jsonl")))
+        stack.callback(progress.stop)
+        models = Models(config, load, journal, log, progress.replied)
+        kind = kind_of(config.samples) if config.samples.path is not None else "text"
+        if config.samples.path is not None and config.samples.kind == "auto":
+            progress.console.print(f"samples.kind: {kind} (told from the file; samples.kind=text|answer overrides it)")
+        yield Workplace(store=store, journal=journal, models=models, phases=Phases(config, models, kind))
+
+
 def run_build(
     config: BuildConfig,
     out: Path,
@@ -83,25 +112,15 @@ def run_build(
     Raises:
         StoreError, JournalError, InputError, PromptError, EngineUnavailable: with a message that says what to do.
     """
-    console = console or Console(stderr=True)
-    progress = Progress(console)
-    with contextlib.ExitStack() as stack:
-        store = stack.enter_context(contextlib.closing(Store(out, progress)))
-        store.claim(config.model_dump(mode="json"), update=update)
-        journal = stack.enter_context(contextlib.closing(Journal(store.folder / "journal.sqlite")))
-        log = stack.enter_context(contextlib.closing(CallLog(store.folder / "calls.jsonl")))
-        stack.callback(progress.stop)
-        models = Models(config, load, journal, log, progress.replied)
-        stored = config.samples.path is not None
-        kind = kind_of(config.samples) if stored else "text"
-        if stored and config.samples.kind == "auto":
-            console.print(f"samples.kind: {kind} (told from the file; samples.kind=text|answer overrides it)")
-        run = build(config, Phases(config, models, kind), store)
+    progress = Progress(console or Console(stderr=True))
+    with workplace(config, out, progress, update=update, load=load) as work:
+        run = build(config, work.phases, work.store)
+        stored = file_digest(config.samples.path)
+        facts = run_facts(config, name, command, run, work.models.identities(), stored)
+        with progress.phase("publish", run.problems.kept) as bar:
+            published = publish(run.shards(bar.advance), facts, out)
         progress.stop()
-        digest = file_digest(config.samples.path) if stored else None
-        facts = run_facts(config, name, command, run, models.identities(), digest)
-        published = publish(run.shards(), facts, out)
-        _report(console, run, journal, published)
+        _report(progress.console, run, work.journal, published)
     return published
 
 

@@ -124,6 +124,10 @@ class EvolveConfig(Section):
     )
     min_chars: int = Field(12, ge=0, description="Shorter children are dropped.")
     max_chars: int = Field(4000, ge=1, description="Longer children are dropped.")
+    require_question: bool = Field(
+        True,
+        description="Drop children without a question mark or an English word that asks; false for other languages.",
+    )
     keep_seeds: bool = Field(False, description="Annotate the training seeds too, not only what evolved from them.")
 
     @model_validator(mode="after")

@@ -38,6 +38,7 @@ class EvolutionRules:
     weights: Mapping[Tier, Mapping[Strategy, float]]
     min_chars: int
     max_chars: int
+    require_question: bool
     keep_seeds: bool
 
 
@@ -161,7 +162,7 @@ def _unusable(reply: tuple[Reply, ...] | Refusal, rules: EvolutionRules) -> tupl
         "truncated": reply[0].finish_reason == "length",
         "too_short": len(text) < rules.min_chars,
         "too_long": len(text) > rules.max_chars,
-        "no_question": not _ASKS.search(text),
+        "no_question": rules.require_question and not _ASKS.search(text),
     }
     return next(((name, f"{len(text)} characters") for name, failed in checks.items() if failed), None)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from sure_math.config import BuildConfig
@@ -34,15 +34,16 @@ class Run:
     judge: Counter[str] = field(default_factory=Counter)
     """Judge calls, undecided replies and conflicts, counted while the shards are read."""
 
-    def shards(self) -> Iterator[ShardRows]:
-        """All rows, one shard at a time."""
+    def shards(self, advance: Callable[[int], None] = lambda problems: None) -> Iterator[ShardRows]:
+        """All rows, one shard at a time; `advance` is told how many problems have been taken."""
         dropping = (self.seeds, self.evolved, self.unique, self.problems, self.samples)
         for shard in range(len(self.problems.digests)):
             clusters = self.clusters.rows(shard)
             for name in ("judge_calls", "undecided", "conflicts"):
                 self.judge[name] += sum(getattr(row, name) for row in clusters)
+            problems = self.problems.rows(shard)
             yield ShardRows(
-                problems=self.problems.rows(shard),
+                problems=problems,
                 samples=self.samples.rows(shard),
                 answers=self.answers.rows(shard),
                 clusters=clusters,
@@ -50,6 +51,7 @@ class Run:
                 verdicts=self.verdicts.rows(shard),
                 dropped=[row for table in dropping for row in table.dropped_rows(shard)],
             )
+            advance(len(problems))
 
     def funnel(self) -> tuple[PhaseCount, ...]:
         """In, kept and dropped of every phase, in order; all counts are problems."""

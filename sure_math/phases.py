@@ -42,6 +42,7 @@ class Phases:
             weights=config.weights,
             min_chars=config.min_chars,
             max_chars=config.max_chars,
+            require_question=config.require_question,
             keep_seeds=config.keep_seeds,
         )
         sampling = Sampling(max_new_tokens=config.max_new_tokens, temperature=config.temperature, top_p=config.top_p)

@@ -227,7 +227,7 @@ class Store:
             fingerprint=fingerprint,
             files=files,
             kept=len({row.problem_id for row in output.rows}),  # type: ignore[attr-defined]
-            dropped=Counter(row.reason for row in output.dropped),
+            dropped=dict(Counter(row.reason for row in output.dropped)),
         )
         for file, content in contents.items():
             if not (folder / file).is_file() or _sha256(folder / file) != files[file]:

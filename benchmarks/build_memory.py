@@ -1,0 +1,80 @@
+"""Peak memory of a build against its number of problems: `python -m benchmarks.build_memory`.
+
+Builds 2,000 and 20,000 problems from stored samples (no model) in processes of their own, and compares the peaks of
+resident memory, worker processes included. Exits with 1 where they are more than 20 % apart.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+
+SIZES = (2_000, 20_000)
+ALLOWED = 1.2
+NUM_SAMPLES = 8
+RESULTS = Path(__file__).with_suffix(".json")
+
+
+def write_samples(path: Path, problems: int) -> None:
+    """One row per problem: sums of two numbers, eight worked answers of which some are wrong or written otherwise."""
+    draw = random.Random(problems)
+    with path.open("w") as file:
+        for number in range(problems):
+            first, second = number, draw.randrange(10**6)
+            wrong = [draw.choice((0, 0, 0, 1, 10)) for _ in range(NUM_SAMPLES)]
+            forms = [draw.choice(("{}", "{}.0", "x = {}")) for _ in range(NUM_SAMPLES)]
+            samples = [
+                f"We add {first} and {second} digit by digit. "
+                + "Carry the one. " * 20
+                + rf"\boxed{{{form.format(first + second + error)}}}"
+                for error, form in zip(wrong, forms, strict=True)
+            ]
+            row = {"problem": f"What is {first} + {second}?", "samples": samples, "gold": str(first + second)}
+            file.write(json.dumps(row) + "\n")
+
+
+def peak_of(command: list[str]) -> tuple[float, float]:
+    """Peak resident memory in MB, summed over a process and its children at one moment, and the seconds it took."""
+    start = time.perf_counter()
+    process = psutil.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    peak = 0
+    while process.poll() is None:
+        try:
+            family = [process, *process.children(recursive=True)]
+            # Shared pages count once: forked and spawned workers map the same libraries.
+            peak = max(peak, sum(member.memory_full_info().uss for member in family))
+        except psutil.Error:
+            pass
+        time.sleep(0.2)
+    if process.returncode != 0:
+        raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
+    return peak / 2**20, time.perf_counter() - start
+
+
+def main() -> int:
+    results = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for problems in SIZES:
+            samples = Path(folder) / f"{problems}.jsonl"
+            write_samples(samples, problems)
+            command = [sys.executable, "-m", "sure_math.build", "--config", "annotate"]
+            command += ["--out", f"{folder}/out-{problems}", f"samples.path={samples}"]
+            peak, seconds = peak_of(command)
+            results[problems] = {"peak_mb": round(peak, 1), "seconds": round(seconds, 1)}
+            print(f"{problems:>6,} problems: {peak:7.1f} MB peak, {seconds:6.1f} s, {problems / seconds:6.1f} problems/s")
+    small, large = (results[size]["peak_mb"] for size in SIZES)
+    ratio = large / small
+    print(f"ratio {ratio:.3f} (at most {ALLOWED})")
+    RESULTS.write_text(json.dumps({"sizes": results, "ratio": round(ratio, 3)}, indent=2) + "\n")
+    return int(ratio > ALLOWED)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
