@@ -1,9 +1,14 @@
-"""Fixtures shared by all tests: the folder of real data."""
+"""Fixtures shared by all tests: the folder of real data, a tiny model, and vLLM running on it."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from sure_math.engines import Engine
+from sure_math.engines.load import ModelSpec, load_engine
+from tests.tiny_model import save_tiny_model
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -21,3 +26,19 @@ def realdata() -> Path:
     if os.environ.get("SURE_MATH_REQUIRE_REALDATA") == "1":
         pytest.fail(message)
     pytest.skip(message)
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a random Qwen3 with a tokenizer, see `tiny_model.py`."""
+    return save_tiny_model(tmp_path_factory.mktemp("tiny") / "model")
+
+
+@pytest.fixture(scope="session")
+def vllm_engine(tiny_model: Path) -> Iterator[Engine]:
+    """vLLM, really running on the tiny model: started by the first test that asks for it, once per test run."""
+    os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
+    options = {"enforce_eager": True, "max_num_seqs": 256}
+    engine = load_engine(ModelSpec(model=str(tiny_model), engine="vllm", dtype="float32", options=options))
+    yield engine
+    engine.close()
