@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow.parquet as pq
+from rich.console import Console
+from rich.progress import track
 
 from sure_math.cluster import EQUIVALENCES, AnswerSet, cluster_shard
 from sure_math.entropy import majority_answer, semantic_entropy
@@ -52,7 +54,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 
 PER_SAMPLE = ("answers", "texts", "correct", "sum_logprob", "token_count", "finish_reason")
 IN_MAPPING = ("answer", "pred", "text", "content", "output")
-CLUSTERED_AT_ONCE = 64
+CLUSTERED_AT_ONCE = 16
 
 
 class ValidationInputError(ValueError):
@@ -158,7 +160,8 @@ def read_jsonl(path: Path, columns: Mapping[str, str], *, equivalence: str = "ma
             f"same id (column {found.get('id', 'of ids: not found')!r}), or answers in a list"
         )
     rollouts: list[Rollouts] = []
-    for start in range(0, len(usable), CLUSTERED_AT_ONCE):
+    starts = range(0, len(usable), CLUSTERED_AT_ONCE)
+    for start in track(starts, "clustering answers", console=Console(stderr=True), transient=True):
         part = usable[start : start + CLUSTERED_AT_ONCE]
         sets = [AnswerSet(problem=row["problem"] or None, answers=tuple(row["answers"])) for row in part]
         results = cluster_shard(sets, None, equivalence=equivalence, missing=missing)  # type: ignore[arg-type]

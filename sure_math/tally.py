@@ -118,7 +118,8 @@ class Tally:
             **self.total.numbers(),
             **{name: self.counts[name] for name in COUNTS},
             "effective_sample_size": weights * weights / squares if squares else 0.0,
-            "mean_tokens_per_sample": self.sums["tokens"] / self.counts["samples"] if self.counts["samples"] else 0.0,
+            # Stored samples may come without counts; a mean of nothing is not 0.
+            "mean_tokens_per_sample": self.sums["tokens"] / self.counts["samples"] if self.sums["tokens"] else None,
             "mean_clusters": self.sums["clusters"] / problems,
             "mean_majority_share": self.sums["majority_share"] / problems,
             "mean_discrete_normalised_entropy": self.sums["discrete_normalised"] / problems,
