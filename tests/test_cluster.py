@@ -15,7 +15,7 @@ from itertools import combinations, permutations
 from typing import get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sure_math.cluster import (
@@ -38,6 +38,8 @@ from sure_math.cluster import (
 from sure_math.equivalence import same_answer
 from sure_math.rows import Answer, Problem
 
+UNHURRIED = settings(deadline=None)
+"""A busy machine is no failure."""
 Verdicts = dict[frozenset[str], Relation]
 
 
@@ -141,6 +143,7 @@ def problems_with_verdicts(draw: st.DrawFn) -> tuple[list[str | None], Verdicts,
     return answers, symbolic, judge
 
 
+@UNHURRIED
 @given(
     problems_with_verdicts(),
     st.sampled_from(PROCEDURES),
@@ -175,6 +178,7 @@ def test_order_of_the_samples_changes_nothing(
         assert getattr(straight, name) == getattr(shuffled, name)
 
 
+@UNHURRIED
 @given(problems_with_verdicts(), st.sampled_from(PROCEDURES))
 def test_invariants(case: tuple[list[str | None], Verdicts, Verdicts], procedure: Procedure) -> None:
     answers, symbolic, judge = case

@@ -13,12 +13,14 @@ import random
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sure_math.entropy import SemanticEntropy, entropy, entropy_of, majority_answer, nested_entropies, semantic_entropy
 from sure_math.rows import Answer, Cluster, FinishReason, Missing, Sample
 
+UNHURRIED = settings(deadline=None)
+"""A busy machine is no failure."""
 EXACT = 1e-12
 PARTITIONS_OF_EIGHT = [
     ([8], 0.0, 1.0),
@@ -203,6 +205,7 @@ def sampled(draw: st.DrawFn) -> tuple[list[int], list[float], list[int], list[st
     return ids, sums, counts, strings
 
 
+@UNHURRIED
 @given(sampled())
 def test_bounds(samples: tuple[list[int], list[float], list[int], list[str]]) -> None:
     ids, sums, counts, strings = samples
@@ -215,6 +218,7 @@ def test_bounds(samples: tuple[list[int], list[float], list[int], list[str]]) ->
     assert 1 / len(ids) <= result.majority_share <= 1.0
 
 
+@UNHURRIED
 @given(sampled(), st.randoms(use_true_random=False))
 def test_order_of_the_samples_changes_nothing(
     samples: tuple[list[int], list[float], list[int], list[str]], generator: random.Random
@@ -233,6 +237,7 @@ def test_order_of_the_samples_changes_nothing(
     assert shuffled == straight
 
 
+@UNHURRIED
 @given(sampled(), st.booleans())
 def test_total_is_inter_plus_intra(
     samples: tuple[list[int], list[float], list[int], list[str]], weighted: bool
