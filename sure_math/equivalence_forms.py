@@ -171,7 +171,7 @@ _CHOICE = re.compile(
     re.DOTALL,
 )
 _ALL_TEXT = re.compile(r"\\text\s*\{([^{}]*)\}")
-_WORDS = re.compile(r"[A-Za-z][A-Za-z'’-]*(?:[\s,/&()-]+[A-Za-z'’.-]+)*\.?")
+_WORDS = re.compile(r"[A-Za-z][A-Za-z'’-]*(?:[\s,/&()]+[A-Za-z'’.-]+)*\.?")
 _SEGMENT = re.compile(r"\\(?:overline|overrightarrow|overleftrightarrow|vec)\s*\{\s*([A-Z]{2,3})\s*\}")
 """Points joined by a line; whether the line is drawn over them changes nothing in an answer."""
 _KNOWN_NAMES = frozenset(
@@ -234,7 +234,7 @@ _LABEL = re.compile(
     rf"(?:{_ATOM}|\\frac\s*\{{{_ATOM}\}}\s*\{{{_ATOM}\}}|{_ATOM}/{_ATOM}|{_ATOM}:{_ATOM}|\\angle\s*[A-Z]+|\[[A-Z]+\])"
 )
 _LABEL_TUPLE = re.compile(rf"\(\s*{_ATOM}(?:\s*,\s*{_ATOM})+\s*\)")
-_TEXT_LABEL = re.compile(r"(?:\\text\s*\{[^{}]*\}|[A-Za-z]{3,}(?:\s+[A-Za-z]+)*|\\omega_\{?\w+\}?|\s)+")
+_TEXT_LABEL = re.compile(r"(?:\\text\s*\{[^{}]*\}|\\omega_\{?\w{1,3}\}?|[A-Za-z\s])+")
 _CALL = re.compile(r"([A-Za-z]\w*'*)\(\s*([A-Za-z])\s*((?:,\s*[A-Za-z]\s*)*)\)")
 
 
@@ -309,7 +309,7 @@ def label_name(text: str) -> str | None:
         return (
             "" if letters.islower() and len(letters) >= 4 and "\\" not in text and "_" not in text else name.strip("|")
         )
-    return "" if _TEXT_LABEL.fullmatch(text) else None
+    return "" if _TEXT_LABEL.fullmatch(text) and re.search(r"\\text|[A-Za-z]{3}", text) else None
 
 
 def _labelled(label: str, right: str) -> Form:
@@ -488,13 +488,16 @@ def _comma(text: str, index: int) -> int:
     return int(text[index] in ",;")
 
 
+_CONNECTOR = re.compile(r" (?:and|or) ")
+
+
 def _list_comma(text: str, index: int) -> int:
     if text[index] == ";":
         return 1
     if text[index] == ",":
         return 0 if is_thousands_comma(text, index) else 1
     if text[index] == " ":
-        match = re.compile(r" (?:and|or) ").match(text, index)
+        match = _CONNECTOR.match(text, index)
         return match.end() - index if match else 0
     return 0
 

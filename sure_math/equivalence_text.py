@@ -58,12 +58,14 @@ _DOTTED_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:\.\d{3}){2,}(?![\d.])")
 _SPACES = re.compile(
     r"\\(?:quad|qquad|hspace\*?\{[^{}]*\}|hphantom\{[^{}]*\}|phantom\{[^{}]*\}|enspace|thinspace|space|newline)(?![A-Za-z])|(?<!\\)\\[,;:> \n]|~"
 )
-_ROW_SKIP = re.compile(r"\\\\\s*\[[^\]]*\]")
+_ROW_SKIP = re.compile(r"\\\\\s{0,3}\[[^\]]{0,12}\]")
 _BLANKS = re.compile(r"\s+")
 _ANY_BOX = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])\s*(?=\{)")
 _DELIMITERS = re.compile(r"(?<!\\)\\[()\[\]]|\$")
 _CURRENCY_SIGN = "¤"
 _MATRIX = re.compile(r"\\begin\{([pbvBV]?matrix|smallmatrix|array)\}(?:\{[lcr|\s]*\})?(.*?)\\end\{\1\}", re.DOTALL)
+MAX_STACKED = 5_000
+"""Longer texts are not searched for stacked formulas: the search for the end of each matrix would take quadratic time."""
 _LONE_OPERATOR = re.compile(r"[+\-*/=,^_]|[+\-*/^_].*[*/=^_]")
 
 
@@ -93,10 +95,14 @@ def clean(answer: str) -> str:
     return strip_ends(_BLANKS.sub(" ", text))
 
 
+_MAX_LAYERS = 10
+"""Braces around braces that are taken off; each layer costs one pass over the text."""
+
+
 def strip_ends(text: str) -> str:
     """`text` without blanks, sentence punctuation and line breaks at its ends, and without braces around all of it."""
     text = text.strip()
-    while True:
+    for _ in range(_MAX_LAYERS):
         shorter = text.rstrip("\\ ").rstrip() if not text.endswith("\\\\}") else text
         shorter = shorter.rstrip(";,. ").lstrip(";,:≈ ")
         if shorter.startswith("{") and closing_index(shorter, 0) == len(shorter) - 1:
@@ -104,6 +110,7 @@ def strip_ends(text: str) -> str:
         if shorter == text:
             return text
         text = shorter
+    return text
 
 
 def _strip_dollars(text: str) -> str:
@@ -132,7 +139,7 @@ def _unstack(text: str) -> str:
     Real outputs (many rows of MathArena's table of answers its parser failed on): `\begin{matrix} \frac{ \\ 4 \\ }{ \\ 3 \\ } \end{matrix}`.
     Recognised by cells that cannot be matrix entries: braces opened and closed in different cells, or a lone operator.
     """
-    if "\\begin" not in text:
+    if "\\begin" not in text or len(text) > MAX_STACKED:
         return text
     return _MATRIX.sub(_unstack_one, text)
 
