@@ -17,8 +17,8 @@ from sure_math.cluster import Pair, Relation
 from sure_math.engines import Refusal, Sampling
 from sure_math.responder import Message, Question, Reply, Responder
 
-MAX_REPLY_TOKENS = 16
-"""Room for "The answer is: **Yes**." and an empty thinking block; the first word decides."""
+MAX_REPLY_TOKENS = 64
+"""Room for "The answer is: **Yes**.", an empty thinking block, or both answers restated before the verdict."""
 MAX_ANSWER_CHARACTERS = 2000
 MAX_PROBLEM_CHARACTERS = 8000
 NO_PROBLEM = "(not given)"
@@ -88,13 +88,16 @@ class LlmJudge:
 def parse_verdict(reply: str) -> bool | None:
     """Whether a judge's reply says yes; None where it says neither, or both.
 
-    The verdict must be the first word, but for a label before it ("Answer: yes"). Case, punctuation and a reason after
-    it do not matter, unless the reason contains the other verdict. Reasoning up to a closing `</think>` is not read.
+    The verdict must be the last word (`3/4 | 75% | no`), or the first but for a label before it ("Answer: yes"). Case,
+    punctuation and a reason do not matter, unless the reason contains the other verdict. Reasoning up to a closing
+    `</think>` is not read.
     """
     words = _WORDS.findall(reply.rpartition("</think>")[2].casefold())
     verdicts = {"yes", "no"}.intersection(words)
     start = next((word for word in words if word not in _LABELS), None)
-    return start == "yes" if len(verdicts) == 1 and start in verdicts else None
+    if len(verdicts) != 1 or verdicts.isdisjoint({start, words[-1]}):
+        return None
+    return verdicts == {"yes"}
 
 
 def cut(text: str, limit: int) -> str:

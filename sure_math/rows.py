@@ -89,7 +89,7 @@ class Cluster:
     undecided: int
     """Judge replies that were neither yes nor no."""
     conflicts: int
-    """Merges that were refused because a pair across the two clusters is known to differ."""
+    """Merges refused because a pair across the clusters is known to differ; in `paper`, pairs judged different and merged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
