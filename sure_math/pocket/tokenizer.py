@@ -1,5 +1,7 @@
 """The pocket tokenizer: byte-level BPE over the world's own text, digits one by one, any text representable."""
 
+from collections.abc import Iterator
+
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
@@ -47,7 +49,7 @@ def train_tokenizer(seed: int) -> PreTrainedTokenizerFast:
     )
 
 
-def _corpus(seed: int, instruction: str):  # type: ignore[no-untyped-def]
+def _corpus(seed: int, instruction: str) -> Iterator[str]:
     for role in ("teacher", "author", "judge"):
         for item in lessons(role, seed, 0, _CORPUS_LESSONS):
             yield from (message.content.replace(instruction, "") for message in item.messages)

@@ -20,12 +20,13 @@ from safetensors.torch import load_file, save_file
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
 from sure_math.pocket import ROLES
-from sure_math.pocket.lessons import lessons
+from sure_math.pocket.lessons import Lesson, lessons
 from sure_math.pocket.tokenizer import train_tokenizer
 
 _CHUNK_LESSONS = 2048
 """Lessons drawn, sorted by length and batched together; a batch then holds little padding."""
 _IGNORED = -100
+_LOG_EVERY = 25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,8 @@ class Course:
     learning_rate: float = 2e-3
     start_from: str | None = None
     """Role whose weights it starts from."""
+    checkpoint_every: int = 200
+    """Steps."""
 
 
 COURSES: dict[str, Course] = {
@@ -119,11 +122,11 @@ def train_role(
             loss = _update(model, optimizer, batch, rate, device)
             tokens += batch.ids.numel()
             progress.advance(bar)
-            if (step + 1) % 25 == 0:
+            if (step + 1) % _LOG_EVERY == 0:
                 speed = tokens / (time.monotonic() - started)
                 log.write(json.dumps({"step": step + 1, "loss": loss, "tokens_per_second": round(speed)}) + "\n")
                 log.flush()
-            if (step + 1) % 200 == 0:
+            if (step + 1) % course.checkpoint_every == 0:
                 _save_checkpoint(out / f"{role}.checkpoint", model, optimizer, step + 1)
     _save_model(model, tokenizer, out / role)
 
@@ -154,7 +157,7 @@ def _update(model: Qwen3ForCausalLM, optimizer: torch.optim.Optimizer, batch: Ba
     return float(loss.detach())
 
 
-def _encode(item, tokenizer: PreTrainedTokenizerFast) -> tuple[list[int], int]:  # type: ignore[no-untyped-def]
+def _encode(item: Lesson, tokenizer: PreTrainedTokenizerFast) -> tuple[list[int], int]:
     messages = [{"role": message.role, "content": message.content} for message in item.messages]
     prompt = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
     head = tokenizer.encode(prompt, add_special_tokens=False)
