@@ -89,7 +89,7 @@ class Cluster:
     undecided: int
     """Judge replies that were neither yes nor no."""
     conflicts: int
-    """Merges refused because a pair across the clusters is known to differ; in `paper`, pairs judged different and merged."""
+    """Merges refused since a pair across the clusters differs; in `paper`, pairs judged different but merged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
