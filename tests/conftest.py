@@ -38,6 +38,8 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def vllm_engine(tiny_model: Path) -> Iterator[Engine]:
     """vLLM, really running on the tiny model: started by the first test that asks for it, once per test run."""
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
+    # vLLM compiles two small functions of its sampler on first use, which costs more than all these tests together.
+    os.environ.setdefault("TORCH_COMPILE_DISABLE", "1")
     options = {"enforce_eager": True, "max_num_seqs": 256}
     engine = load_engine(ModelSpec(model=str(tiny_model), engine="vllm", dtype="float32", options=options))
     yield engine

@@ -15,6 +15,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -102,7 +103,8 @@ def reference_distribution(logprobs: list[float], sampling: Sampling) -> list[fl
     weights = {token: np.exp(value / sampling.temperature) for token, value in enumerate(logprobs)}
     ranked = sorted(weights, key=lambda token: -weights[token])
     ranked = ranked[: sampling.top_k] if sampling.top_k else ranked
-    total, kept, mass = sum(weights[token] for token in ranked), [], 0.0
+    total, mass = sum(weights[token] for token in ranked), 0.0
+    kept: list[int] = []
     for token in ranked:
         if kept and mass >= sampling.top_p:
             break
@@ -350,7 +352,7 @@ def test_a_hub_snapshot_is_named_by_its_commit(tmp_path: Path) -> None:
         ({"options": {"batch": 3}}, "'batch'.*max_batch_sequences"),
     ],
 )
-def test_what_cannot_be_loaded_says_why(tiny_model: Path, changes: dict[str, str], message: str) -> None:
+def test_what_cannot_be_loaded_says_why(tiny_model: Path, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(EngineUnavailable, match=message):
         load_engine(ModelSpec(**({"model": str(tiny_model)} | changes)))
 
