@@ -26,7 +26,7 @@ from sure_math.phases import Phases
 from sure_math.plan import make_plan, plan_table
 from sure_math.progress import Progress, funnel_table
 from sure_math.prompts import PromptError
-from sure_math.publish import Published, publish, push
+from sure_math.publish import Published, PublishError, publish, push
 from sure_math.rows import Problem, Sample
 from sure_math.seeds import file_digest, read_seeds, source_fingerprint
 from sure_math.store import Store, StoreError, Table, disk_full
@@ -138,7 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         published = run_build(config, options.out, name=name, command=command, update=options.update, console=console)
         if options.push is not None:
             console.print(push(published.folder, options.push, private=config.publish.private))
-    except (ConfigError, InputError, PromptError, StoreError, JournalError, EngineUnavailable) as error:
+    except (ConfigError, InputError, PromptError, StoreError, JournalError, EngineUnavailable, PublishError) as error:
         console.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         return 1
     except OSError as error:

@@ -86,7 +86,7 @@ def _draw_split_histogram(entropies: Sequence[float], wrong: Sequence[bool], ste
         _bars(axes, np.bincount(positions[is_wrong], minlength=HISTOGRAM_BINS), ORANGE, right, label="teacher wrong")
         axes.set(xlabel=ENTROPY_LABEL, ylabel="Problems", xlim=(0, 1), title=f"{len(wrong):,} problems with a label")
         _whole_numbers(axes)
-        axes.legend()
+        axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2)
 
 
 def _draw_accuracy(report: Mapping, stem: Path) -> None:
@@ -104,16 +104,10 @@ def _draw_accuracy(report: Mapping, stem: Path) -> None:
             capsize=3,
             markersize=5,
         )
-        for mean, row in zip(means, table, strict=True):
-            above = row["accuracy"] < 0.85
-            axes.annotate(
-                f"n = {row['problems']:,}",
-                (mean, 100 * row["accuracy"]),
-                textcoords="offset points",
-                xytext=(7, 7 if above else -14),
-                fontsize=8,
-                color=GREY,
-            )
+        # Two rows by turns: neighbouring bins can be closer than a number is wide.
+        for index, (mean, row) in enumerate(zip(means, table, strict=True)):
+            height = 1 if index % 2 else 6
+            axes.text(mean, height, f"n={row['problems']:,}", ha="center", fontsize=7.5, color=GREY)
         axes.set(
             xlabel=ENTROPY_LABEL,
             ylabel="Accuracy of the teacher (%)",
@@ -178,8 +172,13 @@ def _draw_risk(report: Mapping, scores: Mapping, wrong: Sequence[bool], stem: Pa
 
 
 def _known(scores: Mapping, wrong: Sequence[bool]) -> Iterator[tuple[str, list[float], list[bool]]]:
-    """The scores that are known for some problem, on the problems where they are."""
+    """The scores that are known for some problem, on the problems where they are.
+
+    Without log-probabilities semantic and discrete entropy are the same, and one line is enough.
+    """
     for name, values in scores.items():
+        if name == "discrete entropy" and list(values) == list(scores["semantic entropy"]):
+            continue
         pairs = [(value, label) for value, label in zip(values, wrong, strict=True) if value is not None]
         if pairs:
             yield name, [value for value, _ in pairs], [label for _, label in pairs]

@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from sure_math.card import environment
 from sure_math.discrimination import (
@@ -67,7 +68,7 @@ class Settings:
     resamples: int = 1000
 
 
-def validate(read: Input, settings: Settings) -> dict[str, object]:
+def validate(read: Input, settings: Settings) -> dict[str, Any]:
     """The report as JSON types: AUROC and its rivals, accuracy per bin, risk-coverage, slices, examples.
 
     Raises:

@@ -19,7 +19,7 @@ from sure_math.rollouts import ValidationInputError, read_dataset, read_jsonl
 from sure_math.validate import Settings, judge_all, main, validate
 from tests.published import a_problem, a_shard, an_uncertainty, some_facts
 
-FEW = {"resamples": 200, "seed": 0}
+FEW: dict[str, int] = {"resamples": 200, "seed": 0}
 
 
 @pytest.mark.parametrize(
@@ -42,23 +42,31 @@ def test_auroc_by_hand(scores, wrong, expected):
 
 
 def test_auroc_and_curve_agree_with_scikit_learn():
-    generator = np.random.default_rng(7)
-    scores = np.round(generator.random(500), 1)
-    wrong = generator.random(500) < scores
-    assert auroc(scores, wrong) == pytest.approx(roc_auc_score(wrong, scores), abs=1e-12)
-    assert np.trapezoid(*roc_curve_of(scores, wrong)[::-1]) == pytest.approx(auroc(scores, wrong), abs=1e-12)
+    scores, wrong = _drawn(500, seed=7, digits=1)
+    area = auroc(scores, wrong)
+    assert area == pytest.approx(roc_auc_score(wrong, scores), abs=1e-12)
+    false, true = roc_curve_of(scores, wrong)
+    assert np.trapezoid(true, false) == pytest.approx(area, abs=1e-12)
 
 
 def test_interval_follows_the_seed():
-    generator = np.random.default_rng(3)
-    scores = generator.random(200)
-    wrong = generator.random(200) < scores
+    scores, wrong = _drawn(200, seed=3, digits=9)
     first = estimate_auroc(scores, wrong, resamples=300, seed=0)
     assert first == estimate_auroc(scores, wrong, resamples=300, seed=0)
     assert first != estimate_auroc(scores, wrong, resamples=300, seed=1)
+    assert first.value is not None
+    assert first.low is not None
+    assert first.high is not None
     # The exact standard error is about 0.03 here: the interval is near value +- 2 of those.
     assert first.low < first.value < first.high
     assert 0.08 < first.high - first.low < 0.16
+
+
+def _drawn(count: int, *, seed: int, digits: int) -> tuple[list[float], list[bool]]:
+    """Uniform scores, and verdicts that are wrong with the score as probability."""
+    generator = np.random.default_rng(seed)
+    scores = np.round(generator.random(count), digits)
+    return scores.tolist(), (generator.random(count) < scores).tolist()
 
 
 def test_difference_of_a_score_with_itself_is_nothing():
@@ -143,8 +151,8 @@ def test_held_out_sample_against_the_entropy_of_the_others(tmp_path):
     for row in judged:
         # Without the 7 the rest agree; without a 4 they are two against one.
         two_to_one = (2 / 3 * math.log(3 / 2) + 1 / 3 * math.log(3)) / math.log(3)
-        expected = (True, 0.0) if row.judged_answer == "7" else (False, two_to_one)
-        assert (row.wrong, row.measures.entropy) == (expected[0], pytest.approx(expected[1], abs=1e-12))
+        assert row.wrong == (row.judged_answer == "7")
+        assert row.measures.entropy == pytest.approx(0.0 if row.wrong else two_to_one, abs=1e-12)
     again = judge_all(read_dataset(tmp_path), Settings(label="held-out"))
     other = judge_all(read_dataset(tmp_path), Settings(label="held-out", seed=1))
     assert [row.judged_answer for row in judged] == [row.judged_answer for row in again]
@@ -158,7 +166,7 @@ def test_a_dataset_whose_tables_do_not_fit_is_refused(tmp_path):
         read_dataset(tmp_path)
 
 
-WIDE = [
+WIDE: list[dict] = [
     {"id": 1, "question": "a", "preds": ["1", "1", "1"], "score": [True, True, True]},
     {"id": 2, "question": "b", "preds": ["1", "2", None], "score": [False, True, False]},
     {"id": 3, "question": "c", "preds": ["5", "5", "6"], "score": [False, False, True]},
