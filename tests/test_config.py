@@ -1,0 +1,101 @@
+"""The configuration: packaged files, overrides, and what an error says.
+
+Pins: every packaged configuration loads; the settings the paper fixes; the message for an unknown key, a value out of
+range, a wrong type, a missing input; the keys in which two configurations differ.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from sure_math.config import ConfigError, config_names, differing_keys, load_config
+
+TEACHER = ("teacher.model=m", "seeds.path=p.jsonl")
+
+
+def test_packaged_configurations_load() -> None:
+    assert config_names() == ["annotate", "default", "paper", "pocket"]
+    for name in ("default", "paper", "pocket"):
+        load_config(name)
+    load_config("annotate", TEACHER)
+
+
+def test_settings_of_the_paper() -> None:
+    config = load_config("paper")
+    models = [model.model for model in (config.evolve.author, config.teacher, config.judge) if model is not None]
+    assert models == ["Qwen/Qwen2.5-72B-Instruct", "Qwen/Qwen3-8B", "Qwen/Qwen2.5-3B-Instruct"]
+    sample = config.sample
+    assert (sample.num_samples, sample.temperature, sample.top_p, sample.top_k) == (8, 0.7, 1.0, 0)
+    assert sample.max_new_tokens == 8192
+    assert config.teacher is not None and not config.teacher.enable_thinking
+    assert config.evolve.rounds == {"easy": 1, "medium": 2, "hard": 3, "competition": 5}
+    assert (config.cluster.procedure, load_config("default").cluster.procedure) == ("paper", "default")
+
+
+def test_overrides_are_yaml_and_make_sections() -> None:
+    config = load_config("annotate", [*TEACHER, "sample.num_samples=16", "judge.model=j", "seeds.limit="])
+    assert (config.sample.num_samples, config.judge and config.judge.model, config.seeds.limit) == (16, "j", None)
+
+
+ERRORS = {
+    "sample.num_sample=9": "sample.num_sample: there is no such key; the nearest one is sample.num_samples",
+    "temperture=1": "temperture: there is no such key; the nearest one is sample.temperature",
+    "evolve.weights.easy.hardr=1": "evolve.weights.easy.hardr",
+    "sample.num_samples=1": "sample.num_samples = 1: input should be greater than or equal to 2. N of Eq. 6",
+    "sample.temperature=3": "sample.temperature = 3: input should be less than or equal to 2",
+    "sample.temperature=hot": "sample.temperature = 'hot': input should be a valid number",
+    "cluster.procedure=papr": "cluster.procedure = 'papr': input should be 'default' or 'paper'",
+    "cluster.procedure=paper": "cluster.procedure = paper asks a judge: set judge.model=...",
+    "cluster.equivalence=judge": "cluster.equivalence = judge needs judge.model=...",
+    "evolve.enabled=true": "evolve: has no author: set evolve.author.model=...",
+    "teacher.engine=tgi": "teacher.engine = 'tgi': input should be 'transformers' or 'vllm'",
+    "teacher.dtype=int4": "teacher.dtype = 'int4'",
+    "seeds.source=hub": "seeds.source = hub needs seeds.dataset=...",
+    "sample=3": "sample = 3: ",
+    "run.seed": "'run.seed': an override looks like sample.num_samples=16",
+    "prompts.x=1": "prompts = {'x': 1}: input should be a valid string",
+}
+
+
+@pytest.mark.parametrize(("override", "message"), ERRORS.items(), ids=ERRORS)
+def test_errors_name_the_field_the_value_and_the_way_out(override: str, message: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        load_config("annotate", [*TEACHER, override])
+    assert message in str(error.value)
+
+
+def test_no_input_and_no_teacher() -> None:
+    with pytest.raises(ConfigError, match=r"set teacher\.model=\.\.\., or samples\.path=\.\.\."):
+        load_config("annotate")
+    with pytest.raises(ConfigError, match=r"samples\.path starts after evolution: set evolve\.enabled=false"):
+        load_config("pocket", ["samples.path=x.jsonl"])
+
+
+def test_a_follow_up_round_needs_another_strategy() -> None:
+    with pytest.raises(ConfigError, match=r"weights\.hard need two of harder, competition, compose above 0"):
+        load_config("pocket", ["evolve.weights.hard={harder: 1, rewrite: 3}"])
+    assert load_config("pocket", ["evolve.weights.easy={rewrite: 1}"])
+
+
+FILES = {
+    "missing.yaml": (None, "there is no such file"),
+    "list.yaml": ("- 1\n- 2\n", "must hold sections"),
+    "broken.yaml": ("a: [1\n", "not valid YAML"),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_files_that_are_no_configuration(tmp_path: Path, name: str) -> None:
+    content, message = FILES[name]
+    if content is not None:
+        (tmp_path / name).write_text(content)
+    with pytest.raises(ConfigError, match=message):
+        load_config(str(tmp_path / name))
+    with pytest.raises(ConfigError, match="not a configuration \\(annotate, default, paper, pocket\\)"):
+        load_config("pockt")
+
+
+def test_differing_keys() -> None:
+    old = load_config("pocket").model_dump(mode="json")
+    new = load_config("pocket", ["sample.num_samples=16", "judge.model=other"]).model_dump(mode="json")
+    assert list(differing_keys(old, new)) == [("judge.model", "pocket:judge", "other"), ("sample.num_samples", 8, 16)]
