@@ -86,9 +86,7 @@ def is_correct(gold: str, response: str, *, unboxed: Literal["parse", "reject"] 
     """
     if unboxed not in ("parse", "reject"):
         raise ValueError(f"unboxed={unboxed!r} is not known; use 'parse' or 'reject'")
-    stated_gold = stated_answer(gold, is_gold=True, unboxed="parse")
-    if stated_gold is None:
-        return False
+    stated_gold = stated_answer(gold, is_gold=True, unboxed="parse") or gold
     answer = stated_answer(response, is_gold=False, unboxed=unboxed, choice=_is_choice(stated_gold))
     if answer is None:
         return False

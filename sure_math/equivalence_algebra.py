@@ -61,6 +61,7 @@ _NUMBER = re.compile(r"(\d+(?:\.(?!\.)\d*)?|\.\d+)(?:[eE]([+-]?\d{1,7})(?![A-Za-
 _REPEATING = re.compile(r"(\d*)\.(\d*)\\(?:overline|bar|dot)\s*\{?(\d+)\}?")
 _COMMAND = re.compile(r"\\([A-Za-z]+)")
 _LETTERS = re.compile(r"[A-Za-z]+")
+_NEXT_WORD = re.compile(r"'?[a-z]? ([A-Za-z]{2,})")
 _BLANK = re.compile(r"\s*")
 _MIXED = re.compile(r"\s*\\frac\s*(?:\{\s*(\d{1,9})\s*\}|(\d))\s*(?:\{\s*(\d{1,9})\s*\}|(\d))")
 _DECORATIONS = frozenset(
@@ -317,6 +318,9 @@ class _Parser:
                 raise NotAlgebra(f"the word {run!r}")
             self.at += len(name)
             return self.named(name)
+        following = _NEXT_WORD.match(self.text, self.at + len(run))
+        if len(run) > 1 and following and following.group(1) not in _PLAIN | GREEK:
+            raise NotAlgebra(f"the words {run!r} {following.group(1)!r}")
         self.at += 1
         return self.scripts(run[0])
 

@@ -116,8 +116,17 @@ def read(answer: str) -> Form:
     try:
         return _form(text)
     except (_Unreadable, RecursionError):
-        mathematical = re.search(r"[\d=<>≤≥^∪]|\\[A-Za-z]", text) and not _ALL_TEXT.fullmatch(text)
-        return Opaque(text, mathematical=bool(mathematical))
+        return Opaque(text, mathematical=_is_mathematical(text))
+
+
+_SENTENCE_WORDS = 4
+"""Plain words (of three letters or more, no commands) that make a text a sentence."""
+
+
+def _is_mathematical(text: str) -> bool:
+    """Whether the symbolic check may be able to read it: a formula with at most a few words."""
+    words = re.findall(r"(?<![\\A-Za-z{])[A-Za-z]{3,}", text)
+    return bool(re.search(r"[\d=<>≤≥^∪]|\\[A-Za-z]", text)) and len(words) < _SENTENCE_WORDS and not _ALL_TEXT.fullmatch(text)
 
 
 _LINES = re.compile(r"[,;]?\s*\n\s*")

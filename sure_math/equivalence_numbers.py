@@ -447,7 +447,8 @@ def _as_fraction(other: Expression) -> Fraction | None:
 
 def _compare_functions(a: Expression, b: Expression) -> Verdict:
     """Formulas with variables: equal where they agree at all points that both have; different if they agree nowhere."""
-    if bool(a.symbols) != bool(b.symbols) and (a.symbols | b.symbols) <= _NAMED_CONSTANTS:
+    names = a.symbols | b.symbols
+    if bool(a.symbols) != bool(b.symbols) and (names <= _NAMED_CONSTANTS or any(name.endswith("()") for name in names)):
         return "undecided"
     positive = [same for point in _POINTS if (same := _same_at(a, b, point)) is not None]
     if not positive:

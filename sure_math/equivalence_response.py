@@ -26,6 +26,10 @@ _MATH = re.compile(
 _NUMBER = re.compile(
     r"(?<![\w.,\\{])[-+]?(?:[¤$€£]\s*)?(?:\d{1,3}(?:[, ]\d{3})+|\d+)?(?:\.\d+|(?<=\d))(?:\s*/\s*\d+)?(?:\s*(?:%|°|percent\b|pct\b|[a-zµ]{1,2}[²³]|€))?(?![\w])"
 )
+_STATING = re.compile(
+    r"(?:\b(?:is|are|was|be|it's|equals?|gives?|gets?|have|has|becomes|obtain|find|thus|so|therefore|hence|answer|total)\b|[=:≈])(?=.*\d)",
+    re.IGNORECASE | re.DOTALL,
+)
 _LETTER = re.compile(r"(?<![\w'’-])\(?([A-J])\)?(?![\w'’-])(?=\s*$|[\s.,:;)*])")
 _BETWEEN = re.compile(r"(?:\s|[,;.]|and|or)*")
 """What stands between formulas that are one list of answers."""
@@ -77,7 +81,17 @@ def _from_prose(text: str, choice: bool) -> str | None:
     if phrases:
         statement = text[phrases[-1].end() :].strip()
         return _in_statement(_sentence(statement), choice)
-    return _in_statement(text, choice)
+    return _in_statement(text, choice) if _states_something(text) else None
+
+
+def _states_something(text: str) -> bool:
+    """Whether a text without an answer phrase states its last number rather than mentions it (`work mentions 34`).
+
+    A bare answer or a formula is one; a number in a sentence needs a word before it that says what it is.
+    """
+    if _is_answer(text) or _MATH.search(text) or _LETTER.search(text):
+        return True
+    return bool(_STATING.search(text))
 
 
 def _sentence(text: str) -> str:

@@ -169,3 +169,241 @@ def test_what_only_the_problem_can_decide_is_undecided(a: str, b: str) -> None:
     assert same_answer(a, b) == "undecided"
 
 
+# ------------------------------------------------------------------------------------------------------ properties
+
+NUMERALS = st.integers(-10_000, 10_000).map(str)
+FRACTIONS = st.builds(lambda p, q: rf"\frac{{{p}}}{{{q}}}", st.integers(-99, 99), st.integers(1, 99))
+FORMULAS = st.sampled_from(["x", "2x", "x^2-1", r"\sqrt{2}", r"\pi", "e^x", r"\sin x", "n!", "a_1", "|x|", r"\infty"])
+PIECES = st.sampled_from(list(r"0123456789xyzABC+-*/^_=<>(){}[],.;:!|$%& ") + [r"\frac", r"\sqrt", r"\text{", r"\pm", r"\cup", r"\boxed{", r"\\", "…", " or ", "cm"])
+ANSWERS = st.one_of(
+    NUMERALS,
+    FRACTIONS,
+    FORMULAS,
+    st.builds(lambda a, b: f"({a}, {b})", NUMERALS, FRACTIONS),
+    st.builds(lambda a, b: f"{a}, {b}", FRACTIONS, FORMULAS),
+    st.builds(lambda a: f"x = {a}", FRACTIONS),
+    st.builds(lambda a: rf"{a}\text{{ cm}}", NUMERALS),
+    st.builds(lambda a: rf"{a}\%", NUMERALS),
+    st.builds(lambda a, b: f"[{a}, {b})", NUMERALS, NUMERALS),
+    st.lists(PIECES, max_size=12).map("".join),
+)  # fmt: skip
+
+
+@pytest.fixture
+def no_symbolic_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Our own layers alone, so that a property can be tried on hundreds of pairs."""
+    monkeypatch.setattr("sure_math.equivalence._symbolic", lambda pair: "undecided")
+
+
+@settings(max_examples=300, deadline=None)
+@given(ANSWERS, ANSWERS)
+def test_symmetric(a: str, b: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sure_math.equivalence._symbolic", lambda pair: "undecided")
+        assert same_answer(a, b) == same_answer(b, a)
+
+
+@settings(max_examples=300, deadline=None)
+@given(ANSWERS)
+def test_every_answer_with_content_equals_itself(a: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sure_math.equivalence._symbolic", lambda pair: "undecided")
+        assert same_answer(a, a) == ("equal" if any(char.isalnum() for char in a) else same_answer(a, a))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.fractions(-50, 50, max_denominator=99), st.fractions(-50, 50, max_denominator=99))
+def test_rational_numbers_are_equal_exactly_when_their_values_are(a: object, b: object) -> None:
+    assert (same_answer(str(a), str(b)) == "equal") == (a == b)
+
+
+@settings(max_examples=200, deadline=None)
+@given(ANSWERS, ANSWERS)
+def test_equal_canonical_strings_are_equal_answers(a: str, b: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sure_math.equivalence._symbolic", lambda pair: "undecided")
+        if canonical(a) == canonical(b) and any(char.isalnum() for char in a):
+            assert same_answer(a, b) == "equal"
+
+
+def test_canonical_removes_spelling_only() -> None:
+    same = ["1/2", "$1/2$", r"\( 1/2 \)", "1 / 2", r"\boxed{1/2}", "1/2."]
+    assert {canonical(answer) for answer in same} == {"1/2"}
+    assert canonical(r"\dfrac12") == canonical(r"\frac{1}{2}")
+    assert canonical("1, 234") != canonical("1,234")
+    assert canonical("1 2") != canonical("12")
+    assert canonical("no on") != canonical("noon")
+    assert canonical("") == ""
+
+
+def test_batch_gives_the_verdicts_of_single_calls_in_order() -> None:
+    pairs = [("1/2", "0.5"), ("1", "2"), ("0.5", "1/2"), (r"\frac{1}{", "5"), ("", "")]
+    assert same_answers(pairs) == ["equal", "different", "equal", "undecided", "different"]
+    assert same_answers([]) == []
+
+
+# -------------------------------------------------------------------------------------------------------- is_correct
+
+CORRECT = [
+    ("42", r"The answer is \boxed{42}", True),
+    ("42", r"The answer is \boxed{43}", False),
+    ("43", r"first \boxed{43}, then \boxed{42}, so no. I am sure: \boxed{42}", False),
+    ("$\\frac{1}{2}$", r"Hence $\boxed{0.5}$.", True),
+    (r"So the result is $\boxed{\dfrac{14}{3}}$.", r"\boxed{14/3}", True),
+    ("42", "The final answer is 42.", True),
+    ("42", "**Answer:** 42", True),
+    ("42", "reasoning\n#### 42", True),
+    ("1000.99", "so it is 1,000.99€", True),
+    (r"x \geq 5", r"Therefore $x \geq 5$ is the solution.", True),
+    ("C", "I think the correct answer is C", True),
+    ("D", "The answer is for sure D, it can't be A or B", True),
+    (r"28\%", r"$\boxed{28}$ percent", True),
+    ("1, 2", r"\boxed{1} and \boxed{2}", True),
+    ("", r"\boxed{42}", False),
+    ("42", "", False),
+    ("42", "I do not know", False),
+    ("34", "work mentions 34", False),
+    (r"50\%", r"\boxed{50}", False),
+]
+
+
+@pytest.mark.parametrize(("gold", "response", "expected"), CORRECT)
+def test_is_correct(gold: str, response: str, expected: bool) -> None:
+    assert is_correct(gold, response) is expected
+
+
+def test_unboxed_reject_takes_the_last_complete_box_only() -> None:
+    assert is_correct("42", r"\boxed{42}", unboxed="reject")
+    assert not is_correct("42", "The answer is 42", unboxed="reject")
+    assert not is_correct("42", r"\boxed{42} or \boxed{4", unboxed="reject")
+    with pytest.raises(ValueError, match="unboxed='maybe'"):
+        is_correct("42", "42", unboxed="maybe")
+
+
+# ------------------------------------------------------------------------------------------------------ hostile input
+
+HOSTILE = [
+    "10^{10^{10}}",
+    "10^{10^{10^{10}}}",
+    "9^9^9^9^9",
+    "(10^{10})!",
+    "((((5!)!)!)!)!",
+    r"\binom{10^9}{10^8}",
+    "2^" * 400 + "2",
+    "(" * 2000 + "1" + ")" * 2000,
+    "{" * 50_000 + "}" * 50_000,
+    r"\frac{" * 20_000,
+    r"\boxed{" * 15_000,
+    "\\begin{matrix}" * 7_000,
+    "\\\\[" * 30_000,
+    "x" * 100_000,
+    "1" * 100_000,
+    "1" * 2_900,
+    "1," * 1_400,
+    "1,2," * 25_000,
+    "x=" * 1_400,
+    "a " * 1_400,
+    "a" + "-" * 2_900 + "1",
+    "the value of x is then given by the root of the first of the two equations, so y = ?" * 30,
+    r"\pm" * 900,
+    "x<" * 1_000 + "y",
+    "[0,1)" + r"\cup[2,3)" * 250,
+    "\\text{" * 500,
+    "1e999999999",
+    "1.5e-9999999",
+    r"\sqrt" * 900 + "2",
+    "|" * 2_000,
+    "\x00\ud7ff\uffff",
+    "'" * 3_000,
+    r"\sum_{n=1}^{10^{10}} \frac{1}{n}",
+    r"\int_0^{\infty} e^{-x^{x^{x}}} dx",
+]
+BOUND_SECONDS = 60.0
+"""Generous, because test machines are busy; each case takes well under a second of work outside the workers."""
+
+
+@pytest.mark.parametrize("hostile", HOSTILE, ids=[f"hostile-{index}" for index in range(len(HOSTILE))])
+def test_hostile_input_is_bounded_and_never_equal_to_a_number(hostile: str) -> None:
+    started = time.process_time()
+    assert same_answer(hostile, "5") != "equal"
+    assert not is_correct("5", hostile)
+    canonical(hostile)
+    assert time.process_time() - started < 10.0
+
+
+def test_a_symbolic_check_that_hangs_is_cut_off() -> None:
+    started = time.monotonic()
+    verdict = equivalence_worker.symbolic_verdict(r"\sum_{n=1}^{10^{9}} \sin(n!)", r"10^{10^{10^{10}}}", timeout=2.0)
+    assert verdict == "undecided"
+    assert time.monotonic() - started < BOUND_SECONDS
+
+
+# --------------------------------------------------------------------------------------------- threads, loops, processes
+
+SYMBOLIC_PAIRS = [(rf"\sum_{{k=1}}^{{{n}}} k", str(n * (n + 1) // 2)) for n in range(2, 8)]
+"""Pairs that our own layers cannot read, so that a worker is asked."""
+
+
+def test_usable_from_threads() -> None:
+    with ThreadPoolExecutor(8) as threads:
+        verdicts = list(threads.map(lambda pair: equivalence_worker.symbolic_verdict(*pair, timeout=60.0), SYMBOLIC_PAIRS * 2))
+    assert verdicts == ["equal"] * len(verdicts)
+    assert len(equivalence_worker.worker_processes()) <= equivalence_worker.WORKERS
+
+
+def test_usable_from_asyncio() -> None:
+    async def check() -> list[str]:
+        return await asyncio.gather(*(asyncio.to_thread(same_answer, a, b) for a, b in EQUAL[:20]))
+
+    assert asyncio.run(check()) == ["equal"] * 20
+
+
+def test_a_worker_killed_in_the_middle_of_a_call_costs_one_verdict() -> None:
+    equivalence_worker.close()
+    equivalence_worker.symbolic_verdict("1", "1", timeout=60.0)
+    (worker,) = equivalence_worker.worker_processes()
+    threading.Timer(0.3, os.kill, (worker, signal.SIGKILL)).start()
+    assert equivalence_worker.symbolic_verdict(r"\sum_{n=1}^{10^{9}} \sin(n!)", "x^2", timeout=60.0) == "undecided"
+    assert equivalence_worker.symbolic_verdict(*SYMBOLIC_PAIRS[0], timeout=60.0) == "equal"
+
+
+def test_workers_are_recycled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(equivalence_worker, "MAX_CALLS", 2)
+    equivalence_worker.close()
+    seen = set()
+    for pair in SYMBOLIC_PAIRS[:3]:
+        assert equivalence_worker.symbolic_verdict(*pair, timeout=60.0) == "equal"
+        seen.update(equivalence_worker.worker_processes())
+    assert len(seen) == 2
+
+
+def _in_child(connection: object) -> None:
+    connection.send(equivalence_worker.symbolic_verdict(*SYMBOLIC_PAIRS[1], timeout=60.0))  # type: ignore[attr-defined]
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_forked_process_gets_workers_of_its_own() -> None:
+    equivalence_worker.symbolic_verdict(*SYMBOLIC_PAIRS[0], timeout=60.0)
+    before = equivalence_worker.worker_processes()
+    context = multiprocessing.get_context("fork")
+    receiving, sending = context.Pipe(duplex=False)
+    child = context.Process(target=_in_child, args=(sending,))
+    child.start()
+    assert receiving.recv() == "equal"
+    child.join(60)
+    assert equivalence_worker.worker_processes() == before
+    assert equivalence_worker.symbolic_verdict(*SYMBOLIC_PAIRS[2], timeout=60.0) == "equal"
+
+
+def test_workers_end_with_their_parent() -> None:
+    program = (
+        "from sure_math import equivalence_worker as w\n"
+        "w.symbolic_verdict('1', '1', timeout=60.0)\n"
+        "print(w.worker_processes()[0], flush=True)\n"
+        "import os; os._exit(0)"
+    )
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    deadline = time.monotonic() + BOUND_SECONDS
+    while os.path.exists(f"/proc/{int(printed)}") and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not os.path.exists(f"/proc/{int(printed)}")
