@@ -16,8 +16,9 @@ from functools import lru_cache
 from typing import Literal
 
 from sure_math.equivalence_compare import compare_forms
-from sure_math.equivalence_forms import MAX_LENGTH, Empty, Opaque, read
+from sure_math.equivalence_forms import Empty, Opaque
 from sure_math.equivalence_numbers import Verdict
+from sure_math.equivalence_read import MAX_LENGTH, read
 from sure_math.equivalence_response import boxed_answer, stated_answer
 from sure_math.equivalence_text import canonical
 from sure_math.equivalence_worker import WORKERS, symbolic_verdict

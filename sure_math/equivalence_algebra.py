@@ -24,13 +24,15 @@ class NotAlgebra(ValueError):
     """The text is not a formula in the notation understood here."""
 
 
-GREEK = frozenset(
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau upsilon phi chi psi omega "
-    "Gamma Delta Theta Lambda Xi Sigma Phi Psi Omega hbar ell".split()
+_GREEK_TEXT = (
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau upsilon phi "
+    "chi psi omega Gamma Delta Theta Lambda Xi Sigma Phi Psi Omega hbar ell"
 )
-FUNCTIONS = frozenset(
-    "sin cos tan cot sec csc arcsin arccos arctan arccot sinh cosh tanh asin acos atan ln log lg exp abs floor ceil".split()
+GREEK = frozenset(_GREEK_TEXT.split())
+_FUNCTIONS_TEXT = (
+    "sin cos tan cot sec csc arcsin arccos arctan arccot sinh cosh tanh asin acos atan ln log lg exp abs floor ceil"
 )
+FUNCTIONS = frozenset(_FUNCTIONS_TEXT.split())
 _NAMES = {
     "asin": "arcsin",
     "acos": "arccos",
@@ -64,10 +66,12 @@ _LETTERS = re.compile(r"[A-Za-z]+")
 _NEXT_WORD = re.compile(r"'?[a-z]? ([A-Za-z]{2,})")
 _BLANK = re.compile(r"\s*")
 _MIXED = re.compile(r"\s*\\frac\s*(?:\{\s*(\d{1,9})\s*\}|(\d))\s*(?:\{\s*(\d{1,9})\s*\}|(\d))")
-_DECORATIONS = frozenset(
-    "overline vec hat bar tilde mathbf mathcal mathbb overrightarrow widehat widetilde mathfrak mathscr underline bm".split()
+_DECORATIONS_TEXT = (
+    "overline vec hat bar tilde mathbf mathcal mathbb overrightarrow widehat widetilde mathfrak mathscr underline bm"
 )
-_NO_OPERAND = frozenset("begin end text mod pmod bmod choose rfloor rceil".split())
+_DECORATIONS = frozenset(_DECORATIONS_TEXT.split())
+_NO_OPERAND_TEXT = "begin end text mod pmod bmod choose rfloor rceil"
+_NO_OPERAND = frozenset(_NO_OPERAND_TEXT.split())
 
 
 def parse(text: str) -> Node:

@@ -23,6 +23,7 @@ from sure_math.equivalence_forms import (
     Words,
     with_argument,
 )
+from sure_math.equivalence_intervals import compare_regions
 from sure_math.equivalence_numbers import Expression, Verdict, compare, proportional
 from sure_math.equivalence_units import DEGREE, PERCENT, Unit, parse_unit, same_number_verdict
 
@@ -54,9 +55,6 @@ def _all_of(verdicts: Items[Answer]) -> Answer:
     if None in verdicts:
         return None
     return "undecided" if "undecided" in verdicts else "equal"
-
-
-# ------------------------------------------------------------------------------------------------------------ labels
 
 
 def _labelled(a: Form, b: Form) -> Answer:
@@ -140,9 +138,6 @@ def _degree(node: tuple[object, ...]) -> int:
     return 9 if any(degrees) or node[0] == "app" else 0
 
 
-# ------------------------------------------------------------------------------------------------- words and leftovers
-
-
 def _empty(a: Form, b: Form) -> Answer:
     return "different"
 
@@ -177,9 +172,6 @@ def _two_words(a: Words, b: Words) -> Answer:
     if a.text.rstrip(".") == b.text.rstrip("."):
         return "equal"
     return "different" if frozenset((a.text, b.text)) in _OPPOSITES else "undecided"
-
-
-# ---------------------------------------------------------------------------------------------------------- sequences
 
 
 def _sequence(a: Form, b: Form) -> Answer:
@@ -326,84 +318,26 @@ def _vector(matrix: Sequence) -> list[Form] | None:
     return [row[0] for row in rows] if all(len(row) == 1 for row in rows) else None
 
 
-# ------------------------------------------------------------------------------------------------------------ regions
-
-
 def _sequence_and_region(a: Sequence, b: Region) -> Answer:
     """(0, 1) may be an interval, {1, 2} a region of points."""
     if a.kind in ("tuple", "bracket") and len(a.items) == 2:
         low, high = a.items
         if isinstance(low, Quantity) and isinstance(high, Quantity):
             closed = a.kind == "bracket"
-            return _regions(Region((Interval(low.value, high.value, closed, closed),)), b)
+            return compare_regions(Region((Interval(low.value, high.value, closed, closed),)), b)
     if a.kind in ("set", "list") and all(isinstance(item, Quantity) for item in a.items):
         points = tuple(Interval(item.value, item.value, True, True) for item in a.items if isinstance(item, Quantity))
-        return _regions(Region(points), b)
+        return compare_regions(Region(points), b)
     return "undecided"
 
 
 def _region(a: Form, b: Form) -> Answer:
     assert isinstance(a, Region)
     if isinstance(b, Region):
-        return _regions(a, b)
+        return compare_regions(a, b)
     if isinstance(b, Quantity) and len(a.parts) == 1 and a.parts[0].low.node == a.parts[0].high.node:
         return compare(a.parts[0].low, b.value)
     return "undecided" if isinstance(b, Relation) else "different"
-
-
-def _regions(a: Region, b: Region) -> Answer:
-    first, second = _normal(a), _normal(b)
-    if first is None or second is None:
-        first, second = list(a.parts), list(b.parts)
-        if len(first) != len(second):
-            return "undecided"
-    if len(first) != len(second):
-        return "different"
-    verdicts: list[Answer] = []
-    for x, y in zip(first, second, strict=True):
-        ends = [compare(x.low, y.low), compare(x.high, y.high)]
-        verdicts.extend(ends)
-        if (x.low_closed, x.high_closed) != (y.low_closed, y.high_closed):
-            verdicts.append("different")
-    return _all_of(verdicts)
-
-
-def _key(end: Expression) -> float | None:
-    if end.text.strip("+ ") in ("∞",):
-        return float("inf")
-    if end.text.replace(" ", "") == "-∞":
-        return float("-inf")
-    return end.real
-
-
-def _normal(region: Region) -> list[Interval] | None:
-    """Intervals in order, touching ones joined; None if the ends are not all numbers."""
-    keyed = []
-    for part in region.parts:
-        low, high = _key(part.low), _key(part.high)
-        if low is None or high is None:
-            return None
-        if low < high or (low == high and part.low_closed and part.high_closed):
-            keyed.append((low, not part.low_closed, high, part))
-    joined: list[Interval] = []
-    for *_, part in sorted(keyed, key=lambda item: item[:3]):
-        last = joined[-1] if joined else None
-        if last is not None and _touch(last, part):
-            if (_key(part.high) or 0.0) >= (_key(last.high) or 0.0):
-                joined[-1] = Interval(last.low, part.high, last.low_closed, part.high_closed)
-        else:
-            joined.append(part)
-    return joined
-
-
-def _touch(left: Interval, right: Interval) -> bool:
-    end, start = _key(left.high), _key(right.low)
-    if end is None or start is None:
-        return False
-    return start < end or (start == end and (left.high_closed or right.low_closed))
-
-
-# ---------------------------------------------------------------------------------------------- relations and quantities
 
 
 def _relation(a: Form, b: Form) -> Answer:

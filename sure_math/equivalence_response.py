@@ -5,7 +5,8 @@ Only `is_correct` uses this; samples of a dataset are read by `extract.py` alone
 
 import re
 
-from sure_math.equivalence_forms import Opaque, Words, read
+from sure_math.equivalence_forms import Opaque, Words
+from sure_math.equivalence_read import read
 from sure_math.extract import box_content, extract_answer
 
 _BOX = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])\s*")
@@ -21,7 +22,8 @@ _PHRASE = re.compile(
 )
 _SENTENCE_END = re.compile(r"(?<=[^\s.])\.(?=\s+[A-Z]|\s*$|\s*<\|)|\n|I hope it is correct|<\|")
 _MATH = re.compile(
-    r"(?<!\\)\$\$(.{1,2000}?)(?<!\\)\$\$|(?<!\\)\$((?:[^$\\]|\\.){1,2000}?)\$|\\\((.{1,2000}?)\\\)|\\\[(.{1,2000}?)\\\]", re.DOTALL
+    r"(?<!\\)\$\$(.{1,2000}?)(?<!\\)\$\$|(?<!\\)\$((?:[^$\\]|\\.){1,2000}?)\$|\\\((.{1,2000}?)\\\)|\\\[(.{1,2000}?)\\\]",
+    re.DOTALL,
 )
 _NUMBER = re.compile(
     r"(?<![\w.,\\{])[-+]?(?:[¤$€£]\s*)?(?:\d{1,3}(?:[, ]\d{3})+|\d+)?(?:\.\d+|(?<=\d))(?:\s*/\s*\d+)?(?:\s*(?:%|°|percent\b|pct\b|[a-zµ]{1,2}[²³]|€))?(?![\w])"

@@ -6,28 +6,56 @@ from fractions import Fraction
 
 _DIMENSIONS: dict[str, dict[str, tuple[str, str]]] = {
     "length": {
-        "mm": ("1/1000", "mm millimeter millimetre"), "cm": ("1/100", "cm centimeter centimetre"), "dm": ("1/10", "dm decimeter"),
-        "m": ("1", "m meter metre"), "km": ("1000", "km kilometer kilometre"), "in": ("127/5000", "in inch inches"),
-        "ft": ("381/1250", "ft feet foot"), "yd": ("1143/1250", "yd yard"), "mi": ("201168/125", "mi mile"),
+        "mm": ("1/1000", "mm millimeter millimetre"),
+        "cm": ("1/100", "cm centimeter centimetre"),
+        "dm": ("1/10", "dm decimeter"),
+        "m": ("1", "m meter metre"),
+        "km": ("1000", "km kilometer kilometre"),
+        "in": ("127/5000", "in inch inches"),
+        "ft": ("381/1250", "ft feet foot"),
+        "yd": ("1143/1250", "yd yard"),
+        "mi": ("201168/125", "mi mile"),
     },
     "mass": {
-        "mg": ("1/1000", "mg milligram"), "g": ("1", "g gram"), "kg": ("1000", "kg kilogram"),
-        "lb": ("45359237/100000", "lb lbs pound"), "oz": ("45359237/1600000", "oz ounce"), "ton": ("1000000", "t ton tonne"),
+        "mg": ("1/1000", "mg milligram"),
+        "g": ("1", "g gram"),
+        "kg": ("1000", "kg kilogram"),
+        "lb": ("45359237/100000", "lb lbs pound"),
+        "oz": ("45359237/1600000", "oz ounce"),
+        "ton": ("1000000", "t ton tonne"),
     },
     "time": {
-        "ms": ("1/1000", "ms millisecond"), "s": ("1", "s sec second"), "min": ("60", "min minute"), "h": ("3600", "h hr hour"),
-        "day": ("86400", "day"), "week": ("604800", "week"), "month": ("2629746", "month"), "year": ("31556952", "yr year"),
+        "ms": ("1/1000", "ms millisecond"),
+        "s": ("1", "s sec second"),
+        "min": ("60", "min minute"),
+        "h": ("3600", "h hr hour"),
+        "day": ("86400", "day"),
+        "week": ("604800", "week"),
+        "month": ("2629746", "month"),
+        "year": ("31556952", "yr year"),
     },
-    "volume": {"ml": ("1/1000", "ml mL milliliter millilitre"), "l": ("1", "L l liter litre"), "gal": ("473176473/125000000", "gal gallon"),
-               "cup": ("473176473/2000000000", "cup"), "pint": ("473176473/1000000000", "pint"), "quart": ("473176473/500000000", "quart")},
+    "volume": {
+        "ml": ("1/1000", "ml mL milliliter millilitre"),
+        "l": ("1", "L l liter litre"),
+        "gal": ("473176473/125000000", "gal gallon"),
+        "cup": ("473176473/2000000000", "cup"),
+        "pint": ("473176473/1000000000", "pint"),
+        "quart": ("473176473/500000000", "quart"),
+    },
     "angle": {"°": ("1", "° degree deg"), "rad": ("180", "rad radian"), "arcmin": ("1/60", "arcminute")},
     "money": {"$": ("1", "$ dollar usd"), "cent": ("1/100", "cent ¢ penny pennies pence")},
-    "euro": {"€": ("1", "€ euro eur")}, "sterling": {"£": ("1", "£ gbp")}, "yuan": {"yuan": ("1", "yuan rmb ¥")}, "rupee": {"rupee": ("1", "rupee rs ₹")},
-    "force": {"N": ("1", "N newton"), "kN": ("1000", "kN kilonewton")}, "energy": {"J": ("1", "J joule"), "kJ": ("1000", "kJ kilojoule")},
-    "power": {"W": ("1", "W watt"), "kW": ("1000", "kW kilowatt")}, "frequency": {"Hz": ("1", "Hz hertz")},
-    "current": {"A": ("1", "ampere amp")}, "voltage": {"V": ("1", "V volt")},
+    "euro": {"€": ("1", "€ euro eur")},
+    "sterling": {"£": ("1", "£ gbp")},
+    "yuan": {"yuan": ("1", "yuan rmb ¥")},
+    "rupee": {"rupee": ("1", "rupee rs ₹")},
+    "force": {"N": ("1", "N newton"), "kN": ("1000", "kN kilonewton")},
+    "energy": {"J": ("1", "J joule"), "kJ": ("1000", "kJ kilojoule")},
+    "power": {"W": ("1", "W watt"), "kW": ("1000", "kW kilowatt")},
+    "frequency": {"Hz": ("1", "Hz hertz")},
+    "current": {"A": ("1", "ampere amp")},
+    "voltage": {"V": ("1", "V volt")},
     "percent": {"%": ("1", "% percent pct percentage")},
-}  # fmt: skip
+}
 """Dimension -> unit -> (size in the dimension's first unit of size 1, spellings without the plural s)."""
 
 _SPELLINGS = {
@@ -36,12 +64,17 @@ _SPELLINGS = {
     for unit, (size, spellings) in table.items()
     for spelling in spellings.split()
 }
-_ALWAYS_UNIT = frozenset(
-    "mm cm dm km ft yd kg mg lb lbs oz hr ml mL mph rad deg pct Hz kN kJ kW sec inch inches feet foot yuan".split()
+_ALWAYS_UNIT_TEXT = (
+    "mm cm dm km ft yd kg mg lb lbs oz hr ml mL mph rad deg pct Hz kN kJ kW sec inch inches feet foot yuan"
 )
+_ALWAYS_UNIT = frozenset(_ALWAYS_UNIT_TEXT.split())
 """Short spellings that are a unit even without a blank or \\text before them (12cm); single letters could be variables."""
-_GENERIC = frozenset("unit".split())
-_IGNORED = frozenset("of the a an per each in all total about approximately".split()) - {"in", "per"}
+_GENERIC = frozenset(["unit"])
+_IGNORED_TEXT = "of the a an per each in all total about approximately"
+_IGNORED = frozenset(_IGNORED_TEXT.split()) - {
+    "in",
+    "per",
+}
 _WORD = re.compile(r"[A-Za-z]+|[°%¢€£¥₹¤]|\^\s*\{?\s*-?\s*\d+\s*\}?|/|-")
 _ABBREVIATIONS = {"mph": "miles per hour", "kph": "km per hour", "kmh": "km per hour"}
 _ABBREVIATION = re.compile(r"\b(?:mph|kph|kmh)\b", re.IGNORECASE)
@@ -148,9 +181,10 @@ _HEAD_CURRENCY = re.compile(r"^(-?)\s*(?:US|U\.S\.)?\s*(?:\\text\s*\{\s*([¤€�
 _PLAIN_NUMBER = re.compile(r"-?[\d.,/]+")
 _FUNCTION = re.compile(r"(?:sin|cos|tan|cot|sec|csc)(?![a-z])")
 """The degree sign in `\\sin 30°` belongs to the argument, not to the value."""
-_NOT_UNITS = frozenset(
-    "pi e i x y z sqrt sin cos tan log ln exp or and mod if for when where theta alpha beta infinity choose".split()
+_NOT_UNITS_TEXT = (
+    "pi e i x y z sqrt sin cos tan log ln exp or and mod if for when where theta alpha beta infinity choose"
 )
+_NOT_UNITS = frozenset(_NOT_UNITS_TEXT.split())
 
 
 def split_unit(text: str) -> tuple[str, Unit | None]:

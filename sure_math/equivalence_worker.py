@@ -7,6 +7,7 @@ next call, so nobody has to unblock anybody. A worker ends by itself when its pa
 """
 
 import atexit
+import contextlib
 import json
 import os
 import select
@@ -91,10 +92,8 @@ class _Worker:
     def close(self) -> None:
         for stream in (self.process.stdin, self.process.stdout):
             if stream is not None:
-                try:
+                with contextlib.suppress(OSError):
                     stream.close()
-                except OSError:
-                    pass
 
 
 class _Pool:

@@ -26,12 +26,8 @@ def extract_answer(text: str) -> str | None:
     None if there is no box, or if the last one is not closed: what it holds is then not known, and an
     earlier box was not the final answer. Escaped braces `\{ \}` do not count as delimiters.
     """
-    last = None
-    for last in _BOX.finditer(text):
-        pass
-    if last is None:
-        return None
-    span = box_content(text, last.end())
+    starts = [match.end() for match in _BOX.finditer(text)]
+    span = box_content(text, starts[-1]) if starts else None
     return None if span is None else text[span[0] : span[1]].strip()
 
 

@@ -26,10 +26,17 @@ def test_exam(realdata: Path, capsys: pytest.CaptureFixture[str]) -> None:
         gold, prediction = str(row["gold"]), str(row["pred"])
         found = is_correct(gold, prediction) if row["kind"] == "extract" else same_answer(gold, prediction) == "equal"
         if found != row["expected"]:
-            (merges if found else misses).append(f"{row['id']}: {gold[-80:]!r} against {prediction[-80:]!r} ({row['source']})")
+            (merges if found else misses).append(
+                f"{row['id']}: {gold[-80:]!r} against {prediction[-80:]!r} ({row['source']})"
+            )
     agreement = 1 - (len(misses) + len(merges)) / len(rows)
     with capsys.disabled():
-        print(f"\nexam: {agreement:.1%} of {len(rows)} rows, {len(merges)} false merges, {len(misses)} misses", *merges, *misses, sep="\n  ")
+        print(
+            f"\nexam: {agreement:.1%} of {len(rows)} rows, {len(merges)} false merges, {len(misses)} misses",
+            *merges,
+            *misses,
+            sep="\n  ",
+        )
     assert agreement >= AGREEMENT
     assert len(merges) <= FALSE_MERGES
 

@@ -75,7 +75,14 @@ def test_other_tags() -> None:
     assert final_answer(r"<think>\boxed{1}", "stop", opening_tag="", closing_tag="").answer == "1"
 
 
-ADVERSARIAL = [r"\boxed{" * 15_000, r"\boxed{" * 7_000 + "}" * 6_999, "{" * 100_000, "\\" * 100_000, r"\boxed " * 14_000, "<think>" * 14_000]
+ADVERSARIAL = [
+    r"\boxed{" * 15_000,
+    r"\boxed{" * 7_000 + "}" * 6_999,
+    "{" * 100_000,
+    "\\" * 100_000,
+    r"\boxed " * 14_000,
+    "<think>" * 14_000,
+]
 
 
 @pytest.mark.parametrize("text", ADVERSARIAL, ids=range(len(ADVERSARIAL)))

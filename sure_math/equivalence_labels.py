@@ -1,0 +1,36 @@
+"""Names in front of an answer: `x =`, `f(x) =`, `AB =`, `(x, y) =`, `Area =`."""
+
+import re
+
+_NAME = r"(?:\\?[A-Za-z]+|\\(?:overline|vec|text|mathbf|mathcal|hat|bar|overrightarrow)\s*\{[^{}]*\}|\\(?:angle|triangle|Delta)\s*[A-Za-z]+|(?:\\Delta|\\angle)\s*\\?[A-Za-z]+)"
+_SUFFIX = r"(?:_\{[^{}]*\}|_\w|'|\^\{?(?:\\prime|\*|-1|\\circ)\}?|\((?:[^()]{0,40})\))*"
+_ATOM = rf"\|?\s*(?:m\s*)?{_NAME}\s*{_SUFFIX}\s*\|?"
+_LABEL = re.compile(
+    rf"(?:{_ATOM}|\\frac\s*\{{{_ATOM}\}}\s*\{{{_ATOM}\}}|{_ATOM}/{_ATOM}|{_ATOM}:{_ATOM}|\\angle\s*[A-Z]+|\[[A-Z]+\])"
+)
+LABEL_TUPLE = re.compile(rf"\(\s*{_ATOM}(?:\s*,\s*{_ATOM})+\s*\)")
+_TEXT_LABEL = re.compile(r"(?:\\text\s*\{[^{}]*\}|\\omega_\{?\w{1,3}\}?|[A-Za-z\s])+")
+CALL = re.compile(r"([A-Za-z]\w*'*)\(\s*([A-Za-z])\s*((?:,\s*[A-Za-z]\s*)*)\)")
+
+
+def label_name(text: str) -> str | None:
+    """The name that `text` gives to an answer (`x`, `f(x)`, `AB`, `\\frac{NO}{BO}`), blanks removed; None if it is a formula.
+
+    Words (`Area`) are names without a meaning of their own: the empty string.
+    """
+    if len(text) > 200:
+        return None
+    if LABEL_TUPLE.fullmatch(text) or _LABEL.fullmatch(text):
+        name = re.sub(r"\s+|\\text|\\overline|\\vec|\\mathbf|[{}\\]", "", text)
+        if re.fullmatch(r"[ei]|pi", name):
+            return None
+        call = CALL.fullmatch(name)
+        letters = re.sub(r"[^A-Za-z]", "", name)
+        if "\\text" in text and len(letters) > 1:
+            return ""
+        if call:
+            return f"{call.group(1)}()"
+        return (
+            "" if letters.islower() and len(letters) >= 4 and "\\" not in text and "_" not in text else name.strip("|")
+        )
+    return "" if _TEXT_LABEL.fullmatch(text) and re.search(r"\\text|[A-Za-z]{3}", text) else None
