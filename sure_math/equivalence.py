@@ -29,14 +29,16 @@ __all__ = ["Verdict", "canonical", "is_correct", "same_answer", "same_answers"]
 def same_answer(a: str, b: str, problem: str | None = None) -> Verdict:
     """Whether two answers to one problem are the same: `equal`, `different` (shown to differ) or `undecided`.
 
-    An empty answer is never equal to anything, not even to another empty one. `problem` is accepted so that callers need
-    not know whether a rule looks at it; none does: what needs the problem is `undecided` and goes to the judge.
+    An empty answer is never equal to anything, not even to another empty one. `problem` is accepted so that callers
+    need not know whether a rule looks at it; none does: what needs the problem is `undecided` and goes to the judge.
     """
     return same_answers([(a, b)])[0]
 
 
 def same_answers(pairs: Sequence[tuple[str, str]]) -> list[Verdict]:
-    """`same_answer` for many pairs: each distinct pair is decided once, symbolic checks run side by side in the workers."""
+    """`same_answer` for many pairs: each distinct pair is decided once, symbolic checks run side by side in the
+    workers.
+    """
     ordered = [(min(pair), max(pair)) for pair in pairs]
     verdicts: dict[tuple[str, str], Verdict | None] = {pair: _cheap_verdict(*pair) for pair in set(ordered)}
     open_pairs = sorted(pair for pair, verdict in verdicts.items() if verdict is None)

@@ -4,8 +4,8 @@ A node is a tuple whose first item names it:
     ("num", Fraction)  ("sym", name)  ("const", "pi" | "e" | "i" | "oo")
     ("add", x, y...)  ("mul", x, y...)  ("div", x, y)  ("pow", x, y)  ("neg", x)  ("root", index, x)
     ("fn", name, x...)   a known function      ("app", name, x...)   an unknown one: f(x), a_{n+1}
-Letters are variables, `e` is Euler's number and `i` the imaginary unit. Text is refused (`NotAlgebra`) rather than read as a
-product of letters, so that words never commute. No tree is evaluated here.
+Letters are variables, `e` is Euler's number and `i` the imaginary unit. Text is refused (`NotAlgebra`) rather than
+read as a product of letters, so that words never commute. No tree is evaluated here.
 """
 
 import re
@@ -467,7 +467,9 @@ class _Parser:
         return ("fn", kind, node)
 
     def decorated(self, name: str) -> Node:
-        r"""`\vec{a}` and `\overline{AB}` are names; of `\text{...}` only a single letter or a function is. Numbers stay numbers."""
+        r"""`\vec{a}` and `\overline{AB}` are names; of `\text{...}` only a single letter or a function is. Numbers
+        stay numbers.
+        """
         if number := re.compile(r"\s*\{\s*(\d{1,300}(?:\.\d{1,300})?)\s*\}").match(self.text, self.at):
             if name not in ("mathbf", "bm", "underline"):
                 raise NotAlgebra(f"\\{name} over a number")

@@ -1,7 +1,8 @@
-"""Two forms, one verdict: the rules of what is the same answer, for everything that can be decided without an algebra system.
+"""Two forms, one verdict: the rules of what is the same answer, for everything that can be decided without an
+algebra system.
 
-`equal` and `different` are claims; whatever depends on the problem (order, rounding, conversion of units, 50% against 50,
-words) is `undecided` and left to the judge. None means: one side was not readable, ask the symbolic check.
+`equal` and `different` are claims; whatever depends on the problem (order, rounding, conversion of units, 50%
+against 50, words) is `undecided` and left to the judge. None means: one side was not readable, ask the symbolic check.
 """
 
 from collections.abc import Sequence as Items
@@ -113,7 +114,9 @@ def _difference(sides: tuple[Expression, ...]) -> Expression | None:
 
 
 def _same_equation(a: Expression, b: Expression) -> Answer:
-    """f = 0 and g = 0 are the same line if f = c g; else they may still have the same solutions, unless both are straight."""
+    """f = 0 and g = 0 are the same line if f = c g; else they may still have the same solutions, unless both are
+    straight.
+    """
     if proportional(a, b):
         return "equal"
     if a.symbols != b.symbols:
@@ -122,7 +125,9 @@ def _same_equation(a: Expression, b: Expression) -> Answer:
 
 
 def _is_straight(a: Expression) -> bool:
-    """Whether the formula is of degree 1: no variable under a power, a root, a function or a fraction, none multiplied."""
+    """Whether the formula is of degree 1: no variable under a power, a root, a function or a fraction, none
+    multiplied.
+    """
     return _degree(a.node) <= 1
 
 
@@ -143,7 +148,9 @@ def _empty(a: Form, b: Form) -> Answer:
 
 
 def _opaque(a: Form, b: Form) -> Answer:
-    """Unreadable: strings that are equal were found before; mathematics is for the symbolic check, text for the judge."""
+    """Unreadable: strings that are equal were found before; mathematics is for the symbolic check, text for the
+    judge.
+    """
     assert isinstance(a, Opaque)
     readable = not isinstance(b, Opaque | Words) or (isinstance(b, Opaque) and b.mathematical)
     return None if a.mathematical and readable else "undecided"
@@ -215,7 +222,9 @@ def _one_of(a: Sequence, b: Form) -> Answer:
 
 
 def _ordered_and_not(a: Sequence, b: Sequence) -> Answer:
-    """(1, 2) is 1, 2 and not 2, 1 (bare numbers would be no answer where a pair is asked for); against {1, 2} it is open."""
+    """(1, 2) is 1, 2 and not 2, 1 (bare numbers would be no answer where a pair is asked for); against {1, 2} it is
+    open.
+    """
     if "set" not in (a.kind, b.kind):
         return _in_order(a.items, b.items)
     loose = _unordered(_plain(a.items), _plain(b.items))
@@ -227,7 +236,9 @@ def _plain(items: Items[Form]) -> list[Form]:
 
 
 def _labelled_lists(a: Sequence, b: Sequence) -> Answer:
-    """x = 1, y = 2 is compared by label; against a bare 1, 2 by position, and another order is a matter of the problem."""
+    """x = 1, y = 2 is compared by label; against a bare 1, 2 by position, and another order is a matter of the
+    problem.
+    """
     first, second = (sum(isinstance(item, Labelled) for item in side.items) for side in (a, b))
     if first == len(a.items) and second == len(b.items):
         return _unordered(a.items, b.items)

@@ -28,7 +28,9 @@ class Based:
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
-    """Several answers. `tuple` (..) and `bracket` [..] and `matrix` rows are ordered, `set` {..} and `list` (bare) are not."""
+    """Several answers. `tuple` (..) and `bracket` [..] and `matrix` rows are ordered, `set` {..} and `list` (bare)
+    are not.
+    """
 
     kind: Literal["tuple", "bracket", "angle", "set", "list", "matrix", "row", "ratio", "determinant"]
     items: tuple["Form", ...]

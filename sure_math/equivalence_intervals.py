@@ -1,8 +1,8 @@
 """Regions of the line: intervals and their unions, inequalities in one variable, and when two of them are the same."""
 
 import re
-from itertools import pairwise
 from fractions import Fraction
+from itertools import pairwise
 
 from sure_math.equivalence_algebra import substitute
 from sure_math.equivalence_forms import Form, Interval, Labelled, Region, Relation, Unreadable, comma, expression

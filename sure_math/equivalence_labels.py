@@ -2,7 +2,10 @@
 
 import re
 
-_NAME = r"(?:\\?[A-Za-z]+|\\(?:overline|vec|text|mathbf|mathcal|hat|bar|overrightarrow)\s*\{[^{}]*\}|\\(?:angle|triangle|Delta)\s*[A-Za-z]+|(?:\\Delta|\\angle)\s*\\?[A-Za-z]+)"
+_NAME = (
+    r"(?:\\?[A-Za-z]+|\\(?:overline|vec|text|mathbf|mathcal|hat|bar|overrightarrow)\s*\{[^{}]*\}"
+    r"|\\(?:angle|triangle|Delta)\s*\\?[A-Za-z]+)"
+)
 _SUFFIX = r"(?:_\{[^{}]*\}|_\w|'|\^\{?(?:\\prime|\*|-1|\\circ)\}?|\((?:[^()]{0,40})\))*"
 _ATOM = rf"\|?\s*(?:m\s*)?{_NAME}\s*{_SUFFIX}\s*\|?"
 _LABEL = re.compile(
@@ -14,7 +17,8 @@ CALL = re.compile(r"([A-Za-z]\w*'*)\(\s*([A-Za-z])\s*((?:,\s*[A-Za-z]\s*)*)\)")
 
 
 def label_name(text: str) -> str | None:
-    """The name that `text` gives to an answer (`x`, `f(x)`, `AB`, `\\frac{NO}{BO}`), blanks removed; None if it is a formula.
+    """The name that `text` gives to an answer (`x`, `f(x)`, `AB`, `\\frac{NO}{BO}`), blanks removed; None if it is a
+    formula.
 
     Words (`Area`) are names without a meaning of their own: the empty string.
     """

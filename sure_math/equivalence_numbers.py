@@ -233,7 +233,9 @@ def _real_at(a: Expression, point: str) -> bool:
 
 
 def proportional(a: Expression, b: Expression) -> bool | None:
-    """Whether a = c * b for one constant c other than 0 (then a = 0 and b = 0 say the same); None if that cannot be said."""
+    """Whether a = c * b for one constant c other than 0 (then a = 0 and b = 0 say the same); None if that cannot be
+    said.
+    """
     ratios = []
     for point in (*_POINTS, "signed-1"):
         first, second = a.at(point), b.at(point)

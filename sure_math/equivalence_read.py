@@ -1,7 +1,7 @@
 r"""Reading an answer: from its text to one of the forms of `equivalence_forms.py`.
 
-`read(answer)` never fails: what is neither mathematics nor plain words becomes `Opaque`. Everything here is syntax; whether
-two forms are the same answer is decided in `equivalence_compare.py`.
+`read(answer)` never fails: what is neither mathematics nor plain words becomes `Opaque`. Everything here is syntax;
+whether two forms are the same answer is decided in `equivalence_compare.py`.
 """
 
 import re
@@ -90,9 +90,10 @@ def _form(text: str) -> Form:
     raise Unreadable(text)
 
 
-_NUMBER_AS_TEXT = re.compile(r"\\text\s*\{\s*([-+]?[\d.,/]+(?:\s*[A-Za-z%¤.]+)*)\s*\}")
+_NUMBER_AS_TEXT = re.compile(r"\\text\s*\{\s*([-+]?[\d.,/]+[A-Za-z%¤.\s]*)\}")
 _REMARK = re.compile(
-    r"\s*\(?\s*\\text\s*\{\s*\(?\s*(?:about|approximately|approx|roughly|or about|note|since|because|where)[^{}]*\}.*$|\s*\((?:approximately|approx\.?|about|or approximately)[^()]*\)\s*$"
+    r"\s*\(?\s*\\text\s*\{\s*\(?\s*(?:about|approximately|approx|roughly|or about|note|since|because|where)[^{}]*\}.*$"
+    r"|\s*\((?:approximately|approx\.?|about|or approximately)[^()]*\)\s*$"
 )
 _CONNECTOR_TEXT = re.compile(r"\\text\s*\{\s*,?\s*(and|or)\s*,?\s*\}")
 _WORDLESS_TEXT = re.compile(r"\\text\s*\{\s*[\s,.:;]*\}")

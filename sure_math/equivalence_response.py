@@ -26,11 +26,12 @@ _MATH = re.compile(
     re.DOTALL,
 )
 _NUMBER = re.compile(
-    r"(?<![\w.,\\{])[-+]?(?:[¤$€£]\s*)?(?:\d{1,3}(?:[, ]\d{3})+|\d+)?(?:\.\d+|(?<=\d))(?:\s*/\s*\d+)?(?:\s*(?:%|°|percent\b|pct\b|[a-zµ]{1,2}[²³]|€))?(?![\w])"
+    r"(?<![\w.,\\{])[-+]?(?:[¤$€£]\s*)?(?:\d{1,3}(?:[, ]\d{3})+|\d+)?(?:\.\d+|(?<=\d))"
+    r"(?:\s*/\s*\d+)?(?:\s*(?:%|°|percent\b|pct\b|[a-zµ]{1,2}[²³]|€))?(?![\w])"
 )
 _STATING = re.compile(
-    r"(?:\b(?:is|are|was|be|it's|equals?|gives?|gets?|have|has|becomes|obtain|find|thus|so|therefore|hence|answer|total)\b|[=:≈])(?=.*\d)",
-    re.IGNORECASE | re.DOTALL,
+    r"\b(?:is|are|was|be|it's|equals?|gives?|gets?|have|has|becomes|obtain|find|thus|so|therefore|hence|answer|total)\b|[=:≈]",
+    re.IGNORECASE,
 )
 _LETTER = re.compile(r"(?<![\w'’-])\(?([A-J])\)?(?![\w'’-])(?=\s*$|[\s.,:;)*])")
 _BETWEEN = re.compile(r"(?:\s|[,;.]|and|or)*")
@@ -93,7 +94,8 @@ def _states_something(text: str) -> bool:
     """
     if _is_answer(text) or _MATH.search(text) or _LETTER.search(text):
         return True
-    return bool(_STATING.search(text))
+    stating = _STATING.search(text)
+    return stating is not None and any(char.isdigit() for char in text[stating.end() :])
 
 
 def _sentence(text: str) -> str:

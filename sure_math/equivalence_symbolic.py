@@ -1,9 +1,9 @@
 """The worker's side of the symbolic check: Math-Verify in both directions, then numbers.
 
-Reads one JSON array [first, second] per line, writes `equal` or `undecided` per line. Math-Verify alone merges answers that
-differ (1/2^99 and 1/2^98, words with the same letters); what it calls equal is therefore evaluated at points of ours and
-counts only if it agrees there. It never shows a difference: only what our own parser could not read comes here, and
-Math-Verify reads part of such a text as readily as the whole.
+Reads one JSON array [first, second] per line, writes `equal` or `undecided` per line. Math-Verify alone merges
+answers that differ (1/2^99 and 1/2^98, words with the same letters); what it calls equal is therefore evaluated at
+points of ours and counts only if it agrees there. It never shows a difference: only what our own parser could not
+read comes here, and Math-Verify reads part of such a text as readily as the whole.
 """
 
 import json

@@ -100,7 +100,8 @@ _DOUBLED_BACKSLASH = re.compile(
     r"(?<!\\)\\\\(?=(?:d?frac|tfrac|sqrt|left|right|text|boxed|pi|cdot|times|begin|end|circ|infty|cup|pm)(?![a-z]))"
 )
 _DROPPED = re.compile(
-    r"\\(?:left|right|bigl?|bigr|Bigl?|Bigr|biggl?|biggr|Biggl?|Biggr|middle|displaystyle|textstyle|scriptstyle|limits|nolimits"
+    r"\\(?:left|right|bigl?|bigr|Bigl?|Bigr|biggl?|biggr|Biggl?|Biggr|middle|displaystyle|textstyle|scriptstyle"
+    r"|limits|nolimits"
     r"|rm|bf|it|boldsymbol|hfill|allowbreak|mathstrut|strut|nonumber)(?![A-Za-z])|\\!"
 )
 _NULL_DELIMITER = re.compile(r"\\(?:left|right)\s*\.")
@@ -151,7 +152,8 @@ _DECIMAL_COMMA = re.compile(r"(?<=\d)\{,\}(?=\d)")
 _SEPARATOR = re.compile(r"[^\d]+")
 _DOTTED_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:\.\d{3}){2,}(?![\d.])")
 _SPACES = re.compile(
-    r"\\(?:quad|qquad|hspace\*?\{[^{}]*\}|hphantom\{[^{}]*\}|phantom\{[^{}]*\}|enspace|thinspace|space|newline)(?![A-Za-z])|(?<!\\)\\[,;:> \n]|~"
+    r"\\(?:quad|qquad|hspace\*?\{[^{}]*\}|hphantom\{[^{}]*\}|phantom\{[^{}]*\}"
+    r"|enspace|thinspace|space|newline)(?![A-Za-z])|(?<!\\)\\[,;:> \n]|~"
 )
 _ROW_SKIP = re.compile(r"\\\\\s{0,3}\[[^\]]{0,12}\]")
 _BLANKS = re.compile(r"\s+")
@@ -160,7 +162,9 @@ _DELIMITERS = re.compile(r"(?<!\\)\\[()\[\]]|\$")
 _CURRENCY_SIGN = "¤"
 _MATRIX = re.compile(r"\\begin\{([pbvBV]?matrix|smallmatrix|array)\}(?:\{[lcr|\s]*\})?(.*?)\\end\{\1\}", re.DOTALL)
 MAX_STACKED = 5_000
-"""Longer texts are not searched for stacked formulas: the search for the end of each matrix would take quadratic time."""
+"""Longer texts are not searched for stacked formulas: the search for the end of each matrix would take quadratic
+time.
+"""
 _LONE_OPERATOR = re.compile(r"[+\-*/=,^_]|[+\-*/^_].*[*/=^_]")
 
 
@@ -216,7 +220,9 @@ def _strip_dollars(text: str) -> str:
 
 
 def _unwrap_boxes(text: str) -> str:
-    """`text` with every closed box replaced by its content; outermost boxes first, one pass, so at most three levels."""
+    """`text` with every closed box replaced by its content; outermost boxes first, one pass, so at most three
+    levels.
+    """
     for _ in range(3):
         box = _ANY_BOX.search(text)
         if box is None:
@@ -231,8 +237,9 @@ def _unwrap_boxes(text: str) -> str:
 def _unstack(text: str) -> str:
     r"""A formula that a model wrote one token per line inside a one-column matrix, put back on one line.
 
-    Real outputs (many rows of MathArena's table of answers its parser failed on): `\begin{matrix} \frac{ \\ 4 \\ }{ \\ 3 \\ } \end{matrix}`.
-    Recognised by cells that cannot be matrix entries: braces opened and closed in different cells, or a lone operator.
+    Real outputs (many rows of MathArena's table of answers its parser failed on): `\begin{matrix} \frac{ \\ 4 \\ }{
+    \\ 3 \\ } \end{matrix}`. Recognised by cells that cannot be matrix entries: braces opened and closed in different
+    cells, or a lone operator.
     """
     if "\\begin" not in text or len(text) > MAX_STACKED:
         return text

@@ -68,7 +68,9 @@ _ALWAYS_UNIT_TEXT = (
     "mm cm dm km ft yd kg mg lb lbs oz hr ml mL mph rad deg pct Hz kN kJ kW sec inch inches feet foot yuan"
 )
 _ALWAYS_UNIT = frozenset(_ALWAYS_UNIT_TEXT.split())
-"""Short spellings that are a unit even without a blank or \\text before them (12cm); single letters could be variables."""
+"""Short spellings that are a unit even without a blank or \\text before them (12cm); single letters could be
+variables.
+"""
 _GENERIC = frozenset(["unit"])
 _IGNORED_TEXT = "of the a an per each in all total about approximately"
 _IGNORED = frozenset(_IGNORED_TEXT.split()) - {
@@ -188,7 +190,9 @@ _NOT_UNITS = frozenset(_NOT_UNITS_TEXT.split())
 
 
 def split_unit(text: str) -> tuple[str, Unit | None]:
-    r"""(number, unit) of a quantity in clean notation: `15\text{ cm}^{2}`, `12cm`, `28 percent`, `¤5.50`, `36°`, `3 apples`."""
+    r"""(number, unit) of a quantity in clean notation: `15\text{ cm}^{2}`, `12cm`, `28 percent`, `¤5.50`, `36°`, `3
+    apples`.
+    """
     if head := _HEAD_CURRENCY.match(text):
         return head.group(1) + text[head.end() :], parse_unit(head.group(2) or head.group(3))
     if text.endswith(("%", "°", "¢", "€", "£", "¥", "₹", "¤")) and len(text) > 1 and not _FUNCTION.search(text):
@@ -209,7 +213,9 @@ def split_unit(text: str) -> tuple[str, Unit | None]:
 
 
 def _is_unit_phrase(words: str, after_blank: bool) -> bool:
-    """Whether plain letters behind a number are a unit: known ones, or (after a blank) words of three letters or more."""
+    """Whether plain letters behind a number are a unit: known ones, or (after a blank) words of three letters or
+    more.
+    """
     found = re.findall(r"[A-Za-z]+", words)
     if not found or any(word.lower() in _NOT_UNITS for word in found):
         return False

@@ -1,9 +1,10 @@
 """Killable processes for what may hang or eat memory: the parent's side of the symbolic check.
 
-Each worker is a fresh Python process (`python -m sure_math.equivalence_symbolic`) that answers one JSON line per request.
-A calling thread takes a worker from the pool, writes the request, waits for the reply at most `TIMEOUT` seconds, and puts
-the worker back; threads beyond `WORKERS` wait for one. A worker that is late, dead or old is killed and replaced by the
-next call, so nobody has to unblock anybody. A worker ends by itself when its parent does, because its input ends.
+Each worker is a fresh Python process (`python -m sure_math.equivalence_symbolic`) that answers one JSON line per
+request. A calling thread takes a worker from the pool, writes the request, waits for the reply at most `TIMEOUT`
+seconds, and puts the worker back; threads beyond `WORKERS` wait for one. A worker that is late, dead or old is
+killed and replaced by the next call, so nobody has to unblock anybody. A worker ends by itself when its parent does,
+because its input ends.
 """
 
 import atexit
@@ -56,7 +57,8 @@ class _Worker:
         except (_Late, OSError) as error:
             self.kill()
             raise WorkerUnavailable(
-                "the symbolic check did not start; try `python -m sure_math.equivalence_symbolic` to see why (is math-verify installed?)"
+                "the symbolic check did not start (is math-verify installed?); "
+                "`python -m sure_math.equivalence_symbolic` shows why"
             ) from error
 
     def ask(self, first: str, second: str, timeout: float) -> str:
@@ -179,7 +181,9 @@ def worker_processes() -> list[int]:
 
 
 def symbolic_verdict(first: str, second: str, timeout: float = TIMEOUT) -> Verdict:
-    """`equal` where Math-Verify and a numerical check say so; `undecided` else, also where the worker is late or dies."""
+    """`equal` where Math-Verify and a numerical check say so; `undecided` else, also where the worker is late or
+    dies.
+    """
     if _pool.ask(first, second, timeout) == "equal":
         return "equal"
     return "undecided"

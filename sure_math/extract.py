@@ -17,7 +17,9 @@ class FinalAnswer:
     answer: str | None
     """Content of the last box, stripped, never empty."""
     missing: Missing | None
-    """`truncated`: cut by the length limit or inside its thinking; `empty`: no text; `unboxed`: no (closed, filled) box."""
+    """`truncated`: cut by the length limit or inside its thinking; `empty`: no text; `unboxed`: no (closed, filled)
+    box.
+    """
 
 
 def extract_answer(text: str) -> str | None:

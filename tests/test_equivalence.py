@@ -1,8 +1,9 @@
 """What counts as the same answer.
 
-Pins: every false merge and every miss that probing Math-Verify 0.9.0 turned up, its intransitive chains and one-direction
-verdicts; the rules for units, percent, decimals, labels, order, bases and words; symmetry and reflexivity; bounds in time
-for hostile input; use from threads, from asyncio, after a fork, and with a worker killed in the middle of a call.
+Pins: every false merge and every miss that probing Math-Verify 0.9.0 turned up, its intransitive chains and
+one-direction verdicts; the rules for units, percent, decimals, labels, order, bases and words; symmetry and
+reflexivity; bounds in time for hostile input; use from threads, from asyncio, after a fork, and with a worker killed
+in the middle of a call.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -75,7 +77,9 @@ CHAINS = [
     (["0.1", "10 percent", "10"], ("0.1", "10")),
     (["x=5", "5", "y=5"], ("x=5", "y=5")),
 ]
-"""Chains of merges and the pair at their ends that must not be merged: some link must not be `equal`, or the ends are `different`."""
+"""Chains of merges and the pair at their ends that must not be merged: some link must not be `equal`, or the ends
+are `different`.
+"""
 
 ONE_DIRECTION = [
     ("x>2", r"(2,\infty)"),
@@ -288,7 +292,7 @@ def test_misses_of_other_checkers_are_equal(a: str, b: str) -> None:
 
 @pytest.mark.parametrize(("chain", "ends"), CHAINS)
 def test_chains_that_would_merge_different_answers_are_broken(chain: list[str], ends: tuple[str, str]) -> None:
-    links = same_answers(list(zip(chain, chain[1:], strict=False)))
+    links = same_answers(list(pairwise(chain)))
     assert same_answer(*ends) != "equal"
     assert same_answer(*ends) == "different" or "equal" not in links or links.count("equal") < len(links)
 
@@ -319,8 +323,10 @@ NUMERALS = st.integers(-10_000, 10_000).map(str)
 FRACTIONS = st.builds(lambda p, q: rf"\frac{{{p}}}{{{q}}}", st.integers(-99, 99), st.integers(1, 99))
 FORMULAS = st.sampled_from(["x", "2x", "x^2-1", r"\sqrt{2}", r"\pi", "e^x", r"\sin x", "n!", "a_1", "|x|", r"\infty"])
 PIECES = st.sampled_from(
-    list(r"0123456789xyzABC+-*/^_=<>(){}[],.;:!|$%& ")
-    + [r"\frac", r"\sqrt", r"\text{", r"\pm", r"\cup", r"\boxed{", r"\\", "…", " or ", "cm"]
+    [
+        *r"0123456789xyzABC+-*/^_=<>(){}[],.;:!|$%& ",
+        *(r"\frac", r"\sqrt", r"\text{", r"\pm", r"\cup", r"\boxed{", r"\\", "…", " or ", "cm"),
+    ]
 )
 ANSWERS = st.one_of(
     NUMERALS,
@@ -485,7 +491,7 @@ def test_a_symbolic_check_that_hangs_is_cut_off() -> None:
     assert time.monotonic() - started < BOUND_SECONDS
 
 
-# --------------------------------------------------------------------------------------------- threads, loops, processes
+# ------------------------------------------------------------------------------------------ threads, loops, processes
 
 SYMBOLIC_PAIRS = [(rf"\sum_{{k=1}}^{{{n}}} k", str(n * (n + 1) // 2)) for n in range(2, 8)]
 """Pairs that our own layers cannot read, so that a worker is asked."""

@@ -1,7 +1,7 @@
 """Agreement with the public tables of other checkers: at least 92 %, at most one false merge.
 
-Rows of kind `answer` go through `same_answer` (undecided counts as not equal), rows of kind `extract` through `is_correct`.
-Pins also that every gold of the real data sets is equal to itself.
+Rows of kind `answer` go through `same_answer` (undecided counts as not equal), rows of kind `extract` through
+`is_correct`. Pins also that every gold of the real data sets is equal to itself.
 """
 
 import json

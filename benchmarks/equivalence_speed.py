@@ -1,0 +1,184 @@
+"""How fast answers are clustered, against calling Math-Verify on all pairs, and where the two disagree.
+
+    python benchmarks/equivalence_speed.py --realdata DIR [--problems 50] [--slow-problems 5] [--out FILE]
+
+Input: `model_outputs/zeroeval_math_l5_answers.jsonl` in the folder of real data, 43 models' answers to each problem;
+the problems with the most answers are taken, ties in file order. Three ways over the same answers, one after the other:
+1. ours: one canonical string per answer, then `same_answers` on all pairs of distinct strings; cold caches, the
+start of the
+   worker processes apart;
+2. Math-Verify with every answer parsed once per problem and `verify` on all pairs of answers;
+3. Math-Verify with both sides parsed for every pair, on the first `--slow-problems` problems only (it takes minutes).
+Each pair on which 1 and 2 differ is listed: ours says equal and Math-Verify does not, or the other way round.
+"""
+
+import argparse
+import json
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from sure_math.equivalence import canonical, same_answers
+from sure_math.equivalence_worker import symbolic_verdict
+
+Pair = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    id: int
+    answers: tuple[str, ...]
+
+
+def load(realdata: Path, count: int) -> list[Problem]:
+    """The `count` problems with the most answers; a model without an answer is left out of its problem."""
+    lines = (realdata / "model_outputs" / "zeroeval_math_l5_answers.jsonl").read_text(encoding="utf-8").splitlines()
+    problems = []
+    for line in lines:
+        row = json.loads(line)
+        answers = tuple(str(item["answer"]) for item in row["answers"] if str(item["answer"] or "").strip())
+        problems.append(Problem(row["id"], answers))
+    return sorted(problems, key=lambda problem: -len(problem.answers))[:count]
+
+
+def ours(problem: Problem) -> dict[Pair, bool]:
+    """Whether each pair of distinct answers is equal, as the clustering asks it."""
+    forms = {answer: canonical(answer) for answer in problem.answers}
+    first_of = {form: answer for answer, form in sorted(forms.items(), reverse=True)}
+    keys = list(combinations(sorted(first_of), 2))
+    verdicts = same_answers([(first_of[a], first_of[b]) for a, b in keys])
+    equal = {key: verdict == "equal" for key, verdict in zip(keys, verdicts, strict=True)}
+    found = {}
+    for a, b in combinations(sorted(set(problem.answers)), 2):
+        x, y = sorted((forms[a], forms[b]))
+        found[a, b] = x == y or equal[x, y]
+    return found
+
+
+def _parse(answer: str) -> list[Any]:
+    from math_verify import parse
+
+    return list(parse(answer if "$" in answer else f"${answer}$"))
+
+
+def math_verify_cached(problem: Problem) -> dict[Pair, bool]:
+    """`verify` on every pair of answers, in the order of the models; answers parsed once."""
+    from math_verify import verify
+
+    parsed = {answer: _parse(answer) for answer in set(problem.answers)}
+    found = {}
+    for a, b in combinations(problem.answers, 2):
+        verdict = verify(parsed[a], parsed[b])
+        if a != b:
+            found[min(a, b), max(a, b)] = verdict
+    return found
+
+
+def math_verify_plain(problem: Problem) -> dict[Pair, bool]:
+    """As a first user would: `verify(parse(a), parse(b))` on every pair."""
+    from math_verify import verify
+
+    return {(min(a, b), max(a, b)): verify(_parse(a), _parse(b)) for a, b in combinations(problem.answers, 2)}
+
+
+def timed(
+    way: Callable[[Problem], dict[Pair, bool]], problems: list[Problem]
+) -> tuple[list[float], list[dict[Pair, bool]]]:
+    """Wall-clock seconds per problem, and the verdicts."""
+    seconds, verdicts = [], []
+    for problem in problems:
+        started = time.perf_counter()
+        verdicts.append(way(problem))
+        seconds.append(time.perf_counter() - started)
+    return seconds, verdicts
+
+
+def differences(
+    problems: list[Problem], mine: list[dict[Pair, bool]], theirs: list[dict[Pair, bool]]
+) -> list[dict[str, object]]:
+    """Every pair of distinct answers on which the two differ."""
+    return [
+        {"problem": problem.id, "a": pair[0], "b": pair[1], "ours": ours_equal, "math_verify": other[pair]}
+        for problem, own, other in zip(problems, mine, theirs, strict=True)
+        for pair, ours_equal in sorted(own.items())
+        if ours_equal != other[pair]
+    ]
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    arguments.add_argument("--realdata", type=Path, required=True, help="folder of real data")
+    arguments.add_argument("--problems", type=int, default=50)
+    arguments.add_argument("--slow-problems", type=int, default=5, help="problems on which every pair is parsed again")
+    arguments.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".json"))
+    options = arguments.parse_args()
+    problems = load(options.realdata, options.problems)
+
+    started = time.perf_counter()
+    symbolic_verdict("1", "1", timeout=60.0)
+    start_seconds = time.perf_counter() - started
+    own_seconds, own = timed(ours, problems)
+    _parse("1")
+    cached_seconds, cached = timed(math_verify_cached, problems)
+    slow = problems[: options.slow_problems]
+    plain_seconds, _ = timed(math_verify_plain, slow)
+
+    listed = differences(problems, own, cached)
+    result = {
+        "machine": platform.processor() or platform.machine(),
+        "problems": len(problems),
+        "answers": sum(len(problem.answers) for problem in problems),
+        "pairs": sum(len(problem.answers) * (len(problem.answers) - 1) // 2 for problem in problems),
+        "worker_start_seconds": start_seconds,
+        "ours_seconds": sum(own_seconds),
+        "math_verify_parsed_once_seconds": sum(cached_seconds),
+        "ratio_parsed_once": sum(cached_seconds) / sum(own_seconds),
+        "slow_problems": len(slow),
+        "math_verify_parsed_per_pair_seconds": sum(plain_seconds),
+        "ours_seconds_on_slow_problems": sum(own_seconds[: len(slow)]),
+        "ratio_parsed_per_pair": sum(plain_seconds) / sum(own_seconds[: len(slow)]) if slow else None,
+        "distinct_pairs": sum(len(found) for found in own),
+        "differences": listed,
+    }
+    options.out.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    _print(result, listed)
+
+
+def _print(result: dict[str, Any], listed: list[dict[str, object]]) -> None:
+    table = Table(
+        title=f"Clustering {result['answers']} answers to {result['problems']} problems ({result['pairs']} pairs)"
+    )
+    for column in ("way", "problems", "seconds", "times ours"):
+        table.add_column(column)
+    table.add_row("ours", str(result["problems"]), f"{result['ours_seconds']:.2f}", "1")
+    table.add_row("start of the workers, once", "", f"{result['worker_start_seconds']:.2f}", "")
+    parsed_once, per_pair = result["math_verify_parsed_once_seconds"], result["math_verify_parsed_per_pair_seconds"]
+    table.add_row(
+        "Math-Verify, parsed once", str(result["problems"]), f"{parsed_once:.1f}", f"{result['ratio_parsed_once']:.0f}"
+    )
+    if result["slow_problems"]:
+        table.add_row(
+            "Math-Verify, parsed per pair",
+            str(result["slow_problems"]),
+            f"{per_pair:.1f}",
+            f"{result['ratio_parsed_per_pair']:.0f}",
+        )
+    console = Console()
+    console.print(table)
+    console.print(f"{len(listed)} of {result['distinct_pairs']} pairs of distinct answers differ:")
+    for pair in listed:
+        who = "only ours " if pair["ours"] else "only theirs"
+        console.print(
+            f"  {who} problem {pair['problem']}: {str(pair['a'])[:60]!r} = {str(pair['b'])[:60]!r}", markup=False
+        )
+
+
+if __name__ == "__main__":
+    main()
