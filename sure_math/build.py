@@ -127,7 +127,7 @@ def run_build(
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; 0, or 1 after a message that says what to do."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    options = _parser().parse_args(given)
+    options = _parser().parse_intermixed_args(given)
     console = Console(stderr=True)
     try:
         config = load_config(options.config, options.overrides)

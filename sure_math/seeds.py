@@ -14,7 +14,7 @@ from typing import Any
 from sure_math.config import TIERS, BuildConfig, SeedsConfig
 from sure_math.identity import Seen, digest, normalised, short_id
 from sure_math.rows import Dropped, Problem, Split
-from sure_math.tabular import InputError, Row, Rows, choose, open_rows, peeked, text_of
+from sure_math.tabular import InputError, Row, Rows, choose, open_rows, peeked, text_of, whole
 
 PROBLEM_NAMES = ("problem", "question", "query", "prompt", "instruction", "input")
 MESSAGES_NAMES = ("messages", "conversations")
@@ -109,14 +109,14 @@ def conversation(value: Any, where: str) -> tuple[str | None, str]:
         InputError: the messages are not a system prompt (or none) and one user turn, with an answer or without.
     """
     if not isinstance(value, (list, tuple)):
-        return None, str(value)
+        return None, whole(str(value))
     turns: dict[str, list[str]] = {}
     for message in value:
         if not isinstance(message, Mapping):
             raise InputError(f"{where}: a message must have a role and a content, not {message!r}")
         role = str(message.get("role", message.get("from")))
         content = message.get("content", message.get("value"))
-        turns.setdefault(_ROLES.get(role, role), []).append("" if content is None else str(content))
+        turns.setdefault(_ROLES.get(role, role), []).append("" if content is None else whole(str(content)))
     user, system = turns.get("user", []), turns.get("system", [])
     if len(user) != 1 or len(system) > 1 or set(turns) - {"system", "user", "assistant"}:
         roles = ", ".join(f"{len(texts)} {role}" for role, texts in turns.items())

@@ -115,7 +115,7 @@ class Store:
         self._progress = progress
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-        except FileExistsError:
+        except (FileExistsError, NotADirectoryError):
             raise StoreError(f"--out {out}: is a file; name a folder") from None
         self._lock = (self.folder / "lock").open("w")
         try:
@@ -132,7 +132,9 @@ class Store:
             StoreError: it belongs to another configuration and `update` is False.
         """
         path = self.folder / "config.json"
-        if path.is_file() and not update:
+        # A folder without a shard beyond the seeds holds nobody's work: a first command with a typo can be mended.
+        worked = any(shard.parts[-2].partition(".")[0] != "seeds" for shard in self.folder.glob("shards/*/[0-9]*.json"))
+        if path.is_file() and worked and not update:
             before = json.loads(path.read_text(encoding="utf-8"))
             changed = [f"  {key}: {old!r} -> {new!r}" for key, old, new in differing_keys(before, config)]
             if changed:

@@ -29,7 +29,7 @@ from sure_math.seeds import (
     one_of,
     seed_problem,
 )
-from sure_math.tabular import InputError, Row, Rows, choose, open_rows, text_of
+from sure_math.tabular import InputError, Row, Rows, choose, open_rows, text_of, whole
 
 SAMPLES_NAMES = (
     "samples",
@@ -243,7 +243,7 @@ def _read(value: Any, samples: SamplesConfig) -> tuple[str, Mapping[str, Any]]:
     if value is None:
         return "", {}
     if not isinstance(value, Mapping):
-        return str(value), {}
+        return whole(str(value)), {}
     names = (
         [samples.columns.field] if samples.columns.field else [samples.columns.samples, *SAMPLES_NAMES, *TEXT_FIELDS]
     )
@@ -254,7 +254,7 @@ def _read(value: Any, samples: SamplesConfig) -> tuple[str, Mapping[str, Any]]:
             "samples.columns.field=..."
         )
     text = value[field]
-    return "" if text is None else str(text), value
+    return "" if text is None else whole(str(text)), value
 
 
 def _is_list(value: Any) -> bool:

@@ -74,7 +74,12 @@ def text_of(row: Row, column: str | None) -> str | None:
         return None
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return str(value).strip() or None
+    return whole(str(value)).strip() or None
+
+
+def whole(text: str) -> str:
+    """The text with half characters (lone surrogates, which JSON can hold and UTF-8 cannot) replaced."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _jsonl(path: Path, name: str) -> Iterator[Row]:
