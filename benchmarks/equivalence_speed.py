@@ -9,7 +9,8 @@ start of the
    worker processes apart;
 2. Math-Verify with every answer parsed once per problem and `verify` on all pairs of answers;
 3. Math-Verify with both sides parsed for every pair, on the first `--slow-problems` problems only (it takes minutes).
-Each pair on which 1 and 2 differ is listed: ours says equal and Math-Verify does not, or the other way round.
+Each pair on which 1 and 2 differ is printed (the file keeps only its problem): ours says equal and Math-Verify does not,
+or the other way round.
 """
 
 import argparse
@@ -145,7 +146,7 @@ def main() -> None:
         "ours_seconds_on_slow_problems": sum(own_seconds[: len(slow)]),
         "ratio_parsed_per_pair": sum(plain_seconds) / sum(own_seconds[: len(slow)]) if slow else None,
         "distinct_pairs": sum(len(found) for found in own),
-        "differences": listed,
+        "differences": [{key: pair[key] for key in ("problem", "ours", "math_verify")} for pair in listed],
     }
     options.out.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     _print(result, listed)

@@ -213,12 +213,12 @@ def _is_increasing(a: Sequence) -> bool:
 
 def _one_of(a: Sequence, b: Form) -> Answer:
     """Several answers against one: the same only if the several are one."""
-    items = _distinct(a.items) if a.kind in ("set", "list") else list(a.items)
-    if len(items) == 1:
-        return compare_forms(items[0], b)
-    if isinstance(b, Relation):
-        return "undecided"
-    return "undecided" if not items else "different"
+    if a.kind in ("set", "list"):
+        items = _distinct(a.items)
+        if len(items) == 1:
+            verdict = compare_forms(items[0], b)
+            return "undecided" if verdict == "equal" and a.kind == "list" and len(a.items) > 1 else verdict
+    return "undecided" if not a.items or a.kind == "ratio" or isinstance(b, Relation) else "different"
 
 
 def _ordered_and_not(a: Sequence, b: Sequence) -> Answer:
@@ -240,10 +240,9 @@ def _labelled_lists(a: Sequence, b: Sequence) -> Answer:
     problem.
     """
     first, second = (sum(isinstance(item, Labelled) for item in side.items) for side in (a, b))
-    if first == len(a.items) and second == len(b.items):
-        return _unordered(a.items, b.items)
-    if not first and not second:
-        return _unordered(a.items, b.items)
+    if (first == len(a.items) and second == len(b.items)) or (not first and not second):
+        either_set = "set" in (a.kind, b.kind)
+        return _unordered(a.items, b.items) if either_set else _counted(a.items, b.items)
     verdict = _in_order(a.items, b.items)
     if verdict == "equal":
         return verdict
@@ -266,10 +265,26 @@ def _distinct(items: Items[Form]) -> list[Form]:
 
 
 def _unordered(a: Items[Form], b: Items[Form]) -> Answer:
-    """Whether the two can be matched one to one; equal if by equal pairs, undecided if by pairs not known to differ."""
+    """Whether two sets are the same: repeated members count once."""
     if max(len(a), len(b)) > _MAX_UNORDERED:
         return "undecided" if len(a) == len(b) else "different"
-    first, second = _distinct(a), _distinct(b)
+    return _matched(_distinct(a), _distinct(b))
+
+
+def _counted(a: Items[Form], b: Items[Form]) -> Answer:
+    """Whether two lists without order are the same; 1, 2, 2 against 1, 1, 2 (or 1, 2) is a matter of the problem.
+
+    Numbers have multiplicities (roots); a tuple or an assignment that is said twice is one solution.
+    """
+    as_sets = _unordered(a, b)
+    numbers = all(isinstance(item, Quantity) for item in (*a, *b))
+    if as_sets != "equal" or not numbers or max(len(a), len(b)) > _MAX_UNORDERED:
+        return as_sets
+    return "equal" if _matched(a, b) == "equal" else "undecided"
+
+
+def _matched(first: Items[Form], second: Items[Form]) -> Answer:
+    """Equal if the members pair up as equals, undecided if as pairs not known to differ."""
     if len(first) != len(second):
         return "different"
     table = [[compare_forms(x, y) for y in second] for x in first]

@@ -32,7 +32,7 @@ from sure_math.equivalence_intervals import inequality, overlap, region_of, unio
 from sure_math.equivalence_labels import CALL, LABEL_TUPLE, label_name
 from sure_math.equivalence_numbers import Expression
 from sure_math.equivalence_text import clean, closing_index, is_thousands_comma, split_top, strip_ends
-from sure_math.equivalence_units import split_unit
+from sure_math.equivalence_units import Unit, split_unit
 
 MAX_LENGTH = 3_000
 """Longer answers are compared as strings only; the longest gold of the public test sets has about 400 characters."""
@@ -155,6 +155,8 @@ def _words(text: str) -> Form | None:
     if not _WORDS.fullmatch(bare):
         return None
     runs = re.findall(r"[A-Za-z]+", bare)
+    if max(map(len, runs)) == 1:
+        return None if text == bare or "\\text" in bare else _form(bare)
     if text == bare and (
         bare in _KNOWN_NAMES or (len(runs) == 1 and len(bare) <= 2 and bare.islower() and bare not in _SHORT_WORDS)
     ):
@@ -246,8 +248,16 @@ def _equation_of(left: str, right: str) -> Expression | None:
         return None
 
 
+_SENTENCE = re.compile(r"(?<![\\A-Za-z{])[A-Za-z]{3,}[,:]? +[A-Za-z]+[,:]? +[A-Za-z]+")
+
+
 def _equation(parts: list[str]) -> Form:
-    """An assignment, a chain `x = 5 + 6 = 11` (its last member counts), or an equation proper."""
+    """An assignment, a chain `x = 5 + 6 = 11` (its last member counts), or an equation proper.
+
+    A sentence between the signs makes no chain: `f(x) = ax + b, where b is an integer and g(a) = 0` does not say 0.
+    """
+    if any(_SENTENCE.search(part) for part in parts[1:]):
+        raise Unreadable(parts[0])
     if label_name(parts[0]) is not None:
         return _labelled(parts[0], parts[-1])
     if len(parts) == 2 and label_name(parts[1]) and is_number(parts[0]):
@@ -384,12 +394,19 @@ def _matrix(text: str) -> Form | None:
     return Sequence(kind, tuple(Sequence("row", tuple(_form(cell) for cell in row)) for row in cells))
 
 
+_NOON = re.compile(r"(?<=\d)\s*(?:\\text\s*\{)?\s*([aApP])\.? ?[mM]\.?\s*\}?$")
+
+
 def _ratio(text: str) -> Form | None:
-    """`3:4` and `12:00`."""
+    """`3:4`, `12:00` and `4:30 p.m.`, where am and pm are like units."""
+    noon = _NOON.search(text)
+    half = Unit(((noon.group(1).lower() + "m", 1),), None, None) if noon else None
+    text = text[: noon.start()] if noon else text
     parts = split_top(text, lambda t, i: int(t[i] == ":"))
     if len(parts) < 2 or not all(part.strip() and is_algebra(part.strip()) for part in parts):
         return None
-    return Sequence("ratio", tuple(Quantity(Expression(part.strip()), None) for part in parts))
+    units = [None] * (len(parts) - 1) + [half]
+    return Sequence("ratio", tuple(Quantity(Expression(p.strip()), u) for p, u in zip(parts, units, strict=True)))
 
 
 _BASE = re.compile(

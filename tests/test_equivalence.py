@@ -196,6 +196,8 @@ EQUAL = [
     ("28 pct", r"28\%"),
     (r"50\%", r"\frac12"),
     # words and choices
+    ("a/b", r"\frac{a}{b}"),
+    (r"4:30 \text{ p.m.}", "4:30 pm"),
     (r"\text{Even}", "even"),
     ("(C)", "C"),
     (r"\text{(C)}", "C."),
@@ -259,6 +261,10 @@ DIFFERENT = [
 ]
 
 UNDECIDED = [
+    ("1,2,2", "1,1,2"),
+    ("2", "2,2"),
+    ("1:2", "1/2"),
+    (r"f(x)=ax+b, where b is an integer and g(a)=0", "0"),
     (r"50\%", "50"),
     ("seven", "7"),
     ("2 hours", "120 minutes"),
