@@ -9,7 +9,7 @@ start of the
    worker processes apart;
 2. Math-Verify with every answer parsed once per problem and `verify` on all pairs of answers;
 3. Math-Verify with both sides parsed for every pair, on the first `--slow-problems` problems only (it takes minutes).
-Each pair on which 1 and 2 differ is printed (the file keeps only its problem): ours says equal and Math-Verify does not,
+Each pair on which 1 and 2 differ is printed (the file keeps its problem): ours says equal and Math-Verify does not,
 or the other way round.
 """
 

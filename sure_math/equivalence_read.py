@@ -300,6 +300,8 @@ def _sequences(text: str) -> Form | None:
     parts = [part for part in parts if part]
     if len(parts) < 2:
         return None
+    if any(_CONDITION.match(part) for part in parts):
+        raise Unreadable(text)
     if _is_prose(parts):
         return None
     forms = [_form(part) for part in parts]
@@ -307,6 +309,10 @@ def _sequences(text: str) -> Form | None:
     if all(isinstance(region, Region) for region in regions):
         return _joined_regions(forms, " and " in text)
     return _list_of(forms)
+
+
+_CONDITION = re.compile(r"(?:\\text\s*\{\s*)?(?:where|for|if|when|with|such|since|because|otherwise)\b")
+"""A part that begins so says when an answer holds; it is no answer of its own."""
 
 
 def _is_prose(parts: list[str]) -> bool:
