@@ -11,7 +11,6 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from math import log2
 from typing import Any, Literal, TypeAlias
 
 from sure_math.equivalence_algebra import Node, parse, symbols
@@ -247,8 +246,3 @@ def proportional(a: Expression, b: Expression) -> bool | None:
     if len(ratios) < 3:
         return None
     return all(abs(ratio - ratios[0]) <= abs(ratios[0]) / 2**120 for ratio in ratios)
-
-
-def magnitude(value: Fraction) -> float:
-    """log2 |value|, without overflow."""
-    return log2(abs(value.numerator)) - log2(value.denominator) if value else float("-inf")

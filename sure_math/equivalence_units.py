@@ -71,7 +71,6 @@ _ALWAYS_UNIT = frozenset(_ALWAYS_UNIT_TEXT.split())
 """Short spellings that are a unit even without a blank or \\text before them (12cm); single letters could be
 variables.
 """
-_GENERIC = frozenset(["unit"])
 _IGNORED_TEXT = "of the a an per each in all total about approximately"
 _IGNORED = frozenset(_IGNORED_TEXT.split()) - {
     "in",

@@ -348,12 +348,6 @@ ANSWERS = st.one_of(
 )
 
 
-@pytest.fixture
-def no_symbolic_check(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Our own layers alone, so that a property can be tried on hundreds of pairs."""
-    monkeypatch.setattr("sure_math.equivalence._symbolic", lambda pair: "undecided")
-
-
 @settings(max_examples=300, deadline=None)
 @given(ANSWERS, ANSWERS)
 def test_symmetric(a: str, b: str) -> None:
