@@ -93,7 +93,7 @@ SCHEMAS: Mapping[str, pa.Schema] = {
 }
 """Table -> schema. `train` and `test` are the splits of `default`; `samples` and `rejected` have one, `train`."""
 
-ROW_GROUP_BYTES = 1 << 20  # of Arrow memory: with four open tables a bigger one is what a build would need most memory for
+ROW_GROUP_BYTES = 1 << 20  # of Arrow memory: with four open tables, what is buffered is what grows
 FILE_BYTES = 512 << 20  # the Hub's viewer converts files of this size without splitting them
 
 
