@@ -68,7 +68,8 @@ def main() -> int:
             command += ["--out", f"{folder}/out-{problems}", f"samples.path={samples}"]
             peak, seconds = peak_of(command)
             results[problems] = {"peak_mb": round(peak, 1), "seconds": round(seconds, 1)}
-            print(f"{problems:>6,} problems: {peak:7.1f} MB peak, {seconds:6.1f} s, {problems / seconds:6.1f} problems/s")
+            rate = problems / seconds
+            print(f"{problems:>6,} problems: {peak:7.1f} MB peak, {seconds:6.1f} s, {rate:6.1f} problems/s", flush=True)
     small, large = (results[size]["peak_mb"] for size in SIZES)
     ratio = large / small
     print(f"ratio {ratio:.3f} (at most {ALLOWED})")

@@ -6,6 +6,7 @@ never evolve; duplicates are found over the whole run; labels.
 """
 
 import dataclasses
+import itertools
 from collections import Counter
 
 import pytest
@@ -57,7 +58,7 @@ def test_rounds_by_tier(tier: str, rounds: int) -> None:
         assert (row.seed_id, row.license, row.answer, row.author, row.tier) == ("one", "mit", None, "scripted", tier)
     strategies = [row.strategy for row in made.rows]
     assert set(strategies[1:]) <= set(FOLLOW_UPS)
-    assert all(first != second for first, second in zip(strategies, strategies[1:], strict=False))
+    assert all(first != second for first, second in itertools.pairwise(strategies))
 
 
 def test_strategies_follow_the_weights_and_only_the_seed() -> None:

@@ -5,6 +5,7 @@ flight (counted from the engine's call log); shards that were finished stay byte
 are complete without doubles; texts, token counts, answers and clusters are equal, and log-probabilities to 1e-5.
 """
 
+import itertools
 import json
 import os
 import random
@@ -148,7 +149,7 @@ def test_killed_twenty_times_is_never_killed(config: Path, tmp_path: Path) -> No
 
     calls = logged(out)
     lengths.append(len(calls))
-    for begin, end in zip(lengths, lengths[1:], strict=False):
+    for begin, end in itertools.pairwise(lengths):
         again = {key for _, key in calls[:begin]} & {key for _, key in calls[begin:end]}
         assert len(again) <= BATCH_SIZE
         assert again <= {key for _, key in calls[max(0, begin - BATCH_SIZE) : begin]}, "more than the batch in flight"

@@ -111,7 +111,7 @@ def test_a_full_disk_under_the_journal(tmp_path: Path) -> None:
     journal.add({b"a": REPLY})
     # SQLite gives the same error where a database may not grow as where the disk is full.
     journal._connection.execute("PRAGMA max_page_count = 3")
-    with pytest.raises(JournalError, match="no space left on the disk of .*: free some and repeat the command"):
+    with pytest.raises(JournalError, match=r"no space left on the disk of .*: free some and repeat the command"):
         for number in range(1000):
             journal.add({number.to_bytes(8, "big"): REPLY})
     journal.close()
