@@ -173,7 +173,7 @@ def test_a_judge_that_answers_nonsense_leaves_pairs_undecided(tmp_path: Path, pr
     ]
     pairs = sum(row["undecided"] for row in clusters)
     assert pairs == sum(row["judge_calls"] for row in clusters) > 0
-    assert f'"undecided": {pairs}' in manifest
+    assert f'"judge_undecided": {pairs}' in manifest
     run(tmp_path / "out", *overrides, load=models)
     assert calls > 0 and models.asked("judge") == 0
 
