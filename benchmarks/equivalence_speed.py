@@ -27,7 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sure_math.equivalence import canonical, same_answers
-from sure_math.equivalence_worker import symbolic_verdict
+from sure_math.equivalence.worker import symbolic_verdict
 
 Pair = tuple[str, str]
 

@@ -21,8 +21,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sure_math import equivalence_worker
 from sure_math.equivalence import canonical, is_correct, same_answer, same_answers
+from sure_math.equivalence import worker as equivalence_worker
 
 FALSE_MERGES = [
     (r"\frac{1}{2004!}", r"\frac{1}{2006!}"),
@@ -552,7 +552,7 @@ def test_a_forked_process_gets_workers_of_its_own() -> None:
 
 def test_workers_end_with_their_parent() -> None:
     program = (
-        "from sure_math import equivalence_worker as w\n"
+        "from sure_math.equivalence import worker as w\n"
         "w.symbolic_verdict('1', '1', timeout=60.0)\n"
         "print(w.worker_processes()[0], flush=True)\n"
         "import os; os._exit(0)"

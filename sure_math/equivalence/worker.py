@@ -1,6 +1,6 @@
 """Killable processes for what may hang or eat memory: the parent's side of the symbolic check.
 
-Each worker is a fresh Python process (`python -m sure_math.equivalence_symbolic`) that answers one JSON line per
+Each worker is a fresh Python process (`python -m sure_math.equivalence.symbolic`) that answers one JSON line per
 request. A calling thread takes a worker from the pool, writes the request, waits for the reply at most `TIMEOUT`
 seconds, and puts the worker back; threads beyond `WORKERS` wait for one. A worker that is late, dead or old is
 killed and replaced by the next call, so nobody has to unblock anybody. A worker ends by itself when its parent does,
@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 
-from sure_math.equivalence_numbers import Verdict
+from sure_math.equivalence.numbers import Verdict
 
 WORKERS = 2
 TIMEOUT = 5.0
@@ -43,7 +43,7 @@ class _Worker:
             "OMP_NUM_THREADS": "1",
         }
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "sure_math.equivalence_symbolic"],
+            [sys.executable, "-m", "sure_math.equivalence.symbolic"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -58,7 +58,7 @@ class _Worker:
             self.kill()
             raise WorkerUnavailable(
                 "the symbolic check did not start (is math-verify installed?); "
-                "`python -m sure_math.equivalence_symbolic` shows why"
+                "`python -m sure_math.equivalence.symbolic` shows why"
             ) from error
 
     def ask(self, first: str, second: str, timeout: float) -> str:

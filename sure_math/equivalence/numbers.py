@@ -13,8 +13,8 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
-from sure_math.equivalence_algebra import Node, parse, symbols
-from sure_math.equivalence_values import LOCAL, PRECISION, SLACK, Inexact, evaluate, exact_value
+from sure_math.equivalence.algebra import Node, parse, symbols
+from sure_math.equivalence.values import LOCAL, PRECISION, SLACK, Inexact, evaluate, exact_value
 
 Verdict: TypeAlias = Literal["equal", "different", "undecided"]
 

@@ -1,15 +1,15 @@
 """The forms an answer can have: a number with its unit, a tuple, a set, intervals, an equation, a word.
 
-They are made by `equivalence_read.py` and compared by `equivalence_compare.py`.
+They are made by `read.py` and compared by `compare.py`.
 """
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from sure_math.equivalence_algebra import NotAlgebra, substitute
-from sure_math.equivalence_numbers import Expression
-from sure_math.equivalence_text import strip_ends
-from sure_math.equivalence_units import Unit, split_unit
+from sure_math.equivalence.algebra import NotAlgebra, substitute
+from sure_math.equivalence.numbers import Expression
+from sure_math.equivalence.text import strip_ends
+from sure_math.equivalence.units import Unit, split_unit
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,10 @@ import re
 from fractions import Fraction
 from itertools import pairwise
 
-from sure_math.equivalence_algebra import substitute
-from sure_math.equivalence_forms import Form, Interval, Labelled, Region, Relation, Unreadable, comma, expression
-from sure_math.equivalence_numbers import Expression, Verdict, compare
-from sure_math.equivalence_text import closing_index, split_top, strip_ends
+from sure_math.equivalence.algebra import substitute
+from sure_math.equivalence.forms import Form, Interval, Labelled, Region, Relation, Unreadable, comma, expression
+from sure_math.equivalence.numbers import Expression, Verdict, compare
+from sure_math.equivalence.text import closing_index, split_top, strip_ends
 
 _FLIPPED = {"<": ">", ">": "<", "≤": "≥", "≥": "≤", "≠": "≠", "=": "="}
 

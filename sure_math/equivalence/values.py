@@ -9,7 +9,7 @@ from typing import Any
 
 from mpmath.ctx_mp import MPContext
 
-from sure_math.equivalence_algebra import Node
+from sure_math.equivalence.algebra import Node
 
 _MAX_BITS = 200_000
 """Largest exact integer, about 60,000 digits: 1/2004! and 2024^4046 are compared exactly, 10^10^10 is not."""

@@ -9,8 +9,8 @@ from collections.abc import Sequence as Items
 from fractions import Fraction
 from typing import TypeAlias
 
-from sure_math.equivalence_algebra import NotAlgebra
-from sure_math.equivalence_forms import (
+from sure_math.equivalence.algebra import NotAlgebra
+from sure_math.equivalence.forms import (
     Based,
     Empty,
     Form,
@@ -24,9 +24,9 @@ from sure_math.equivalence_forms import (
     Words,
     with_argument,
 )
-from sure_math.equivalence_intervals import compare_regions
-from sure_math.equivalence_numbers import Expression, Verdict, compare, proportional
-from sure_math.equivalence_units import DEGREE, PERCENT, Unit, parse_unit, same_number_verdict
+from sure_math.equivalence.intervals import compare_regions
+from sure_math.equivalence.numbers import Expression, Verdict, compare, proportional
+from sure_math.equivalence.units import DEGREE, PERCENT, Unit, parse_unit, same_number_verdict
 
 _ORDERED = frozenset({"tuple", "bracket", "angle", "row", "ratio", "matrix", "determinant"})
 _VECTORS = frozenset({"tuple", "bracket", "angle"})

@@ -5,8 +5,8 @@ Only `is_correct` uses this; samples of a dataset are read by `extract.py` alone
 
 import re
 
-from sure_math.equivalence_forms import Opaque, Words
-from sure_math.equivalence_read import read
+from sure_math.equivalence.forms import Opaque, Words
+from sure_math.equivalence.read import read
 from sure_math.extract import box_content, extract_answer
 
 _BOX = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])\s*")

@@ -2,8 +2,8 @@
 
 A pair goes through three layers, each asked only if the one before cannot say:
 1. equal strings after `canonical` (nothing but spelling removed);
-2. our own reading of both answers and exact or high-precision comparison (`equivalence_forms`, `equivalence_compare`);
-3. Math-Verify in killable worker processes, asked in both directions and checked numerically (`equivalence_worker`).
+2. our own reading of both answers and exact or high-precision comparison (`forms`, `compare`);
+3. Math-Verify in killable worker processes, asked in both directions and checked numerically (`worker`).
 What is still open is `undecided`: it depends on the problem, or nobody can read it, and a judge has to say.
 
 Every call is symmetric, deterministic, bounded in time and memory, and safe in threads. Layer 3 blocks for up to
@@ -15,13 +15,13 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Literal
 
-from sure_math.equivalence_compare import compare_forms
-from sure_math.equivalence_forms import Empty, Opaque
-from sure_math.equivalence_numbers import Verdict
-from sure_math.equivalence_read import MAX_LENGTH, read
-from sure_math.equivalence_response import boxed_answer, stated_answer
-from sure_math.equivalence_text import canonical
-from sure_math.equivalence_worker import WORKERS, symbolic_verdict
+from sure_math.equivalence.compare import compare_forms
+from sure_math.equivalence.forms import Empty, Opaque
+from sure_math.equivalence.numbers import Verdict
+from sure_math.equivalence.read import MAX_LENGTH, read
+from sure_math.equivalence.response import boxed_answer, stated_answer
+from sure_math.equivalence.text import canonical
+from sure_math.equivalence.worker import WORKERS, symbolic_verdict
 
 __all__ = ["Verdict", "canonical", "is_correct", "same_answer", "same_answers"]
 
@@ -85,7 +85,7 @@ def is_correct(gold: str, response: str, *, unboxed: Literal["parse", "reject"] 
 
     `gold` may be a bare answer, one in `$...$`, or a solution that ends in a box. With `unboxed="reject"` only the
     content of the response's last complete box counts (lm-eval, rewards, labels); with `"parse"` a response without one
-    is searched for the answer it states (`equivalence_response`). ValueError for any other `unboxed`.
+    is searched for the answer it states (`response`). ValueError for any other `unboxed`.
     """
     if unboxed not in ("parse", "reject"):
         raise ValueError(f"unboxed={unboxed!r} is not known; use 'parse' or 'reject'")

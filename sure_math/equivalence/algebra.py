@@ -75,7 +75,7 @@ _NO_OPERAND = frozenset(_NO_OPERAND_TEXT.split())
 
 
 def parse(text: str) -> Node:
-    """The tree of a formula that is already in `equivalence_text.clean` notation; `NotAlgebra` if it is none."""
+    """The tree of a formula that is already in `text.clean` notation; `NotAlgebra` if it is none."""
     parser = _Parser(text)
     node = parser.sum()
     if parser.peek():

@@ -1,7 +1,7 @@
-r"""Reading an answer: from its text to one of the forms of `equivalence_forms.py`.
+r"""Reading an answer: from its text to one of the forms of `forms.py`.
 
 `read(answer)` never fails: what is neither mathematics nor plain words becomes `Opaque`. Everything here is syntax;
-whether two forms are the same answer is decided in `equivalence_compare.py`.
+whether two forms are the same answer is decided in `compare.py`.
 """
 
 import re
@@ -9,8 +9,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Literal
 
-from sure_math.equivalence_algebra import NotAlgebra
-from sure_math.equivalence_forms import (
+from sure_math.equivalence.algebra import NotAlgebra
+from sure_math.equivalence.forms import (
     Based,
     Empty,
     Form,
@@ -28,11 +28,11 @@ from sure_math.equivalence_forms import (
     is_algebra,
     is_number,
 )
-from sure_math.equivalence_intervals import inequality, overlap, region_of, union
-from sure_math.equivalence_labels import CALL, LABEL_TUPLE, label_name
-from sure_math.equivalence_numbers import Expression
-from sure_math.equivalence_text import clean, closing_index, is_thousands_comma, split_top, strip_ends
-from sure_math.equivalence_units import Unit, split_unit
+from sure_math.equivalence.intervals import inequality, overlap, region_of, union
+from sure_math.equivalence.labels import CALL, LABEL_TUPLE, label_name
+from sure_math.equivalence.numbers import Expression
+from sure_math.equivalence.text import clean, closing_index, is_thousands_comma, split_top, strip_ends
+from sure_math.equivalence.units import Unit, split_unit
 
 MAX_LENGTH = 3_000
 """Longer answers are compared as strings only; the longest gold of the public test sets has about 400 characters."""
