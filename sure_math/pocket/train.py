@@ -41,6 +41,8 @@ class Course:
     learning_rate: float = 2e-3
     start_from: str | None = None
     """Role whose weights it starts from."""
+    cycles: int = 1
+    """Times the learning rate rises and falls again."""
     checkpoint_every: int = 200
     """Steps."""
 
@@ -48,8 +50,8 @@ class Course:
 COURSES: dict[str, Course] = {
     "author": Course(hidden=192, layers=4, steps=1600),
     "teacher": Course(hidden=256, layers=4, steps=2800),
-    "judge": Course(hidden=192, layers=3, steps=1100),
-    "student": Course(hidden=256, layers=4, steps=120, learning_rate=4e-4, start_from="teacher"),
+    "judge": Course(hidden=192, layers=4, steps=2400, learning_rate=1e-3, start_from="author", cycles=2),
+    "student": Course(hidden=256, layers=4, steps=120, learning_rate=9e-4, start_from="teacher"),
 }
 
 
@@ -219,7 +221,7 @@ def main() -> None:
         "--out", type=Path, required=True, help="folder for the models; a stopped run goes on from here"
     )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--roles", nargs="+", choices=ROLES, default=["teacher", "author", "judge", "student"])
+    parser.add_argument("--roles", nargs="+", choices=ROLES, default=["teacher", "student", "author", "judge"])
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
