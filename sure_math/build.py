@@ -19,6 +19,7 @@ from rich.console import Console
 
 from sure_math.config import BuildConfig, ConfigError, config_names, load_config
 from sure_math.engines import EngineUnavailable
+from sure_math.equivalence.worker import WorkerUnavailable
 from sure_math.facts import Run, run_facts
 from sure_math.journal import CallLog, Journal, JournalError
 from sure_math.models import Loader, Models, load_model
@@ -32,6 +33,18 @@ from sure_math.seeds import file_digest, read_seeds, source_fingerprint
 from sure_math.store import Store, StoreError, Table, disk_full
 from sure_math.stored import kind_of, read_stored, stored_fingerprint
 from sure_math.tabular import InputError
+
+EXPECTED = (
+    ConfigError,
+    InputError,
+    PromptError,
+    StoreError,
+    JournalError,
+    EngineUnavailable,
+    WorkerUnavailable,
+    PublishError,
+)
+"""Errors whose message says what to do; anything else is a defect and keeps its traceback."""
 
 
 def build(config: BuildConfig, phases: Phases, store: Store) -> Run:
@@ -110,7 +123,8 @@ def run_build(
     """Build and publish the dataset of `config` in `out`, going on from whatever an earlier call left there.
 
     Raises:
-        StoreError, JournalError, InputError, PromptError, EngineUnavailable: with a message that says what to do.
+        StoreError, JournalError, InputError, PromptError, EngineUnavailable, WorkerUnavailable, PublishError: with a
+            message that says what to do.
     """
     progress = Progress(console or Console(stderr=True))
     with workplace(config, out, progress, update=update, load=load) as work:
@@ -138,7 +152,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         published = run_build(config, options.out, name=name, command=command, update=options.update, console=console)
         if options.push is not None:
             console.print(push(published.folder, options.push, private=config.publish.private))
-    except (ConfigError, InputError, PromptError, StoreError, JournalError, EngineUnavailable, PublishError) as error:
+    except EXPECTED as error:
         console.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         return 1
     except OSError as error:

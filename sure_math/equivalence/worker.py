@@ -22,7 +22,7 @@ from sure_math.equivalence.numbers import Verdict
 WORKERS = 2
 TIMEOUT = 5.0
 """Wall-clock seconds per pair."""
-START_TIMEOUT = 120.0
+START_TIMEOUT = 180.0
 """Seconds a new process may take to import sympy; long, because machines are busy."""
 MAX_CALLS = 400
 """A worker is replaced after so many calls: sympy's caches grow without bound."""
