@@ -1,0 +1,93 @@
+"""The pocket teacher on MATH-500: `python -m benchmarks.math500_entropy --realdata DIR --pocket DIR [--engine vllm]`.
+
+Annotates the 500 problems of MATH-500 with the pocket teacher, a model that knows nothing of them, and prints the
+histogram of H / log N beside that of a pocket dataset, where the teacher is at home.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+RESULTS = Path(__file__).with_suffix(".json")
+TENTHS = 10
+BAR = 30
+
+
+def annotate(realdata: Path, out: Path, engine: str, overrides: list[str]) -> float:
+    """Run the build; the seconds it took."""
+    command = [sys.executable, "-m", "sure_math.build", "--config", "annotate", "--out", str(out)]
+    settings = [
+        f"seeds.path={realdata / 'math500' / 'test.jsonl'}",
+        "teacher.model=pocket:teacher",
+        f"teacher.engine={engine}",
+        "sample.max_new_tokens=256",
+        "run.batch_size=512",
+    ]
+    start = time.perf_counter()
+    subprocess.run([*command, *settings, *overrides], check=True)
+    return time.perf_counter() - start
+
+
+def histogram(folder: Path) -> dict[str, Any]:
+    """Problems per tenth of H / log N, and what the histogram does not show."""
+    numbers = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["numbers"]
+    counts = numbers["entropy_histogram"]["counts"]
+    step = len(counts) // TENTHS
+    return {
+        "problems": numbers["problems"],
+        "counts": [sum(counts[start : start + step]) for start in range(0, len(counts), step)],
+        "accuracy": numbers["accuracy"],
+        "mean_normalised_entropy": numbers["mean_normalised_entropy"],
+        "unanimous": numbers["unanimous"],
+        "problems_with_missing": numbers["problems_with_missing"],
+        "problems_with_truncated": numbers["problems_with_truncated"],
+        "dropped": numbers["dropped"],
+    }
+
+
+def beside(first: dict[str, Any], second: dict[str, Any]) -> Table:
+    """Two histograms, each bar a share of its own problems."""
+    table = Table(title="Problems by H / log N of the pocket teacher")
+    for column in ("H / log N", "pocket", "", "MATH-500", ""):
+        table.add_column(column, min_width=BAR if not column else None)
+    for tenth in range(TENTHS):
+        cells = []
+        for each in (first, second):
+            count = each["counts"][tenth]
+            cells += [str(count), "█" * round(BAR * count / max(each["counts"]))]
+        table.add_row(f"{tenth / TENTHS:.1f} to {(tenth + 1) / TENTHS:.1f}", *cells)
+    return table
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--realdata", type=Path, required=True, help="folder with math500/test.jsonl")
+    parser.add_argument("--pocket", type=Path, required=True, help="a built pocket dataset")
+    parser.add_argument("--out", type=Path, default=Path("sure-math-math500"))
+    parser.add_argument("--engine", default="vllm")
+    parser.add_argument("overrides", nargs="*", help="further key=value of the build")
+    options = parser.parse_args()
+    seconds = annotate(options.realdata, options.out, options.engine, options.overrides)
+    first, second = histogram(options.pocket), histogram(options.out)
+    Console().print(beside(first, second))
+    for name, each in (("pocket", first), ("MATH-500", second)):
+        print(
+            f"{name}: {each['problems']} problems, teacher right on {100 * each['accuracy']:.1f} %, mean H / log N "
+            f"{each['mean_normalised_entropy']:.3f}, unanimous {each['unanimous']}, with a sample without answer "
+            f"{each['problems_with_missing']}"
+        )
+    results = {"engine": options.engine, "seconds": round(seconds), "pocket": first, "math500": second}
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
