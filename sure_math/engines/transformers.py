@@ -235,12 +235,14 @@ def _uniforms(seeds: Sequence[int], sampling: Sampling, device: torch.device) ->
 
 def start(spec: ModelSpec, files: ModelFiles) -> TransformersEngine:
     """Load the weights (safetensors only; no code from the folder) and place them on the device."""
-    attention, budget = _options(spec)
+    chosen = _options(spec)
     device = _device(spec.device)
+    if chosen["cpu_threads"]:
+        torch.set_num_threads(int(chosen["cpu_threads"]))
     model = AutoModelForCausalLM.from_pretrained(
         files.folder,
         dtype=_dtype(spec.dtype, device),
-        attn_implementation=attention,
+        attn_implementation=str(chosen["attn_implementation"]),
         use_safetensors=True,
         trust_remote_code=False,
         local_files_only=True,
@@ -250,20 +252,25 @@ def start(spec: ModelSpec, files: ModelFiles) -> TransformersEngine:
         identity=files.identity,
         stop_token_ids=files.stop_token_ids,
         max_length=files.max_length,
-        budget=budget,
+        budget=Budget(sequences=int(chosen["max_batch_sequences"]), tokens=int(chosen["max_batch_tokens"])),
     )
 
 
-def _options(spec: ModelSpec) -> tuple[str, Budget]:
-    """The attention implementation and the budget from `spec.options`; refuses options it does not know."""
-    known = {"attn_implementation": "sdpa", "max_batch_sequences": 256, "max_batch_tokens": 131_072}
+def _options(spec: ModelSpec) -> dict[str, Any]:
+    """`spec.options` over the defaults; refuses options it does not know.
+
+    `cpu_threads` 0 leaves torch's own number. It holds for the whole process, as torch's setting does.
+    """
+    known: dict[str, Any] = {
+        "attn_implementation": "sdpa",
+        "max_batch_sequences": 256,
+        "max_batch_tokens": 131_072,
+        "cpu_threads": 0,
+    }
     unknown = sorted(set(spec.options) - set(known))
     if unknown:
         raise EngineUnavailable(f"engine option {unknown[0]!r}: the transformers engine has {', '.join(known)}")
-    chosen: dict[str, Any] = known | dict(spec.options)
-    return str(chosen["attn_implementation"]), Budget(
-        sequences=int(chosen["max_batch_sequences"]), tokens=int(chosen["max_batch_tokens"])
-    )
+    return known | dict(spec.options)
 
 
 def _device(name: str) -> torch.device:

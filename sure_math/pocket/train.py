@@ -50,7 +50,7 @@ class Course:
 COURSES: dict[str, Course] = {
     "author": Course(hidden=192, layers=4, steps=1600),
     "teacher": Course(hidden=256, layers=4, steps=2800),
-    "judge": Course(hidden=192, layers=4, steps=2400, learning_rate=1e-3, start_from="author", cycles=2),
+    "judge": Course(hidden=192, layers=4, steps=3600, learning_rate=1e-3, start_from="author", cycles=3),
     "student": Course(hidden=256, layers=4, steps=120, learning_rate=9e-4, start_from="teacher"),
 }
 
