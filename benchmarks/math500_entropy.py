@@ -29,7 +29,7 @@ def annotate(realdata: Path, out: Path, engine: str, overrides: list[str]) -> fl
         f"seeds.path={realdata / 'math500' / 'test.jsonl'}",
         "teacher.model=pocket:teacher",
         f"teacher.engine={engine}",
-        "sample.max_new_tokens=256",
+        "sample.max_new_tokens=128",
         "run.batch_size=512",
     ]
     start = time.perf_counter()

@@ -500,7 +500,9 @@ SYMBOLIC_PAIRS = [(rf"\sum_{{k=1}}^{{{n}}} k", str(n * (n + 1) // 2)) for n in r
 def test_usable_from_threads() -> None:
     with ThreadPoolExecutor(8) as threads:
         verdicts = list(
-            threads.map(lambda pair: equivalence_worker.symbolic_verdict(*pair, timeout=60.0), SYMBOLIC_PAIRS * 2)
+            threads.map(
+                lambda pair: equivalence_worker.symbolic_verdict(pair[0], pair[1], timeout=60.0), SYMBOLIC_PAIRS * 2
+            )
         )
     assert verdicts == ["equal"] * len(verdicts)
     assert len(equivalence_worker.worker_processes()) <= equivalence_worker.WORKERS

@@ -21,7 +21,8 @@ def _rows(path: Path) -> list[dict[str, object]]:
 
 def test_exam(realdata: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = [row for row in _rows(realdata / "equivalence" / "exam.jsonl") if row["expected"] is not None]
-    misses, merges = [], []
+    misses: list[str] = []
+    merges: list[str] = []
     for row in rows:
         gold, prediction = str(row["gold"]), str(row["pred"])
         found = is_correct(gold, prediction) if row["kind"] == "extract" else same_answer(gold, prediction) == "equal"
