@@ -124,6 +124,12 @@ def test_one_completion_per_seed_in_order(engine: Engine) -> None:
     assert engine.generate([], SAMPLED) == []
 
 
+def test_more_long_prompts_than_one_step_of_an_engine_takes(engine: Engine) -> None:
+    prompts = [tuple((number + position) % 40 + 4 for position in range(80)) for number in range(160)]
+    answers = engine.generate([Request(token_ids=prompt, seeds=(1, 2)) for prompt in prompts], SAMPLED)
+    assert [len(served(answer)) for answer in answers] == [2] * len(prompts)
+
+
 def test_answers_belong_to_their_prompts(engine: Engine) -> None:
     together = engine.generate(requests_of(1), GREEDY)
     alone = [engine.generate([request], GREEDY)[0] for request in requests_of(1)]

@@ -10,6 +10,7 @@ from typing import Any
 
 from vllm import LLM, SamplingParams
 from vllm.inputs import TokensPrompt
+from vllm.platforms import current_platform
 from vllm.sampling_params import RequestOutputKind
 
 from sure_math.engines import Completion, EngineUnavailable, ModelIdentity, Refusal, Request, Sampling, refuse
@@ -110,6 +111,9 @@ def start(spec: ModelSpec, files: ModelFiles) -> VllmEngine:
         "max_model_len": files.max_length,
         "dtype": spec.dtype,
     }
+    if current_platform.is_cpu():
+        # A prompt prefilled in chunks makes vLLM rewind the request's random generator, which CPU generators cannot.
+        fixed |= {"enable_chunked_prefill": False, "max_num_batched_tokens": max(files.max_length, 4096)}
     clash = sorted(set(spec.options) & (set(fixed) | {"override_generation_config", "hf_overrides", "tokenizer"}))
     if clash:
         raise EngineUnavailable(f"engine option {clash[0]!r} is set by the config's own fields or must not be changed")
