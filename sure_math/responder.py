@@ -97,12 +97,18 @@ class ChatResponder:
         if not any(message.content.strip() for message in question.messages if message.role == "user"):
             return ()
         text = self._tokenizer.apply_chat_template(
-            [{"role": message.role, "content": message.content} for message in question.messages],
+            [{"role": message.role, "content": self._as_text(message.content)} for message in question.messages],
             tokenize=False,
             add_generation_prompt=True,
             **self._template_options,
         )
         return tuple(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def _as_text(self, content: str) -> str:
+        """The content with no control token left whole: problems are untrusted, and one of them could end its turn."""
+        for token in self._tokenizer.all_special_tokens:
+            content = content.replace(token, f"{token[0]} {token[1:]}")
+        return content
 
     def _replies(self, completions: tuple[Completion, ...]) -> tuple[Reply, ...]:
         visible = [[token for token in item.token_ids if token not in self._hidden] for item in completions]
