@@ -2,6 +2,7 @@
 
 Supervised next-token training on lessons drawn from the world, replies only. The student is the teacher narrowed: a
 copy of it trained further on three families, so that it has the capacity to do better and something to be given back.
+The judge starts from the author, which has learnt to copy numbers exactly: from nothing it stayed below 80 %.
 A run that is stopped goes on from its last checkpoint; the same seed gives the same lessons in the same order.
 """
 
