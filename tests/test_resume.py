@@ -107,6 +107,17 @@ def progress(out: Path) -> int:
     return len({key for _, key in logged(out)}) + len(list((out / ".build" / "shards").glob("*/[0-9]*.json")))
 
 
+def moments(reference: Path, draw: random.Random) -> list[int]:
+    """When to kill, in units of `progress`: one moment in each part of the work up to clustering, which is nearly all
+    of it; then as clustering starts, after its first request, and while the dataset is published.
+    """
+    asked = {key for role, key in logged(reference) if role != "judge"}
+    clustering = len(asked) + SHARDS * PHASES.index("cluster")
+    parts = KILLS - 3
+    early = [int(clustering * (number + draw.random()) / parts) for number in range(parts)]
+    return [*early, clustering, clustering + 1, progress(reference)]
+
+
 def kill_at(config: Path, out: Path, threshold: int, delay: float) -> str:
     """SIGKILL a build `delay` seconds after it passed `threshold`; the phase it was in, the first that is not whole."""
     process = start(config, out)
@@ -135,14 +146,10 @@ def test_killed_twenty_times_is_never_killed(config: Path, tmp_path: Path) -> No
     reference.parent.mkdir()
     out.parent.mkdir()
     finish(config, reference)
-    total = progress(reference)
-
     draw = random.Random(20)
     kept: dict[str, bytes] = {}
     phases, lengths = [], [0]
-    for number in range(KILLS):
-        # One moment in each twentieth of the work, the last one while the dataset is published.
-        threshold = total if number == KILLS - 1 else int(total * (number + draw.random()) / KILLS)
+    for threshold in moments(reference, draw):
         phases.append(kill_at(config, out, threshold, draw.random() * 0.1))
         kept |= finished_shards(out)
         lengths.append(len(logged(out)))
