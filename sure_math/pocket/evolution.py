@@ -4,7 +4,7 @@ from dataclasses import replace
 from random import Random
 
 from sure_math.pocket.families import BY_NAME
-from sure_math.pocket.numbers import Num, Value, WorldError, as_num
+from sure_math.pocket.numbers import N, Value, WorldError
 from sure_math.pocket.operations import OPERATION_BY_NAME
 from sure_math.pocket.world import Instance, Step, extended, read, reworded, work_out
 
@@ -16,7 +16,6 @@ _BRIDGES = {
     "day": ("day_number",),
     "power": ("exponent",),
 }
-_N = Num(as_num(0).const, as_num(1).const)
 
 
 def evolve(rng: Random, parent: Instance, strategy: str) -> Instance:
@@ -81,7 +80,7 @@ def _has_letter(value: Value) -> bool:
 def _algebraized(rng: Random, parent: Instance) -> Instance:
     letter = BY_NAME[parent.family].letter
     if letter is not None and not parent.steps:
-        return replace(parent, slots=tuple((key, _N if key == letter else number) for key, number in parent.slots))
+        return replace(parent, slots=tuple((key, N if key == letter else number) for key, number in parent.slots))
     bridged = _bridged(rng, parent)
     longer = replace(bridged, steps=(*bridged.steps, Step("times_letter", (), 0)))
     if not _has_letter(work_out(longer).value):

@@ -3,13 +3,13 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import resources
 from random import Random
 
 from sure_math.pocket.evolution import FOLLOW_UPS, STRATEGIES, evolve
 from sure_math.pocket.numbers import WorldError, surface_forms
 from sure_math.pocket.pairs import Pair, draw_pair
 from sure_math.pocket.world import Instance, draw_core, is_held_out, render, to_problem, work_out
+from sure_math.prompts import load_prompt
 from sure_math.responder import Message
 
 LEVEL_SHARES = (0.4, 0.3, 0.2, 0.1)
@@ -98,22 +98,18 @@ def lessons(role: str, seed: int, start: int, count: int) -> Iterator[Lesson]:
 
 
 def solve_prompt(problem: str) -> str:
-    return _prompt("solve.txt").replace("{problem}", problem)
+    return load_prompt("pocket", "solve").replace("{problem}", problem)
 
 
 def author_messages(strategy: str, parent: str) -> tuple[Message, ...]:
     return (
-        Message(role="system", content=_prompt(f"pocket/{strategy}.txt")),
+        Message(role="system", content=load_prompt("pocket", strategy)),
         Message(role="user", content=parent),
     )
 
 
 def judge_messages(problem: str, first: str, second: str) -> tuple[Message, ...]:
-    template = _prompt("pocket/judge.txt")
+    template = load_prompt("pocket", "judge")
     slots = {"{problem}": problem, "{first}": first, "{second}": second}
     content = re.sub("|".join(map(re.escape, slots)), lambda match: slots[match[0]], template)
     return (Message(role="user", content=content),)
-
-
-def _prompt(name: str) -> str:
-    return resources.files("sure_math").joinpath("prompts", name).read_text(encoding="utf-8").rstrip("\n")

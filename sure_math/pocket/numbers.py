@@ -66,6 +66,9 @@ def as_num(value: "Num | int | Fraction") -> Num:
     return value if isinstance(value, Num) else Num(Fraction(value))
 
 
+N = Num(Fraction(0), Fraction(1))
+"""The letter n itself."""
+
 Kind = Literal["number", "percent", "minutes", "pair", "roots", "day", "power"]
 
 

@@ -10,7 +10,7 @@ from random import Random
 from typing import Literal
 
 from sure_math.pocket.families import Slots, Work, product_line, remainder_work
-from sure_math.pocket.numbers import LETTER, Num, Value, WorldError, as_num
+from sure_math.pocket.numbers import LETTER, N, Num, Value, WorldError, as_num
 
 Group = Literal["harder", "compose", "competition", "bridge", "algebraize"]
 
@@ -249,8 +249,8 @@ OPERATIONS: tuple[Operation, ...] = (
         (f"Write {LETTER} times the answer.",),
         _nothing,
         lambda value, s: _line(
-            value.number * Num(as_num(0).const, as_num(1).const),
-            f"{LETTER} \\times {value.number} = {value.number * Num(as_num(0).const, as_num(1).const)}.",
+            value.number * N,
+            f"{LETTER} \\times {value.number} = {value.number * N}.",
         ),
     ),
 )

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from sure_math.pocket.families import BY_NAME, FAMILIES, WORD_SLOTS, Family, Slots, Words, Work
-from sure_math.pocket.numbers import LETTER, Num, Value, WorldError, as_num, surface_forms
+from sure_math.pocket.numbers import LETTER, N, Num, Value, WorldError, as_num, surface_forms
 from sure_math.pocket.operations import OPERATION_BY_NAME, OPERATIONS, Operation
 from sure_math.rows import Split, Tier
 
@@ -251,6 +251,5 @@ def _read_steps(text: str) -> tuple[Step, ...] | None:
 
 def _read_slots(match: re.Match[str]) -> tuple[tuple[tuple[str, Num], ...], tuple[tuple[str, str], ...]]:
     groups = match.groupdict()
-    letter = Num(as_num(0).const, as_num(1).const)
-    slots = tuple((k, letter if v == LETTER else as_num(int(v))) for k, v in groups.items() if k not in WORD_SLOTS)
+    slots = tuple((k, N if v == LETTER else as_num(int(v))) for k, v in groups.items() if k not in WORD_SLOTS)
     return slots, tuple((k, v) for k, v in groups.items() if k in WORD_SLOTS)
