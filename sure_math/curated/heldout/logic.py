@@ -32,20 +32,17 @@ def places_in_a_line(draw: Draw) -> Draft | None:
                     found.add(total)
         answer = listed(kept)
         return Draft(
-            problem=f"In a line {place}, {names[0]} is number {front} counted from the front, and {names[1]} is number "
-            f"{back} counted from the back. Exactly {gap} people stand between the two. At least {more} "
+            problem=f"In a line {place}, {names[0]} is number {front} counted from the front, and {names[1]} is "
+            f"number {back} counted from the back. Exactly {gap} people stand between the two. At least {more} "
             f"{'person stands' if more == 1 else 'people stand'} behind {names[0]}. How many people can there be in "
-            f"the "
-            "line? List all possible numbers in increasing order, separated by a comma.",
+            "the line? List all possible numbers in increasing order, separated by a comma.",
             steps=(
                 f"If {names[1]} stands behind {names[0]}, the line consists of the {front} people up to {names[0]}, "
-                f"the "
-                f"{gap} between them and the last {back}: ${front} + {gap} + {back} = {totals[0]}$.",
+                f"the {gap} between them and the last {back}: ${front} + {gap} + {back} = {totals[0]}$.",
                 f"If {names[1]} stands in front of {names[0]}, the first {front} and the last {back} people overlap in "
                 f"these two and the {gap} between them: ${front} + {back} - {gap + 2} = {totals[1]}$.",
-                f"In both cases at least {more} {'person stands' if more == 1 else 'people stand'} behind "
-                f"{names[0]}, so "
-                f"the numbers are $\\boxed{{{answer}}}$.",
+                f"In both cases at least {more} {'person stands' if more == 1 else 'people stand'} behind {names[0]}, "
+                f"so the numbers are $\\boxed{{{answer}}}$.",
             ),
             answer=answer,
             closed=tuple(kept),
@@ -67,18 +64,14 @@ def places_in_a_line(draw: Draw) -> Draft | None:
     later = [total + 1 - spot for spot in reversed(kept)]
     return Draft(
         problem=f"{total} people stand in a line {place}. {names[0]} is number {front} counted from the front. "
-        f"Exactly {one} "
-        f"people stand between {names[0]} and {names[1]}, and exactly {two} people stand between {names[1]} and "
-        f"{names[2]}. "
-        f"{names[2]} stands behind {names[0]}. Counted from the back, which number can {names[2]} be? List all "
-        f"possible "
-        "numbers in increasing order, separated by a comma.",
+        f"Exactly {one} people stand between {names[0]} and {names[1]}, and exactly {two} people stand between "
+        f"{names[1]} and {names[2]}. {names[2]} stands behind {names[0]}. Counted from the back, which number can "
+        f"{names[2]} be? List all possible numbers in increasing order, separated by a comma.",
         steps=(
             f"Counted from the front, {names[1]} is number ${front} - {one + 1} = {front - one - 1}$ or "
             f"${front} + {one + 1} = {front + one + 1}$.",
             f"{names[2]} is {two + 1} places away from there and behind number {front}, so number {later[0]} or "
-            f"{later[1]} "
-            "from the front.",
+            f"{later[1]} from the front.",
             f"From the back these are the numbers ${total + 1} - {later[1]}$ and ${total + 1} - {later[0]}$: "
             f"$\\boxed{{{answer}}}$.",
         ),
@@ -106,11 +99,9 @@ def scale_with_a_fault(draw: Draw) -> Draft | None:
         answer = ordered([decimal(first), decimal(second)])
         return Draft(
             problem="The pointer of a kitchen scale is bent, so that every reading is wrong by the same amount in "
-            "the same "
-            f"direction. With the first of two {thing} on it, the scale shows {decimal(shown[0])} kg, with the second "
-            f"{decimal(shown[1])} kg, and with both together {decimal(shown[2])} kg. What are the true masses of the "
-            f"two "
-            f"{thing}? Give your answer as an ordered pair (first, second) of decimals in kilograms.",
+            f"the same direction. With the first of two {thing} on it, the scale shows {decimal(shown[0])} kg, with "
+            f"the second {decimal(shown[1])} kg, and with both together {decimal(shown[2])} kg. What are the true "
+            f"masses of the two {thing}? Give your answer as an ordered pair (first, second) of decimals in kilograms.",
             steps=(
                 f"The readings of the two {thing} alone add up to ${decimal(shown[0])} + {decimal(shown[1])} = "
                 f"{decimal(shown[0] + shown[1])}$ kg and contain the error twice; the third reading contains it once.",
@@ -141,19 +132,16 @@ def scale_with_a_fault(draw: Draw) -> Draft | None:
     shuffled = pick.sample(sums, 3)
     return Draft(
         problem=f"Three sacks of different masses are weighed on a scale that is only reliable above {limit} kg. "
-        f"Therefore "
-        "they are put on it two at a time, every pair once. The three readings, in kilograms and in no particular "
-        "order, are "
-        f"{decimal(shuffled[0])}, {decimal(shuffled[1])} and {decimal(shuffled[2])}. What are the masses of the "
-        f"sacks? Give "
-        "your answer as an ordered triple of decimals in kilograms, in increasing order.",
+        "Therefore they are put on it two at a time, every pair once. The three readings, in kilograms and in no "
+        f"particular order, are {decimal(shuffled[0])}, {decimal(shuffled[1])} and {decimal(shuffled[2])}. What are "
+        "the masses of the sacks? Give your answer as an ordered triple of decimals in kilograms, in increasing "
+        "order.",
         steps=(
             f"Together the readings count every sack twice, so the three sacks have a mass of $({decimal(sums[0])} + "
             f"{decimal(sums[1])} + {decimal(sums[2])}) \\div 2 = {decimal(sum(masses, Fraction(0)))}$ kg.",
             "Subtracting a pair from this leaves the third sack; the heaviest pair leaves the lightest sack.",
             f"So the masses are ${decimal(sum(masses, Fraction(0)))}$ minus the readings from the greatest to the "
-            f"least: "
-            f"$\\boxed{{{answer}}}$.",
+            f"least: $\\boxed{{{answer}}}$.",
         ),
         answer=answer,
         closed=tuple(masses),
@@ -179,12 +167,9 @@ def days_on_a_rota(draw: Draw) -> Draft | None:
         return Draft(
             problem=f"In a month of 31 days, {names[0]} {job} on the day with the date {starts[0]} and then on every "
             f"{_ordinal(one)} day, so that {one - 1} free days lie in between. {names[1]} does the same job on the "
-            f"day with "
-            f"the date {starts[1]} and then on every {_ordinal(other)} day. On which dates of this month is it "
-            f"{names[0]}'s "
-            f"turn and on the very next day, still in this month, {names[1]}'s turn? Give the set of all dates on "
-            f"which "
-            f"{names[0]} has the turn in this way.",
+            f"day with the date {starts[1]} and then on every {_ordinal(other)} day. On which dates of this month is "
+            f"it {names[0]}'s turn and on the very next day, still in this month, {names[1]}'s turn? Give the set of "
+            f"all such dates of {names[0]}'s turns.",
             steps=(
                 f"{names[0]}'s dates are {listed(sorted(first))}.",
                 f"{names[1]}'s dates are {listed(sorted(second))}; the days before them are "
@@ -196,24 +181,17 @@ def days_on_a_rota(draw: Draw) -> Draft | None:
             checked=frozenset(found),
         )
     both = sorted(first & second)
-    days = [day for day in sorted(second) if day not in first]
+    days = sorted(second - first)
     if len(both) < 1 or not 3 <= len(days) <= 6 or one % other == 0 or len(both) > 2:
         return None
     shared = pick.choice(both)
-    checked = {
-        day
-        for day in range(1, 32)
-        if (day - shared) % other == 0 and not any((day - k) == shared for k in range(-62, 63, 1) if k % one == 0)
-    }
+    checked = {day for day in range(1, 32) if (day - shared) % other == 0 and (day - shared) % one}
     answer = braces(days)
     return Draft(
         problem=f"{names[0]} {job} on every {_ordinal(one)} day, so that {one - 1} free days lie in between, and "
-        f"{names[1]} "
-        f"does the same job on every {_ordinal(other)} day, both all year round. In a month of 31 days both do it on "
-        f"the day "
-        f"with the date {shared}. On which dates of this month is it {names[1]}'s turn but not {names[0]}'s? Give "
-        f"the set of "
-        "all these dates.",
+        f"{names[1]} does the same job on every {_ordinal(other)} day, both all year round. In a month of 31 days "
+        f"both do it on the day with the date {shared}. On which dates of this month is it {names[1]}'s turn but not "
+        f"{names[0]}'s? Give the set of all these dates.",
         steps=(
             f"Going back and forth from the date {shared} in steps of {other}, {names[1]}'s dates are "
             f"{listed(sorted(second))}.",
@@ -250,14 +228,15 @@ def people_who_alternate(draw: Draw) -> Draft | None:
     pick = draw.random
     knights, liars = pick.randint(14, 60), pick.randint(11, 55)
     honest, false = pick.randint(8, 40), pick.randint(8, 40)
+    if draw.variant == 1:
+        false = honest
     everybody = [("knight", True)] * knights + [("liar", True)] * liars
     everybody += [("alternator", True)] * honest + [("alternator", False)] * false
     size, mixed = len(everybody), honest + false
     intro = (
         f"On an island live {size} people: knights, who always tell the truth, liars, who always lie, and "
-        f"alternators, whose "
-        "answers are alternately true and false; some of these begin with a true answer and the others with a false "
-        "one."
+        "alternators, whose answers are alternately true and false; some of these begin with a true answer and the "
+        "others with a false one."
     )
     if len({knights, liars, mixed}) < 3:
         return None
@@ -266,25 +245,14 @@ def people_who_alternate(draw: Draw) -> Draft | None:
         asked = ["knight", "alternator", "liar"]
         yes = [sum(_voice(kind, first)(what, i) for kind, first in everybody) for i, what in enumerate(asked)]
         kinds = [("knight", True), ("liar", True), ("alternator", True), ("alternator", False)]
-        voices = [[_voice(kind, first)(what, i) for i, what in enumerate(asked)] for kind, first in kinds]
-        found = []
-        for k in range(size + 1):
-            for w in range(size + 1 - k):
-                b = yes[2] - sum(0 for _ in voices)  # who says yes to the last question is tried below
-                for late in {b}:
-                    early = size - k - w - late
-                    amounts = (k, w, early, late)
-                    said = [sum(n for n, voice in zip(amounts, voices, strict=True) if voice[i]) for i in range(3)]
-                    if early >= 0 and late >= 0 and said == yes:
-                        found.append((k, w, early + late))
+        voices = [[int(_voice(kind, first)(what, i)) for kind, first in kinds] for i, what in enumerate(asked)]
+        solution = sympy.Matrix([[1, 1, 1, 1], *voices]).LUsolve(sympy.Matrix([size, *yes]))
+        amounts = [int(part) for part in solution]
         return Draft(
             problem=f"{intro} All of them are asked the same three questions one after the other. To ``Are you a "
-            f"knight?'' "
-            f"{yes[0]} people answer yes, to ``Are you an alternator?'' {yes[1]}, and to ``Are you a liar?'' "
-            f"{yes[2]}. How "
-            "many knights, liars and alternators live on the island? Give your answer as an ordered triple (knights, "
-            "liars, "
-            "alternators).",
+            f"knight?'' {yes[0]} people answer yes, to ``Are you an alternator?'' {yes[1]}, and to ``Are you a "
+            f"liar?'' {yes[2]}. How many knights, liars and alternators live on the island? Give your answer as an "
+            "ordered triple (knights, liars, alternators).",
             steps=(
                 "Let $k$, $l$, $a$ and $b$ be the numbers of knights, liars, alternators who begin with the truth, and "
                 "alternators who begin with a lie.",
@@ -292,21 +260,16 @@ def people_who_alternate(draw: Draw) -> Draft | None:
                 f"$b = {yes[2]}$.",
                 f"The second is answered yes by the liars and by those alternators, who tell the truth then: $l + b = "
                 f"{yes[1]}$, so $l = {liars}$.",
-                f"The first is answered yes by the knights, the liars and the alternators of the second kind: $k + l "
-                f"+ b = "
-                f"{yes[0]}$, so $k = {knights}$.",
+                "The first is answered yes by the knights, the liars and the alternators of the second kind: $k + l "
+                f"+ b = {yes[0]}$, so $k = {knights}$.",
                 f"The remaining ${size} - {knights} - {liars} = {mixed}$ are alternators: $\\boxed{{{answer}}}$.",
             ),
             answer=answer,
             closed=(knights, liars, mixed),
-            checked=found[0] if len(found) == 1 else (0, 0, 0),
+            checked=(amounts[0], amounts[1], amounts[2] + amounts[3]),
         )
     asked = ["liar", "alternator"]
     yes = [sum(_voice(kind, first)(what, i) for kind, first in everybody) for i, what in enumerate(asked)]
-    # Of the alternators, as many begin with the truth as with a lie.
-    if honest != false:
-        false = honest
-        return None
     found = []
     for k in range(size + 1):
         for w in range(size + 1 - k):
@@ -325,20 +288,18 @@ def people_who_alternate(draw: Draw) -> Draft | None:
             ):
                 found.append((k, w, rest))
     return Draft(
-        problem=f"{intro} There are as many alternators of the first kind as of the second. All of them are asked "
-        f"the same "
-        f"two questions one after the other. To ``Are you a liar?'' {plural(yes[0], 'person', 'people')} "
-        f"{'answers' if yes[0] == 1 else 'answer'} yes, and to ``Are you an alternator?'' {yes[1]}. How many "
-        f"knights, liars "
-        "and alternators live on the island? Give your answer as an ordered triple (knights, liars, alternators).",
+        problem=f"{intro} There are as many alternators of the first kind as of the second. All of them are asked the "
+        f"same two questions one after the other. To ``Are you a liar?'' {plural(yes[0], 'person', 'people')} "
+        f"{'answers' if yes[0] == 1 else 'answer'} yes, and to ``Are you an alternator?'' {yes[1]}. How many knights, "
+        "liars and alternators live on the island? Give your answer as an ordered triple (knights, liars, "
+        "alternators).",
         steps=(
             "Nobody who is a knight or a liar says yes to the first question: a knight denies it truthfully and a liar "
             "denies it although it is true. An alternator says yes there exactly when his first answer is a lie.",
             f"So {yes[0]} alternators begin with a lie and as many with the truth, which makes {2 * yes[0]} "
             f"alternators.",
             "The second question is answered yes by the liars and by the alternators whose second answer is true, "
-            "those who "
-            f"began with a lie. So there are ${yes[1]} - {yes[0]} = {liars}$ liars.",
+            f"those who began with a lie. So there are ${yes[1]} - {yes[0]} = {liars}$ liars.",
             f"The remaining ${size} - {2 * yes[0]} - {liars} = {knights}$ are knights: $\\boxed{{{answer}}}$.",
         ),
         answer=answer,
@@ -368,22 +329,18 @@ def bags_of_wrong_coins(draw: Draw) -> Draft | None:
         powers = " + ".join(str(2 ** (bag - 1)) for bag in reversed(wrong))
         answer = braces(wrong)
         return Draft(
-            problem=f"Seven bags, numbered from 1 to 7, contain 100 coins each that all look the same. A genuine "
-            f"coin has a mass "
-            f"of {right} grams, a false one of {decimal(right - lack)} grams. In each bag either all coins are "
-            f"genuine or "
-            "all are false, and any number of bags may be false. One coin is taken from bag 1, 2 coins from bag 2, 4 "
-            "from "
-            "bag 3, and so on, always twice as many from the next bag. All these coins together have a mass of "
-            f"{decimal(reading)} grams. Which bags contain false coins? Give the set of their numbers.",
+            problem="Seven bags, numbered from 1 to 7, contain 100 coins each that all look the same. A genuine coin "
+            f"has a mass of {right} grams, a false one of {decimal(right - lack)} grams. In each bag either all coins "
+            "are genuine or all are false, and any number of bags may be false. One coin is taken from bag 1, 2 "
+            "coins from bag 2, 4 from bag 3, and so on, always twice as many from the next bag. All these coins "
+            f"together have a mass of {decimal(reading)} grams. Which bags contain false coins? Give the set of their "
+            "numbers.",
             steps=(
                 f"There are ${2**bags - 1}$ coins, and if all were genuine, they would have a mass of ${2**bags - 1} "
-                f"\\cdot "
-                f"{right} = {whole}$ grams.",
+                f"\\cdot {right} = {whole}$ grams.",
                 f"The missing ${decimal(units * lack)}$ grams come from ${decimal(units * lack)} \\div "
-                f"{decimal(lack)} = "
-                f"{units}$ false coins.",
-                f"As a sum of different powers of 2, ${units} = {powers}$ is unique.",
+                f"{decimal(lack)} = {units}$ false coins.",
+                f"There is only one way to write this as a sum of different powers of 2: ${units} = {powers}$.",
                 f"Bag $k$ contributed $2^{{k-1}}$ coins, so the false bags are $\\boxed{{{answer}}}$.",
             ),
             answer=answer,
@@ -411,25 +368,18 @@ def bags_of_wrong_coins(draw: Draw) -> Draft | None:
     answer = braces(light)
     return Draft(
         problem=f"Six machines, numbered from 1 to 6, produce washers that should have a mass of {right} grams each. "
-        f"Some of the "
-        f"machines may be out of adjustment: each machine makes either only washers of {right} grams, or only "
-        f"washers of "
-        f"{right - 1} grams, or only washers of {right + 1} grams. To find out, one washer is taken from machine 1, "
-        f"3 washers "
-        "from machine 2, 9 from machine 3, and so on, always three times as many from the next machine. All these "
-        "washers "
-        f"together have a mass of {whole + offset} grams. Which machines make washers that are too light? Give the "
-        f"set of "
-        "their numbers.",
+        f"Some of the machines may be out of adjustment: each machine makes either only washers of {right} grams, or "
+        f"only washers of {right - 1} grams, or only washers of {right + 1} grams. To find out, one washer is taken "
+        "from machine 1, 3 washers from machine 2, 9 from machine 3, and so on, always three times as many from the "
+        f"next machine. All these washers together have a mass of {whole + offset} grams. Which machines make washers "
+        "that are too light? Give the set of their numbers.",
         steps=(
             f"There are $1 + 3 + 9 + 27 + 81 + 243 = {(3**bags - 1) // 2}$ washers, and with correct ones the mass "
-            f"would be "
-            f"{whole} grams.",
+            f"would be {whole} grams.",
             f"The difference to this is ${offset}$ grams. Machine $k$ contributes $-3^{{k-1}}$, $0$ or $3^{{k-1}}$ "
             f"to it.",
-            f"Such a sum is unique, because its remainder modulo 3 decides about machine 1, then the quotient about "
-            f"machine "
-            f"2, and so on: ${offset} = {parts}$.",
+            "Such a sum is unique, because its remainder modulo 3 decides about machine 1, then the quotient about "
+            f"machine 2, and so on: ${offset} = {parts}$.",
             f"The negative terms belong to the machines $\\boxed{{{answer}}}$.",
         ),
         answer=answer,
@@ -458,14 +408,11 @@ def counter_on_a_board(draw: Draw) -> Draft | None:
         )
         end, goal = "loses", "Whoever cannot move, because the counter is in the lower left corner, loses."
         steps = (
-            f"Number rows and columns from 0, beginning at the lower left corner. If row and column leave the same "
-            f"remainder "
-            f"modulo {cycle}, every move destroys this, and the opponent can restore it by making up {cycle} squares "
-            f"in one "
-            "direction or by the same move in the other one.",
+            "Number rows and columns from 0, beginning at the lower left corner. If row and column leave the same "
+            f"remainder modulo {cycle}, every move destroys this, and the opponent can restore it by making up "
+            f"{cycle} squares in one direction or by the same move in the other one.",
             "From all other squares it can be produced in one move. Since the corner has this property, the second "
-            "player "
-            "wins exactly from the squares with equal remainders.",
+            "player wins exactly from the squares with equal remainders.",
             f"For the remainders 0 to {reach} there are {listed(products)} such squares.",
         )
     else:
@@ -474,43 +421,30 @@ def counter_on_a_board(draw: Draw) -> Draft | None:
         misere = pick.choice([True, False])
         rule = (
             "In a turn a player moves the counter one square to the left, or one square down, or one square "
-            "diagonally to "
-            "the left and down"
+            "diagonally to the left and down"
         )
         end = "wins" if misere else "loses"
         goal = f"Whoever cannot move, because the counter is in the lower left corner, {end}."
         if misere:
-            # Distances to the borders: a single row or column, then the rest.
-            line = [(0, 0)]
-            first = [False] * max(rows, columns)
-            for at in range(max(rows, columns)):
-                first[at] = at % 2 == 1
             value = rows // 2 + columns // 2 + ((rows - 1) // 2) * ((columns - 1) // 2)
-            assert line
             steps = (
                 "Number rows and columns from 0, beginning at the lower left corner, and call a square lost if the "
-                "player to "
-                "move loses. The corner is not lost, so along the lowest row and along the left column the squares "
-                "with odd "
-                f"number are lost: {columns // 2} and {rows // 2} of them.",
+                "player to move loses. The corner is not lost, so along the lowest row and along the left column the "
+                f"squares with odd number are lost: {columns // 2} and {rows // 2} of them.",
                 "Square (1, 1) can be left to (0, 1), which is lost, so it is not lost. Working upwards, inside the "
-                "board "
-                "exactly the squares whose row and column are both even and at least 2 are lost: from them every "
-                "move leads "
-                "to a square that is not lost, and from every other square one move leads to a lost one.",
+                "board exactly the squares whose row and column are both even and at least 2 are lost: from them "
+                "every move leads to a square that is not lost, and from every other square one move leads to a lost "
+                "one.",
                 f"There are $\\left\\lfloor\\frac{{{rows - 1}}}{{2}}\\right\\rfloor \\cdot "
                 f"\\left\\lfloor\\frac{{{columns - 1}}}{{2}}\\right\\rfloor = "
-                f"{((rows - 1) // 2) * ((columns - 1) // 2)}$ of "
-                "the latter.",
+                f"{((rows - 1) // 2) * ((columns - 1) // 2)}$ of the latter.",
             )
         else:
             steps = (
                 "Number rows and columns from 0, beginning at the lower left corner. From a square whose row and "
-                "column "
-                "are both even, every move makes at least one of them odd.",
+                "column are both even, every move makes at least one of them odd.",
                 "From any other square, one move makes both even: reduce each odd one by 1. The corner has both "
-                "even, so "
-                "exactly these squares are lost for the player to move.",
+                "even, so exactly these squares are lost for the player to move.",
                 f"There are {(rows + 1) // 2} even rows and {(columns + 1) // 2} even columns.",
             )
     lost: dict[tuple[int, int], bool] = {}
@@ -523,10 +457,8 @@ def counter_on_a_board(draw: Draw) -> Draft | None:
         return None
     return Draft(
         problem=f"A counter stands on a square of a board with {rows} rows and {columns} columns. Two players take "
-        f"turns. "
-        f"{rule}; it must stay on the board. {goal} From how many of the ${rows * columns}$ squares as the starting "
-        f"square "
-        "does the player who moves second have a winning strategy?",
+        f"turns. {rule}; it must stay on the board. {goal} From how many of the ${rows * columns}$ squares as the "
+        "starting square does the player who moves second have a winning strategy?",
         steps=(*steps, f"Altogether these are $\\boxed{{{answer}}}$."),
         answer=answer,
         closed=value,
@@ -556,10 +488,9 @@ def tasks_that_wait_for_others(draw: Draw) -> Draft | None:
     shown = ", ".join(f"{task} {decimal(time)}" for task, time in hours.items())
     intro = (
         f"{firm} seven tasks A to G have to be done. They take, in hours: {shown}. C can begin only when A is "
-        f"finished, D "
-        "only when A and B are finished, E only when C and D are finished, F only when D is finished, and G only "
-        "when E and "
-        "F are finished. Otherwise any number of tasks can be done at the same time, and no task is interrupted."
+        "finished, D only when A and B are finished, E only when C and D are finished, F only when D is finished, "
+        "and G only when E and F are finished. Otherwise any number of tasks can be done at the same time, and no "
+        "task is interrupted."
     )
     chains = "; ".join(f"{'-'.join(way)} with {decimal(length)}" for way, length in lengths.items())
     best = max(ways, key=lambda way: lengths[way])
@@ -569,12 +500,10 @@ def tasks_that_wait_for_others(draw: Draw) -> Draft | None:
         answer = decimal(longest)
         return Draft(
             problem=f"{intro} What is the shortest time in hours from the beginning of the first task to the end of "
-            f"the last "
-            "one? Give your answer as a decimal.",
+            "the last one? Give your answer as a decimal.",
             steps=(
                 "Tasks that follow each other by the rules form chains, and every chain has to be done one task "
-                "after the "
-                "other, so no plan is shorter than the longest chain.",
+                "after the other, so no plan is shorter than the longest chain.",
                 f"The complete chains and their hours are: {chains}.",
                 f"If every task begins as soon as it may, the end comes after the longest chain, {'-'.join(best)}: "
                 f"$\\boxed{{{answer}}}$.",
@@ -603,14 +532,12 @@ def tasks_that_wait_for_others(draw: Draw) -> Draft | None:
     answer = decimal(value)
     return Draft(
         problem=f"{intro} {question}, all other times being as stated, if the whole project is still to be finished "
-        f"as early "
-        "as it could be with the stated times? Give your answer as a decimal.",
+        "as early as it could be with the stated times? Give your answer as a decimal.",
         steps=(
             "The earliest end is the length of the longest chain of tasks that follow each other by the rules.",
             f"The complete chains and their hours are: {chains}.",
             f"The longest one, {'-'.join(best)}, takes {decimal(longest)} hours and does not contain {asked}; the "
-            f"longest one "
-            f"with {asked} takes {decimal(through)} hours.",
+            f"longest one with {asked} takes {decimal(through)} hours.",
             f"So {asked} may take ${decimal(longest)} - {decimal(through)} = {decimal(slack)}$ hours longer"
             + (
                 f", in all ${decimal(hours[asked])} + {decimal(slack)} = \\boxed{{{answer}}}$."
@@ -655,8 +582,7 @@ def shares_between_two_bounds(draw: Draw) -> Draft | None:
     verb = things.split(" ", 1)[0]
     intro = (
         f"Of the members of a large club, ${first}\\%$ {verb} {words[0]}, ${second}\\%$ {verb} {words[1]} and "
-        f"${third}\\%$ "
-        f"{verb} {words[2]}."
+        f"${third}\\%$ {verb} {words[2]}."
     )
     total = first + second + third
     if draw.variant == 0:
@@ -666,13 +592,12 @@ def shares_between_two_bounds(draw: Draw) -> Draft | None:
             return None
         ask = f"What percentage of the members can {verb} all three? Nothing else is known."
         steps: tuple[str, ...] = (
-            f"The shares who do not {verb} {words[0]}, {words[1]} and {words[2]} are {100 - first}, {100 - second} and "
-            f"{100 - third} percent. At most {300 - total} percent are missing somewhere, so at least ${100} - "
-            f"{300 - total} "
-            f"= {low}$ percent {verb} all three; this is the case when the three groups of the missing are disjoint.",
+            f"The shares who do not {verb} {words[0]}, {words[1]} and {words[2]} are {100 - first}, {100 - second} "
+            f"and {100 - third} percent. At most {300 - total} percent are missing somewhere, so at least ${100} - "
+            f"{300 - total} = {low}$ percent {verb} all three; this is the case when the three groups of the missing "
+            "are disjoint.",
             f"No more than the least share, ${high}$ percent, can {verb} all three, and this is the case when the "
-            f"smallest "
-            "group is contained in the two others.",
+            "smallest group is contained in the two others.",
         )
     else:
         target = [i for i, kind in enumerate(kinds) if sum(kind) == 2]
@@ -693,17 +618,14 @@ def shares_between_two_bounds(draw: Draw) -> Draft | None:
             return None
         ask = (
             f"Every member can {verb} at least one of the three. What percentage of the members can {verb} exactly "
-            f"two of "
-            "them? Nothing else is known."
+            "two of them? Nothing else is known."
         )
         steps = (
             f"Let $x$ percent {verb} exactly two and $y$ percent all three. Adding the three shares counts these "
-            f"members two "
-            f"and three times: $x + 2y = {total} - 100 = {excess}$.",
+            f"members two and three times: $x + 2y = {total} - 100 = {excess}$.",
             f"So $x$ is greatest for $y = 0$, namely ${high}$, which is possible.",
             f"It is least for the greatest possible $y$, which is the least of the three shares, ${most}$: then $x = "
-            f"{excess} "
-            f"- {2 * most} = {low}$.",
+            f"{excess} - {2 * most} = {low}$.",
         )
     ends = _vertices(equations, [100, first, second, third])
     sums = [sum(vertex[i] for i in target) for vertex in ends]
@@ -712,8 +634,7 @@ def shares_between_two_bounds(draw: Draw) -> Draft | None:
     tiny = Fraction(1, 1000)
     return Draft(
         problem=f"{intro} {ask} Give the set of all possible values as a closed interval $[a, b]$ of numbers of "
-        f"percent, "
-        "without the percent sign; the club is so large that shares may be treated as real numbers.",
+        "percent, without the percent sign; the club is so large that shares may be treated as real numbers.",
         steps=(*steps, f"All values in between occur as well, so the interval is $\\boxed{{{answer}}}$."),
         answer=answer,
         closed=sympy.Interval(low, high),

@@ -47,11 +47,10 @@ def dough_in_proportion(draw: Draw) -> Draft | None:
         checked = sum(milk / (flour / unit) for _ in range(int(used / unit)))
         answer = fraction(value)
         return Draft(
-            problem=f"A recipe for flatbread takes ${_mixed(flour)}$ cups of flour and ${_mixed(milk)}$ cups of "
-            f"milk. For a "
-            f"party Mila makes a larger dough in the same proportion and uses exactly ${_mixed(used)}$ cups of "
-            f"flour. How "
-            "many cups of milk does she need? Give your answer as a fraction in lowest terms (not as a mixed number).",
+            problem=f"A recipe for flatbread takes ${_mixed(flour)}$ cups of flour and ${_mixed(milk)}$ cups of milk. "
+            f"For a party Mila makes a larger dough in the same proportion and uses exactly ${_mixed(used)}$ cups of "
+            "flour. How many cups of milk does she need? Give your answer as a fraction in lowest terms (not as a "
+            "mixed number).",
             steps=(
                 f"The recipe is enlarged by the factor ${fraction(used)} \\div {fraction(flour)} = "
                 f"{fraction(used / flour)}$.",
@@ -77,11 +76,9 @@ def dough_in_proportion(draw: Draw) -> Draft | None:
     answer = fraction(rest)
     return Draft(
         problem=f"A recipe for a pancake batter takes ${_mixed(flour)}$ cups of flour and ${_mixed(milk)}$ cups of "
-        f"milk. "
-        f"Kofi has ${_mixed(has_flour)}$ cups of flour and ${_mixed(has_milk)}$ cups of milk. Keeping exactly to the "
-        "proportion of the recipe, he makes as much batter as he can; any part of the recipe is allowed. How many "
-        "cups of "
-        "flour are left? Give your answer as a fraction in lowest terms (not as a mixed number).",
+        f"milk. Kofi has ${_mixed(has_flour)}$ cups of flour and ${_mixed(has_milk)}$ cups of milk. Keeping exactly "
+        "to the proportion of the recipe, he makes as much batter as he can; any part of the recipe is allowed. How "
+        "many cups of flour are left? Give your answer as a fraction in lowest terms (not as a mixed number).",
         steps=(
             f"The flour would be enough for ${fraction(has_flour / flour)}$ recipes, the milk for "
             f"${fraction(has_milk / milk)}$ recipes, which is less. So the milk is used up.",
@@ -119,20 +116,16 @@ def coupon_discount_and_tax(draw: Draw) -> Draft | None:
             ways.append(Fraction(mills + mills * tax // 100, 10000))
         answer = decimal(value)
         return Draft(
-            problem=f"On {thing} with a price tag of \\${price}, a customer may use both a discount of ${off}\\%$ "
-            f"and a "
-            f"coupon for \\${coupon}. The discount can be taken on the tag price and the coupon subtracted "
-            f"afterwards, or "
-            "the coupon subtracted first and the discount taken on what remains. In both cases a sales tax of "
-            f"${tax}\\%$ is added at the end to the reduced price. How many dollars does the customer save by "
-            f"choosing the "
-            "cheaper order? Give the exact amount as a decimal.",
+            problem=f"On {thing} with a price tag of \\${price}, a customer may use both a discount of ${off}\\%$ and "
+            f"a coupon for \\${coupon}. The discount can be taken on the tag price and the coupon subtracted "
+            "afterwards, or the coupon subtracted first and the discount taken on what remains. In both cases a "
+            f"sales tax of ${tax}\\%$ is added at the end to the reduced price. How many dollars does the customer "
+            "save by choosing the cheaper order? Give the exact amount as a decimal.",
             steps=(
                 f"With the discount first, the customer pays $({price} \\cdot {decimal(kept)} - {coupon}) \\cdot "
                 f"{decimal(taxed)} = {decimal((price * kept - coupon) * taxed)}$ dollars.",
                 f"With the coupon first, the price is $({price} - {coupon}) \\cdot {decimal(kept)} \\cdot "
-                f"{decimal(taxed)} = "
-                f"{decimal((price - coupon) * kept * taxed)}$ dollars.",
+                f"{decimal(taxed)} = {decimal((price - coupon) * kept * taxed)}$ dollars.",
                 f"The difference is $\\boxed{{{answer}}}$.",
             ),
             answer=answer,
@@ -148,15 +141,13 @@ def coupon_discount_and_tax(draw: Draw) -> Draft | None:
     return Draft(
         problem=f"For {thing} Dilara first gets a discount of ${off}\\%$ on the price tag. From the reduced price the "
         f"shop subtracts \\${coupon} for a coupon, and then a sales tax of ${tax}\\%$ is added. She pays "
-        f"{_money(paid)} in "
-        "the end, with no rounding at any step. How many dollars did the price tag show? Give your answer as a "
-        "decimal.",
+        f"{_money(paid)} in the end, with no rounding at any step. How many dollars did the price tag show? Give your "
+        "answer as a decimal.",
         steps=(
             f"Before tax the amount was ${decimal(paid)} \\div {decimal(taxed)} = {decimal(paid / taxed)}$ dollars.",
             f"Before the coupon it was ${decimal(paid / taxed)} + {coupon} = {decimal(price * kept)}$ dollars.",
             f"This is ${100 - off}\\%$ of the price on the tag, which is ${decimal(price * kept)} \\div "
-            f"{decimal(kept)} = "
-            f"\\boxed{{{answer}}}$.",
+            f"{decimal(kept)} = \\boxed{{{answer}}}$.",
         ),
         answer=answer,
         closed=price,
@@ -188,20 +179,16 @@ def flights_across_time_zones(draw: Draw) -> Draft | None:
         return Draft(
             problem=f"Local time in {east} is a whole number of hours ahead of local time in {west}. A plane leaves "
             f"{west} at {clock(leave)} and lands in {east} at {clock(arrive)} on the same day. On the way back it "
-            f"leaves "
-            f"{east} at {clock(back)} and lands in {west} at {clock(home)} on the same day. All times are local, and "
-            f"both "
-            f"flights take equally long. How many minutes does a flight take, and by how many hours is {east} ahead of "
-            f"{west}? Give your answer as an ordered pair (minutes, hours).",
+            f"leaves {east} at {clock(back)} and lands in {west} at {clock(home)} on the same day. All times are "
+            "local, and both flights take equally long. How many minutes does a flight take, and by how many hours "
+            f"is {east} ahead of {west}? Give your answer as an ordered pair (minutes, hours).",
             steps=(
                 f"By the local clocks the way there takes {arrive - leave} minutes and the way back {home - back} "
                 f"minutes.",
                 "The first number is too large by the time difference and the second too small by as much, so the "
-                "flight "
-                f"takes $({arrive - leave} + {home - back}) \\div 2 = {fly}$ minutes.",
+                f"flight takes $({arrive - leave} + {home - back}) \\div 2 = {fly}$ minutes.",
                 f"The time difference is ${arrive - leave} - {fly} = {60 * ahead}$ minutes, that is {ahead} hours, "
-                f"and the "
-                f"pair is $\\boxed{{{answer}}}$.",
+                f"and the pair is $\\boxed{{{answer}}}$.",
             ),
             answer=answer,
             closed=(fly, ahead),
@@ -218,12 +205,10 @@ def flights_across_time_zones(draw: Draw) -> Draft | None:
     answer = ordered([final // 60 % 24, final % 60])
     return Draft(
         problem=f"Local time in {east} is {ahead} hours ahead of local time in {west}. A plane leaves {west} on "
-        f"Monday and "
-        f"lands in {east} at {clock(arrive)} local time on the same day. It stays on the ground for {stay // 60} "
-        f"hours and "
-        f"{stay % 60} minutes and flies back. The flight to {east} took {fly // 60} hours and {fly % 60} minutes; the "
-        f"flight back takes {wind} minutes longer because of the wind. What is the local time in {west} when the plane "
-        "lands there? Give your answer as an ordered pair (hour, minute) on a 24-hour clock.",
+        f"Monday and lands in {east} at {clock(arrive)} local time on the same day. It stays on the ground for "
+        f"{stay // 60} hours and {stay % 60} minutes and flies back. The flight to {east} took {fly // 60} hours and "
+        f"{fly % 60} minutes; the flight back takes {wind} minutes longer because of the wind. What is the local time "
+        f"in {west} when the plane lands there? Give your answer as an ordered pair (hour, minute) on a 24-hour clock.",
         steps=(
             f"The plane leaves {east} {stay // 60} hours and {stay % 60} minutes after {clock(arrive)}, at "
             f"{clock(arrive + stay)} local time.",
@@ -244,7 +229,15 @@ def two_bars_of_bronze(draw: Draw) -> Draft | None:
     metal, added = pick.choice([("bronze", "tin"), ("brass", "zinc"), ("solder", "silver")])
     if draw.variant == 0:
         extra, total = pick.randint(1, 5), pick.randint(20, 60)
-        first = Fraction(pick.randint(10, 4 * total - 60), 4)
+        # Quarters of a kilogram that are not whole ones and lead to a percentage with at most one half.
+        quarters = [
+            q
+            for q in range(12, 4 * (total - extra) - 12)
+            if q % 4 and (q * one + (4 * (total - extra) - q) * other + 400 * extra) % (2 * total) == 0
+        ]
+        if not quarters:
+            return None
+        first = Fraction(pick.choice(quarters), 4)
         second = total - first - extra
         share = (first * one + second * other + extra * 100) / total
         if share.denominator > 2 or second < 3 or first < 3 or other - one < 5 or first.denominator == 1:
@@ -256,13 +249,10 @@ def two_bars_of_bronze(draw: Draw) -> Draft | None:
         ]
         answer = ordered([decimal(first), decimal(second)])
         return Draft(
-            problem=f"A foundry has scrap {metal} with ${one}\\%$ {added} and scrap {metal} with ${other}\\%$ "
-            f"{added} by "
-            f"mass. It melts some of each together with exactly {extra} kg of pure {added} and gets {total} kg of "
-            f"{metal} "
-            f"with ${decimal(share)}\\%$ {added}. How many kilograms of the two kinds of scrap were used? Give your "
-            f"answer "
-            f"as an ordered pair of decimals, first the scrap with less {added}.",
+            problem=f"A foundry has scrap {metal} with ${one}\\%$ {added} and scrap {metal} with ${other}\\%$ {added} "
+            f"by mass. It melts some of each together with exactly {extra} kg of pure {added} and gets {total} kg of "
+            f"{metal} with ${decimal(share)}\\%$ {added}. How many kilograms of the two kinds of scrap were used? "
+            f"Give your answer as an ordered pair of decimals, first the scrap with less {added}.",
             steps=(
                 f"For $x$ kg of the first and $y$ kg of the second scrap, $x + y = {total - extra}$.",
                 f"The {added} gives ${decimal(Fraction(one, 100))}x + {decimal(Fraction(other, 100))}y + {extra} = "
@@ -288,16 +278,14 @@ def two_bars_of_bronze(draw: Draw) -> Draft | None:
     answer = ordered([decimal(low), decimal(high)])
     return Draft(
         problem=f"Two bars of {metal} contain different percentages of {added} by mass. If equal masses of both are "
-        f"melted "
-        f"together, the result contains ${decimal(half)}\\%$ {added}. If they are melted together in the mass ratio "
-        f"${left} : {right}$, with {left} {'part' if left == 1 else 'parts'} of the first bar, the result contains "
-        f"${decimal(mixed)}\\%$ {added}. What percentages of {added} do the first and the second bar contain? Give "
-        "an ordered pair (first, second) of decimals without the percent sign.",
+        f"melted together, the result contains ${decimal(half)}\\%$ {added}. If they are melted together in the mass "
+        f"ratio ${left} : {right}$, with {left} {'part' if left == 1 else 'parts'} of the first bar, the result "
+        f"contains ${decimal(mixed)}\\%$ {added}. What percentages of {added} do the first and the second bar "
+        "contain? Give an ordered pair (first, second) of decimals without the percent sign.",
         steps=(
             f"If the bars contain $p$ and $q$ percent, equal masses give $p + q = {decimal(2 * half)}$.",
             f"The other mixture gives ${left if left > 1 else ''}p + {right if right > 1 else ''}q = {left + right} "
-            f"\\cdot "
-            f"{decimal(mixed)} = {decimal((left + right) * mixed)}$.",
+            f"\\cdot {decimal(mixed)} = {decimal((left + right) * mixed)}$.",
             f"Solving the two equations, $p = {decimal(low)}$ and $q = {decimal(high)}$.",
             f"The pair is $\\boxed{{{answer}}}$.",
         ),
@@ -325,20 +313,16 @@ def electric_van_on_a_schedule(draw: Draw) -> Draft | None:
         text = (
             f"At a constant speed of $v$ km/h an electric van uses ${base} + \\left(\\frac{{v}}{{{scale}}}\\right)^2$ "
             f"kilowatt-hours of energy for every 100 km. A trip of {way} km has to take at most {minutes} minutes, "
-            f"and at "
-            f"most {decimal(energy)} kilowatt-hours may be used for it. For which constant speeds $v$, in km/h, are "
-            f"both "
-            "conditions met?"
+            f"and at most {decimal(energy)} kilowatt-hours may be used for it. For which constant speeds $v$, in "
+            "km/h, are both conditions met?"
         )
         steps = (
             f"The time condition is $\\frac{{{way}}}{{v}} \\le \\frac{{{minutes}}}{{60}}$, that is $v \\ge "
             f"{fraction(low)}$.",
             f"Per 100 km at most $\\frac{{100}}{{{way}}} \\cdot {decimal(energy)} = {decimal(use)}$ kilowatt-hours "
-            f"may be "
-            "used.",
+            "may be used.",
             f"From $\\left(\\frac{{v}}{{{scale}}}\\right)^2 \\le {decimal(use)} - {base} = {decimal(use - base)}$ we "
-            f"get "
-            f"$v \\le {scale} \\cdot {decimal(fastest / scale)} = {fraction(high)}$.",
+            f"get $v \\le {scale} \\cdot {decimal(fastest / scale)} = {fraction(high)}$.",
         )
 
         def holds(v: Fraction) -> bool:
@@ -359,13 +343,12 @@ def electric_van_on_a_schedule(draw: Draw) -> Draft | None:
             f"hold 90 kilowatt-hours. The station charges at a constant {power} kilowatts. Afterwards the van drives "
             f"{way} km at a constant {speed} km/h, using {per_100} kilowatt-hours per 100 km. It has to reach its "
             f"destination at most {allowed} minutes after charging began, with at least {reserve} kilowatt-hours "
-            f"left. For "
-            "which charging times $t$, in minutes, are both conditions met?"
+            "left. For which charging times $t$, in minutes, are both conditions met?"
         )
         steps = (
-            f"The drive takes $\\frac{{60 \\cdot {way}}}{{{speed}}} = {fraction(Fraction(60 * way, speed))}$ "
-            f"minutes, so at "
-            f"most ${allowed} - {fraction(Fraction(60 * way, speed))} = {fraction(high)}$ minutes remain for charging.",
+            f"The drive takes $\\frac{{60 \\cdot {way}}}{{{speed}}} = {fraction(Fraction(60 * way, speed))}$ minutes, "
+            f"so at most ${allowed} - {fraction(Fraction(60 * way, speed))} = {fraction(high)}$ minutes remain for "
+            "charging.",
             f"The drive uses ${decimal(need)}$ kilowatt-hours, so ${decimal(need)} + {reserve} - {rest} = "
             f"{decimal(need + reserve - rest)}$ kilowatt-hours have to be charged.",
             f"At {power} kilowatts this takes $60 \\cdot \\frac{{{decimal(need + reserve - rest)}}}{{{power}}} = "
@@ -410,12 +393,10 @@ def money_changed_twice(draw: Draw) -> Draft | None:
         answer = f"{decimal(fee)}\\%"
         return Draft(
             problem=f"Before a journey Leila changes {_money(Fraction(start))} into a foreign currency, but the "
-            f"journey is "
-            "cancelled and she changes everything back on the same day at the same rate. Each time, the exchange "
-            "office "
-            "first keeps the same percentage of the money handed in as a commission and then changes the rest. She "
-            "gets "
-            f"back {_money(end)}. What percentage does the office keep each time? Give your answer as a percentage.",
+            "journey is cancelled and she changes everything back on the same day at the same rate. Each time, the "
+            "exchange office first keeps the same percentage of the money handed in as a commission and then changes "
+            f"the rest. She gets back {_money(end)}. What percentage does the office keep each time? Give your answer "
+            "as a percentage.",
             steps=(
                 "If the part $1 - x$ of the money is left after a commission, the factor after both exchanges is "
                 "$(1 - x)^2$, because the rate cancels.",
@@ -440,13 +421,10 @@ def money_changed_twice(draw: Draw) -> Draft | None:
     answer = f"{decimal(rise)}\\%"
     return Draft(
         problem="An investor changes dollars into crowns and some months later changes all the crowns back into "
-        "dollars. "
-        f"Each time, the bank first keeps ${decimal(fee)}\\%$ of the money handed in as a commission and changes the "
-        f"rest. "
-        f"In the meantime the value of a crown in dollars has risen, and the investor ends up with "
-        f"${decimal(gain)}\\%$ "
-        "more dollars than at the beginning. By what percentage has the value of a crown in dollars risen? Give your "
-        "answer as a percentage.",
+        f"dollars. Each time, the bank first keeps ${decimal(fee)}\\%$ of the money handed in as a commission and "
+        "changes the rest. In the meantime the value of a crown in dollars has risen, and the investor ends up with "
+        f"${decimal(gain)}\\%$ more dollars than at the beginning. By what percentage has the value of a crown in "
+        "dollars risen? Give your answer as a percentage.",
         steps=(
             f"The two commissions leave ${decimal(1 - fee / 100)}^2 = {decimal(kept)}$ of the money.",
             f"With the factor $q$ of the rise, ${decimal(kept)}q = {decimal(1 + gain / 100)}$.",
@@ -481,12 +459,10 @@ def ropes_of_a_square_tent(draw: Draw) -> Draft | None:
             return None
         return Draft(
             problem=f"For a tent at a {place} a vertical pole of {height} metres stands in the centre of a square "
-            f"marked on "
-            f"level ground, whose sides are {side} metres long. From the top of the pole, straight ropes are "
-            f"stretched to "
-            "the four corners of the square and to the midpoints of its four sides. What is the total length of the "
-            "eight "
-            "ropes in metres? Give an exact answer as a sum of two terms in simplest radical form.",
+            f"marked on level ground, whose sides are {side} metres long. From the top of the pole, straight ropes "
+            "are stretched to the four corners of the square and to the midpoints of its four sides. What is the "
+            "total length of the eight ropes in metres? Give an exact answer as a sum of two terms in simplest "
+            "radical form.",
             steps=(
                 f"A corner is $\\frac{{{side}\\sqrt{{2}}}}{{2}}$ metres from the centre, so a rope to it measures "
                 f"$\\sqrt{{{height}^2 + \\frac{{{2 * side * side}}}{{4}}}} = {surd(0, Fraction(1, 2), to_corner)}$ "
@@ -520,19 +496,15 @@ def ropes_of_a_square_tent(draw: Draw) -> Draft | None:
         checked = reach(low) - reach(high)
     answer = f"{other} - {one}"
     return Draft(
-        problem=f"A vertical pole at a {place} is held by eight straight ropes, each exactly {rope} metres long. "
-        f"Four of "
-        f"them run from a point of the pole {high} metres above the level ground to the corners of a square on the "
-        f"ground, "
-        f"the other four from a point {low} metres above the ground to the corners of a larger square. The pole "
-        f"stands in "
-        "the centre of both squares. By how many metres is a side of the larger square longer than a side of the "
-        "smaller "
-        "one? Give an exact answer in simplest radical form.",
+        problem=f"A vertical pole at a {place} is held by eight straight ropes, each exactly {rope} metres long. Four "
+        f"of them run from a point of the pole {high} metres above the level ground to the corners of a square on the "
+        f"ground, the other four from a point {low} metres above the ground to the corners of a larger square. The "
+        "pole stands in the centre of both squares. By how many metres is a side of the larger square longer than a "
+        "side of the smaller one? Give an exact answer in simplest radical form.",
         steps=(
             f"Half the diagonal of the smaller square is $\\sqrt{{{rope}^2 - {high}^2}} = "
-            f"{surd(0, 1, rope * rope - high * high)}$ metres, half the diagonal of the larger one "
-            f"$\\sqrt{{{rope}^2 - {low}^2}} = {surd(0, 1, out_square)}$ metres.",
+            f"{surd(0, 1, rope * rope - high * high)}$ metres, half the diagonal of the larger one $\\sqrt{{{rope}^2 "
+            f"- {low}^2}} = {surd(0, 1, out_square)}$ metres.",
             f"A side is $\\sqrt{{2}}$ times half the diagonal, which gives ${one}$ and ${other}$ metres.",
             f"The difference is $\\boxed{{{answer}}}$.",
         ),
@@ -572,16 +544,12 @@ def wish_for_an_average_speed(draw: Draw) -> Draft | None:
         words = {3: "third", 4: "quarter", 5: "fifth"}
         return Draft(
             problem=f"{who} rides the first {words[parts]} of a distance at {slow} km/h. Of the time needed for the "
-            f"rest of "
-            f"the distance, the first ${fraction(time)}$ is ridden at {fast} km/h and the remaining "
-            f"${fraction(1 - time)}$ "
-            f"at {last} km/h. What is the average speed over the whole distance in km/h? Give your answer as a "
-            f"fraction in "
-            "lowest terms.",
+            f"rest of the distance, the first ${fraction(time)}$ is ridden at {fast} km/h and the remaining "
+            f"${fraction(1 - time)}$ at {last} km/h. What is the average speed over the whole distance in km/h? Give "
+            "your answer as a fraction in lowest terms.",
             steps=(
-                f"Over the rest of the distance the average is ${fraction(time)} \\cdot {fast} + "
-                f"{fraction(1 - time)} \\cdot "
-                f"{last} = {fraction(mean)}$ km/h, because the parts are parts of the time.",
+                f"Over the rest of the distance the average is ${fraction(time)} \\cdot {fast} + {fraction(1 - time)} "
+                f"\\cdot {last} = {fraction(mean)}$ km/h, because the parts are parts of the time.",
                 f"For a distance $d$ the whole time is $\\frac{{d}}{{{parts} \\cdot {slow}}} + "
                 f"\\frac{{{parts - 1}d}}{{{parts}}} \\div {fraction(mean)} = {fraction(1 / value)}d$ hours.",
                 f"The average speed is $1 \\div {fraction(1 / value)} = \\boxed{{{answer}}}$.",
@@ -615,11 +583,9 @@ def wish_for_an_average_speed(draw: Draw) -> Draft | None:
     answer = fraction(value)
     return Draft(
         problem=f"{who} wants to cover a distance in exactly {hours} hours, which means an average of {wish} km/h "
-        f"including "
-        f"all stops. During the first ${done}\\%$ of this time the speed is only {slow} km/h, and then a repair takes "
-        f"{pause} minutes without any movement. At what constant speed, in km/h, must the rest of the distance be "
-        f"ridden to "
-        "arrive exactly on time? Give your answer as a fraction in lowest terms.",
+        f"including all stops. During the first ${done}\\%$ of this time the speed is only {slow} km/h, and then a "
+        f"repair takes {pause} minutes without any movement. At what constant speed, in km/h, must the rest of the "
+        "distance be ridden to arrive exactly on time? Give your answer as a fraction in lowest terms.",
         steps=(
             f"The distance is ${wish} \\cdot {hours} = {wish * hours}$ km. In the first "
             f"${fraction(hours * Fraction(done, 100))}$ hours ${fraction(covered)}$ km of it are covered.",

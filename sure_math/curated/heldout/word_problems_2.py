@@ -48,26 +48,20 @@ def horn_echoed_by_a_cliff(draw: Draw) -> Draft | None:
             checked = start(v) - v * (_mp(first) + _mp(second))
         answer = fraction(value)
         return Draft(
-            problem=f"A ship sails straight towards a vertical cliff at constant speed and sounds its horn. The echo "
-            f"from "
-            f"the cliff is heard on board ${decimal(first)}$ seconds later. At the very moment of hearing it, the ship "
-            f"sounds its horn again, and this second echo is heard ${decimal(second)}$ seconds after that. Sound "
-            f"travels at "
-            f"{sound} metres per second. How many metres is the ship from the cliff when it hears the second echo? "
-            f"Give "
-            "your answer as a fraction in lowest terms.",
+            problem="A ship sails straight towards a vertical cliff at constant speed and sounds its horn. The echo "
+            f"from the cliff is heard on board ${decimal(first)}$ seconds later. At the very moment of hearing it, "
+            f"the ship sounds its horn again, and this second echo is heard ${decimal(second)}$ seconds after that. "
+            f"Sound travels at {sound} metres per second. How many metres is the ship from the cliff when it hears "
+            "the second echo? Give your answer as a fraction in lowest terms.",
             steps=(
-                f"Let $d$ be the distance at the first signal and $v$ the speed of the ship. Sound and ship together "
-                f"cover "
-                f"twice the distance until the echo is heard: ${decimal(first)}({sound} + v) = 2d$.",
+                "Let $d$ be the distance at the first signal and $v$ the speed of the ship. Sound and ship together "
+                f"cover twice the distance until the echo is heard: ${decimal(first)}({sound} + v) = 2d$.",
                 f"At the second signal the distance is $d - {decimal(first)}v$, so ${decimal(second)}({sound} + v) = "
-                f"2d - "
-                f"{decimal(2 * first)}v$.",
+                f"2d - {decimal(2 * first)}v$.",
                 f"The difference gives ${decimal(first - second)}({sound} + v) = {decimal(2 * first)}v$, hence $v = "
                 f"\\frac{{{decimal(sound * (first - second))}}}{{{decimal(first + second)}}} = {fraction(speed)}$.",
                 f"At the second echo the distance is $\\frac{{{decimal(second)}({sound} + v)}}{{2}} - "
-                f"{decimal(second)}v = "
-                f"\\frac{{{decimal(second)}({sound} - v)}}{{2}}$, which is $\\boxed{{{answer}}}$.",
+                f"{decimal(second)}v = \\frac{{{decimal(second)}({sound} - v)}}{{2}}$, which is $\\boxed{{{answer}}}$.",
             ),
             answer=answer,
             closed=value,
@@ -102,14 +96,11 @@ def horn_echoed_by_a_cliff(draw: Draw) -> Draft | None:
         checked = distance(v)
     answer = fraction(value)
     return Draft(
-        problem=f"A ship sails straight away from a vertical cliff at constant speed. It sounds its horn twice, "
-        f"exactly "
-        f"{every} seconds apart. On board, the echo of the first signal is heard {wait} seconds after that signal was "
-        f"given, and the echoes of the two signals are heard ${decimal(longer)}$ seconds apart. Sound travels at "
-        f"{sound} "
-        "metres per second. How many metres was the ship from the cliff when it gave the first signal? Give your "
-        "answer as a "
-        "fraction in lowest terms.",
+        problem="A ship sails straight away from a vertical cliff at constant speed. It sounds its horn twice, "
+        f"exactly {every} seconds apart. On board, the echo of the first signal is heard {wait} seconds after that "
+        f"signal was given, and the echoes of the two signals are heard ${decimal(longer)}$ seconds apart. Sound "
+        f"travels at {sound} metres per second. How many metres was the ship from the cliff when it gave the first "
+        "signal? Give your answer as a fraction in lowest terms.",
         steps=(
             f"With the distance $d$ at a signal and the speed $v$ of the ship, the echo is heard after "
             f"$\\frac{{2d}}{{{sound} - v}}$ seconds, because the returning sound has to catch up with the ship.",
@@ -161,19 +152,16 @@ def two_painters_share_a_fence(draw: Draw) -> Draft | None:
             first, hint = f"x + 2y = {decimal(3 * turns)}", " and $x < y$"
         return Draft(
             problem=f"{names[0]} and {names[1]} paint equal fences, each at a constant rate of their own, and one of "
-            f"them is "
-            f"quicker. If {told}, a fence takes {decimal(turns)} hours. If they work on a fence together from the "
-            f"beginning "
-            f"to the end, it takes {decimal(together)} hours. How long would each of them need for a whole fence "
-            f"alone? "
-            "List the two times, in hours, as decimals or integers in increasing order, separated by a comma.",
+            f"them is quicker. If {told}, a fence takes {decimal(turns)} hours. If they work on a fence together from "
+            f"the beginning to the end, it takes {decimal(together)} hours. How long would each of them need for a "
+            "whole fence alone? List the two times, in hours, as decimals or integers in increasing order, separated "
+            "by a comma.",
             steps=(
                 f"For the times $x < y$ the first statement says ${first}$.",
                 f"The second says $\\frac{{1}}{{x}} + \\frac{{1}}{{y}} = \\frac{{1}}{{{decimal(together)}}}$, that is "
                 f"$xy = {decimal(together)}(x + y)$.",
                 "Eliminating one of the two leads to a quadratic equation; its solutions that are positive and fit "
-                "the rest "
-                f"of the conditions{hint} give $x = {decimal(quick)}$ and $y = {decimal(slow)}$.",
+                f"the rest of the conditions{hint} give $x = {decimal(quick)}$ and $y = {decimal(slow)}$.",
                 f"So the times are $\\boxed{{{answer}}}$.",
             ),
             answer=answer,
@@ -193,22 +181,18 @@ def two_painters_share_a_fence(draw: Draw) -> Draft | None:
     hours = [f"{each} hour{'s' if each > 1 else ''}" for each in alone]
     return Draft(
         problem=f"{names[0]} and {names[1]} paint equal fences, each at a constant rate of their own. If {names[0]} "
-        f"begins "
-        f"alone and {names[1]} joins in after {hours[0]}, they need another {decimal(rests[0])} hours together to "
-        f"finish a "
-        f"fence. If {names[1]} begins alone and {names[0]} joins in after {hours[1]}, they need another "
+        f"begins alone and {names[1]} joins in after {hours[0]}, they need another {decimal(rests[0])} hours together "
+        f"to finish a fence. If {names[1]} begins alone and {names[0]} joins in after {hours[1]}, they need another "
         f"{decimal(rests[1])} hours together. How long would each of them need for a whole fence alone? List the two "
-        f"times, "
-        "in hours, as decimals or integers in increasing order, separated by a comma.",
+        "times, in hours, as decimals or integers in increasing order, separated by a comma.",
         steps=(
             f"In one hour {names[0]} paints the part $a$ and {names[1]} the part $b$ of a fence. Then "
             f"${decimal(alone[0] + rests[0])}a + {decimal(rests[0])}b = 1$ and ${decimal(rests[1])}a + "
             f"{decimal(alone[1] + rests[1])}b = 1$.",
-            f"The determinant of this system is ${decimal(alone[0] + rests[0])} \\cdot "
-            f"{decimal(alone[1] + rests[1])} - "
-            f"{decimal(rests[0])} \\cdot {decimal(rests[1])} = "
+            f"The determinant of this system is ${decimal(alone[0] + rests[0])} \\cdot {decimal(alone[1] + rests[1])} "
+            f"- {decimal(rests[0])} \\cdot {decimal(rests[1])} = "
             f"{decimal((alone[0] + rests[0]) * (alone[1] + rests[1]) - rests[0] * rests[1])}$, so the solution is "
-            f"unique.",
+            "unique.",
             f"It is $a = {fraction(1 / quick)}$ and $b = {fraction(1 / slow)}$.",
             f"The times are the reciprocals $\\boxed{{{answer}}}$.",
         ),
@@ -257,12 +241,10 @@ def two_rockets_above_a_height(draw: Draw) -> Draft | None:
         outside = tuple(t for t in points if not high(t, delay))
         text = (
             f"A toy rocket is launched straight up from the ground with {decimal(speeds[0])} metres per second. "
-            f"Exactly "
-            f"{decimal(delay)} seconds later a second one is launched straight up from a platform {decimal(base)} "
-            f"metres "
-            f"high with {decimal(speeds[1])} metres per second. {formula} For which times $t$, in seconds after the "
-            f"launch "
-            f"of the first rocket, are both rockets at a height of at least {decimal(level)} metres?"
+            f"Exactly {decimal(delay)} seconds later a second one is launched straight up from a platform "
+            f"{decimal(base)} metres high with {decimal(speeds[1])} metres per second. {formula} For which times $t$, "
+            "in seconds after the launch of the first rocket, are both rockets at a height of at least "
+            f"{decimal(level)} metres?"
         )
         steps = (
             f"The first rocket: ${decimal(speeds[0])}t - 5t^2 \\ge {decimal(level)}$ means $(t - {decimal(p)})"
@@ -288,22 +270,19 @@ def two_rockets_above_a_height(draw: Draw) -> Draft | None:
         outside = tuple(d for d in set(points) if d < 0 or not long_enough(d))
         text = (
             f"A toy rocket is launched straight up from the ground with {decimal(speeds[0])} metres per second, and "
-            f"$d \\ge "
-            f"0$ seconds later a second one is launched straight up from a tower {decimal(base)} metres high with "
-            f"{decimal(speeds[1])} metres per second. {formula} For a photograph both rockets have to be at a height "
-            f"of at "
-            f"least {decimal(level)} metres at the same time, without interruption, for at least {decimal(least)} "
-            f"{'second' if least == 1 else 'seconds'}. For which delays $d$ is this the case?"
+            f"$d \\ge 0$ seconds later a second one is launched straight up from a tower {decimal(base)} metres high "
+            f"with {decimal(speeds[1])} metres per second. {formula} For a photograph both rockets have to be at a "
+            f"height of at least {decimal(level)} metres at the same time, without interruption, for at least "
+            f"{decimal(least)} {'second' if least == 1 else 'seconds'}. For which delays $d$ is this the case?"
         )
         steps = (
             f"The first rocket is high enough from {decimal(p)} to {decimal(q)} seconds after its launch, since "
             f"${decimal(speeds[0])}t - 5t^2 - {decimal(level)} = -5(t - {decimal(p)})(t - {decimal(q)})$.",
             f"The second one is high enough from {decimal(r)} to {decimal(s)} seconds after its own launch, that is "
-            f"from "
-            f"$d + {decimal(r)}$ to $d + {decimal(s)}$ on the clock of the first one.",
-            f"The two intervals are longer than {decimal(least)} seconds. They overlap long enough when "
-            f"${decimal(q)} - "
-            f"(d + {decimal(r)}) \\ge {decimal(least)}$ and $(d + {decimal(s)}) - {decimal(p)} \\ge {decimal(least)}$.",
+            f"from $d + {decimal(r)}$ to $d + {decimal(s)}$ on the clock of the first one.",
+            f"The two intervals are longer than {decimal(least)} seconds. They overlap long enough when ${decimal(q)} "
+            f"- (d + {decimal(r)}) \\ge {decimal(least)}$ and $(d + {decimal(s)}) - {decimal(p)} \\ge "
+            f"{decimal(least)}$.",
         )
     answer = f"[{decimal(low)}, {decimal(top)}]"
     return Draft(
@@ -338,14 +317,12 @@ def drug_left_after_doses(draw: Draw) -> Draft | None:
         answer = f"{limit} - {limit}{power}"
         text = (
             f"A patient takes {dose} mg of {name} at the same time every day. From one dose to the next, the body "
-            f"breaks "
-            f"down ${gone}\\%$ of all that it contains of the drug; before the first dose it contains none. How many "
-            "milligrams does the body contain immediately after dose number $n$?"
+            f"breaks down ${gone}\\%$ of all that it contains of the drug; before the first dose it contains none. "
+            "How many milligrams does the body contain immediately after dose number $n$?"
         )
         steps = (
             f"Immediately after dose $n$ the body contains ${dose} + {dose}q + {dose}q^2 + \\dots + {dose}q^{{n-1}}$ "
-            f"mg with "
-            f"$q = {fraction(rest)}$, since each dose is reduced to the part $q$ from day to day.",
+            f"mg with $q = {fraction(rest)}$, since each dose is reduced to the part $q$ from day to day.",
             f"The geometric series has the sum ${dose} \\cdot \\frac{{1 - q^n}}{{1 - q}}$, and "
             f"$\\frac{{{dose}}}{{1 - q}} = {limit}$.",
         )
@@ -365,21 +342,16 @@ def drug_left_after_doses(draw: Draw) -> Draft | None:
         answer = f"{steady}{term(swing, power)}"
         text = (
             f"A patient takes {name} at the same time every day: {start} mg on the first day and {dose} mg on every "
-            f"later "
-            f"day. From one dose to the next, the body breaks down ${gone}\\%$ of all that it contains of the drug; "
-            f"before "
-            "the first dose it contains none. How many milligrams does the body contain on day $n + 1$ immediately "
-            "before "
-            "that day's dose, where $n \\ge 1$?"
+            f"later day. From one dose to the next, the body breaks down ${gone}\\%$ of all that it contains of the "
+            "drug; before the first dose it contains none. How many milligrams does the body contain on day $n + 1$ "
+            "immediately before that day's dose, where $n \\ge 1$?"
         )
         steps = (
-            f"If $x_n$ is the content immediately before the dose on day $n + 1$, then $x_1 = {fraction(rest)} "
-            f"\\cdot {start}"
-            f" = {fraction(rest * start)}$ and $x_{{n+1}} = {fraction(rest)}(x_n + {dose})$.",
+            f"If $x_n$ is the content immediately before the dose on day $n + 1$, then $x_1 = {fraction(rest)} \\cdot "
+            f"{start} = {fraction(rest * start)}$ and $x_{{n+1}} = {fraction(rest)}(x_n + {dose})$.",
             f"The content that repeats itself is $x = {fraction(rest)}(x + {dose})$, so $x = {steady}$.",
             f"The difference $x_n - {steady}$ is multiplied by ${fraction(rest)}$ every day and is "
-            f"${fraction(rest * swing)}$ "
-            "for $n = 1$.",
+            f"${fraction(rest * swing)}$ for $n = 1$.",
         )
     return Draft(
         problem=f"{text} Give your answer as an expression in $n$.",
@@ -400,7 +372,11 @@ def trains_that_pass_each_other(draw: Draw) -> Draft | None:
     if slow + 4 > fast or not 150 <= bridge <= 1200 or not 120 <= long <= 420:
         return None
     if draw.variant == 0:
-        other = pick.randint(90, 400)
+        tenths = math.lcm((fast + slow) // math.gcd(fast + slow, 10), (fast - slow) // math.gcd(fast - slow, 10))
+        lengths = [each for each in range(90, 401) if (long + each) % tenths == 0]
+        if not lengths:
+            return None
+        other = pick.choice(lengths)
         meet, overtake = Fraction(long + other, fast + slow), Fraction(long + other, fast - slow)
         value = Fraction(bridge + other, slow)
         if (10 * meet).denominator != 1 or (10 * overtake).denominator != 1 or value.denominator == 1:
@@ -421,29 +397,22 @@ def trains_that_pass_each_other(draw: Draw) -> Draft | None:
             checked = (bridge + solution[3]) / solution[1]
         answer = fraction(value)
         return Draft(
-            problem=f"An express train passes a signal post in {pole} seconds and crosses a bridge of {bridge} "
-            f"metres in "
-            f"{bridge_time} seconds, counted from the moment its front reaches the bridge until its rear leaves it. "
-            f"A goods "
-            f"train, which is slower, runs on a parallel track. When the two trains meet in opposite directions, "
-            f"they pass "
-            f"each other in {decimal(meet)} seconds; when the express overtakes the goods train, this takes "
-            f"{decimal(overtake)} seconds. Both counts run from the first moment at which the trains are side by "
-            f"side at "
-            "some place to the last. All speeds are constant. How many seconds does the goods train need to cross "
-            "the same "
-            "bridge? Give your answer as a fraction in lowest terms.",
+            problem=f"An express train passes a signal post in {pole} seconds and crosses a bridge of {bridge} metres "
+            f"in {bridge_time} seconds, counted from the moment its front reaches the bridge until its rear leaves "
+            "it. A goods train, which is slower, runs on a parallel track. When the two trains meet in opposite "
+            f"directions, they pass each other in {decimal(meet)} seconds; when the express overtakes the goods "
+            f"train, this takes {decimal(overtake)} seconds. Both counts run from the first moment at which the "
+            "trains are side by side at some place to the last. All speeds are constant. How many seconds does the "
+            "goods train need to cross the same bridge? Give your answer as a fraction in lowest terms.",
             steps=(
                 f"In the additional ${bridge_time} - {pole} = {bridge_time - pole}$ seconds the express covers "
-                f"{bridge} "
-                f"metres, so its speed is {fast} metres per second and its length ${pole} \\cdot {fast} = {long}$ "
-                f"metres.",
+                f"{bridge} metres, so its speed is {fast} metres per second and its length ${pole} \\cdot {fast} = "
+                f"{long}$ metres.",
                 f"If $v$ is the speed of the goods train, the two passings cover the same total length: "
                 f"${decimal(meet)}({fast} + v) = {decimal(overtake)}({fast} - v)$.",
                 f"Hence ${decimal(meet + overtake)}v = {decimal(fast * (overtake - meet))}$ and $v = {slow}$.",
                 f"The total length is ${decimal(meet)} \\cdot {fast + slow} = {long + other}$ metres, so the goods "
-                f"train is "
-                f"${long + other} - {long} = {other}$ metres long.",
+                f"train is ${long + other} - {long} = {other}$ metres long.",
                 f"Crossing the bridge takes it $\\frac{{{bridge} + {other}}}{{{slow}}} = \\boxed{{{answer}}}$.",
             ),
             answer=answer,
@@ -471,28 +440,21 @@ def trains_that_pass_each_other(draw: Draw) -> Draft | None:
     answer = fraction(value)
     return Draft(
         problem=f"An express train passes a signal post in {pole} seconds, and a slower goods train passes it in "
-        f"{slow_pole} "
-        f"seconds. When the two trains meet in opposite directions on parallel tracks, they pass each other in "
-        f"{decimal(meet)} seconds, counted from the moment their fronts meet until their rears part. The express needs "
-        f"{bridge_time} seconds to cross a bridge of {bridge} metres, from the moment its front reaches the bridge "
-        f"until "
-        "its rear leaves it. Later the express overtakes the goods train. How many metres does the express travel "
-        "from the "
-        "moment its front catches up with the rear of the goods train until its own rear is level with the front of "
-        "the "
-        "goods train? All speeds are constant. Give your answer as a fraction in lowest terms.",
+        f"{slow_pole} seconds. When the two trains meet in opposite directions on parallel tracks, they pass each "
+        f"other in {decimal(meet)} seconds, counted from the moment their fronts meet until their rears part. The "
+        f"express needs {bridge_time} seconds to cross a bridge of {bridge} metres, from the moment its front reaches "
+        "the bridge until its rear leaves it. Later the express overtakes the goods train. How many metres does the "
+        "express travel from the moment its front catches up with the rear of the goods train until its own rear is "
+        "level with the front of the goods train? All speeds are constant. Give your answer as a fraction in lowest "
+        "terms.",
         steps=(
             f"In the additional ${bridge_time} - {pole} = {bridge_time - pole}$ seconds on the bridge the express "
-            f"covers "
-            f"{bridge} metres, so its speed is {fast} metres per second and its length {long} metres.",
+            f"covers {bridge} metres, so its speed is {fast} metres per second and its length {long} metres.",
             f"With the speed $v$ the goods train is ${slow_pole}v$ metres long.",
             f"When they meet, ${decimal(meet)}({fast} + v) = {long} + {slow_pole}v$, so $v = {slow}$ and the goods "
-            f"train is "
-            f"{other} metres long.",
-            f"For overtaking, the express has to gain ${long} + {other} = {long + other}$ metres at "
-            f"${fast} - {slow} = {fast - slow}$ metres per second, in "
-            f"${fraction(Fraction(long + other, fast - slow))}$ "
-            "seconds.",
+            f"train is {other} metres long.",
+            f"For overtaking, the express has to gain ${long} + {other} = {long + other}$ metres at ${fast} - {slow} "
+            f"= {fast - slow}$ metres per second, in ${fraction(Fraction(long + other, fast - slow))}$ seconds.",
             f"Meanwhile it travels ${fast} \\cdot {fraction(Fraction(long + other, fast - slow))} = "
             f"\\boxed{{{answer}}}$.",
         ),
@@ -522,15 +484,12 @@ def queue_in_front_of_gates(draw: Draw) -> Draft | None:
     place = pick.choice(["a stadium", "a fairground", "an exhibition hall"])
     intro = (
         f"Before {place} opens, a queue has formed, and after the opening people keep arriving at a constant rate. "
-        f"All gates "
-        f"let in people at the same constant rate. With {few} gates open from the beginning, the queue is gone "
-        f"{slow} minutes "
-        f"after the opening; with {more} gates it is gone after {quick} minutes."
+        f"All gates let in people at the same constant rate. With {few} gates open from the beginning, the queue is "
+        f"gone {slow} minutes after the opening; with {more} gates it is gone after {quick} minutes."
     )
     steps = (
         "Measure people by the number one gate lets in per minute: let $q$ be the queue at the opening and $r$ the "
-        "arrivals "
-        "per minute.",
+        "arrivals per minute.",
         f"Then $q + {slow}r = {few} \\cdot {slow} = {few * slow}$ and $q + {quick}r = {more} \\cdot {quick} = "
         f"{more * quick}$.",
         f"Subtracting, ${slow - quick}r = {few * slow - more * quick}$, so $r = {fraction(arrivals)}$ and $q = "
@@ -563,29 +522,24 @@ def queue_in_front_of_gates(draw: Draw) -> Draft | None:
     if draw.variant == 0:
         text = (
             f"On another day with the same queue and the same arrivals, {start} gates are open at first and {extra} "
-            f"more are "
-            f"opened {after} minutes after the opening. How many minutes after the opening is the queue gone?"
+            f"more are opened {after} minutes after the opening. How many minutes after the opening is the queue gone?"
         )
         last = (
             f"On the other day the gates let in ${start} \\cdot {after} + {start + extra}(t - {after})$ up to the "
-            f"time $t$, "
-            f"and this has to be ${crowd} + {fraction(arrivals)}t$.",
+            f"time $t$, and this has to be ${crowd} + {fraction(arrivals)}t$.",
             f"So ${fraction(start + extra - arrivals)}t = {crowd + extra * after}$ and $t = \\boxed{{{answer}}}$.",
         )
     else:
         text = (
             f"On another day with the same queue and the same arrivals, only {start} gates are open at first, and "
-            f"{extra} "
-            f"more are opened later, at a moment chosen so that the queue is gone exactly {goal} minutes after the "
-            f"opening. "
-            "How many minutes after the opening are the additional gates opened?"
+            f"{extra} more are opened later, at a moment chosen so that the queue is gone exactly {goal} minutes "
+            "after the opening. How many minutes after the opening are the additional gates opened?"
         )
         last = (
             f"Up to minute {goal} the gates have to let in ${crowd} + {fraction(arrivals)} \\cdot {goal} = "
             f"{fraction(crowd + arrivals * goal)}$. The first {start} gates manage ${start * goal}$ of this.",
-            f"The {extra} additional gates have to let in ${fraction(crowd + arrivals * goal - start * goal)}$, "
-            f"which takes "
-            f"them ${fraction(goal - value)}$ minutes, so they open after $\\boxed{{{answer}}}$.",
+            f"The {extra} additional gates have to let in ${fraction(crowd + arrivals * goal - start * goal)}$, which "
+            f"takes them ${fraction(goal - value)}$ minutes, so they open after $\\boxed{{{answer}}}$.",
         )
     return Draft(
         problem=f"{intro} {text} Give your answer as a fraction in lowest terms.",
@@ -625,38 +579,31 @@ def best_price_for_two_groups(draw: Draw) -> Draft | None:
     best = max((Fraction(k, 20) for k in range(0, 20 * rich)), key=earned)
     answer = ordered([decimal(price), decimal(income)])
     crowd = (
-        f"If tourists are asked to pay $p$ dollars, ${a} - {b}p$ of them come on a day for $0 \\le p \\le {rich}$ "
-        f"and none "
-        f"for higher prices. If residents are asked to pay $p$ dollars, ${c} - {d}p$ of them come for $0 \\le p \\le "
-        f"{poor}$ "
-        "and none for higher prices."
+        f"If tourists are asked to pay $p$ dollars, ${a} - {b}p$ of them come on a day for $0 \\le p \\le {rich}$ and "
+        f"none for higher prices. If residents are asked to pay $p$ dollars, ${c} - {d}p$ of them come for $0 \\le p "
+        f"\\le {poor}$ and none for higher prices."
     )
     if draw.variant == 0:
         text = (
             f"At {place}, the operator has to charge tourists and residents the same price $p$, which may be any "
             f"non-negative real number. {crowd} Which price brings the greatest daily income, and how large is this "
-            f"income? "
-            "Numbers of people may be treated as real numbers. Give your answer as an ordered pair (price, income) in "
-            "dollars."
+            "income? Numbers of people may be treated as real numbers. Give your answer as an ordered pair (price, "
+            "income) in dollars."
         )
         tourists = f"p({a} - {b}p)"
     else:
         text = (
-            f"At {place}, tourists have to pay exactly \\${more} more than residents. {crowd} The price for "
-            f"residents may be "
-            "any non-negative real number. Which price for residents brings the greatest daily income in total, and "
-            "how "
-            "large is this income? Numbers of people may be treated as real numbers. Give your answer as an ordered "
-            "pair "
-            "(price for residents, income) in dollars, with decimals where needed."
+            f"At {place}, tourists have to pay exactly \\${more} more than residents. {crowd} The price for residents "
+            "may be any non-negative real number. Which price for residents brings the greatest daily income in "
+            "total, and how large is this income? Numbers of people may be treated as real numbers. Give your answer "
+            "as an ordered pair (price for residents, income) in dollars, with decimals where needed."
         )
         tourists = f"(p + {more})({a} - {b}(p + {more}))"
     return Draft(
         problem=text,
         steps=(
             f"Let $p$ be the price{' for residents' if more else ''}. For $0 \\le p \\le {poor}$ both groups come, "
-            f"and the income is "
-            f"$p({c} - {d}p) + {tourists}$.",
+            f"and the income is $p({c} - {d}p) + {tourists}$.",
             f"This quadratic function of $p$ has its vertex at $p = {decimal(both)}$, within the range, with the value "
             f"{decimal(income_both)}.",
             f"For larger $p$ only tourists come. Their part ${tourists}$ is greatest when they pay "

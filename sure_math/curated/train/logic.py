@@ -59,8 +59,7 @@ def four_number_cards(draw: Draw) -> Draft | None:
         problem=f"{names[0]}, {names[1]}, {names[2]} and {names[3]} hold one card each, with four different whole "
         f"numbers from 1 to 9. The numbers of {names[0]} and {names[1]} add up to ${a + b}$, those of {names[1]} and "
         f"{names[2]} add up to ${b + c}$, and all four add up to ${whole}$. {names[3]}'s number is {order} than "
-        f"{names[2]}'s. Which numbers do they hold? Give your answer as an ordered quadruple "
-        f"({', '.join(names)}).",
+        f"{names[2]}'s. Which numbers do they hold? Give your answer as an ordered quadruple ({', '.join(names)}).",
         steps=(
             f"The first two numbers are different and add up to ${a + b}$; the last two add up to "
             f"${whole} - {a + b} = {c + d}$.",
@@ -254,8 +253,7 @@ def everybody_accuses_the_neighbours(draw: Draw) -> Draft | None:
             "A knight sits between two liars. A liar has at least one knight next to him.",
             "So no two knights sit side by side, and between two consecutive knights there are one or two liars.",
             f"With $k$ knights there are $k$ gaps with one or two liars each, hence $2k \\le {size} \\le 3k$, and "
-            f"every "
-            "such $k$ is possible.",
+            "every such $k$ is possible.",
         )
 
         def allowed(left: int, middle: int, right: int) -> bool:
@@ -267,8 +265,7 @@ def everybody_accuses_the_neighbours(draw: Draw) -> Draft | None:
             "A liar sits between two knights. A knight has at least one liar next to him.",
             "So no two liars sit side by side, and between two consecutive liars there are one or two knights.",
             f"With $l$ liars there are $l$ gaps with one or two knights each, hence $2l \\le {size} \\le 3l$, and "
-            f"every "
-            f"such $l$ is possible; there are ${size} - l$ knights.",
+            f"every such $l$ is possible; there are ${size} - l$ knights.",
         )
 
         def allowed(left: int, middle: int, right: int) -> bool:
@@ -280,11 +277,9 @@ def everybody_accuses_the_neighbours(draw: Draw) -> Draft | None:
         lines = (
             "A knight has one knight and one liar next to him. A liar has two neighbours of the same kind.",
             "If there is a knight, he sits in a block of exactly two knights with a liar on either side. Each such "
-            "liar "
-            "has a knight on one side, hence also on the other.",
+            "liar has a knight on one side, hence also on the other.",
             "So either everybody is a liar, which is consistent, or two knights and one liar alternate around the "
-            "table, "
-            f"which needs a multiple of three people; {size} is one.",
+            f"table, which needs a multiple of three people; {size} is one.",
         )
         if size % 3:
             return None
@@ -333,19 +328,16 @@ def rules_that_a_list_obeys(draw: Draw) -> Draft | None:
     answer = fraction(value)
     case = (
         f"If {first[-1]} is on the list ({chain} cases), all {all_rows} choices of the second group are allowed; if "
-        f"not "
-        f"(1 case), {second[0]} must be on it, which leaves {with_head}."
+        f"not (1 case), {second[0]} must be on it, which leaves {with_head}."
         if link == "or"
         else f"If {first[-1]} is on the list ({chain} cases), {second[0]} must not be, which leaves {without_head} "
-        f"choices "
-        f"of the second group; if not (1 case), all {all_rows} are allowed."
+        f"choices of the second group; if not (1 case), all {all_rows} are allowed."
     )
     return Draft(
         problem=f"A guest list is made from the {len(names)} names {', '.join(names[:-1])} and {names[-1]}: every "
-        f"subset of "
-        f"them is a possible list, the empty one included. Among all ${2 ** len(names)}$ lists, what fraction "
-        f"satisfies "
-        f"all of the following rules? {' '.join(rules)} Give your answer as a fraction in lowest terms.",
+        f"subset of them is a possible list, the empty one included. Among all ${2 ** len(names)}$ lists, what "
+        f"fraction satisfies all of the following rules? {' '.join(rules)} Give your answer as a fraction in lowest "
+        "terms.",
         steps=(
             f"By the rules with ``if'', the names {', '.join(first)} are on the list from some point of this order "
             f"onwards, or none is: there are {chain + 1} possibilities, and {first[-1]} is on the list in all but one.",
@@ -428,21 +420,19 @@ def table_after_a_tournament(draw: Draw) -> Draft | None:
     fixed = sum(each[1] for i, each in enumerate(joint[0]) if i != asked)
     return Draft(
         problem=f"In a {sport} tournament each of the five teams A, B, C, D and E played every other team exactly "
-        f"once. "
-        "A win gave 3 points, a drawn game 1 point to each side, and a defeat nothing. In the end the points were: "
-        f"{table}. How many games did team {letters[asked]} win, draw and lose? Give your answer as an ordered triple "
-        "(won, drawn, lost).",
+        "once. A win gave 3 points, a drawn game 1 point to each side, and a defeat nothing. In the end the points "
+        f"were: {table}. How many games did team {letters[asked]} win, draw and lose? Give your answer as an ordered "
+        "triple (won, drawn, lost).",
         steps=(
             f"There were 10 games. A decided game gives 3 points in all and a drawn one 2, so $30 - {sum(points)} = "
             f"{drawn}$ {'game was' if drawn == 1 else 'games were'} drawn. The drawn games of the five teams "
-            f"therefore add "
-            f"up to ${2 * drawn}$.",
+            f"therefore add up to ${2 * drawn}$.",
             f"For each team the number of drawn games leaves the same remainder modulo 3 as its points. For team "
             f"{letters[asked]} this allows {choices}.",
             f"Going through the possibilities of all teams, only one choice has the sum ${2 * drawn}$; in it the other "
             f"teams have {plural(fixed, 'drawn game')} in total.",
-            f"So team {letters[asked]} has {plural(2 * drawn - fixed, 'drawn game')}, and "
-            f"the triple is $\\boxed{{{answer}}}$.",
+            f"So team {letters[asked]} has {plural(2 * drawn - fixed, 'drawn game')}, and the triple is "
+            f"$\\boxed{{{answer}}}$.",
         ),
         answer=answer,
         closed=joint[0][asked],
@@ -474,26 +464,21 @@ def stones_from_one_heap(draw: Draw) -> Draft | None:
         f"With 0 to {least - 1} {things} the player to move loses at once."
         if last_wins
         else f"With 0 to {least - 1} {things} the player to move wins at once, so with {least} to {2 * least - 1} "
-        f"{things} "
-        f"he loses: every move leaves at most {least - 1} {things}."
+        f"{things} he loses: every move leaves at most {least - 1} {things}."
     )
     return Draft(
         problem=f"Two players take turns removing {things} from {end}. In each turn a player must remove at least "
-        f"{least} "
-        f"and at most {most} {things}; a player who cannot do so because fewer than {least} {things} are left {rule} "
-        f"the "
-        f"game. For which numbers $n$ of {things} at the start, with ${from_} \\le n \\le {to}$, does the player who "
-        f"moves "
-        "second have a winning strategy? Give your answer as a set.",
+        f"{least} and at most {most} {things}; a player who cannot do so because fewer than {least} {things} are left "
+        f"{rule} the game. For which numbers $n$ of {things} at the start, with ${from_} \\le n \\le {to}$, does the "
+        "player who moves second have a winning strategy? Give your answer as a set.",
         steps=(
             first,
             f"From such a number plus ${cycle} = {least} + {most}$, the second player answers a move of $x$ {things} "
-            f"by "
-            f"removing ${cycle} - x$, which lies between {least} and {most}. So adding ${cycle}$ keeps a loss a loss.",
-            f"From any other number one move leads to a loss of the opponent"
-            f"{'' if last_wins else ', or the mover wins at once'}. Hence the losing numbers are those with a "
-            f"remainder from "
-            f"{good[0]} to {good[-1]} modulo {cycle}.",
+            f"by removing ${cycle} - x$, which lies between {least} and {most}. So adding ${cycle}$ keeps a loss a "
+            "loss.",
+            "From any other number one move leads to a loss of the "
+            f"opponent{'' if last_wins else ', or the mover wins at once'}. Hence the losing numbers are those with a "
+            f"remainder from {good[0]} to {good[-1]} modulo {cycle}.",
             f"Between {from_} and {to} they form the set $\\boxed{{{answer}}}$.",
         ),
         answer=answer,

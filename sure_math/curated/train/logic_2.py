@@ -47,14 +47,11 @@ def sheet_of_numbered_statements(draw: Draw) -> Draft | None:
     return Draft(
         problem=f"Let $m \\ge 10$ be an integer. A list consists of ${size_text}$ statements, numbered from $1$ to "
         f"${size_text}$. Statement number $k$ reads: ``At least ${times}k + {extra}$ of the statements on this list "
-        f"are "
-        f"false.'' Every statement is either true or false, without contradiction. How many of the statements are "
-        f"{about}? "
-        "Give your answer as an expression in $m$.",
+        "are false.'' Every statement is either true or false, without contradiction. How many of the statements are "
+        f"{about}? Give your answer as an expression in $m$.",
         steps=(
             "If a statement is true, all statements with smaller numbers claim less and are true as well. So for "
-            "some $t$ "
-            "exactly the statements $1$ to $t$ are true.",
+            "some $t$ exactly the statements $1$ to $t$ are true.",
             f"Then ${size_text} - t$ statements are false. Statement $t$ is true, so ${size_text} - t \\ge {times}t + "
             f"{extra}$; statement $t + 1$ is false, so ${size_text} - t < {times}(t + 1) + {extra}$.",
             f"Together ${times + 1}t \\le {times + 1}m{term(beyond - extra)} < {times + 1}t + {times}$, and the only "
@@ -104,20 +101,17 @@ def patterns_of_a_ring_of_lamps(draw: Draw) -> Draft | None:
         "empty set changes nothing.",
         1: f"Buttons that change nothing: comparing neighbouring lamps, two buttons {width} places apart are both in "
         f"the set or both not{', and so are any two buttons' if math.gcd(size, width) == 1 else ''}. Of these sets, "
-        f"exactly "
-        "the empty one and the one with all buttons leave every lamp as it is.",
+        "exactly the empty one and the one with all buttons leave every lamp as it is.",
     }
     if lost == 1 and width == 4 and math.gcd(size, 4) != 1:
         return None
     step = reasons.get(
         lost,
-        f"Buttons that change nothing: comparing neighbouring lamps, two buttons {width} places apart are both in "
-        f"the set "
-        f"or both not, so the set is decided by {math.gcd(size, width)} neighbouring buttons. "
+        f"Buttons that change nothing: comparing neighbouring lamps, two buttons {width} places apart are both in the "
+        f"set or both not, so the set is decided by {math.gcd(size, width)} neighbouring buttons. "
         + (
             "Each lamp is reached by one button of each class, so an even number of classes has to be chosen: there "
-            "are "
-            f"$2^{lost}$ such sets."
+            f"are $2^{lost}$ such sets."
             if width == math.gcd(size, width)
             else f"Each lamp is reached by two buttons of each class, so all $2^{lost}$ choices of classes change "
             f"nothing."
@@ -127,14 +121,12 @@ def patterns_of_a_ring_of_lamps(draw: Draw) -> Draft | None:
     answer = str(value)
     place = pick.choice(["on the rim of a wheel", "around a round pond", "around a circular stage"])
     return Draft(
-        problem=f"There are {size} lamps {place}, evenly spaced and all switched off. Each lamp has a "
-        f"button of its own. Pressing a button switches its own lamp "
-        f"and the {'next lamp' if width == 2 else f'next {width - 1} lamps'} in clockwise direction, {word} lamps in "
-        f"all: "
+        problem=f"There are {size} lamps {place}, evenly spaced and all switched off. Each lamp has a button of its "
+        "own. Pressing a button switches its own lamp and the "
+        f"{'next lamp' if width == 2 else f'next {width - 1} lamps'} in clockwise direction, {word} lamps in all: "
         "those that are off go on, and those that are on go off. How many different patterns of lamps that are on "
-        "and off, "
-        "including the initial one, can be produced by pressing buttons any number of times? Patterns that differ by a "
-        "rotation count as different.",
+        "and off, including the initial one, can be produced by pressing buttons any number of times? Patterns that "
+        "differ by a rotation count as different.",
         steps=(
             "The order of the presses does not matter and pressing a button twice cancels, so only the set of pressed "
             f"buttons counts: there are $2^{{{size}}}$ sets.",
@@ -186,21 +178,16 @@ def three_heaps_with_a_limit(draw: Draw) -> Draft | None:
     reduced = ", ".join(map(str, rests))
     return Draft(
         problem=f"On a table lie three heaps A, B and C with {heaps[0]}, {heaps[1]} and {heaps[2]} coins. {names[0]} "
-        f"and "
-        f"{names[1]} take turns, {names[0]} first. In a turn a player chooses one heap and removes at least 1 and at "
-        f"most "
-        f"{limit} coins from it. Whoever takes the last coin of all wins. {names[0]} has exactly one first move "
-        f"after which "
-        "she or he can win against any play. How many coins do the heaps contain after this move? Give your answer "
-        "as an "
+        f"and {names[1]} take turns, {names[0]} first. In a turn a player chooses one heap and removes at least 1 and "
+        f"at most {limit} coins from it. Whoever takes the last coin of all wins. {names[0]} has exactly one first "
+        "move after which she or he can win against any play. How many coins do the heaps contain after this move? "
+        "Give your answer as an "
         "ordered triple (A, B, C).".replace("she or he", "she" if names[0] == "Lea" else "he"),
         steps=(
             f"A move of $x$ coins can be answered in the same heap by ${limit + 1} - x$ coins whenever enough are "
-            f"left, so "
-            f"only the remainders modulo {limit + 1} matter: {reduced}.",
+            f"left, so only the remainders modulo {limit + 1} matter: {reduced}.",
             "With these remainders the game is Nim: a position is lost for the player to move exactly when the "
-            "remainders, "
-            "written in binary and added without carrying, give 0.",
+            "remainders, written in binary and added without carrying, give 0.",
             f"Here ${rests[0]} \\oplus {rests[1]} \\oplus {rests[2]} = {total}$. A remainder $r$ would have to become "
             f"$r \\oplus {total}$; for A, B, C these are {', '.join(str(rest ^ total) for rest in rests)}.",
             f"Within the limit of {plural(limit, 'coin')} only heap {'ABC'[place]} can be changed so, by removing "
@@ -250,19 +237,15 @@ def queue_with_two_claims(draw: Draw) -> Draft | None:
         problem=f"{size} people stand in a queue, one behind the other, numbered from the front. Everyone is either a "
         "knight, who always tells the truth, or a liar, who always lies. Every person with an odd number says: "
         f"``{first}'' Every person with an even number says: ``{second}'' (Zero is divisible by every positive "
-        f"integer.) "
-        "How many knights are in the queue?",
+        "integer.) How many knights are in the queue?",
         steps=(
             "Going through the queue from the front, the people ahead decide for each person whether the statement "
-            "is true "
-            "and so whether this person is a knight (K) or a liar (L).",
-            f"What comes next depends only on whether the place is odd or even, on the number of liars modulo "
-            f"{divisor} and "
-            f"on the number of knights modulo {other}; so the sequence becomes periodic.",
+            "is true and so whether this person is a knight (K) or a liar (L).",
+            "What comes next depends only on whether the place is odd or even, on the number of liars modulo "
+            f"{divisor} and on the number of knights modulo {other}; so the sequence becomes periodic.",
             f"{opening} the block {cycle} of {len(cycle)} people with {plural(cycle.count('K'), 'knight')} repeats.",
-            f"Since ${size - start} = {turns} \\cdot {len(cycle)} + {left}$, there are "
-            f"${kinds[:start].count('K')} + {turns} \\cdot {cycle.count('K')} + {cycle[:left].count('K')} = "
-            f"\\boxed{{{answer}}}$.",
+            f"Since ${size - start} = {turns} \\cdot {len(cycle)} + {left}$, there are ${kinds[:start].count('K')} + "
+            f"{turns} \\cdot {cycle.count('K')} + {cycle[:left].count('K')} = \\boxed{{{answer}}}$.",
         ),
         answer=answer,
         closed=value,
@@ -308,19 +291,16 @@ def first_this_machine_then_that(draw: Draw) -> Draft | None:
     )
     answer = str(value)
     return Draft(
-        problem=f"{machines[0]} Six {machines[1]}s A to F wait, and each of them must first be {machines[4]} and "
-        f"then be "
-        f"{machines[5]}. Each machine works on one {machines[1]} at a time and does not interrupt it. The minutes "
-        f"needed to "
-        f"{machines[2]} + {machines[3]} are: {shown}. Moving a {machines[1]} takes no time, and any number of "
-        f"{machines[1]}s may wait between the machines. What is the least number of minutes from the start until all "
-        f"six "
+        problem=f"{machines[0]} Six {machines[1]}s A to F wait, and each of them must first be {machines[4]} and then "
+        f"be {machines[5]}. Each machine works on one {machines[1]} at a time and does not interrupt it. The minutes "
+        f"needed to {machines[2]} + {machines[3]} are: {shown}. Moving a {machines[1]} takes no time, and any number "
+        f"of {machines[1]}s may wait between the machines. What is the least number of minutes from the start until "
+        "all six "
         "are finished?".replace("a order", "an order"),
         steps=(
             "By Johnson's rule it is best to begin with those that take less time on the first machine than on the "
-            "second, "
-            "in increasing order of the first time, and to end with the others in decreasing order of the second time: "
-            "exchanging two neighbours that break this rule never makes the end later.",
+            "second, in increasing order of the first time, and to end with the others in decreasing order of the "
+            "second time: exchanging two neighbours that break this rule never makes the end later.",
             f"This gives the order {', '.join(letters[job] for job in best)}.",
             f"Each one starts on the second machine as soon as it has left the first and the second is free. They are "
             f"finished after {', '.join(ends)} minutes.",
@@ -358,19 +338,18 @@ def number_that_grows_to_a_goal(draw: Draw) -> Draft | None:
     names = pick.choice([("Eli", "Flora"), ("Wanda", "Theo"), ("Jara", "Mirko")])
     answer = listed(losing)
     return Draft(
-        problem=f"A whole number $s$ with $2 \\le s < {goal}$ stands on a board. {names[0]} and {names[1]} take turns, "
-        f"{names[0]} first. In a turn a player wipes out the number $n$ on the board and writes a larger whole number "
-        f"instead that is at most ${most}$ and at most ${goal}$. Whoever writes ${goal}$ wins. For which starting "
-        f"numbers "
-        f"$s$ does {names[1]} have a winning strategy? List all of them in increasing order, separated by commas.",
+        problem=f"A whole number $s$ with $2 \\le s < {goal}$ stands on a board. {names[0]} and {names[1]} take "
+        f"turns, {names[0]} first. In a turn a player wipes out the number $n$ on the board and writes a larger whole "
+        f"number instead that is at most ${most}$ and at most ${goal}$. Whoever writes ${goal}$ wins. For which "
+        f"starting numbers $s$ does {names[1]} have a winning strategy? List all of them in increasing order, "
+        "separated by commas.",
         steps=(
             f"We look for the numbers at which the player to move loses; ${goal}$ itself is one, as the game is then "
             f"over.",
             *reason,
             "From any number between two consecutive ones of these, the larger of them can be written; from such a "
-            "number, "
-            "every move leads into the gap above it. So exactly these numbers lose for the player to move, down to the "
-            f"last one, ${losing[0]}$, below which no number from 2 on loses.",
+            "number, every move leads into the gap above it. So exactly these numbers lose for the player to move, "
+            f"down to the last one, ${losing[0]}$, below which no number from 2 on loses.",
             f"The starting numbers are $\\boxed{{{answer}}}$.",
         ),
         answer=answer,
@@ -417,29 +396,25 @@ def two_possible_sums(draw: Draw) -> Draft | None:
     told = "; ".join(f"{people[i % 2]}: ``No.''" for i in range(rounds)) + f"; {speaker}: ``Yes.''"
     steps = [
         f"If {people[0]}'s number is $a$, the other one is ${small} - a$ or ${large} - a$. The first ``No'' means "
-        f"that both "
-        f"are positive: $1 \\le a \\le {small - 1}$."
+        f"that both are positive: $1 \\le a \\le {small - 1}$."
     ]
     for turn in range(1, rounds):
         (was_low, was_high), (now_low, now_high) = bounds[turn - 1], bounds[turn]
         steps.append(
-            f"Answer number {turn + 1}: for {people[turn % 2]}'s number $x$ both ${small} - x$ and ${large} - x$ "
-            f"must lie "
-            f"from {was_low} to {was_high}, so ${now_low} \\le x \\le {now_high}$."
+            f"Answer number {turn + 1}: for {people[turn % 2]}'s number $x$ both ${small} - x$ and ${large} - x$ must "
+            f"lie from {was_low} to {was_high}, so ${now_low} \\le x \\le {now_high}$."
         )
     steps.append(
         f"With the ``Yes'', exactly one of ${small} - x$ and ${large} - x$ lies from {low} to {high} for {speaker}'s "
-        f"number "
-        f"$x$; moreover ${before[0]} \\le x \\le {before[1]}$ from {speaker}'s previous ``No''."
+        f"number $x$; moreover ${before[0]} \\le x \\le {before[1]}$ from {speaker}'s previous ``No''."
     )
     answer = braces(values)
     return Draft(
-        problem=f"{people[0]} and {people[1]} are each given a positive integer and see only their own. Both are told, "
-        f"truthfully, that the sum of the two numbers is either {small} or {large}, and both reason perfectly and "
-        f"know this "
-        "of each other. They are asked in turn, so that both hear all answers, whether they know which of the two "
-        "sums is "
-        f"the right one. The answers are: {told} Find the set of all values that {speaker}'s number can have.",
+        problem=f"{people[0]} and {people[1]} are each given a positive integer and see only their own. Both are "
+        f"told, truthfully, that the sum of the two numbers is either {small} or {large}, and both reason perfectly "
+        "and know this of each other. They are asked in turn, so that both hear all answers, whether they know which "
+        f"of the two sums is the right one. The answers are: {told} Find the set of all values that {speaker}'s "
+        "number can have.",
         steps=(*steps, f"These numbers form the set $\\boxed{{{answer}}}$."),
         answer=answer,
         closed=frozenset(values),
@@ -482,19 +457,16 @@ def last_number_on_the_board(draw: Draw) -> Draft | None:
     answer = fraction(value)
     return Draft(
         problem=f"The numbers ${listed(numbers)}$ stand on a board. {who} repeatedly wipes out two of the numbers, "
-        f"$x$ and "
-        f"$y$, and writes the number $$\\frac{{{rule}}}{{{scale}}}$$ instead, until only one number is left. Which "
-        "number is it? Give your answer as a fraction in lowest terms.",
+        f"$x$ and $y$, and writes the number $$\\frac{{{rule}}}{{{scale}}}$$ instead, until only one number is left. "
+        "Which number is it? Give your answer as a fraction in lowest terms.",
         steps=(
             f"For $z = \\frac{{{rule}}}{{{scale}}}$ we have ${scale}(z{term(shift)}) = xy{term(shift, 'x')}"
             f"{term(shift, 'y')}{term(shift * shift)} = (x{term(shift)})(y{term(shift)})$.",
             f"Call $n{term(shift)}$ the weight of a number $n$. In each step two weights are replaced with their "
-            f"product "
-            f"divided by {scale}, so the product of all weights is divided by {scale}.",
+            f"product divided by {scale}, so the product of all weights is divided by {scale}.",
             f"At the start this product is ${factors} = {product}$.",
-            f"After four steps it is $\\frac{{{product}}}{{{scale}^4}} = {fraction(product / scale**4)}$, and this "
-            f"is the "
-            "weight of the last number, whichever pairs were chosen.",
+            f"After four steps it is $\\frac{{{product}}}{{{scale}^4}} = {fraction(product / scale**4)}$, and this is "
+            "the weight of the last number, whichever pairs were chosen.",
             f"So the last number is ${fraction(product / scale**4)}{term(-shift)} = \\boxed{{{answer}}}$.",
         ),
         answer=answer,

@@ -66,9 +66,9 @@ def motorway_or_country_road(draw: Draw) -> Draft | None:
         problem=f"{who} to the coast. The motorway route is {long} km long, has a toll of \\${toll}, and at motorway "
         f"speed the car uses {decimal(thirsty)} litres of fuel per 100 km. The country road is {short} km long, free "
         f"of charge, and there the car uses {decimal(modest)} litres per 100 km. Fuel costs "
-        f"\\${decimal(price)}{'0' if (10 * price).denominator == 1 else ''} per litre. "
-        f"How many dollars {'do' if owner == 'they' else 'does'} {owner} save by taking the country road instead of "
-        "the motorway? Give the exact amount as a decimal.",
+        f"\\${decimal(price)}{'0' if (10 * price).denominator == 1 else ''} per litre. How many dollars "
+        f"{'do' if owner == 'they' else 'does'} {owner} save by taking the country road instead of the motorway? Give "
+        "the exact amount as a decimal.",
         steps=(
             f"On the motorway the car needs ${decimal(Fraction(long, 100))} \\cdot {decimal(thirsty)} = "
             f"{decimal(fuel[0])}$ litres, which together with the toll costs ${decimal(fuel[0])} \\cdot "

@@ -40,8 +40,8 @@ def syrup_thinned_twice(draw: Draw) -> Draft | None:
         f"{vessel}. How many litres were drawn off the first time? Give an exact answer in simplest radical form.",
         steps=(
             f"If $x$ litres are drawn off first, ${full} - x$ litres of {stuff} remain.",
-            f"The second time the part $\\frac{{{times}x}}{{{full}}}$ of them is lost, so "
-            f"$({full} - x)\\left(1 - \\frac{{{times}x}}{{{full}}}\\right) = {left}$.",
+            f"The second time the part $\\frac{{{times}x}}{{{full}}}$ of them is lost, so $({full} - x)\\left(1 - "
+            f"\\frac{{{times}x}}{{{full}}}\\right) = {left}$.",
             f"Multiplied by ${full}$ this is ${polynomial([times, -(times + 1) * full, full * (full - left)])} = 0$, "
             f"with the roots ${answer}$ and ${other}$.",
             f"The larger root exceeds $\\frac{{{full}}}{{{times}}}$: the second time, more than the contents would "
@@ -84,12 +84,12 @@ def two_hikers_and_one_bicycle(draw: Draw) -> Draft | None:
         "and how many hours did they take? Give your answer as an ordered pair (kilometres, hours) of fractions in "
         "lowest terms.",
         steps=(
-            f"If the bicycle is left after $x$ km, {first} needs $\\frac{{x}}{{{rides}}} + "
-            f"\\frac{{{way} - x}}{{{walks}}}$ hours and {second} needs $\\frac{{x}}{{{strolls}}} + "
-            f"\\frac{{{way} - x}}{{{pedals}}}$ hours.",
+            f"If the bicycle is left after $x$ km, {first} needs $\\frac{{x}}{{{rides}}} + \\frac{{{way} - "
+            f"x}}{{{walks}}}$ hours and {second} needs $\\frac{{x}}{{{strolls}}} + \\frac{{{way} - x}}{{{pedals}}}$ "
+            "hours.",
             f"The two are equal when $({way} - x)\\left(\\frac{{1}}{{{walks}}} - \\frac{{1}}{{{pedals}}}\\right) = "
-            f"x\\left(\\frac{{1}}{{{strolls}}} - \\frac{{1}}{{{rides}}}\\right)$, that is "
-            f"${fraction(saved)}({way} - x) = {fraction(lost)}x$.",
+            f"x\\left(\\frac{{1}}{{{strolls}}} - \\frac{{1}}{{{rides}}}\\right)$, that is ${fraction(saved)}({way} - "
+            f"x) = {fraction(lost)}x$.",
             f"Hence $x = \\frac{{{fraction(saved * way)}}}{{{fraction(saved + lost)}}} = {fraction(place)}$.",
             f"The time is ${fraction(place / rides)} + {fraction((way - place) / walks)} = {fraction(time)}$ hours, "
             f"and the pair is $\\boxed{{{answer}}}$.",
@@ -316,8 +316,8 @@ def brine_pumped_to_and_fro(draw: Draw) -> Draft | None:
         f"salt in the two tanks after {times} rounds? Give an ordered pair (A, B) of the two percentages as integers "
         "or fractions in lowest terms, without the percent sign.",
         steps=(
-            f"Let the percentages before a round be $a$ and $b$. After pumping from A to B, tank B has "
-            f"$b' = \\frac{{{right}b + {moved}a}}{{{right + moved}}}$ percent, so $a - b' = "
+            "Let the percentages before a round be $a$ and $b$. After pumping from A to B, tank B has $b' = "
+            f"\\frac{{{right}b + {moved}a}}{{{right + moved}}}$ percent, so $a - b' = "
             f"{fraction(Fraction(right, right + moved))}(a - b)$.",
             f"After pumping back, tank A has $a' = \\frac{{{left - moved}a + {moved}b'}}{{{left}}}$ percent, so "
             f"$a' - b' = {fraction(Fraction(left - moved, left))}(a - b')$.",
