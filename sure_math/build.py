@@ -18,7 +18,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from sure_math.config import BuildConfig, ConfigError, config_names, load_config
+from sure_math.config import BuildConfig, config_names, load_config
 from sure_math.cost import Assumptions, assume
 from sure_math.engines import EngineUnavailable
 from sure_math.equivalence.worker import WorkerUnavailable
@@ -33,6 +33,7 @@ from sure_math.progress import Progress, funnel_table
 from sure_math.prompts import PromptError
 from sure_math.publish import Published, PublishError, publish, push
 from sure_math.seeds import file_digest
+from sure_math.settings import ConfigError
 from sure_math.store import Store, StoreError, disk_full
 from sure_math.stored import kind_of
 from sure_math.tabular import InputError

@@ -5,17 +5,15 @@ Every error names the field, the value and what to do. The resolved configuratio
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from importlib import resources
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from sure_math.rows import Tier
+from sure_math.settings import Section, Settings
 from sure_math.sources import BENCHMARKS, SOURCES
 
 Strategy = Literal["harder", "rewrite", "algebraize", "apply", "compose", "competition"]
@@ -28,16 +26,6 @@ Elimination = Literal[
 ELIMINATIONS: tuple[Elimination, ...] = get_args(Elimination)
 FOLLOW_UPS: tuple[Strategy, ...] = ("harder", "competition", "compose")
 """Sec. 4.1: the strategies of every round after the first."""
-
-
-class ConfigError(ValueError):
-    """The configuration cannot be used; the message says which field and what to do."""
-
-
-class Section(BaseModel):
-    """A part of the configuration: frozen, and strict about its keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class RunConfig(Section):
@@ -371,107 +359,27 @@ class BuildConfig(Section):
         return self
 
 
+SETTINGS = Settings(
+    BuildConfig,
+    "sure_math.configs",
+    sections="`seeds:`, `teacher:`, ...",
+    example="sample.num_samples=16",
+)
+
+
 def load_config(name: str, overrides: Sequence[str] = ()) -> BuildConfig:
     """The configuration of that name or file, with `dotted.key=value` overrides on top.
 
     Raises:
         ConfigError: no such file, not YAML, an unknown key, or a value out of range.
     """
-    tree = _read(name)
-    for override in overrides:
-        _set(tree, override)
-    try:
-        return BuildConfig.model_validate(tree)
-    except ValidationError as error:
-        raise ConfigError("\n".join(_explain(detail) for detail in error.errors())) from None
+    return SETTINGS.load(name, overrides)
 
 
 def config_names() -> list[str]:
     """The configurations that come with the package."""
-    return sorted(
-        Path(entry.name).stem
-        for entry in resources.files("sure_math.configs").iterdir()
-        if entry.name.endswith(".yaml")
-    )
+    return SETTINGS.names()
 
 
 PLACEMENT = re.compile(r"(server\.(url|max_concurrency|timeout|patience|key_variable)|replicas(\..+)?|keep_loaded)$")
 """Ends of keys that say where and how fast a model answers, and not what: a build goes on when they change."""
-
-
-def differing_keys(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Dotted keys whose values differ between two resolved configurations, with both values."""
-    for key in sorted({*old, *new}):
-        before, after = old.get(key), new.get(key)
-        if isinstance(before, Mapping) and isinstance(after, Mapping):
-            yield from differing_keys(before, after, f"{prefix}{key}.")
-        elif before != after:
-            yield f"{prefix}{key}", before, after
-
-
-def _read(name: str) -> dict[str, Any]:
-    path = Path(name)
-    if path.suffix in (".yaml", ".yml"):
-        if not path.is_file():
-            raise ConfigError(f"--config {name}: there is no such file")
-        text = path.read_text(encoding="utf-8")
-    elif name in config_names():
-        text = resources.files("sure_math.configs").joinpath(f"{name}.yaml").read_text(encoding="utf-8")
-    else:
-        raise ConfigError(f"--config {name}: not a configuration ({', '.join(config_names())}) and not a .yaml file")
-    try:
-        tree = yaml.safe_load(text) or {}
-    except yaml.YAMLError as error:
-        raise ConfigError(f"--config {name}: not valid YAML: {error}") from None
-    if not isinstance(tree, dict):
-        raise ConfigError(
-            f"--config {name}: must hold sections (`seeds:`, `teacher:`, ...), not a {type(tree).__name__}"
-        )
-    return tree
-
-
-def _set(tree: dict[str, Any], override: str) -> None:
-    key, equals, text = override.partition("=")
-    if not equals or not key:
-        raise ConfigError(f"{override!r}: an override looks like sample.num_samples=16")
-    *parents, last = key.split(".")
-    for name in parents:
-        below = tree.setdefault(name, {})
-        if below is None:
-            below = tree[name] = {}
-        if not isinstance(below, dict):
-            raise ConfigError(f"{override!r}: {name} is a value, not a section")
-        tree = below
-    try:
-        tree[last] = yaml.safe_load(text) if text else None
-    except yaml.YAMLError:
-        tree[last] = text
-
-
-def _explain(detail: Mapping[str, Any]) -> str:
-    key = ".".join(str(part) for part in detail["loc"])
-    if detail["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(key, _KEYS, n=1, cutoff=0.0)
-        return f"{key}: there is no such key; the nearest one is {near[0]}"
-    message = detail["msg"].removeprefix("Value error, ")
-    if detail["type"] == "value_error":
-        return f"{key}: {message}" if key else message
-    if detail["type"] == "missing":
-        return f"{key}: is missing{_about(key)}"
-    return f"{key} = {detail['input']!r}: {message[0].lower()}{message[1:]}{_about(key)}"
-
-
-def _about(key: str) -> str:
-    description = _KEYS.get(key)
-    return f". {description}" if description else ""
-
-
-def _keys(section: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str | None]]:
-    for name, field in section.model_fields.items():
-        yield f"{prefix}{name}", field.description
-        for member in (field.annotation, *getattr(field.annotation, "__args__", ())):
-            if isinstance(member, type) and issubclass(member, BaseModel):
-                yield from _keys(member, f"{prefix}{name}.")
-
-
-_KEYS = dict(_keys(BuildConfig))

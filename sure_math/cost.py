@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sure_math.config import ConfigError, ModelConfig
+from sure_math.config import ModelConfig
+from sure_math.settings import ConfigError
 
 
 def _assumed(value: float, reason: str) -> float:

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from sure_math.config import ConfigError, Elimination
+from sure_math.config import Elimination
 from sure_math.prose import has_display, has_drawing, sentences, without_mathematics, words_of
+from sure_math.settings import ConfigError
 
 SAME_TOKENS = 0.9
 """Share of tokens in common (Dice) from which two texts say the same: one changed word in ten, as a synonym makes."""

@@ -62,8 +62,8 @@ class Responder(Protocol):
     def close(self) -> None: ...
 
 
-class ChatResponder:
-    """A `Responder` that puts conversations through the model's chat template.
+class Chat:
+    """A tokenizer with its chat template: conversations to tokens, completions to text.
 
     `template_options` go to the template as they are (Qwen3: `enable_thinking`); a template that does not know one
     ignores it. Special tokens are left out of the text, except `kept_tokens`: some tokenizers mark the tags around a
@@ -72,21 +72,51 @@ class ChatResponder:
 
     def __init__(
         self,
-        engine: Engine,
         tokenizer: Any,
         *,
+        name: str,
         template_options: Mapping[str, object],
         kept_tokens: tuple[str, ...] = ("<think>", "</think>"),
     ) -> None:
         if not tokenizer.chat_template:
             raise EngineUnavailable(
-                f"model {engine.identity.name!r}: its tokenizer has no chat template; use a model trained for "
-                "conversation, or put a chat_template.jinja into its folder"
+                f"model {name!r}: its tokenizer has no chat template; use a model trained for conversation, or put a "
+                "chat_template.jinja into its folder"
             )
-        self._engine = engine
         self._tokenizer = tokenizer
         self._template_options = dict(template_options)
         self._hidden = set(tokenizer.all_special_ids) - {tokenizer.convert_tokens_to_ids(tag) for tag in kept_tokens}
+
+    def encode(self, messages: Sequence[Message]) -> tuple[int, ...]:
+        """Tokens of the conversation and of the header of the reply; none where nothing is asked."""
+        if not any(message.content.strip() for message in messages if message.role == "user"):
+            return ()
+        text = self._tokenizer.apply_chat_template(
+            [{"role": message.role, "content": self._as_text(message.content)} for message in messages],
+            tokenize=False,
+            add_generation_prompt=True,
+            **self._template_options,
+        )
+        return tuple(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def decode(self, token_ids: Sequence[int]) -> str:
+        """The text of generated tokens."""
+        visible = [token for token in token_ids if token not in self._hidden]
+        return str(self._tokenizer.decode(visible, clean_up_tokenization_spaces=False))
+
+    def _as_text(self, content: str) -> str:
+        """The content with no control token left whole: problems are untrusted, and one of them could end its turn."""
+        for token in self._tokenizer.all_special_tokens:
+            content = content.replace(token, f"{token[0]} {token[1:]}")
+        return content
+
+
+class ChatResponder:
+    """A `Responder` that puts conversations through the model's chat template."""
+
+    def __init__(self, engine: Engine, tokenizer: Any, *, template_options: Mapping[str, object]) -> None:
+        self._engine = engine
+        self._chat = Chat(tokenizer, name=engine.identity.name, template_options=template_options)
 
     @property
     def identity(self) -> ModelIdentity:
@@ -94,7 +124,9 @@ class ChatResponder:
 
     def ask(self, questions: Sequence[Question], sampling: Sampling) -> list[tuple[Reply, ...] | Refusal]:
         """One entry per question, in order; a question whose user turns are all blank is refused."""
-        requests = [Request(token_ids=self._encode(question), seeds=question.seeds) for question in questions]
+        requests = [
+            Request(token_ids=self._chat.encode(question.messages), seeds=question.seeds) for question in questions
+        ]
         try:
             answers = self._engine.generate(requests, sampling)
         except Interrupted as stopped:
@@ -109,36 +141,16 @@ class ChatResponder:
             return answer
         return tuple(None if item is None else self._replies((item,))[0] for item in answer)
 
-    def _encode(self, question: Question) -> tuple[int, ...]:
-        """Tokens of the conversation and of the header of the reply; none where nothing is asked."""
-        if not any(message.content.strip() for message in question.messages if message.role == "user"):
-            return ()
-        text = self._tokenizer.apply_chat_template(
-            [{"role": message.role, "content": self._as_text(message.content)} for message in question.messages],
-            tokenize=False,
-            add_generation_prompt=True,
-            **self._template_options,
-        )
-        return tuple(self._tokenizer(text, add_special_tokens=False)["input_ids"])
-
-    def _as_text(self, content: str) -> str:
-        """The content with no control token left whole: problems are untrusted, and one of them could end its turn."""
-        for token in self._tokenizer.all_special_tokens:
-            content = content.replace(token, f"{token[0]} {token[1:]}")
-        return content
-
     def _replies(self, completions: tuple[Completion, ...]) -> tuple[Reply, ...]:
-        visible = [[token for token in item.token_ids if token not in self._hidden] for item in completions]
-        texts = [self._tokenizer.decode(ids, clean_up_tokenization_spaces=False) for ids in visible]
         return tuple(
             Reply(
-                text=text,
+                text=self._chat.decode(item.token_ids),
                 token_count=len(item.token_ids),
                 sum_logprob=item.sum_logprob,
                 finish_reason=item.finish_reason,
                 logprob_mode=self.identity.logprob_mode,
             )
-            for text, item in zip(texts, completions, strict=True)
+            for item in completions
         )
 
 

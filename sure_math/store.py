@@ -25,9 +25,10 @@ from typing import Any, Generic
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sure_math.config import PLACEMENT, differing_keys
+from sure_math.config import PLACEMENT
 from sure_math.progress import Progress
 from sure_math.rows import Dropped, RowT, from_table, schema_of, to_table
+from sure_math.settings import differing_keys
 
 FORMAT = 1
 """Version of the work files; part of every fingerprint."""

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sure_math.config import PLACEMENT, ConfigError, config_names, differing_keys, load_config
+from sure_math.config import PLACEMENT, config_names, load_config
+from sure_math.settings import ConfigError, differing_keys
 from sure_math.sources import BENCHMARKS
 
 TEACHER = ("teacher.model=m", "seeds.path=p.jsonl")

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from sure_math.config import ELIMINATIONS, ConfigError
+from sure_math.config import ELIMINATIONS
 from sure_math.eliminate import CHECKS, REASONS, Child, check_language, eliminated
 from sure_math.pocket.families import FAMILIES
 from sure_math.pocket.operations import OPERATIONS
 from sure_math.pocket.world import seed_problems
+from sure_math.settings import ConfigError
 
 PARENT = "A farmer has 12 sheep and buys 5 more. How many sheep does the farmer have?"
 

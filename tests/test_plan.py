@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from sure_math.config import BuildConfig, ConfigError, load_config
+from sure_math.config import BuildConfig, load_config
 from sure_math.cost import Assumptions, Parameters, assume, gpus, parameters, speed, work
 from sure_math.plan import Plan, Step, make_plan, source_rows
 from sure_math.plan_tables import plan_table
+from sure_math.settings import ConfigError
 from tests.builds import write_problems
 
 CERTAIN = Assumptions(survival=1.0)
