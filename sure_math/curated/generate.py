@@ -1,4 +1,4 @@
-"""Write the curated problems from their templates: `python -m sure_math.curated.generate [--check]`.
+"""Write the curated problems from their templates: `python -m sure_math.curated.generate [--check] [--file FILE]`.
 
 The templates of a tier take turns until the tier has its share of a split. Randomness follows from the seed and the
 template's name, so that a new template changes no other template's numbers.
@@ -20,11 +20,11 @@ from typing import Any
 
 import yaml
 
+from sure_math.curated.problems import FILE
 from sure_math.curated.template import TEMPLATES, Draft, Draw, Template, agreement
 from sure_math.identity import digest, normalised
 from sure_math.rows import Split
 
-FILE = "curated.jsonl"
 ATTEMPTS = 200
 """Draws of numbers for one problem; templates that need more draw from too wide a range."""
 
@@ -137,8 +137,10 @@ def _row(template: Template, draft: Draft) -> dict[str, str]:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m sure_math.curated.generate", description=__doc__.split("\n")[0])
     parser.add_argument("--check", action="store_true", help="compare with the file that is there and write nothing")
+    packaged = Path(str(resources.files(__package__).joinpath(FILE)))
+    parser.add_argument("--file", type=Path, default=packaged, metavar="FILE", help="another place than the package")
     options = parser.parse_args(arguments)
-    path = Path(str(resources.files(__package__).joinpath(FILE)))
+    path: Path = options.file
     content = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows(load_settings()))
     if not options.check:
         path.write_text(content, encoding="utf-8")

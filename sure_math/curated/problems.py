@@ -1,0 +1,58 @@
+"""The packaged problems as a build reads them, without the templates that made them."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections import Counter
+from dataclasses import dataclass
+from importlib import resources
+
+from sure_math.rows import Problem, Split, Tier
+
+FILE = "curated.jsonl"
+SOURCE = "curated"
+"""`source` and `answer_source` of these problems in a dataset."""
+LICENSE = "apache-2.0"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CuratedProblem:
+    """One line of the file."""
+
+    problem_id: str
+    """`curated-TEMPLATE-NUMBER`, counted from 1 within the template: what is added to others moves no id."""
+    problem: str
+    answer: str
+    solution: str
+    split: Split
+    tier: Tier
+    topic: str
+    template: str
+
+
+@functools.cache
+def curated_problems() -> tuple[CuratedProblem, ...]:
+    """All of them, in the order of the file."""
+    numbers: Counter[str] = Counter()
+    found = []
+    for line in _content().splitlines():
+        row = json.loads(line)
+        numbers[row["template"]] += 1
+        found.append(CuratedProblem(problem_id=f"curated-{row['template']}-{numbers[row['template']]}", **row))
+    return tuple(found)
+
+
+def curated_digest() -> str:
+    """SHA-256 of the file."""
+    return hashlib.sha256(_content()).hexdigest()
+
+
+def is_curated(problem: Problem) -> bool:
+    """Whether a row is one of these: a user's source may be called `curated` too, but gives no such answers."""
+    return problem.source == SOURCE and problem.answer_source == SOURCE
+
+
+def _content() -> bytes:
+    return resources.files(__package__).joinpath(FILE).read_bytes()
