@@ -57,6 +57,7 @@ def overrides(realdata: Path, share: float, samples: int) -> list[str]:
         "prompts": "pocket",
         "seeds.public": seeds,
         "seeds.per_tier": None,
+        "seeds.curated": False,
         "decontaminate.benchmarks": benchmarks,
         "evolve.author": author,
         "evolve.max_new_tokens": 128,

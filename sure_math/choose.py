@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Mapping, Sequence
 
+from sure_math.curated.problems import is_curated
 from sure_math.identity import digest
 from sure_math.rows import Dropped, Problem, Tier
 from sure_math.store import Output
@@ -18,11 +19,16 @@ def drawn_seeds(seeds: Iterable[Problem], per_tier: Mapping[Tier, int], run_seed
     """Ids of the training seeds that evolve: at most `per_tier[tier]` of each tier; one that is not named gives all."""
     pools: dict[Tier, list[str]] = {}
     for seed in seeds:
-        if seed.split == "train":
+        if evolves(seed):
             pools.setdefault(seed.tier, []).append(seed.problem_id)
     return frozenset(
         name for tier, pool in pools.items() for name in _lowest(pool, per_tier.get(tier, len(pool)), "draw", run_seed)
     )
+
+
+def evolves(seed: Problem) -> bool:
+    """Whether a seed is one to evolve from: the curated problems are part of the dataset as they are."""
+    return seed.split == "train" and not is_curated(seed)
 
 
 def kept_children(problems: Iterable[Problem], limit: int, run_seed: int) -> frozenset[str]:
@@ -32,10 +38,10 @@ def kept_children(problems: Iterable[Problem], limit: int, run_seed: int) -> fro
 
 
 def choose(problems: Sequence[Problem], chosen: frozenset[str], *, phase: str, reason: str) -> Output[Problem]:
-    """Drop what `phase` could have chosen and did not: training seeds for `draw`, evolved problems for `choose`."""
+    """Drop what `phase` could have chosen and did not: seeds that evolve for `draw`, evolved problems for `choose`."""
     rows, dropped = [], []
     for problem in problems:
-        eligible = problem.split == "train" if phase == "draw" else problem.round > 0
+        eligible = evolves(problem) if phase == "draw" else problem.round > 0
         if problem.problem_id in chosen or not eligible:
             rows.append(problem)
         else:

@@ -75,8 +75,19 @@ class SeedsConfig(Section):
     name: str | None = Field(None, description="Name of the source in the dataset; the file's stem if it is left out.")
     tier: Tier = Field("medium", description="Tier of problems that name none.")
     license: str = Field("unknown", description="Licence of problems that name none; a child's is its seed's.")
-    limit: int | None = Field(None, ge=1, description="Training seeds to read; None reads all.")
+    limit: int | None = Field(
+        None, ge=1, description="Training seeds to read; None reads all. Curated ones count where there are no others."
+    )
     test_limit: int = Field(0, ge=0, description="Held-out problems of the pocket world.")
+    curated: bool = Field(
+        False,
+        description="Add the 1,000 curated problems: 800 for training, which stay as they are, and 200 held out.",
+    )
+
+    @property
+    def curated_alone(self) -> bool:
+        """Whether the curated problems are all there is."""
+        return self.curated and self.source == "file" and self.path is None
 
     @field_validator("public")
     @classmethod
@@ -342,12 +353,17 @@ class BuildConfig(Section):
         if self.samples.path is not None:
             if self.evolve.enabled:
                 raise ValueError("samples.path starts after evolution: set evolve.enabled=false")
+            if self.seeds.curated:
+                raise ValueError("seeds.curated adds problems samples.path does not answer: set seeds.curated=false")
             return self
         if self.teacher is None:
             raise ValueError("nothing to annotate with: set teacher.model=..., or samples.path=... for stored samples")
         needed = {"file": "path", "hub": "dataset", "pocket-world": "limit", "public": "public"}[self.seeds.source]
-        if not getattr(self.seeds, needed):
-            raise ValueError(f"seeds.source = {self.seeds.source} needs seeds.{needed}=... (or samples.path=...)")
+        if not getattr(self.seeds, needed) and not self.seeds.curated_alone:
+            raise ValueError(
+                f"seeds.source = {self.seeds.source} needs seeds.{needed}=... (or samples.path=..., or "
+                "seeds.source=file seeds.curated=true for the curated problems alone)"
+            )
         return self
 
     @model_validator(mode="after")

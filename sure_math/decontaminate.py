@@ -14,6 +14,7 @@ from typing import Literal
 
 import numpy as np
 
+from sure_math.curated.problems import is_curated
 from sure_math.identity import Seen, normalised
 from sure_math.overlap import SHINGLE, BenchmarkIndex, Match
 from sure_math.rows import Dropped, Problem
@@ -124,6 +125,7 @@ class Distinct:
     """Drops a problem that repeats an earlier one of the run; it is called with the shards in order.
 
     Held-out problems are dropped only as copies of other held-out problems: a training problem never costs one.
+    Curated ones are dropped only as copies: those of one template differ in their numbers, and near texts are meant.
     """
 
     def __init__(self, *, near_duplicates: float | None = None, phase: str = "unique") -> None:
@@ -158,7 +160,7 @@ class Distinct:
             return "duplicate", f"the same text as {first}"
         if self._near is None:
             return None
-        near = self._near.first(problem, search=problem.split == "train")
+        near = self._near.first(problem, search=problem.split == "train" and not is_curated(problem))
         return None if near is None else ("near_duplicate", f"Jaccard similarity {near[1]:.2f} with {near[0]}")
 
 

@@ -4,7 +4,7 @@ How this differs from the paper:
 1. A text that is no problem ends its lineage. One that only repeats an ancestor is dropped and the lineage goes on:
    after a trivially changed one from the parent, so that the next child has a kept row for its parent.
 2. The strategy of a round follows from the run's seed and the seed problem, so that no other problem changes it.
-3. Held-out problems (`split: test`) never evolve.
+3. Held-out problems (`split: test`) and curated ones never evolve.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from sure_math.choose import evolves
 from sure_math.config import FOLLOW_UPS, Elimination, Strategy
 from sure_math.eliminate import REASONS, Child, eliminated
 from sure_math.engines import Refusal, Sampling
@@ -56,8 +57,8 @@ def evolve(
     Args:
         prompts: system message of each strategy.
     """
-    rows = [seed for seed in seeds if seed.split == "test" or rules.keep_seeds]
-    evolving = [seed for seed in seeds if seed.split == "train"]
+    rows = [seed for seed in seeds if rules.keep_seeds or not evolves(seed)]
+    evolving = [seed for seed in seeds if evolves(seed)]
     dropped = (
         [] if rules.keep_seeds else [_dropped(seed, "seed_only", "the parent of evolved problems") for seed in evolving]
     )

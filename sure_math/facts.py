@@ -24,7 +24,7 @@ class Run:
     """The tables of a run, on disk."""
 
     sources: tuple[SourceFacts, ...]
-    """The public sources that were read."""
+    """The public sources that were read, and the curated problems."""
     stages: tuple[Table[Problem], ...]
     """From the seeds to the problems that were sampled; where a phase was left out, the same table twice."""
     samples: Table[Sample]

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sure_math.config import BuildConfig, CopyConfig, SourceConfig
+from sure_math.curated.problems import FILE, LICENSE, SOURCE, curated_digest
 from sure_math.identity import digest
 from sure_math.public import commit_of, read_benchmark, read_source, source_digest
 from sure_math.publish import SourceFacts
 from sure_math.rows import Dropped, Problem, Sample
-from sure_math.seeds import checked, read_seeds, source_fingerprint
+from sure_math.seeds import checked, curated_seeds, read_seeds, source_fingerprint
 from sure_math.sources import SOURCES
 from sure_math.store import Store, Table
 from sure_math.stored import read_stored, stored_fingerprint
@@ -42,7 +43,8 @@ def read(config: BuildConfig, store: Store) -> Inputs:
     """
     if config.samples.path is None and config.seeds.source == "public":
         sources, benchmarks, facts = _public(config, store)
-        items, source = checked(_rows(sources)), digest([each.digests for each in sources])
+        items = checked(_rows(sources), curated_seeds(config.seeds))
+        source = digest([[each.digests for each in sources], curated_digest() if config.seeds.curated else None])
         (seeds,) = store.split("seeds", (Problem,), items, size=config.run.shard_size, source=source)
         return Inputs(seeds=seeds, stored=(), benchmarks=benchmarks, facts=facts)
     seeds, stored = _own(config, store)  # before the benchmarks: a mistake in a user's file shows at once
@@ -65,7 +67,7 @@ def _public(
     config: BuildConfig, store: Store
 ) -> tuple[list[Table[Problem]], dict[str, Table[Problem]], tuple[SourceFacts, ...]]:
     """The tables of the public seeds and of the benchmarks: all that can be made, then an error for all that cannot."""
-    seeds, benchmarks, facts, errors = [], {}, [], []
+    seeds, benchmarks, facts, errors = [], {}, _curated_facts(config), []
     wanted: list[tuple[str, SourceConfig | CopyConfig]] = []
     if config.samples.path is None and config.seeds.source == "public":
         wanted += config.seeds.public.items()
@@ -83,9 +85,19 @@ def _public(
         else:
             benchmarks[name] = table
     if errors:
-        kept = f"\n{len(facts)} others were read and are kept; repeat the command to go on" if facts else ""
+        there = len(seeds) + len(benchmarks)
+        kept = f"\n{there} others were read and are kept; repeat the command to go on" if there else ""
         raise InputError("\n".join(errors) + kept)
     return seeds, benchmarks, tuple(facts)
+
+
+def _curated_facts(config: BuildConfig) -> list[SourceFacts]:
+    problems = len(curated_seeds(config.seeds))
+    dataset = f"sure_math/curated/{FILE}"
+    fact = SourceFacts(
+        name=SOURCE, role="seeds", dataset=dataset, revision=curated_digest(), license=LICENSE, problems=problems
+    )
+    return [fact] if config.seeds.curated else []
 
 
 def _public_table(

@@ -6,17 +6,19 @@ Hub they are what the config asks for, or the size the source was published with
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from sure_math.config import TIERS, BuildConfig, ModelConfig, SourceConfig
 from sure_math.cost import Assumptions, Work, work
+from sure_math.curated.problems import is_curated
 from sure_math.models import roles
 from sure_math.phases import evolution_prompts
 from sure_math.prompts import PromptError, load_prompt
 from sure_math.rows import Problem, Tier
-from sure_math.seeds import read_seeds
+from sure_math.seeds import curated_seeds, read_seeds
 from sure_math.sources import SOURCES
 from sure_math.stored import kind_of, read_stored
 from sure_math.tabular import InputError
@@ -115,7 +117,9 @@ class Pool:
     """Seeds as they are read. None: not known."""
 
     train: Mapping[Tier, int | None] | None = None
-    """Per tier; None: not even the tiers are known."""
+    """Those that evolve, per tier; None: not even the tiers are known."""
+    curated: int = 0
+    """Training problems that stay as they are."""
     test: int | None = None
     open: int | None = None
     """Of all of them, those without an answer."""
@@ -125,15 +129,17 @@ def _pool(config: BuildConfig) -> tuple[Pool, str]:
     seeds = config.seeds
     if config.samples.path is not None:
         return _stored(config)
+    added = _counted(curated_seeds(seeds))
     if seeds.source == "public":
         train: dict[Tier, int | None] = {}
         for name, chosen in seeds.public.items():
             tier = SOURCES[name].tier
             train[tier] = _sum((train.get(tier, 0), source_rows(name, chosen)))
-        return Pool(train=train, test=0, open=0), "at most; rows without an answer or a text are left out"
+        pool = dataclasses.replace(added, train=train)
+        return pool, "at most; rows without an answer or a text are left out"
     if seeds.source == "hub":
         known: dict[Tier, int | None] | None = None if seeds.limit is None else {seeds.tier: seeds.limit}
-        return Pool(train=known, test=0, open=None if known is None else seeds.limit), "at most"
+        return dataclasses.replace(added, train=known, open=None if known is None else seeds.limit), "at most"
     return _counted(row for (rows,) in read_seeds(config) for row in rows if isinstance(row, Problem)), ""
 
 
@@ -152,30 +158,32 @@ def _stored(config: BuildConfig) -> tuple[Pool, str]:
 
 def _counted(problems: Iterable[Problem]) -> Pool:
     train: Counter[Tier] = Counter()
-    test = open_ = 0
+    curated = test = open_ = 0
     for row in problems:
         open_ += row.answer is None
-        if row.split == "train":
-            train[row.tier] += 1
-        else:
+        if row.split == "test":
             test += 1
-    return Pool(train=dict(train), test=test, open=open_)
+        elif is_curated(row):
+            curated += 1
+        else:
+            train[row.tier] += 1
+    return Pool(train=dict(train), curated=curated, test=test, open=open_)
 
 
 def _steps(config: BuildConfig, pool: Pool, note: str, given: Assumptions) -> Iterator[Step]:
     models = roles(config)
-    read = None if pool.train is None else _sum((*pool.train.values(), pool.test))
-    source = str(config.samples.path or config.seeds.path or config.seeds.dataset or config.seeds.source)
-    yield Step(phase="seeds", problems=read, note=f"{source}; {note}" if note else source)
+    read = None if pool.train is None else _sum((*pool.train.values(), pool.curated, pool.test))
+    yield Step(phase="seeds", problems=read, note="; ".join(part for part in (_source(config), note) if part))
     yield from _screening("screen", config, models, read, read, given)
     drawn = _drawn(config, pool)
-    stay = None if drawn is None else _sum((*drawn.values(), pool.test))
+    fixed = _sum((pool.curated, pool.test))
+    stay = None if drawn is None else _sum((*drawn.values(), fixed))
     children: int | None = 0
     if config.evolve.enabled:
         if config.seeds.per_tier is not None:
             yield Step(phase="draw", problems=stay)
         asked, children = _evolved(config, drawn, given.survival)
-        stay = stay if config.evolve.keep_seeds else pool.test
+        stay = stay if config.evolve.keep_seeds else fixed
         yield _asks("evolve", "author", models, _sum((children, stay)), asked, _evolve_tokens(config, given), given)
         yield from _screening("decontaminate", config, models, _sum((children, stay)), children, given)
         if config.evolve.keep is not None:
@@ -184,7 +192,16 @@ def _steps(config: BuildConfig, pool: Pool, note: str, given: Assumptions) -> It
                 phase="choose", problems=_sum((children, stay)), note="a digest chooses the evolved ones that stay"
             )
     problems = _sum((children, stay))
-    yield from _annotation(config, models, problems, _unanswered(config, pool, children, stay, read), given)
+    answered = -len(curated_seeds(config.seeds))  # each of them
+    unanswered = _unanswered(pool, children, _sum((stay, answered)), _sum((read, answered)))
+    yield from _annotation(config, models, problems, pool.test, unanswered, given)
+
+
+def _source(config: BuildConfig) -> str:
+    """What the seeds are read from."""
+    seeds = config.seeds
+    source = str(config.samples.path or seeds.path or seeds.dataset or seeds.source)
+    return "curated" if seeds.curated_alone else f"curated and {source}" if seeds.curated else source
 
 
 def _screening(
@@ -213,6 +230,7 @@ def _annotation(
     config: BuildConfig,
     models: Mapping[str, ModelConfig],
     problems: int | None,
+    held_out: int | None,
     unanswered: int | None,
     given: Assumptions,
 ) -> Iterator[Step]:
@@ -240,7 +258,8 @@ def _annotation(
         yield _asks("cluster", "judge", models, problems, pairs, (shown, given.judge_tokens), given, note)
     else:
         yield Step(phase="cluster", problems=problems, note=clustering)
-    yield Step(phase="publish", problems=problems)
+    splits = "" if problems is None or not held_out else f"{problems - held_out:,} to train on, {held_out:,} held out"
+    yield Step(phase="publish", problems=problems, note=splits)
 
 
 def _asks(
@@ -280,9 +299,7 @@ def _evolved(
     return round(asked), round(asked * survival)
 
 
-def _unanswered(
-    config: BuildConfig, pool: Pool, children: int | None, stay: int | None, read: int | None
-) -> int | None:
+def _unanswered(pool: Pool, children: int | None, stay: int | None, read: int | None) -> int | None:
     """Problems a labelling model is asked; of the seeds that stay, as many in a hundred as of all that were read."""
     if children is None or stay is None or read is None or pool.open is None:
         return None

@@ -11,8 +11,10 @@ from rich.text import Text
 
 from sure_math.config import TIERS, BuildConfig, ModelConfig
 from sure_math.cost import SMALLEST, Assumptions, Parameters, gpus, parameters, reasons, speed
+from sure_math.curated.problems import FILE, LICENSE, SOURCE
 from sure_math.models import roles
 from sure_math.plan import PUBLISHED_ROWS, Plan, source_rows
+from sure_math.seeds import curated_seeds
 from sure_math.sources import SOURCES
 
 PAPER_TEACHER = "Qwen/Qwen3-8B"
@@ -38,6 +40,8 @@ def _sources(config: BuildConfig) -> Table:
     """Where seeds, or stored samples, come from."""
     table = _table("Seeds", "source", "from", "licence", "tier", "rows", right=("rows",))
     seeds = config.seeds
+    if curated := curated_seeds(seeds):
+        table.add_row(SOURCE, f"sure_math/curated/{FILE}", LICENSE, "its own", _number(len(curated)))
     if config.samples.path is not None:
         stored = config.samples
         table.add_row("stored samples", str(stored.path), stored.license, stored.tier, "all")
@@ -49,7 +53,7 @@ def _sources(config: BuildConfig) -> Table:
             read = f"{parts} of {', '.join(subsets)}" if subsets else parts
             where = str(chosen.path) if chosen.path else _at(row.dataset, chosen.revision or row.revision)
             table.add_row(name, f"{where}\n{read}", row.license, row.tier, _number(source_rows(name, chosen)))
-    else:
+    elif not seeds.curated_alone:
         where = {
             "file": str(seeds.path),
             "hub": f"{_at(str(seeds.dataset), seeds.revision)}\n{seeds.rows}"
@@ -84,6 +88,9 @@ def _settings(config: BuildConfig) -> Table:
 def _setting_rows(config: BuildConfig) -> Iterator[tuple[str, str]]:
     evolve, sample, cluster, label = config.evolve, config.sample, config.cluster, config.label
     yield "prompts", config.prompts
+    if curated := curated_seeds(config.seeds):
+        train = sum(row.split == "train" for row in curated)
+        yield "curated", f"{train:,} to train on, which stay as they are, and {len(curated) - train:,} held out"
     if config.seeds.per_tier is not None:
         yield "seeds drawn", _listed(config.seeds.per_tier)
     if evolve.enabled and evolve.author is not None:

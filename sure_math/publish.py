@@ -137,14 +137,14 @@ class PhaseCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFacts:
-    """A public source the run read: seeds, or a benchmark it was compared with."""
+    """A public source the run read (seeds, or a benchmark it was compared with), or the package's curated problems."""
 
     name: str
     role: Literal["seeds", "benchmark"]
     dataset: str
-    """Name on the Hub; what a local copy stands for."""
+    """Name on the Hub; what a local copy stands for; a file of the package."""
     revision: str | None
-    """Commit on the Hub; None for a local copy."""
+    """Commit on the Hub; None for a local copy; SHA-256 of a file of the package."""
     license: str
     problems: int
 

@@ -33,7 +33,7 @@ class Problem:
     """System prompt that came with the seed and is kept in front of the problem; None if there was none."""
     answer: str | None
     answer_source: str | None
-    """Who gave `answer`: `source` (the seed file), `pocket-world`, or the labelling model; None without an answer."""
+    """Who gave `answer`: `source` (the seed file), `pocket-world`, `curated`, or the labelling model; None: nobody."""
     solution: str | None
     source: str
     tier: Tier

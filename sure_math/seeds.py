@@ -1,4 +1,5 @@
-"""Seeds from a user's file, a dataset on the Hub or the pocket world, streamed and never held whole.
+"""Seeds from a user's file, a dataset on the Hub or the pocket world, streamed and never held whole, and the curated
+problems of the package.
 
 The public sources of `public.py` share the rows, ids and checks here.
 
@@ -10,11 +11,13 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from sure_math.config import TIERS, BuildConfig, SeedsConfig
+from sure_math.curated.problems import LICENSE, SOURCE, curated_digest, curated_problems
 from sure_math.hub import Place, commit_at, stream
 from sure_math.identity import Seen, digest, normalised, short_id
 from sure_math.rows import Dropped, Problem, Split
@@ -28,22 +31,29 @@ ID_NAMES = ("problem_id", "id", "unique_id", "uid", "question_id", "idx", "index
 
 
 def read_seeds(config: BuildConfig) -> Iterator[tuple[list[Problem | Dropped]]]:
-    """The seeds of a file, a dataset on the Hub or the pocket world, see `checked`.
+    """The curated problems, where they are asked for, then a file, the Hub or the pocket world, see `checked`.
 
     Raises:
         InputError: the source is not there, is empty, lacks a column, or has an id twice.
     """
-    return checked(_limited(READERS[config.seeds.source](config), config.seeds.limit))
+    seeds = config.seeds
+    others = iter(()) if seeds.curated_alone else _limited(READERS[seeds.source](config), seeds.limit)
+    return checked(others, curated_seeds(seeds))
 
 
-def checked(problems: Iterator[Problem | Dropped]) -> Iterator[tuple[list[Problem | Dropped]]]:
+def checked(
+    problems: Iterator[Problem | Dropped], curated: Sequence[Problem] = ()
+) -> Iterator[tuple[list[Problem | Dropped]]]:
     """The problems one at a time, with each repeated or empty text replaced by a dropped row; dropped rows pass.
+
+    Args:
+        curated: come before the others and are no rows of their source.
 
     Raises:
         InputError: an id stands for two different problems.
     """
     with contextlib.closing(Seen()) as seen:
-        for count, problem in enumerate(problems, start=1):
+        for count, problem in enumerate(chain(curated, problems), start=1 - len(curated)):
             if isinstance(problem, Dropped):
                 yield ([problem],)
                 continue
@@ -66,7 +76,33 @@ def source_fingerprint(config: BuildConfig) -> str:
     """A digest of where the seeds come from: the settings, and the content of a file or the commit on the Hub."""
     seeds = config.seeds
     content = {"file": lambda: file_digest(seeds.path), "hub": lambda: commit_at(_hub_place(seeds))}.get(seeds.source)
-    return digest(["seeds", 1, config.run.seed, seeds.model_dump(mode="json"), content() if content else None])
+    curated = curated_digest() if seeds.curated else None
+    return digest(["seeds", 1, config.run.seed, seeds.model_dump(mode="json"), content() if content else None, curated])
+
+
+def curated_seeds(seeds: SeedsConfig) -> list[Problem]:
+    """The curated problems as rows, the held-out ones first; none where they are not asked for.
+
+    Whatever evolves into one of them is the duplicate, since they are read before all others.
+    """
+    if not seeds.curated:
+        return []
+    held_out = [each for each in curated_problems() if each.split == "test"]
+    train = [each for each in curated_problems() if each.split == "train"]
+    return [
+        seed_problem(
+            each.problem_id,
+            each.problem,
+            source=SOURCE,
+            license=LICENSE,
+            tier=each.tier,
+            answer=each.answer,
+            answer_source=SOURCE,
+            solution=each.solution,
+            split=each.split,
+        )
+        for each in (*held_out, *train[: seeds.limit if seeds.curated_alone else None])
+    ]
 
 
 def file_digest(path: Path | None) -> str | None:

@@ -1,7 +1,8 @@
 """Choosing among seeds and children.
 
-Pins: quotas per tier; held-out rows and seeds are never counted among children; the choice follows from the run's seed
-and the ids, whatever the order and the number of rows; what is not chosen is a dropped row.
+Pins: quotas per tier; held-out rows and seeds are never counted among children, and curated ones in no quota; the
+choice follows from the run's seed and the ids, whatever the order and the number of rows; what is not chosen is a
+dropped row.
 """
 
 import dataclasses
@@ -62,3 +63,18 @@ def test_seeds_not_drawn_are_dropped_and_held_out_ones_are_not() -> None:
     output = choose(rows, drawn_seeds(rows, {"easy": 1}, 0), phase="draw", reason="not_drawn")
     assert [row.split for row in output.rows].count("test") == 2 and len(output.rows) == 3
     assert [row.reason for row in output.dropped] == ["not_drawn"] * 2
+
+
+def test_curated_problems_are_in_no_quota_and_always_stay() -> None:
+    curated = [
+        dataclasses.replace(row, problem_id=f"curated-{row.problem_id}", source="curated", answer_source="curated")
+        for row in seeds(4, "easy")
+    ]
+    named_so = dataclasses.replace(seeds(1, "easy")[0], source="curated", answer_source="source")  # a user's own file
+    rows = [*curated, named_so, *seeds(5, "easy")[1:]]
+    chosen = drawn_seeds(rows, {"easy": 2}, run_seed=0)
+    assert chosen == drawn_seeds(rows[4:], {"easy": 2}, run_seed=0) and len(chosen) == 2
+    output = choose(rows, chosen, phase="draw", reason="not_drawn")
+    assert output.rows[:4] == curated and len(output.rows) == 6
+    kept = choose([*curated, *children(seeds(5, "easy"))], frozenset(), phase="choose", reason="surplus")
+    assert kept.rows == curated

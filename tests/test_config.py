@@ -60,6 +60,9 @@ ERRORS = {
     "decontaminate.benchmarks.math.path=m.jsonl": "decontaminate.benchmarks: 'math' is not one of math500, aime24",
     "seeds.public.mth.rows=1": "seeds.public: 'mth' is not one of scalequest",
     "seeds.source=hub": "seeds.source = hub needs seeds.dataset=...",
+    "seeds.path=": "seeds.source = file needs seeds.path=... (or samples.path=..., or seeds.source=file "
+    "seeds.curated=true for the curated problems alone)",
+    "seeds.curated=some": "seeds.curated = 'some': input should be a valid boolean",
     "sample=3": "sample = 3: ",
     "run.seed": "'run.seed': an override looks like sample.num_samples=16",
     "prompts.x=1": "prompts = {'x': 1}: input should be a valid string",
@@ -78,6 +81,16 @@ def test_no_input_and_no_teacher() -> None:
         load_config("annotate")
     with pytest.raises(ConfigError, match=r"samples\.path starts after evolution: set evolve\.enabled=false"):
         load_config("pocket", ["samples.path=x.jsonl"])
+    with pytest.raises(ConfigError, match=r"problems samples\.path does not answer: set seeds\.curated=false"):
+        load_config("annotate", ["samples.path=x.jsonl", "seeds.curated=true"])
+
+
+def test_the_curated_problems_are_seeds_enough() -> None:
+    config = load_config("annotate", ["teacher.model=m", "seeds.curated=true"])
+    assert config.seeds.curated_alone
+    assert not load_config("annotate", [*TEACHER, "seeds.curated=true"]).seeds.curated_alone
+    added = {name: load_config(name).seeds.curated for name in ("paper", "default", "pocket")}
+    assert added == {"paper": True, "default": True, "pocket": False}
 
 
 def test_a_follow_up_round_needs_another_strategy() -> None:

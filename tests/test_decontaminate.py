@@ -202,6 +202,20 @@ def test_held_out_rows_are_dropped_only_as_copies_of_each_other() -> None:
     assert distinct(0.8, [test], [other("b", NEARLY)])["b"][0] == "near_duplicate"
 
 
+def test_curated_problems_are_dropped_only_as_equal_texts() -> None:
+    made = {"source": "curated", "answer_source": "curated"}
+    first, second = other("c1", BAKER, **made), other("c2", NEARLY, **made)
+    assert distinct(0.8, [first, second]) == {}
+    # What comes of other seeds repeats them all the same, and so does an equal text.
+    young = BAKER.replace("A baker", "An old baker")
+    found = distinct(0.8, [first, second, other("c3", BAKER, **made)], [child(1, young, seed="b"), child(2, TOWER)])
+    assert {name: reason for name, (reason, _) in found.items()} == {"c3": "duplicate", "b1": "near_duplicate"}
+    # As `unique` calls it: the curated ones stand among what evolved and among the rows that stay.
+    phase = Distinct(near_duplicates=0.8)
+    output = phase([first, second, child(1, young, seed="b")], [first, second, other("b", TOWER)])
+    assert [row.problem_id for row in output.rows] == ["c1", "c2"]
+
+
 def test_a_child_that_repeats_its_ancestor() -> None:
     seed = other("a", BAKER)
     phase = Distinct(near_duplicates=0.8, phase="children")

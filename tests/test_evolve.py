@@ -3,7 +3,8 @@
 Pins: rounds by tier; the strategies of follow-up rounds; strategies follow the weights and depend on nothing but the
 seed problem; ids and parents come from lineage, not from text; what eliminates a child and what ends its lineage; a
 trivially changed child leaves no gap between kept rows; what a seed overlaps with, its children overlap with; the
-default prompts, from end to end; tests never evolve; duplicates are found over the whole run; labels.
+default prompts, from end to end; tests and curated problems never evolve; duplicates are found over the whole run;
+labels.
 """
 
 import dataclasses
@@ -191,6 +192,14 @@ def test_tests_never_evolve_and_stay() -> None:
     kept = children([seed("p", "easy")], rules=dataclasses.replace(RULES, keep_seeds=True))
     assert [row.round for row in kept.rows] == [0, 1]
     assert not kept.dropped
+
+
+def test_curated_problems_never_evolve_and_stay() -> None:
+    curated = dataclasses.replace(seed("c", "competition"), source="curated", answer_source="curated")
+    made = children([curated, seed("p", "easy")])
+    assert made.rows[0] == curated
+    assert [row.seed_id for row in made.rows[1:]] == ["p"]
+    assert [row.problem_id for row in made.dropped] == ["p"]
 
 
 def test_labels_of_the_pocket_world() -> None:

@@ -1,8 +1,8 @@
 """The paper's Phase 1, transcribed line by line, against `--config paper`.
 
 Pins: every value the paper gives, at its key, with the place where the paper gives it; the sources with their sizes and
-tiers, and no others; what the paper says in words (weights that favour two strategies, follow-ups of three); and that
-`--dry-run` prints each source, model and setting.
+tiers, and no others; the collected problems; what the paper says in words (weights that favour two strategies,
+follow-ups of three); and that `--dry-run` prints each source, model and setting.
 """
 
 from collections.abc import Mapping
@@ -14,6 +14,7 @@ from rich.console import Console
 from sure_math.config import FOLLOW_UPS, TIERS, load_config
 from sure_math.plan import make_plan, source_rows
 from sure_math.plan_tables import plan_table
+from sure_math.seeds import curated_seeds
 from sure_math.sources import SOURCES
 
 PAPER: list[tuple[str, Any, str]] = [
@@ -22,6 +23,7 @@ PAPER: list[tuple[str, Any, str]] = [
     ("seeds.public.numina_cot.rows", 10_000, "Sec. 4.1: NuminaMath-CoT (10K)"),
     ("seeds.public.math.rows", 12_500, "Sec. 4.1: MATH (12.5K)"),
     ("seeds.public.math.splits", ["train", "test"], "Sec. 4.1: 12.5K are the 7,500 of train and the 5,000 of test"),
+    ("seeds.curated", True, 'Sec. 4.1: "1,000 mathematics problems spanning middle-school to competition level"'),
     ("evolve.enabled", True, "Sec. 4.1: Evol-Instruct"),
     ("evolve.author.model", "Qwen/Qwen2.5-72B-Instruct", 'Sec. 4.1: "synthesize new problems with"'),
     ("evolve.rounds.easy", 1, 'Sec. 4.1: "easy seeds receive 1 round"'),
@@ -95,6 +97,20 @@ def test_sources_of_the_paper() -> None:
             assert round((source_rows(name, public[name]) or 0) / 1000, 1) == thousands, name
 
 
+def test_the_collected_problems_of_the_paper() -> None:
+    """Sec. 4.1 and 4.3; A.1 counts 8,800 prompts; which rows are annotated is decided in the specification: all."""
+    rows = curated_seeds(load_config("paper").seeds)
+    assert len(rows) == 1_000, 'Sec. 4.1: "We first collect 1,000 mathematics problems"'
+    assert all(row.answer for row in rows), 'Sec. 4.1: "each paired with a verified ground-truth answer"'
+    assert {row.tier for row in rows} == set(TIERS), 'Sec. 4.1: "middle-school to competition level"'
+    held_out = [row for row in rows if row.split == "test"]
+    assert len(held_out) == 200, 'Sec. 4.1: "200 are reserved as a held-out test set"'
+    assert len(rows) - len(held_out) == 800, 'Sec. 4.1: "the remaining 800 are added to the training pool"'
+    steps = {step.phase: step for step in make_plan(load_config("paper")).steps}
+    assert steps["sample"].problems == 8_000 + 800 + 200
+    assert steps["publish"].note == "8,800 to train on, 200 held out", 'A.1: "Processing 8,800 prompts"'
+
+
 def test_six_strategies_and_those_of_follow_up_rounds() -> None:
     weights = load_config("paper").evolve.weights
     assert {name for tier in TIERS for name, weight in weights[tier].items() if weight > 0} == STRATEGIES
@@ -117,6 +133,8 @@ def test_the_dry_run_names_every_source_model_and_setting() -> None:
     benchmarks = [*config.decontaminate.benchmarks]
     models = ["Qwen/Qwen2.5-72B-Instruct (vllm)", "Qwen/Qwen3-8B (vllm)", "Qwen/Qwen2.5-3B-Instruct (vllm)"]
     settings = [
+        "curated sure_math/curated/curated.jsonl apache-2.0 its own 1,000",
+        "800 to train on, which stay as they are, and 200 held out",
         "easy 1, medium 2, hard 3, competition 5",
         *(", ".join(f"{name} {weight:g}" for name, weight in config.evolve.weights[tier].items()) for tier in TIERS),
         "8,000 evolved problems, no seeds",

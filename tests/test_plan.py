@@ -2,8 +2,8 @@
 
 Pins: with a survival of 1 every count is an upper bound that a real build of the pocket world keeps, and exact where
 nothing is left to chance; survivors, draws and limits by hand; what a user's file and stored samples give; requests of
-labels and of the second look at overlaps; tokens and hours by hand from the assumptions; sizes of models from their
-names and folders; what is not known stays `?`; no network; what is set with --assume, and its errors.
+labels and of the second look at overlaps; curated problems; tokens and hours by hand from the assumptions; sizes of
+models from their names and folders; what is not known stays `?`; no network; what is set with --assume, and its errors.
 """
 
 import json
@@ -92,6 +92,20 @@ def test_a_file_is_counted(tmp_path: Path) -> None:
     assert (step(plan, "seeds").problems, asked(plan, "sample")) == (3, 27)
     assert asked(plan, "label") == 2 * 5
     assert plan.missing == ()
+
+
+def test_curated_problems_are_added_and_stay(tmp_path: Path) -> None:
+    path = write_problems(tmp_path / "p.jsonl", 10)
+    labels = ("label.by=model", "label.model.model=Org/L-3B")
+    given = [f"seeds.path={path}", "seeds.curated=true", *AUTHOR, *TEACHER, *labels, "seeds.per_tier={medium: 4}"]
+    plan = make_plan(load_config("annotate", [*given, "evolve.keep=5"]), CERTAIN)
+    counts = {phase: step(plan, phase).problems for phase in ("seeds", "draw", "evolve", "choose", "sample")}
+    assert counts == {"seeds": 1_010, "draw": 1_004, "evolve": 1_008, "choose": 1_005, "sample": 1_005}
+    assert (asked(plan, "evolve"), asked(plan, "label")) == (8, 5)
+    alone = make_plan(load_config("annotate", ["seeds.curated=true", "seeds.limit=40", *TEACHER]))
+    assert (step(alone, "seeds").problems, step(alone, "seeds").note) == (240, "curated")
+    assert step(alone, "publish").note == "40 to train on, 200 held out"
+    assert "sure_math/curated/curated.jsonl" in printed(alone) and "None" not in printed(alone)
 
 
 def test_stored_samples_are_counted(tmp_path: Path) -> None:

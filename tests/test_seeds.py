@@ -3,7 +3,7 @@
 Pins: JSONL, CSV, Parquet and JSON give the same rows; usual column names are found, given ones win; messages with a
 system prompt; ids do not move when rows are added; repeated and empty texts are dropped rows; a row per sample and a
 row per problem give the same samples; what is known of stored samples is kept; their kind; N per problem; sources that
-are the Hub's or the pocket world's.
+are the Hub's or the pocket world's; the curated problems, alone and before others.
 """
 
 import csv
@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from sure_math.config import BuildConfig, load_config
+from sure_math.curated.problems import curated_problems, is_curated
 from sure_math.rows import Dropped, Problem, Sample
 from sure_math.seeds import read_seeds, source_fingerprint
 from sure_math.stored import kind_of, read_stored
@@ -135,6 +136,30 @@ def test_a_dataset_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(datasets.config, "HF_DATASETS_OFFLINE", True, raising=False)
     rows = [row for (items,) in read_seeds(config) for row in items]
     assert [(row.problem_id, row.source) for row in rows] == [("a", "hub-set"), ("b", "hub-set")]
+
+
+def test_curated_problems_come_first_and_are_no_rows_of_the_file(tmp_path: Path) -> None:
+    path = write_jsonl(tmp_path / "curated.jsonl", [{"problem": "What is 1 + 1?"}, {"problem": " "}])
+    rows = seeds(path, "seeds.curated=true", "seeds.limit=1")
+    curated = [row for row in rows if isinstance(row, Problem) and is_curated(row)]
+    assert rows[:1000] == curated and [row.split for row in curated] == ["test"] * 200 + ["train"] * 800
+    assert {(row.source, row.answer_source, row.license) for row in curated} == {("curated", "curated", "apache-2.0")}
+    one = next(each for each in curated_problems() if each.split == "train")
+    (row,) = [row for row in curated if row.problem_id == one.problem_id]
+    assert (row.problem, row.answer, row.solution, row.tier) == (one.problem, one.answer, one.solution, one.tier)
+    # A user's file of that name is one like any other, and its rows count from 1.
+    assert [(row.source, row.problem) for row in rows[1000:]] == [("curated", "What is 1 + 1?")]
+    empty = seeds(path, "seeds.curated=true")[-1]
+    assert isinstance(empty, Dropped) and empty.problem_id.endswith("~2")
+
+
+def test_curated_problems_alone(tmp_path: Path) -> None:
+    def read(*overrides: str) -> list[str]:
+        config = load_config("annotate", ["teacher.model=m", "seeds.curated=true", *overrides])
+        return [row.split for (rows,) in read_seeds(config) for row in rows if isinstance(row, Problem)]
+
+    assert read() == ["test"] * 200 + ["train"] * 800
+    assert read("seeds.limit=3") == ["test"] * 200 + ["train"] * 3
 
 
 def test_the_pocket_world_holds_out_its_tests() -> None:
