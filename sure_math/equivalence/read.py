@@ -285,6 +285,12 @@ def _list_comma(text: str, index: int) -> int:
     return 0
 
 
+def _member_comma(text: str, index: int) -> int:
+    return comma(text, index) or _list_comma(text, index)
+
+
+_SPACED = re.compile(r",\s|;")
+"""A separator of a set that cannot stand inside a number; where there is one, `1,250` beside it is a number."""
 _BRACKETS: dict[tuple[str, str], Literal["tuple", "bracket", "set", "angle"]] = {
     ("(", ")"): "tuple",
     ("[", "]"): "bracket",
@@ -361,7 +367,8 @@ def _bracketed(text: str) -> Form | None:
         return Sequence(kind, ())
     if kind == "set" and ("|" in inner or ":" in inner):
         return _set_builder(inner)
-    parts = [part.strip() for part in split_top(inner, comma if kind != "set" else _list_comma)]
+    separator = comma if kind != "set" else _list_comma if _SPACED.search(inner) else _member_comma
+    parts = [part.strip() for part in split_top(inner, separator)]
     if kind == "set" or len(parts) > 1:
         items: list[Form] = []
         for part in parts:

@@ -147,7 +147,7 @@ _SYMBOLS: tuple[tuple[str, str], ...] = (
     (r"\\_", "_"),
 )
 _SYMBOL_RULES = tuple((re.compile(pattern), replacement) for pattern, replacement in _SYMBOLS)
-_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:(?:\{,\}|,\\!\s*|\\[,;: ]|\{\\,\}|~| |,\\,)\d{3})+(?![\d])")
+_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:(?:\{,\}|,\\!\s*|\\[,;: ]|\{\\,\}|~| )\d{3})+(?![\d])")
 _DECIMAL_COMMA = re.compile(r"(?<=\d)\{,\}(?=\d)")
 _SEPARATOR = re.compile(r"[^\d]+")
 _DOTTED_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:\.\d{3}){2,}(?![\d.])")
