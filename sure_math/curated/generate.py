@@ -22,6 +22,7 @@ import yaml
 
 from sure_math.curated.problems import FILE
 from sure_math.curated.template import TEMPLATES, Draft, Draw, Template, agreement
+from sure_math.equivalence.text import is_thousands_comma, split_top
 from sure_math.identity import digest, normalised
 from sure_math.rows import Split
 
@@ -92,7 +93,9 @@ def instances(template: Template, count: int, seed: int) -> Iterator[Draft]:
         for attempt in range(ATTEMPTS):
             source = random.Random(digest([seed, template.name, index, attempt]))
             draft = template.make(Draw(source, index % template.variants))
-            if draft is None or normalised(draft.problem) in texts or gives_away(draft):
+            if draft is None or normalised(draft.problem) in texts:
+                continue
+            if gives_away(draft) or reads_as_one_number(draft):
                 continue
             if draft.answer in answers and attempt < ATTEMPTS // 2:
                 continue
@@ -109,6 +112,14 @@ def gives_away(draft: Draft) -> bool:
     """Whether the answer stands in the text as a token of its own, however it is spaced."""
     answer = r"\s*".join(re.escape(sign) for sign in draft.answer if not sign.isspace())
     return re.search(rf"(?<![\w.^{{_\\]){answer}(?!\w|\.\d)", draft.problem) is not None
+
+
+def reads_as_one_number(draft: Draft) -> bool:
+    """Whether a bare list, written without its blanks, has a comma like the one of thousands: `27, 139` and 27,139.
+
+    A response that loses the blank could not be graded right. Tuples, intervals and sets have no such reading.
+    """
+    return len(split_top(draft.answer.replace(" ", ""), is_thousands_comma)) > 1
 
 
 def _check(template: Template, draft: Draft) -> None:

@@ -8,11 +8,11 @@ from math import gcd, isqrt, lcm
 import mpmath
 import sympy
 
-from sure_math.curated.latex import decimal, factored, fraction, interval, listed, ordered, polynomial
+from sure_math.curated.latex import braces, decimal, factored, fraction, interval, listed, ordered, polynomial
 from sure_math.curated.template import DIGITS, Draft, Draw, Members, Points, template
 
 
-@template(topic="number_theory", tier="easy", split="test", answer_type="multiple_values", variants=2)
+@template(topic="number_theory", tier="easy", split="test", answer_type="set", variants=2)
 def middle_digit_from_outer_digits(draw: Draw) -> Draft | None:
     if draw.variant == 0:
         divisor = draw.random.choice((8, 12, 13, 14, 17))
@@ -45,17 +45,17 @@ def middle_digit_from_outer_digits(draw: Draw) -> Draft | None:
         for each in range(divisor, 1000, divisor)
         if each > 99 and middle * int(str(each)[1]) == int(str(each)[0]) + int(str(each)[2])
     )
-    answer = listed(closed)
+    answer = braces(closed)
     problem = draw.random.choice(
         (
-            f"A three-digit number is divisible by {divisor}, and its middle digit {rule}. List all numbers with these "
-            "properties, separated by commas.",
+            f"A three-digit number is divisible by {divisor}, and its middle digit {rule}. Give the set of all "
+            "numbers with these properties.",
             f"The middle digit of a three-digit house number {rule}, and the house number is a multiple of {divisor}. "
-            f"List all possible house numbers, separated by commas.",
+            "Give the set of all possible house numbers.",
         )
     )
-    steps = (*steps, f"The numbers are $\\boxed{{{answer}}}$.")
-    return Draft(problem=problem, steps=steps, answer=answer, closed=closed, checked=checked)
+    steps = (*steps, f"The numbers form the set $\\boxed{{{answer}}}$.")
+    return Draft(problem=problem, steps=steps, answer=answer, closed=frozenset(closed), checked=frozenset(checked))
 
 
 @template(topic="number_theory", tier="easy", split="test", answer_type="fraction", variants=2)
@@ -319,7 +319,7 @@ def smallest_number_with_remainders(draw: Draw) -> Draft:
     )
 
 
-@template(topic="number_theory", tier="medium", split="test", answer_type="multiple_values", variants=2)
+@template(topic="number_theory", tier="medium", split="test", answer_type="set", variants=2)
 def numbers_known_by_their_divisors(draw: Draw) -> Draft | None:
     low = draw.random.randint(20, 60) * 10
     high = low + (draw.random.randint(3, 8) * 100 if draw.variant == 0 else draw.random.choice((10, 12, 14)))
@@ -351,11 +351,11 @@ def numbers_known_by_their_divisors(draw: Draw) -> Draft | None:
             found.append(number)
     if not 2 <= len(closed) <= 5:
         return None
-    answer = listed(closed)
-    problem = f"List all integers strictly between {low} and {high} that {question}. Separate them by commas."
+    answer = braces(closed)
+    problem = f"Give the set of all integers strictly between {low} and {high} that {question}."
     shown = listed(f"${number} = {factored(number)}$" for number in closed)
-    steps = (step, kind, f"In the given range these are {shown}.", f"The list is $\\boxed{{{answer}}}$.")
-    return Draft(problem=problem, steps=steps, answer=answer, closed=closed, checked=tuple(found))
+    steps = (step, kind, f"In the given range these are {shown}.", f"The set is $\\boxed{{{answer}}}$.")
+    return Draft(problem=problem, steps=steps, answer=answer, closed=frozenset(closed), checked=frozenset(found))
 
 
 @template(topic="number_theory", tier="medium", split="test", answer_type="decimal", variants=2)
