@@ -192,8 +192,8 @@ def coefficient_from_the_roots(draw: Draw) -> Draft | None:
         answer = listed([surd(0, -1, inner), surd(0, 1, inner)])
         return Draft(
             problem=f"For which real numbers $k$ does $x^2 + kx + {c} = 0$ have two real roots such that the larger "
-            f"root minus the smaller root equals ${gap}$? List all values of $k$ in simplest radical form, "
-            "separated by a comma.",
+            f"root minus the smaller root equals ${gap}$? List all values of $k$ in simplest radical form "
+            "and in increasing order, separated by a comma.",
             steps=(
                 f"For roots $r > s$, $(r - s)^2 = (r + s)^2 - 4rs = k^2 - {4 * c}$.",
                 f"This has to be ${gap}^2 = {gap * gap}$, so $k^2 = {inner}$.",
@@ -228,7 +228,7 @@ def coefficient_from_the_roots(draw: Draw) -> Draft | None:
     return Draft(
         problem=f"The roots of $x^2 - {s}x + c = 0$, which may be real or complex, are both different from zero, "
         f"and the sum of the squares of their reciprocals is ${fraction(t)}$. List all possible values of the real "
-        "number $c$, as integers or fractions in lowest terms, separated by a comma.",
+        "number $c$ in increasing order, as integers or fractions in lowest terms, separated by a comma.",
         steps=(
             f"For the roots $r$ and $q$, $\\frac{{1}}{{r^2}} + \\frac{{1}}{{q^2}} = "
             f"\\frac{{(r + q)^2 - 2rq}}{{(rq)^2}} = \\frac{{{s * s} - 2c}}{{c^2}}$.",
@@ -251,9 +251,9 @@ def ticket_prices_that_pay(draw: Draw) -> Draft | None:
         n, goal = m * (low + high), m * low * high
         crowd, place = pick.choice([("visitors", "A small aquarium"), ("spectators", "An open-air theatre")])
         text = (
-            f"{place} finds that a ticket price of $p$ dollars brings ${n} - {m}p$ {crowd} a day, for "
-            f"$0 \\le p \\le {low + high}$. For which prices $p$ is the daily income from tickets at least "
-            f"\\${goal}?"
+            f"{place} finds that a ticket price of $p$ dollars brings ${n} - {m}p$ {crowd} a day, for every real "
+            f"number $p$ with $0 \\le p \\le {low + high}$. For which prices $p$ is the daily income from tickets at "
+            f"least \\${goal}?"
         )
         steps = (
             f"The income is $p({n} - {m}p)$ dollars, so the condition is ${m}p^2 - {n}p + {goal} \\le 0$.",
@@ -274,10 +274,10 @@ def ticket_prices_that_pay(draw: Draw) -> Draft | None:
             return None
         thing = pick.choice(["lamps", "rucksacks", "board games"])
         text = (
-            f"A workshop can sell ${n} - {m}p$ {thing} a month at a price of $p$ dollars each, for $0 \\le p \\le "
-            f"{top}$. Each one costs it \\${unit} to make, and it makes only what it sells; in addition there are "
-            f"fixed costs of \\${fixed} a month. For which prices $p$ does the workshop make a profit, that is, "
-            "more income than costs?"
+            f"A workshop can sell ${n} - {m}p$ {thing} a month at a price of $p$ dollars each, for every real number "
+            f"$p$ with $0 \\le p \\le {top}$. It makes exactly as many {thing} as it sells, at a cost of \\${unit} "
+            f"for each of them, and in addition it has fixed costs of \\${fixed} a month. For which prices "
+            "$p$ does the workshop make a profit, that is, more income than costs?"
         )
         steps = (
             f"The profit is $(p - {unit})({n} - {m}p) - {fixed}$ dollars.",

@@ -112,8 +112,8 @@ def whole_and_fractional_part(draw: Draw) -> Draft | None:
         found = [n for n in range(1, total + 1) if total + 1 < 2 * (n + 1) and n + 1 <= total + 1]
         values = [n + Fraction(total + 1, n + 1) - 1 for n in found]
         text = (
-            "Every real number $x$ can be split in one way as $x = n + t$ with an integer $n$ and $0 \\le t < 1$. "
-            f"Which real numbers $x$ have the property $x + nt = {total}$? Give the set of all of them."
+            "Every real number $x$ can be split in exactly one way as $x = n + t$ with an integer $n$ and $0 \\le t < "
+            f"1$. Which real numbers $x$ have the property $x + nt = {total}$? Give the set of all of them."
         )
         steps = (
             f"The equation is $n + t + nt = {total}$, that is $(n + 1)(t + 1) = {total + 1}$.",

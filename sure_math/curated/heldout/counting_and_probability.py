@@ -210,9 +210,9 @@ def throws_that_depend_on_the_last(draw: Draw) -> Draft | None:
         return None
     answer = decimal(closed) + "\\%"
     problem = (
-        f"{name} scores with the first shot at a basketball hoop with probability {decimal(first)}. After a successful "
+        f"{name} scores on the first shot at a basketball hoop with probability {decimal(first)}. After a successful "
         f"shot, the next one succeeds with probability {decimal(made)}; after a miss, the next one succeeds with "
-        f"probability {decimal(missed)}. What is the probability that {name} succeeds with {question}? Give your "
+        f"probability {decimal(missed)}. What is the probability that {name} scores on {question}? Give your "
         f"answer as an exact percentage."
     )
     steps = (*steps, f"As a percentage, the probability is $\\boxed{{{answer}}}$.")

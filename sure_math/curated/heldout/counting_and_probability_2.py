@@ -228,8 +228,8 @@ def _two_routes_to_the_final(draw: Draw) -> Draft:
             f"A player can reach a final in one of two ways. In route A, two matches must both be won, and each is won "
             f"with probability $p$. In route B, there are also two matches, against stronger opponents: each is won "
             f"with probability ${fraction(ratio)}p$, but winning at least one of them is enough. All matches are "
-            f"independent. For which $p$ with $0 < p \\le 1$ does route A lead to the final with at least the same "
-            f"probability as route B? Give your answer in interval notation."
+            f"independent. For which $p$ with $0 < p \\le 1$ does route A lead to the final with at least as high "
+            f"a probability as route B? Give your answer in interval notation."
         ),
         steps=(
             f"Route A succeeds with probability $p^2$, route B with probability $1 - \\left(1 - "

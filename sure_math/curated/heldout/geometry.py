@@ -148,8 +148,8 @@ def block_of_painted_cubes(draw: Draw) -> Draft | None:
     faces = [sum((x == 0) + (x == s - 1) for x, s in zip(at, (a, b, c), strict=True)) for at in ranges]
     colour = pick.choice(["red", "blue", "silver", "yellow"])
     block = (
-        f"{number} equal white wooden cubes are glued together to make a solid block, {a} cubes long, {b} wide and "
-        f"{c} high"
+        f"A solid block, {a} cubes long, {b} wide and {c} high, is glued together from {number} equal white wooden "
+        "cubes"
     )
     if draw.variant == 0:
         painted = 2 * (a * b + b * c + c * a)
@@ -173,7 +173,8 @@ def block_of_painted_cubes(draw: Draw) -> Draft | None:
         text = (
             f"{block}. The whole outside of the block, including its bottom, is painted {colour}, and then the cubes "
             "are "
-            f"taken apart again. What percentage of the small cubes have exactly one {colour} face?"
+            f"taken apart again. What percentage of the small cubes have exactly one {colour} face? Write your answer "
+            "with a percent sign."
         )
         steps = (
             "A cube has exactly one painted face when it lies inside a face of the block, away from its edges.",

@@ -34,8 +34,7 @@ def skew_lines_of_a_box(draw: Draw) -> Draft | None:
     if len({a, b, c}) < 3:
         return None
     box = (
-        "A rectangular box has the base $ABCD$ and the top $EFGH$, with $E$, $F$, $G$, $H$ straight above $A$, $B$, "
-        "$C$, $D$. "
+        "A rectangular box has base $ABCD$ and top $EFGH$, with $E$, $F$, $G$, $H$ straight above $A$, $B$, $C$, $D$. "
         f"Its edges are $AB = {a}$, $AD = {b}$ and $AE = {c}$."
     )
     with mpmath.workdps(60):

@@ -19,33 +19,29 @@ def places_in_a_line(draw: Draw) -> Draft | None:
     place = pick.choice(["at a bakery", "in front of a cinema", "at a bus stop"])
     if draw.variant == 0:
         front, back, gap, more = pick.randint(12, 24), pick.randint(9, 20), pick.randint(3, 7), pick.randint(1, 3)
-        # The second person stands behind or in front of the first one.
+        # The second person stands behind or in front of the first one, who is not near the end in either case.
         totals = [front + gap + back, front - gap - 2 + back]
-        low = front + more
-        kept = sorted(total for total in totals if total >= low)
-        if len(kept) != 2:
+        if min(totals) < front + more:
             return None
         found = set()
         for total in range(1, 200):
             for other in range(1, total + 1):
-                if total - other + 1 == back and abs(other - front) == gap + 1 and total >= low:
+                if total - other + 1 == back and abs(other - front) == gap + 1 and total >= front:
                     found.add(total)
-        answer = listed(kept)
+        answer = listed(sorted(totals))
         return Draft(
             problem=f"In a line {place}, {names[0]} is number {front} counted from the front, and {names[1]} is "
-            f"number {back} counted from the back. Exactly {gap} people stand between the two. At least {more} "
-            f"{'person stands' if more == 1 else 'people stand'} behind {names[0]}. How many people can there be in "
-            "the line? List all possible numbers in increasing order, separated by a comma.",
+            f"number {back} counted from the back. Exactly {gap} people stand between the two. How many people can "
+            "there be in the line? List all possible numbers in increasing order, separated by a comma.",
             steps=(
                 f"If {names[1]} stands behind {names[0]}, the line consists of the {front} people up to {names[0]}, "
                 f"the {gap} between them and the last {back}: ${front} + {gap} + {back} = {totals[0]}$.",
                 f"If {names[1]} stands in front of {names[0]}, the first {front} and the last {back} people overlap in "
                 f"these two and the {gap} between them: ${front} + {back} - {gap + 2} = {totals[1]}$.",
-                f"In both cases at least {more} {'person stands' if more == 1 else 'people stand'} behind {names[0]}, "
-                f"so the numbers are $\\boxed{{{answer}}}$.",
+                f"Both cases are possible, so the numbers are $\\boxed{{{answer}}}$.",
             ),
             answer=answer,
-            closed=tuple(kept),
+            closed=tuple(sorted(totals)),
             checked=tuple(sorted(found)),
         )
     total, front, one, two = pick.randint(35, 60), pick.randint(14, 22), pick.randint(3, 6), pick.randint(8, 12)
@@ -63,7 +59,7 @@ def places_in_a_line(draw: Draw) -> Draft | None:
     answer = listed(kept)
     later = [total + 1 - spot for spot in reversed(kept)]
     return Draft(
-        problem=f"{total} people stand in a line {place}. {names[0]} is number {front} counted from the front. "
+        problem=f"There are {total} people in a line {place}. {names[0]} is number {front} counted from the front. "
         f"Exactly {one} people stand between {names[0]} and {names[1]}, and exactly {two} people stand between "
         f"{names[1]} and {names[2]}. {names[2]} stands behind {names[0]}. Counted from the back, which number can "
         f"{names[2]} be? List all possible numbers in increasing order, separated by a comma.",
@@ -457,8 +453,8 @@ def counter_on_a_board(draw: Draw) -> Draft | None:
         return None
     return Draft(
         problem=f"A counter stands on a square of a board with {rows} rows and {columns} columns. Two players take "
-        f"turns. {rule}; it must stay on the board. {goal} From how many of the ${rows * columns}$ squares as the "
-        "starting square does the player who moves second have a winning strategy?",
+        f"turns. {rule}; it must stay on the board. {goal} From how many of the ${rows * columns}$ squares, the lower "
+        "left corner included, as the starting square does the player who moves second have a winning strategy?",
         steps=(*steps, f"Altogether these are $\\boxed{{{answer}}}$."),
         answer=answer,
         closed=value,
@@ -633,8 +629,9 @@ def shares_between_two_bounds(draw: Draw) -> Draft | None:
     answer = interval(low, high, "[]")
     tiny = Fraction(1, 1000)
     return Draft(
-        problem=f"{intro} {ask} Give the set of all possible values as a closed interval $[a, b]$ of numbers of "
-        "percent, without the percent sign; the club is so large that shares may be treated as real numbers.",
+        problem=f"{intro} {ask} Give the set of all possible values as a closed interval $[a, b]$, where $a$ and "
+        "$b$ are percentages written without the percent sign; the club is so large that shares may be treated as real "
+        "numbers.",
         steps=(*steps, f"All values in between occur as well, so the interval is $\\boxed{{{answer}}}$."),
         answer=answer,
         closed=sympy.Interval(low, high),

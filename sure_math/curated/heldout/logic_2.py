@@ -102,9 +102,9 @@ def coin_under_a_square(draw: Draw) -> Draft | None:
     return Draft(
         problem=f"A coin lies under one square of a board with five rows and five columns. {names[0]} and {names[1]} "
         f"know that only the following squares are possible: {table}. {names[0]} is told only the row and {names[1]} "
-        "only the column of the coin; both know this of each other, and both reason perfectly and speak the truth. "
-        f"They say, so that both can hear it: {said} Where is the coin? Give your answer as an ordered pair (row, "
-        "column).",
+        "only the column of the coin. Both reason perfectly and speak the truth, and both know all of this of each "
+        f"other. They say, so that both can hear it: {said} Where is the coin? Give your answer as an ordered pair "
+        "(row, column).",
         steps=(*steps, f"So the coin lies under the square $\\boxed{{{answer}}}$."),
         answer=answer,
         closed=third[0],
@@ -345,7 +345,7 @@ def switching_off_a_row(draw: Draw) -> Draft | None:
         if not even or not odd:
             return None
     return Draft(
-        problem=f"{size} lamps stand in a row, numbered from 1 to {size}, each with a button of the same number. "
+        problem=f"There are {size} lamps in a row, numbered from 1 to {size}, each with a button of the same number. "
         f"Pressing a button switches {reach}: lamps that are on go off, and lamps that are off go on. At the moment "
         f"exactly the lamps {listed(on)} are on. Which buttons must be pressed, each of them once, so that all lamps "
         "are off? Give the set of their numbers.",
@@ -433,8 +433,8 @@ def strips_that_are_cut_or_covered(draw: Draw) -> Draft | None:
         if not 2 <= len(values) <= 5 or grundy[fixed] == 0:
             return None
         text = (
-            f"Two strips of squares lie side by side; one consists of {fixed} squares in a row and the other of $n$ "
-            f"squares in a row. {names[0]} and {names[1]} take turns, {names[0]} first, placing a tile that covers "
+            f"There are two separate strips of squares; one consists of {fixed} squares in a row and the other of "
+            f"$n$ squares in a row. {names[0]} and {names[1]} take turns, {names[0]} first, placing a tile that covers "
             f"exactly {tile} neighbouring free squares of one strip. Tiles may not overlap and are never moved. "
             f"Whoever cannot place a tile loses. For which integers $n$ with ${tile} \\le n \\le {last}$, other than "
             f"$n = {fixed}$, does {names[1]} have a winning strategy?"
@@ -491,8 +491,9 @@ def three_cards_and_what_is_known(draw: Draw) -> Draft | None:
         closed, answer = (n - 2) * (n - 3), "(n - 2)(n - 3)"
         text = (
             f"{intro} They are asked one after the other: ``Do you know which of you three has the highest card?'' "
-            f"{one} answers ``No'', then {two} answers ``No'', then {three} answers ``No''. Now {one} is asked the "
-            "same question again and answers ``Yes''."
+            "The answer is ``Yes'' exactly if this follows for certain from what the person asked has seen and heard "
+            f"so far. {one} answers ``No'', then {two} answers ``No'', then {three} answers ``No''. Now {one} is asked "
+            "the same question again and answers ``Yes''."
         )
         steps = (
             f"{one}'s first ``No'' excludes only the card $n$: with any smaller card, each of the others may have "
@@ -512,8 +513,9 @@ def three_cards_and_what_is_known(draw: Draw) -> Draft | None:
         closed, answer = 4 * (n - 3) ** 2, "4(n - 3)^2"
         text = (
             f"{intro} They are asked one after the other: ``Do you know whether your card is the middle one of your "
-            f"three cards by size?'' {one} answers ``No'', then {two} answers ``No'', and then {three} answers "
-            "``Yes''."
+            "three cards by size?'' The answer is ``Yes'' exactly if what the person asked has seen and heard so far "
+            "makes it certain that it is the middle one, or certain that it is not. "
+            f"{one} answers ``No'', then {two} answers ``No'', and then {three} answers ``Yes''."
         )
         steps = (
             f"With the card 1 or $n$, {one} would know that it is not the middle one; with any other card it may be "
@@ -573,8 +575,8 @@ def display_with_two_buttons(draw: Draw) -> Draft | None:
     checked = sum(1 for number in seen if number <= most)
     answer = str(value)
     rule = (
-        f"A display shows a positive integer. One button {word} it. The other one subtracts {minus} from it, but "
-        "works only if the result is positive."
+        f"A display shows a positive integer and has exactly two buttons. One button {word} the number on it. The "
+        f"other one subtracts {minus} from the number, but works only if the result is positive."
     )
     count_step = (
         f"Among the numbers from 1 to {most} there are {turns} full runs of {minus} consecutive numbers, with "

@@ -156,7 +156,8 @@ def doubling_and_halving(draw: Draw) -> Draft | None:
         return Draft(
             problem=f"{plant} {grow} on {place} so that the covered area doubles every {days} days. On day {full} "
             "the surface becomes "
-            f"completely covered. What percentage of the surface was covered on day {early}? Give the exact value.",
+            f"completely covered. What percentage of the surface was covered on day {early}? Give the exact value "
+            "with a percent sign.",
             steps=(
                 f"From day {early} to day {full} there are ${full} - {early} = {full - early}$ days, that is "
                 f"${steps}$ doublings.",
@@ -181,8 +182,8 @@ def doubling_and_halving(draw: Draw) -> Draft | None:
         problem=f"The amount of a medicine in the body halves every {half} hours. A patient who has none of it in "
         f"the body takes {count} "
         f"equal tablets, one every {half} hours. What amount is in the body exactly {last * half} hours after the "
-        "last tablet, as a "
-        "percentage of the amount in one tablet? Assume that a tablet is absorbed at once, and give the exact value.",
+        "last tablet, as a percentage of the amount in one tablet? Assume that a tablet is absorbed at once, and give "
+        "the exact value with a percent sign.",
         steps=(
             f"The last tablet has been halved {'once' if last == 1 else 'twice'}, the one before it once more, and "
             "so on; the first one has been "
@@ -257,7 +258,7 @@ def warm_part_of_the_day(draw: Draw) -> Draft | None:
         outside = tuple(t for t in hours if not warm(t))
     answer = interval(low, high, ends)
     return Draft(
-        problem=f"{text} Write your answer in interval notation.",
+        problem=f"{text} Write your answer in interval notation, with integers or fractions in lowest terms as ends.",
         steps=(*steps, f"Therefore $t$ lies in $\\boxed{{{answer}}}$."),
         answer=answer,
         closed=sympy.Interval(sympy.Rational(low), sympy.Rational(high), ends == "()", ends == "()"),

@@ -164,7 +164,7 @@ def extreme_sizes_of_complex_numbers(draw: Draw) -> Draft | None:
             word = "greatest" if far else "least"
             text = (
                 f"The complex number $z$ satisfies $|z - ({first})| = {radius}$. Find the {word} possible value of "
-                f"$|z - ({second})|$."
+                f"$|z - ({second})|$. Give an exact answer in simplest radical form."
             )
             steps = (
                 f"In the complex plane $z$ lies on the circle with centre ${ordered([a, b])}$ and radius ${radius}$.",
@@ -187,7 +187,7 @@ def extreme_sizes_of_complex_numbers(draw: Draw) -> Draft | None:
             answer = root(square)
             text = (
                 f"The complex number $z$ satisfies $|z - ({first})| = |z - ({second})|$. Find the least possible value "
-                "of $|z|$."
+                "of $|z|$. Give an exact answer in simplest radical form, with a rational denominator."
             )
             difference = f"{polynomial([2 * (c - a), 0])}{term(2 * (d - b), 'y')} = {two - one}"
             steps = (
@@ -198,7 +198,7 @@ def extreme_sizes_of_complex_numbers(draw: Draw) -> Draft | None:
                 f"$\\frac{{{abs(two - one)}}}{{\\sqrt{{{4 * apart}}}}}$, that is ",
             )
     return Draft(
-        problem=f"{text} Give an exact answer in simplest radical form, with a rational denominator.",
+        problem=text,
         steps=(*steps[:-1], f"{steps[-1]}$\\boxed{{{answer}}}$."),
         answer=answer,
         closed=closed,

@@ -195,7 +195,7 @@ def same_rate_every_year(draw: Draw) -> Draft | None:
         ]
         text = (
             f"{thing} {second} {what} in its second year and {fourth} in its fourth year. From each year to the "
-            "next the number grew by the same percentage. What is this percentage?"
+            "next the number grew by the same percentage. By what percentage did it grow each year?"
         )
         steps = (
             f"In two years the number was multiplied by $\\frac{{{fourth}}}{{{second}}} = {decimal(fourth / second)}$.",
@@ -208,13 +208,13 @@ def same_rate_every_year(draw: Draw) -> Draft | None:
         if (100 * total).denominator != 1:
             return None
         text = (
-            f"Odile pays \\${start} for a workshop place in the first year. The price rises by the same percentage "
-            "after the first and after the second year, and for all three years together she pays "
-            f"\\${_money(total)}. By what percentage does the price rise each time?"
+            f"Odile rents a desk in a shared workshop and pays \\${start} for the first year. The yearly rent rises by "
+            "the same percentage after the first and after the second year, and for all three years together she pays "
+            f"\\${_money(total)}. By what percentage does the yearly rent rise each time?"
         )
         rest = total / start - 1
         steps = (
-            f"If the price is multiplied by $q$ each time, then ${start}(1 + q + q^2) = {_money(total)}$, so "
+            f"If the rent is multiplied by $q$ each time, then ${start}(1 + q + q^2) = {_money(total)}$, so "
             f"$q^2 + q = {decimal(rest)}$.",
             f"The positive solution is $q = \\frac{{-1 + \\sqrt{{1 + 4 \\cdot {decimal(rest)}}}}}{{2}} = "
             f"{decimal(factor)}$.",
@@ -226,7 +226,7 @@ def same_rate_every_year(draw: Draw) -> Draft | None:
             if first + later + later + later * r / 100 == total:
                 found.append(r)
     return Draft(
-        problem=text,
+        problem=f"{text} Give your answer as a percentage.",
         steps=(*steps, f"The percentage is $\\boxed{{{answer}}}$."),
         answer=answer,
         closed=rate,

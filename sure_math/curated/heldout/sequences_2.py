@@ -340,9 +340,9 @@ def recursion_on_binary_digits(draw: Draw) -> Draft | None:
             table[n] = table[n // 2] + c if n % 2 == 0 else k * table[n // 2]
         values: list[At] = [({"m": at}, sum(table[n] for n in range(2 ** (at - 1), 2**at))) for at in range(1, 8)]
         text = (
-            f"For positive integers, let $a_1 = {first}$, $a_{{2n}} = a_n + {c}$ and $a_{{2n+1}} = {k}a_n$ for all "
-            "$n \\ge 1$. For a positive integer $m$, let $T_m$ be the sum of all $a_n$ with $2^{m-1} \\le n < 2^m$. "
-            "Express $T_m$ in terms of $m$."
+            f"A sequence is defined by $a_1 = {first}$, $a_{{2n}} = a_n + {c}$ and $a_{{2n+1}} = {k}a_n$ for all "
+            "integers $n \\ge 1$. For a positive integer $m$, let $T_m$ be the sum of all $a_n$ with $2^{m-1} \\le n < "
+            "2^m$. Express $T_m$ in terms of $m$."
         )
         steps = (
             "The numbers from $2^m$ to $2^{m+1} - 1$ are the numbers $2n$ and $2n + 1$ with $2^{m-1} \\le n < 2^m$.",

@@ -77,8 +77,9 @@ def dough_in_proportion(draw: Draw) -> Draft | None:
     return Draft(
         problem=f"A recipe for a pancake batter takes ${_mixed(flour)}$ cups of flour and ${_mixed(milk)}$ cups of "
         f"milk. Kofi has ${_mixed(has_flour)}$ cups of flour and ${_mixed(has_milk)}$ cups of milk. Keeping exactly "
-        "to the proportion of the recipe, he makes as much batter as he can; any part of the recipe is allowed. How "
-        "many cups of flour are left? Give your answer as a fraction in lowest terms (not as a mixed number).",
+        "to the proportion of the recipe, he makes as much batter as he can; any fractional multiple of the recipe is "
+        "allowed. How many cups of flour are left? Give your answer as a fraction in lowest terms (not as a mixed "
+        "number).",
         steps=(
             f"The flour would be enough for ${fraction(has_flour / flour)}$ recipes, the milk for "
             f"${fraction(has_milk / milk)}$ recipes, which is less. So the milk is used up.",
@@ -340,10 +341,10 @@ def electric_van_on_a_schedule(draw: Draw) -> Draft | None:
             return None
         text = (
             f"An electric van arrives at a charging station with {rest} kilowatt-hours left in its battery, which can "
-            f"hold 90 kilowatt-hours. The station charges at a constant {power} kilowatts. Afterwards the van drives "
-            f"{way} km at a constant {speed} km/h, using {per_100} kilowatt-hours per 100 km. It has to reach its "
-            f"destination at most {allowed} minutes after charging began, with at least {reserve} kilowatt-hours "
-            "left. For which charging times $t$, in minutes, are both conditions met?"
+            f"hold 90 kilowatt-hours. The station charges at a constant {power} kilowatts. As soon as charging ends, "
+            f"the van drives {way} km at a constant {speed} km/h, using {per_100} kilowatt-hours per 100 km. It "
+            f"has to reach its destination at most {allowed} minutes after charging began, with at least {reserve} "
+            "kilowatt-hours left. For which charging times $t$, in minutes, are both conditions met?"
         )
         steps = (
             f"The drive takes $\\frac{{60 \\cdot {way}}}{{{speed}}} = {fraction(Fraction(60 * way, speed))}$ minutes, "
@@ -363,7 +364,7 @@ def electric_van_on_a_schedule(draw: Draw) -> Draft | None:
     points |= {end + Fraction(shift, 9) for end in (low, high) for shift in (-1, 0, 1)}
     answer = interval(low, high, "[]")
     return Draft(
-        problem=f"{text} Give your answer in interval notation.",
+        problem=f"{text} Give your answer in interval notation, with integers or fractions in lowest terms as ends.",
         steps=(*steps, f"Both conditions hold in the interval $\\boxed{{{answer}}}$."),
         answer=answer,
         closed=sympy.Interval(sympy.Rational(low), sympy.Rational(high)),

@@ -179,12 +179,14 @@ def two_painters_share_a_fence(draw: Draw) -> Draft | None:
         if (alone[0] + rests[0]) * y + rests[0] * x == x * y and rests[1] * y + (alone[1] + rests[1]) * x == x * y
     ]
     hours = [f"{each} hour{'s' if each > 1 else ''}" for each in alone]
+    more = [f"{decimal(rest)} {'hour' if rest == 1 else 'hours'}" for rest in rests]
     return Draft(
         problem=f"{names[0]} and {names[1]} paint equal fences, each at a constant rate of their own. If {names[0]} "
-        f"begins alone and {names[1]} joins in after {hours[0]}, they need another {decimal(rests[0])} hours together "
-        f"to finish a fence. If {names[1]} begins alone and {names[0]} joins in after {hours[1]}, they need another "
-        f"{decimal(rests[1])} hours together. How long would each of them need for a whole fence alone? List the two "
-        "times, in hours, as decimals or integers in increasing order, separated by a comma.",
+        f"begins alone and {names[1]} joins in after {hours[0]}, both of them then paint at the same time for another "
+        f"{more[0]} until the fence is finished. If {names[1]} begins alone and {names[0]} joins in after {hours[1]}, "
+        f"both of them then paint at the same time for another {more[1]} until the fence is finished. How long would "
+        "each of them need for a whole fence alone? List the two times, in hours, as decimals or integers in "
+        "increasing order, separated by a comma.",
         steps=(
             f"In one hour {names[0]} paints the part $a$ and {names[1]} the part $b$ of a fence. Then "
             f"${decimal(alone[0] + rests[0])}a + {decimal(rests[0])}b = 1$ and ${decimal(rests[1])}a + "
@@ -221,8 +223,8 @@ def two_rockets_above_a_height(draw: Draw) -> Draft | None:
     ):
         return None
     formula = (
-        "Neglecting air resistance, a rocket launched with $v$ metres per second from a height of $b$ metres is "
-        "$b + vt - 5t^2$ metres above the ground $t$ seconds after its launch."
+        "Neglecting air resistance, a rocket launched at an initial speed of $v$ metres per second from a height of "
+        "$b$ metres is $b + vt - 5t^2$ metres above the ground $t$ seconds after its launch."
     )
 
     def high(time: Fraction, delay: Fraction) -> bool:
@@ -240,11 +242,11 @@ def two_rockets_above_a_height(draw: Draw) -> Draft | None:
         inside = tuple(t for t in points if high(t, delay))
         outside = tuple(t for t in points if not high(t, delay))
         text = (
-            f"A toy rocket is launched straight up from the ground with {decimal(speeds[0])} metres per second. "
-            f"Exactly {decimal(delay)} seconds later a second one is launched straight up from a platform "
-            f"{decimal(base)} metres high with {decimal(speeds[1])} metres per second. {formula} For which times $t$, "
-            "in seconds after the launch of the first rocket, are both rockets at a height of at least "
-            f"{decimal(level)} metres?"
+            "A toy rocket is launched straight up from the ground at an initial speed of "
+            f"{decimal(speeds[0])} metres per second. Exactly {decimal(delay)} seconds later a second one is launched "
+            f"straight up from a platform {decimal(base)} metres high at an initial speed of {decimal(speeds[1])} "
+            f"metres per second. {formula} For which times $t$, in seconds after the launch of the first rocket, are "
+            f"both rockets at a height of at least {decimal(level)} metres?"
         )
         steps = (
             f"The first rocket: ${decimal(speeds[0])}t - 5t^2 \\ge {decimal(level)}$ means $(t - {decimal(p)})"
@@ -269,11 +271,12 @@ def two_rockets_above_a_height(draw: Draw) -> Draft | None:
         inside = tuple(d for d in set(points) if d >= 0 and long_enough(d))
         outside = tuple(d for d in set(points) if d < 0 or not long_enough(d))
         text = (
-            f"A toy rocket is launched straight up from the ground with {decimal(speeds[0])} metres per second, and "
-            f"$d \\ge 0$ seconds later a second one is launched straight up from a tower {decimal(base)} metres high "
-            f"with {decimal(speeds[1])} metres per second. {formula} For a photograph both rockets have to be at a "
-            f"height of at least {decimal(level)} metres at the same time, without interruption, for at least "
-            f"{decimal(least)} {'second' if least == 1 else 'seconds'}. For which delays $d$ is this the case?"
+            "A toy rocket is launched straight up from the ground at an initial speed of "
+            f"{decimal(speeds[0])} metres per second, and $d \\ge 0$ seconds later a second one is launched straight "
+            f"up from a tower {decimal(base)} metres high at an initial speed of {decimal(speeds[1])} metres per "
+            f"second. {formula} For a photograph both rockets have to be at a height of at least {decimal(level)} "
+            f"metres at the same time, without interruption, for at least {decimal(least)} "
+            f"{'second' if least == 1 else 'seconds'}. For which delays $d$ is this the case?"
         )
         steps = (
             f"The first rocket is high enough from {decimal(p)} to {decimal(q)} seconds after its launch, since "
@@ -398,12 +401,14 @@ def trains_that_pass_each_other(draw: Draw) -> Draft | None:
         answer = fraction(value)
         return Draft(
             problem=f"An express train passes a signal post in {pole} seconds and crosses a bridge of {bridge} metres "
-            f"in {bridge_time} seconds, counted from the moment its front reaches the bridge until its rear leaves "
-            "it. A goods train, which is slower, runs on a parallel track. When the two trains meet in opposite "
-            f"directions, they pass each other in {decimal(meet)} seconds; when the express overtakes the goods "
-            f"train, this takes {decimal(overtake)} seconds. Both counts run from the first moment at which the "
-            "trains are side by side at some place to the last. All speeds are constant. How many seconds does the "
-            "goods train need to cross the same bridge? Give your answer as a fraction in lowest terms.",
+            f"in {bridge_time} seconds, counted from the moment its front reaches the bridge until its rear end "
+            "leaves it. A goods train, which is slower, runs on a parallel track. When the two trains meet in "
+            f"opposite directions, it takes {decimal(meet)} seconds from the moment their fronts meet until their "
+            "rear ends have passed each other. When the express overtakes the goods train, it takes "
+            f"{decimal(overtake)} seconds from the moment the front of the express reaches the rear end of the goods "
+            "train until the rear end of the express has passed the front of the goods train. All speeds are "
+            "constant. How many seconds does the goods train need to cross the same bridge, counted in the same way? "
+            "Give your answer as a fraction in lowest terms.",
             steps=(
                 f"In the additional ${bridge_time} - {pole} = {bridge_time - pole}$ seconds the express covers "
                 f"{bridge} metres, so its speed is {fast} metres per second and its length ${pole} \\cdot {fast} = "
@@ -441,12 +446,12 @@ def trains_that_pass_each_other(draw: Draw) -> Draft | None:
     return Draft(
         problem=f"An express train passes a signal post in {pole} seconds, and a slower goods train passes it in "
         f"{slow_pole} seconds. When the two trains meet in opposite directions on parallel tracks, they pass each "
-        f"other in {decimal(meet)} seconds, counted from the moment their fronts meet until their rears part. The "
-        f"express needs {bridge_time} seconds to cross a bridge of {bridge} metres, from the moment its front reaches "
-        "the bridge until its rear leaves it. Later the express overtakes the goods train. How many metres does the "
-        "express travel from the moment its front catches up with the rear of the goods train until its own rear is "
-        "level with the front of the goods train? All speeds are constant. Give your answer as a fraction in lowest "
-        "terms.",
+        f"other in {decimal(meet)} seconds, counted from the moment their fronts meet until their rear ends have "
+        f"passed each other. The express needs {bridge_time} seconds to cross a bridge of {bridge} metres, counted "
+        "from the moment its front reaches the bridge until its rear end leaves it. Later the express overtakes the "
+        "goods train. How many metres does the express travel from the moment its front reaches the rear end of the "
+        "goods train until its own rear end is level with the front of the goods train? All speeds are constant. Give "
+        "your answer as a fraction in lowest terms.",
         steps=(
             f"In the additional ${bridge_time} - {pole} = {bridge_time - pole}$ seconds on the bridge the express "
             f"covers {bridge} metres, so its speed is {fast} metres per second and its length {long} metres.",

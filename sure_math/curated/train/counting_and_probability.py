@@ -94,7 +94,7 @@ def survey_with_exactly_one(draw: Draw) -> Draft | None:
     answer = decimal(share) + "\\%"
     problem = draw.random.choice(
         (
-            f"A school asked {total} students about their afternoon activities. {one} of them play an instrument, "
+            f"A school asked {total} students about their afternoon activities: {one} of them play an instrument, "
             f"{other} are in a sports team, and {none} do neither. What percentage of the students asked do exactly "
             f"one of the two?",
             f"In a village of {total} households, {one} own a car, {other} own a bicycle, and {none} own neither. What "
@@ -357,7 +357,7 @@ def origin_of_a_faulty_item(draw: Draw) -> Draft | None:
     problem = (
         f"{start} {shares[0]}%, {shares[1]}% and {shares[2]}% of all {items_name}, respectively. Of the {items_name} "
         f"from A, B and C, {rates[0]}%, {rates[1]}% and {rates[2]}%, respectively, {events}. A {item} chosen at random "
-        f"{event}. What is the probability, as a percentage, that it comes from {name}?"
+        f"{event}. What is the probability that it comes from {name}? Give your answer as an exact percentage."
     ).replace("%", "\\%")
     steps = (
         f"Imagine 10000 {items_name}. Of these, ${100 * shares[0]}$, ${100 * shares[1]}$ and ${100 * shares[2]}$ come "

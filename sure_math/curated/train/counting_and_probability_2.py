@@ -149,7 +149,7 @@ def gifts_with_a_limit_for_one(draw: Draw) -> Draft:
     answer = str(closed)
     problem = draw.random.choice(
         (
-            f"{gifts} different books are given to Pia, Quinn and Rosa. Everyone gets at least one book, and Pia gets "
+            f"Pia, Quinn and Rosa are given {gifts} different books. Everyone gets at least one book, and Pia gets "
             f"at most {most}. In how many ways can the books be given out?",
             f"A project has {gifts} different tasks. Each task is assigned to exactly one of three engineers, Xu, Yara "
             f"and Zane, so that nobody is left without a task and Xu has at most {most} tasks. How many assignments "

@@ -30,7 +30,7 @@ def path_around_three_sides(draw: Draw) -> Draft | None:
     answer = decimal(area)
     return Draft(
         problem=f"A rectangular {plot} is {long} m long and {short} m wide, and one of its long sides lies along the "
-        f"wall of a house. A {cover} of the constant width {decimal(width)} m runs around the other three sides, "
+        f"wall of a house. A {cover} of constant width {decimal(width)} m runs around the other three sides, "
         "outside the "
         f"{plot} and with square corners, and ends at the wall on both sides. What is the area of the {cover} in "
         "square metres? Give your answer as a decimal.",

@@ -234,7 +234,7 @@ def queue_with_two_claims(draw: Draw) -> Draft | None:
     if start == 1:
         opening = f"The first person is {kinds[0]}; after that"
     return Draft(
-        problem=f"{size} people stand in a queue, one behind the other, numbered from the front. Everyone is either a "
+        problem=f"In a queue {size} people stand one behind the other, numbered from the front. Everyone is either a "
         "knight, who always tells the truth, or a liar, who always lies. Every person with an odd number says: "
         f"``{first}'' Every person with an even number says: ``{second}'' (Zero is divisible by every positive "
         "integer.) How many knights are in the queue?",

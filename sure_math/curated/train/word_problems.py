@@ -94,13 +94,14 @@ def once_and_in_some_years(draw: Draw) -> Draft | None:
     older = more * (child - past) + past
     if child.denominator != 1 or not (past + 2 < child < 25 and 24 <= older <= 75 and older - child >= 20):
         return None
-    pair, parent, young = pick.choice(
-        [
-            ("Rosa and her son Milan", "Rosa", "Milan"),
-            ("Pavel and his daughter Inka", "Pavel", "Inka"),
-            ("Aunt Thea and her niece Lou", "Aunt Thea", "Lou"),
-        ]
-    )
+    families = [
+        ("Rosa and her son Milan", "Rosa", "Milan"),
+        ("Pavel and his daughter Inka", "Pavel", "Inka"),
+        ("Aunt Thea and her niece Lou", "Aunt Thea", "Lou"),
+    ]
+    pair, parent, young = pick.choice(families)
+    if older - child > 50:
+        pair, parent, young = families[-1]
     words = {2: "twice", 3: "three times", 4: "four times", 5: "five times", 6: "six times", 7: "seven times"}
     words[8] = "eight times"
     answer = ordered([older, child])
@@ -280,8 +281,8 @@ def average_share_of_tax(draw: Draw) -> Draft | None:
     return Draft(
         problem=f"{country} the first {free} {money} of a yearly income are free of tax. The part of the income above "
         f"{free} and up to {top} {money} is taxed at ${low_rate}\\%$, and the part above {top} {money} at "
-        f"${high_rate}\\%$. For which yearly incomes $x$, in {money}, is the tax at least ${least}\\%$ and at most "
-        f"${most}\\%$ of the whole income? Give your answer in interval notation.",
+        f"${high_rate}\\%$. For which positive yearly incomes $x$, in {money}, is the tax at least ${least}\\%$ and at "
+        f"most ${most}\\%$ of the whole income? Give your answer in interval notation.",
         steps=(
             "The share of the tax in the income grows with the income, so it is enough to find where it takes the two "
             "bounds.",
