@@ -1,18 +1,20 @@
 """The numbers of a dataset's card, added up one problem at a time.
 
-Everything here is a sum or a count, so the memory does not grow with the number of problems.
+Everything here is a sum or a count (but for the ids of the curated problems, of which there are 1,000), so the memory
+does not grow with the number of problems.
 """
 
 import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
+from sure_math.curated.problems import is_curated
 from sure_math.rows import Answer, Cluster, Dropped, Problem, Sample, Uncertainty, Verdict
 
 HISTOGRAM_BINS = 20
 """Equal bins of H / log N over [0, 1]; the last one is closed."""
 
-GIVEN = ("source", "pocket-world")
+GIVEN = ("source", "pocket-world", "curated")
 """Values of `answer_source` that are no labelling model."""
 
 UNANIMOUS = 1e-9  # H / log N below this is zero: what is left is rounding
@@ -93,6 +95,8 @@ class Tally:
     histogram: list[int] = field(default_factory=lambda: [0] * HISTOGRAM_BINS)
     sums: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     dropped: Counter[tuple[str, str]] = field(default_factory=Counter)
+    curated: set[str] = field(default_factory=set)
+    """Ids of the curated problems."""
 
     def add(self, row: PublishedProblem) -> None:
         self._add_groups(row)
@@ -141,13 +145,24 @@ class Tally:
                 for name, groups in self.groups.items()
             },
             "kinds": {name: dict(sorted(values.items())) for name, values in sorted(self.by_kind.items())},
+            **self._curated(),
         }
+
+    def _curated(self) -> dict[str, object]:
+        """`curated`: what is only there where such problems are."""
+        if not self.curated:
+            return {}
+        from sure_math.curated.summary import summary  # with all templates, which other builds have no use for
+
+        return {"curated": summary(self.curated)}
 
     def _add_groups(self, row: PublishedProblem) -> None:
         self.total.add(row)
         for name in GROUPINGS:
             self.groups[name].setdefault(getattr(row.problem, name), Group()).add(row)
         problem = row.problem
+        if is_curated(problem):
+            self.curated.add(problem.problem_id)
         self._kind("license_of_source", f"{problem.source}: {problem.license}")
         self._kind("license", problem.license)
         self._kind("answer_source", problem.answer_source or "none")

@@ -20,6 +20,7 @@ from benchmarks.decontamination import BENCHMARKS, CLEAN, NEAR_DUPLICATES, OTHER
 from sure_math.curated import generate
 from sure_math.curated.generate import gives_away, load_settings, load_templates
 from sure_math.curated.problems import FILE, CuratedProblem, curated_problems
+from sure_math.curated.summary import SMALL_INTEGER
 from sure_math.curated.template import Draft
 from sure_math.equivalence import is_correct
 from sure_math.overlap import SHINGLE, Entry
@@ -28,8 +29,6 @@ from sure_math.wording import Wording
 PACKAGED = Path(str(resources.files("sure_math.curated").joinpath(FILE)))
 PROBLEMS = curated_problems()
 SPLITS = {split: [each for each in PROBLEMS if each.split == split] for split in ("train", "test")}
-SMALL_INTEGER = re.compile(r"-?\d{1,3}")
-"""At most 999 in size: what a guess of an answer hits most easily, as in AIME."""
 
 
 def of_template(problems: list[CuratedProblem]) -> dict[str, list[CuratedProblem]]:

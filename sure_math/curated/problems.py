@@ -54,5 +54,6 @@ def is_curated(problem: Problem) -> bool:
     return problem.source == SOURCE and problem.answer_source == SOURCE
 
 
+@functools.cache
 def _content() -> bytes:
     return resources.files(__package__).joinpath(FILE).read_bytes()
