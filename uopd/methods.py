@@ -1,0 +1,202 @@
+"""The methods: UOPD, its baselines and its controls, each a row of `METHODS` that fixes only what differs.
+
+| method | scorer | loss | weight of a prompt | prompts |
+|---|---|---|---|---|
+| `uopd` | teacher | Eq. 7 | w = 1 - H / log N (Eq. 6) | uniform |
+| `opd` | teacher | Eq. 7 | 1 | uniform |
+| `filter` | teacher | Eq. 7 | 1 | uniform over those with an entropy of at most tau |
+| `grpo` | none, or the initial student | clipped ratio | none: advantages within a prompt's group | uniform |
+| `opsd` | the initial student, with the solution in its prompt | Eq. 7 | 1 | uniform |
+| `shuffled` | teacher | Eq. 7 | the weights of `uopd`, permuted over the prompts | uniform |
+| `majority` | teacher | Eq. 7 | share of the teacher's majority answer | uniform |
+| `opd-scaled` | teacher | Eq. 7 | the mean weight | uniform |
+| `sampled` | teacher | Eq. 7 | the mean weight | in proportion to w |
+
+How they differ from their papers:
+1. `grpo` divides by the population standard deviation of a group, and gives 0 to a group whose rewards are all equal,
+   where the paper would divide by 0 and other trainers add a small number. A response without a box is wrong.
+2. `opsd` (Self-Distilled Reasoner) has the loss of Eq. 7 on the teacher's top-k and no pointwise clip.
+3. `sampled` is no method of the paper: its expected gradient is that of `uopd`, from prompts that all count in full.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from random import Random
+from statistics import fmean, pstdev
+from typing import Literal
+
+from sure_math.equivalence import is_correct
+from sure_math.identity import digest
+from uopd.config import FilterConfig, GrpoConfig, TrainConfig
+from uopd.data import PoolRow
+from uopd.objectives import Distillation, Objective, PolicyGradient
+from uopd.rows import Rollout, TrainingRow
+
+Need = Literal["weight", "answer", "solution"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Method:
+    """One method with its settings."""
+
+    name: str
+    objective: Objective
+    scorer: Literal["teacher", "initial"] | None
+    """Who reads the rollouts: the teacher, the frozen initial student, or nobody."""
+    needs: frozenset[Need]
+    """Columns of the dataset that every prompt must have."""
+    weights: Callable[[Sequence[PoolRow], int], list[float]] = lambda pool, seed: [1.0] * len(pool)
+    """w(x) of each prompt of the pool; the seed is the run's."""
+    keeps: Callable[[PoolRow], bool] = lambda row: True
+    """Whether a prompt is trained on at all."""
+    proportional: bool = False
+    """Whether prompts are drawn in proportion to the dataset's weight."""
+    shows_solution: bool = False
+    """Whether the scorer's prompt holds the solution."""
+    normaliser: Literal["response", "tokens", "constant"] = "response"
+    constant: int = 1
+    """Divisor of the normaliser `constant`, in tokens."""
+    scale_rewards: bool | None = None
+    """For policy gradients: whether advantages are divided by the group's standard deviation; None has no rewards."""
+
+
+def make_method(config: TrainConfig) -> Method:
+    """The method that the configuration names."""
+    return METHODS[config.method](config)
+
+
+def training_rows(rollouts: Sequence[Rollout], method: Method, *, per_prompt: int) -> tuple[TrainingRow, ...]:
+    """The responses of one step with the factor of their tokens (Eq. 8, 9); empty ones stay in |B| K and add nothing.
+
+    Args:
+        rollouts: by slot, every slot with `per_prompt` responses.
+    """
+    advantages = [0.0] * len(rollouts)
+    if method.scale_rewards is not None:
+        advantages = group_advantages(rollouts, scale=method.scale_rewards)
+    tokens = sum(len(rollout.response_ids) for rollout in rollouts)
+    rows = []
+    for rollout, advantage in zip(rollouts, advantages, strict=True):
+        length = {"response": len(rollout.response_ids), "tokens": 0, "constant": method.constant}[method.normaliser]
+        divisor = tokens if method.normaliser == "tokens" else length * len(rollouts)
+        rows.append(
+            TrainingRow(
+                prompt_ids=rollout.prompt.token_ids,
+                response_ids=rollout.response_ids,
+                scorer_ids=rollout.prompt.scorer_ids,
+                token_weight=rollout.prompt.weight / divisor if divisor else 0.0,
+                advantage=advantage,
+            )
+        )
+    assert len(rollouts) % per_prompt == 0, "every slot has K responses"
+    return tuple(rows)
+
+
+def rewards(texts: Sequence[str], answers: Sequence[str | None]) -> list[float | None]:
+    """1 for a response whose boxed answer is right, else 0; None without a reference answer."""
+    return [
+        None if answer is None else float(is_correct(answer, text, unboxed="reject"))
+        for text, answer in zip(texts, answers, strict=True)
+    ]
+
+
+def group_advantages(rollouts: Sequence[Rollout], *, scale: bool) -> list[float]:
+    """Reward minus the mean of the slot's group, over its population standard deviation where `scale`."""
+    found: list[float] = []
+    for _, group in groupby(rollouts, key=lambda rollout: rollout.slot):
+        values = [rollout.reward or 0.0 for rollout in group]
+        mean, spread = fmean(values), pstdev(values)
+        divisor = spread if scale and spread > 0 else 1.0
+        found += [(value - mean) / divisor for value in values]
+    return found
+
+
+def _semantic(pool: Sequence[PoolRow], seed: int) -> list[float]:
+    return [row.weight for row in pool]
+
+
+def _mean_weight(pool: Sequence[PoolRow], seed: int) -> list[float]:
+    return [fmean(row.weight for row in pool)] * len(pool)
+
+
+def _majority(pool: Sequence[PoolRow], seed: int) -> list[float]:
+    return [row.majority_share for row in pool]
+
+
+def _shuffled(pool: Sequence[PoolRow], seed: int) -> list[float]:
+    weights = [row.weight for row in pool]
+    Random(digest([seed, "shuffled", len(pool)])).shuffle(weights)
+    return weights
+
+
+def _certain(config: FilterConfig) -> Callable[[PoolRow], bool]:
+    def keeps(row: PoolRow) -> bool:
+        limit = config.tau if config.unit == "normalised" else config.tau / math.log(row.num_samples)
+        return 1 - row.weight <= limit
+
+    return keeps
+
+
+def _distillation(name: str, *needs: Need, **differs: object) -> Callable[[TrainConfig], Method]:
+    return lambda config: Method(
+        name=name,
+        objective=Distillation(),
+        scorer="teacher",
+        needs=frozenset(needs),
+        **differs,  # type: ignore[arg-type]
+    )
+
+
+def _filter(config: TrainConfig) -> Method:
+    return Method(
+        name="filter",
+        objective=Distillation(),
+        scorer="teacher",
+        needs=frozenset({"weight"}),
+        keeps=_certain(config.filter),
+    )
+
+
+def _grpo(config: TrainConfig) -> Method:
+    grpo: GrpoConfig = config.grpo
+    return Method(
+        name="grpo",
+        objective=PolicyGradient(
+            clip_low=grpo.clip_low,
+            clip_high=grpo.clip_high,
+            kl_coefficient=grpo.kl_coefficient,
+            iterations=grpo.iterations,
+        ),
+        scorer="initial" if grpo.kl_coefficient > 0 else None,
+        needs=frozenset({"answer"}),
+        normaliser=grpo.normaliser,
+        constant=config.rollouts.max_new_tokens,
+        scale_rewards=grpo.scale_rewards,
+    )
+
+
+def _opsd(config: TrainConfig) -> Method:
+    return Method(
+        name="opsd",
+        objective=Distillation(),
+        scorer="initial" if config.opsd.teacher == "self" else "teacher",
+        needs=frozenset({"solution"}),
+        shows_solution=True,
+    )
+
+
+METHODS: dict[str, Callable[[TrainConfig], Method]] = {
+    "uopd": _distillation("uopd", "weight", weights=_semantic),
+    "opd": _distillation("opd"),
+    "filter": _filter,
+    "grpo": _grpo,
+    "opsd": _opsd,
+    "shuffled": _distillation("shuffled", "weight", weights=_shuffled),
+    "majority": _distillation("majority", "weight", weights=_majority),
+    "opd-scaled": _distillation("opd-scaled", "weight", weights=_mean_weight),
+    "sampled": _distillation("sampled", "weight", weights=_mean_weight, proportional=True),
+}

@@ -1,0 +1,90 @@
+"""Prompts of a run: the pool of a method as tokens, drawn step by step.
+
+The student sees what the teacher saw in Phase 1: one problem prompt everywhere. `opsd` shows its scorer the solution in
+a system message (`solution.txt`); the response is read at the same positions, because only its tokens are scored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+
+from sure_math.responder import Chat, Message
+from sure_math.sample import solve_messages
+from uopd.data import PoolRow, draw
+from uopd.methods import Method
+from uopd.rows import Prompt
+
+SOLUTION_PROMPT = "solution.txt"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptPool:
+    """The prompts of a run and the plan of its draws."""
+
+    prompts: tuple[Prompt, ...]
+    too_long: int
+    """Problems left out for their length."""
+    probabilities: tuple[float, ...] | None
+    """In proportion to which prompts are drawn; None draws uniformly."""
+    seed: int
+    samples: int
+    """Prompts of the whole run."""
+    per_step: int
+
+    def batch(self, step: int) -> list[Prompt]:
+        """The prompts of a step, by slot; the last step may have fewer."""
+        slots = range(step * self.per_step, min((step + 1) * self.per_step, self.samples))
+        chosen = draw(len(self.prompts), self.probabilities, seed=self.seed, slots=slots)
+        return [self.prompts[index] for index in chosen]
+
+
+def prompt_pool(
+    rows: Sequence[PoolRow],
+    method: Method,
+    *,
+    student: Chat,
+    scorer: Chat | None,
+    prompt: str,
+    seed: int,
+    samples: int,
+    per_step: int,
+    max_tokens: int,
+) -> PromptPool:
+    """The pool of `rows`, each with the weight that the method gives it.
+
+    Args:
+        student, scorer: chat templates of the two models; None where nobody scores.
+        prompt: text with `{problem}`.
+        max_tokens: of the student's prompt; longer ones are left out.
+    """
+    weights = method.weights(rows, seed)
+    made = []
+    for row, weight in zip(rows, weights, strict=True):
+        messages = solve_messages(row.problem, None, prompt)
+        shown = (_solution_message(row), *messages) if method.shows_solution else messages
+        token_ids = student.encode(messages)
+        made.append(
+            Prompt(
+                problem_id=row.problem_id,
+                token_ids=token_ids,
+                scorer_ids=token_ids if scorer is None else scorer.encode(shown),
+                weight=weight,
+                answer=row.answer,
+            )
+        )
+    kept = [index for index, one in enumerate(made) if 0 < len(one.token_ids) <= max_tokens]
+    return PromptPool(
+        prompts=tuple(made[index] for index in kept),
+        too_long=len(made) - len(kept),
+        probabilities=tuple(rows[index].weight for index in kept) if method.proportional else None,
+        seed=seed,
+        samples=samples,
+        per_step=per_step,
+    )
+
+
+def _solution_message(row: PoolRow) -> Message:
+    text = resources.files("uopd").joinpath(SOLUTION_PROMPT).read_text(encoding="utf-8").rstrip("\n")
+    return Message(role="system", content=text.replace("{solution}", row.solution or ""))
