@@ -1,0 +1,459 @@
+"""The student: what an update is, and the one-process reference of it.
+
+How the reference differs from a plain PyTorch loop:
+1. The loss goes from hidden states to the gradient without a [tokens, vocabulary] matrix (`losses.py`).
+2. Weights in 16 bits have float32 masters: gradients are added up in them, AdamW runs on them, and the weights are
+   rounded from them. A step of 3e-6 would vanish in bfloat16.
+
+Shapes: N positions of a micro-batch, T response tokens, D hidden, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import resource
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from transformers import AutoModelForCausalLM
+
+from sure_math.engines.load import load_tokenizer, model_folder
+from uopd.batch import Layout, MicroBatch, micro_batches
+from uopd.losses import selected_logprobs
+from uopd.objectives import Objective, Outcome, Sums
+from uopd.rows import Scores, Share, TrainingRow, UpdateReport
+
+STATE = "student.json"
+WEIGHTS = "student.safetensors"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdamW:
+    """The optimizer's constants; its learning rate comes with every update."""
+
+    beta1: float
+    beta2: float
+    epsilon: float
+    weight_decay: float
+    clip: float
+    """Largest norm of the gradient."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudentSpec:
+    """Which model learns, and how; travels to where the student runs."""
+
+    model: str
+    revision: str | None
+    dtype: str
+    device: str
+    attention: str
+    gradient_checkpointing: bool
+    objective: Objective
+    optimizer: AdamW
+    layout: Layout
+    max_tokens: int
+    """Positions of one forward pass."""
+    threads: int
+    """Of torch on a CPU; 0 leaves torch's own number."""
+
+
+class StudentError(RuntimeError):
+    """The student cannot be loaded, or a step cannot be taken; the message says what to do."""
+
+
+def load_model(model: str, revision: str | None, dtype: str, device: str, attention: str) -> Any:
+    """A causal model with its weights on the device; safetensors only, and no code from the folder."""
+    if attention == "flash_attention_2":
+        _need_flash_attention(device)
+    return AutoModelForCausalLM.from_pretrained(
+        model_folder(model, revision),
+        dtype=dtype_of(dtype, device),
+        attn_implementation=attention,
+        use_safetensors=True,
+        trust_remote_code=False,
+        local_files_only=True,
+    ).to(device_of(device))
+
+
+def load_student(spec: StudentSpec) -> ReferenceStudent:
+    """The one-process student of `spec`."""
+    return ReferenceStudent(load_trainable(spec), spec)
+
+
+def load_trainable(spec: StudentSpec) -> Any:
+    """The model of `spec` in training mode, in a process that keeps to its threads."""
+    if spec.threads and device_of(spec.device).type == "cpu":
+        torch.set_num_threads(spec.threads)
+    model = load_model(spec.model, spec.revision, spec.dtype, spec.device, spec.attention).train()
+    if spec.gradient_checkpointing:
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    return model
+
+
+def device_of(name: str) -> torch.device:
+    """The device of a configuration's word; `auto` is the GPU where there is one."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise StudentError(f"device {name!r}: torch sees no GPU; use device=cpu or auto")
+    return torch.device(name)
+
+
+def dtype_of(name: str, device: str) -> torch.dtype:
+    """`auto` is float32 on a CPU and bfloat16 on a GPU."""
+    if name == "auto":
+        name = "float32" if device_of(device).type == "cpu" else "bfloat16"
+    found: torch.dtype = getattr(torch, name)
+    return found
+
+
+class MicroLoss(Protocol):
+    """From a micro-batch of rows to its loss."""
+
+    def __call__(self, micro: MicroBatch, scores: Scores | None, old_T: Tensor | None) -> Outcome: ...
+
+
+def hidden_states(model: Any, micro: MicroBatch) -> Tensor:
+    """Hidden states [T, D] that predict the response tokens, without the language-model head."""
+    found = model.base_model(
+        input_ids=micro.input_ids,
+        attention_mask=micro.attention_mask,
+        position_ids=micro.position_ids,
+        use_cache=False,
+    )
+    flat_ND: Tensor = found.last_hidden_state.flatten(0, 1)
+    return flat_ND[micro.predicts_T]
+
+
+def scores_of(scores: Scores | None, micro: MicroBatch, device: torch.device) -> Scores | None:
+    """The part of a share's scores that belongs to a micro-batch, on its device."""
+    if scores is None:
+        return None
+    place_T = micro.source_T.to(scores.ids.device)
+    return Scores(
+        ids=scores.ids[place_T].to(device),
+        logprobs=scores.logprobs[place_T].to(device),
+        sampled=scores.sampled[place_T].to(device),
+    )
+
+
+class Passes:
+    """The forward and backward passes of a share, for whatever holds the weights."""
+
+    def __init__(self, model: Any, objective: Objective, *, layout: Layout, max_tokens: int) -> None:
+        self._model, self._objective = model, objective
+        self._layout, self._max_tokens = layout, max_tokens
+        self._device = next(model.parameters()).device
+
+    def prepare(self, rows: Sequence[TrainingRow]) -> list[tuple[MicroBatch, Tensor | None]]:
+        """Micro-batches, each with the log-probabilities of before the first of several updates (None of a single)."""
+        batches = list(micro_batches(rows, layout=self._layout, max_tokens=self._max_tokens))
+        return list(zip(batches, self._old_logprobs(batches), strict=True))
+
+    def accumulate(
+        self,
+        work: Sequence[tuple[MicroBatch, Tensor | None]],
+        scores: Scores | None,
+        backward: Callable[[Tensor], Any],
+    ) -> Counter[str]:
+        """Forward and backward of every micro-batch; the sums of them all."""
+        sums: Counter[str] = Counter()
+        for micro, old_T in work:
+            outcome = self.loss(micro, scores, old_T)
+            backward(outcome.loss)
+            sums.update(outcome.sums, rows=len(micro.row_ids))
+        return sums
+
+    def loss(self, micro: MicroBatch, scores: Scores | None, old_T: Tensor | None) -> Outcome:
+        """The loss of one micro-batch, with gradient."""
+        here = micro.to(self._device)
+        hidden_TD = hidden_states(self._model, here)
+        head_VD = self._model.get_output_embeddings().weight
+        return self._objective(hidden_TD, head_VD, here, scores_of(scores, micro, self._device), old_T)
+
+    @torch.no_grad()
+    def _old_logprobs(self, batches: Sequence[MicroBatch]) -> list[Tensor | None]:
+        if not self._objective.needs_old:
+            return [None] * len(batches)
+        head_VD = self._model.get_output_embeddings().weight
+        found: list[Tensor | None] = []
+        for micro in batches:
+            here = micro.to(self._device)
+            found.append(selected_logprobs(hidden_states(self._model, here), head_VD, here.response_ids_T))
+        return found
+
+    @torch.no_grad()
+    def logprobs(self, token_ids: Sequence[int]) -> list[float]:
+        """Log-probability (nats) of every token of a text but the first."""
+        row = TrainingRow(
+            prompt_ids=tuple(token_ids[:1]), response_ids=tuple(token_ids[1:]), scorer_ids=(), token_weight=0.0
+        )
+        (micro,) = micro_batches([row], layout="packed", max_tokens=len(token_ids))
+        here = micro.to(self._device)
+        head_VD = self._model.get_output_embeddings().weight
+        found: list[float] = selected_logprobs(hidden_states(self._model, here), head_VD, here.response_ids_T).tolist()
+        return found
+
+
+class ReferenceStudent:
+    """A `Student` in one process of plain torch."""
+
+    def __init__(self, model: Any, spec: StudentSpec) -> None:
+        self.model = model
+        self._spec = spec
+        self._passes = Passes(model, spec.objective, layout=spec.layout, max_tokens=spec.max_tokens)
+        self._masters = Masters(list(model.parameters()))
+        constants = spec.optimizer
+        self._optimizer = torch.optim.AdamW(
+            self._masters.tensors,
+            betas=(constants.beta1, constants.beta2),
+            eps=constants.epsilon,
+            weight_decay=constants.weight_decay,
+        )
+        self._version = 0
+
+    @property
+    def ranks(self) -> int:
+        return 1
+
+    @property
+    def version(self) -> int:
+        return self._version
+
+    def parameters(self) -> Iterator[tuple[str, Tensor]]:
+        """Names and tensors of the weights, for a sync."""
+        return ((name, tensor.detach()) for name, tensor in self.model.named_parameters())
+
+    def update(self, shares: Sequence[Share], learning_rate: float) -> UpdateReport:
+        """One step of the objective on the one share there is (several where it iterates)."""
+        (share,) = shares
+        started = time.monotonic()
+        reset_peak()
+        work = self._passes.prepare(share.rows)
+        for _ in range(self._spec.objective.iterations):
+            # Whatever a step that failed has left behind.
+            self._optimizer.zero_grad(set_to_none=True)
+            sums = finite_sums(self._passes.accumulate(work, share.scores, Tensor.backward), self._version + 1)
+            norm = self._step(learning_rate)
+        self._version += 1
+        return UpdateReport(
+            sums=sums,
+            gradient_norm=norm,
+            seconds=time.monotonic() - started,
+            peak_bytes=peak_bytes(),
+        )
+
+    def logprobs(self, token_ids: Sequence[int]) -> list[float]:
+        return self._passes.logprobs(token_ids)
+
+    def save(self, folder: Path) -> None:
+        """Masters, moments and version in `folder`, complete or not there at all."""
+        tensors = {f"weight.{name}": tensor.detach() for name, tensor in self._named()}
+        for name, master in self._named():
+            tensors |= moments_of(self._optimizer, master, name)
+        write_folder(folder, tensors, {"version": self._version, "ranks": 1})
+
+    def load(self, folder: Path) -> None:
+        """Go on from what `save` wrote."""
+        state = read_state(folder, ranks=1)
+        masters = dict(self._named())
+        tensors = read_tensors(folder / WEIGHTS, {f"weight.{name}": master for name, master in masters.items()})
+        self._optimizer.state.clear()
+        for name, master in masters.items():
+            master.detach().copy_(tensors[f"weight.{name}"])
+            restore_moments(self._optimizer, master, tensors, name)
+        self._masters.publish()
+        self._version = int(state["version"])
+
+    def export(self, folder: Path) -> None:
+        export_model(self.model, self._spec, folder)
+
+    def close(self) -> None:
+        self.model = None
+
+    def _named(self) -> Iterator[tuple[str, Tensor]]:
+        names = [name for name, _ in self.model.named_parameters()]
+        return zip(names, self._masters.tensors, strict=True)
+
+    def _step(self, learning_rate: float) -> float:
+        self._masters.collect()
+        norm = float(torch.nn.utils.clip_grad_norm_(self._masters.tensors, self._spec.optimizer.clip))
+        finite_norm(norm, self._version + 1)
+        for group in self._optimizer.param_groups:
+            group["lr"] = learning_rate
+        self._optimizer.step()
+        self._optimizer.zero_grad(set_to_none=True)
+        self._masters.publish()
+        return norm
+
+
+class Masters:
+    """Float32 copies of 16-bit weights, which gradients are added up in; float32 weights are their own masters."""
+
+    def __init__(self, parameters: Sequence[torch.nn.Parameter]) -> None:
+        self._pairs: list[tuple[torch.nn.Parameter, Tensor]] = []
+        self.tensors: list[Tensor] = []
+        for parameter in parameters:
+            if parameter.dtype == torch.float32:
+                self.tensors.append(parameter)
+                continue
+            master = parameter.detach().float()
+            master.grad = torch.zeros_like(master)
+            self.tensors.append(master)
+            self._pairs.append((parameter, master))
+            parameter.register_post_accumulate_grad_hook(_adder(master))
+
+    def collect(self) -> None:
+        """Give every master a gradient: AdamW leaves out one without, its momentum and its count of steps included."""
+        for master in self.tensors:
+            if master.grad is None:
+                master.grad = torch.zeros_like(master)
+
+    @torch.no_grad()
+    def publish(self) -> None:
+        """Round the weights from their masters."""
+        for parameter, master in self._pairs:
+            parameter.copy_(master)
+
+
+def _adder(master: Tensor) -> Any:
+    def add(parameter: torch.nn.Parameter) -> None:
+        assert parameter.grad is not None
+        master.grad = parameter.grad.float() if master.grad is None else master.grad.add_(parameter.grad)
+        parameter.grad = None
+
+    return add
+
+
+def finite_sums(sums: Counter[str], update: int) -> Sums:
+    """The sums of an update; StudentError where the loss is no number."""
+    if not math.isfinite(sums["loss"]):
+        raise StudentError(
+            f"update {update}: the loss is {sums['loss']}; the weights were left as they are: look at the teacher's "
+            "scores and the rollouts of this step"
+        )
+    return dict(sums)
+
+
+def finite_norm(norm: float, update: int) -> float:
+    """The norm of an update's gradient; StudentError where it is no number."""
+    if not math.isfinite(norm):
+        raise StudentError(
+            f"update {update}: the gradient's norm is {norm}; the weights were left as they are: resume from the last "
+            "checkpoint with a lower optimizer.learning_rate"
+        )
+    return norm
+
+
+def export_model(model: Any, spec: StudentSpec, folder: Path) -> None:
+    """Weights (safetensors, in the dtype of the initial model's own files), configuration and tokenizer."""
+    source = model_folder(spec.model, spec.revision)
+    staging = folder.with_name(folder.name + ".tmp")
+    shutil.rmtree(staging, ignore_errors=True)
+    own = json.loads((source / "config.json").read_text(encoding="utf-8"))
+    dtype = getattr(torch, str(own.get("dtype") or own.get("torch_dtype") or "bfloat16"))
+    # One copy for all names of a tied tensor, which transformers then writes once.
+    copies: dict[int, Tensor] = {}
+    for tensor in model.state_dict().values():
+        copies.setdefault(tensor.data_ptr(), tensor.to("cpu", dtype, copy=True))
+    state = {name: copies[tensor.data_ptr()] for name, tensor in model.state_dict().items()}
+    was = model.config.dtype
+    model.config.dtype = dtype
+    model.save_pretrained(staging, state_dict=state, safe_serialization=True)
+    model.config.dtype = was
+    load_tokenizer(source).save_pretrained(str(staging))
+    if (source / "generation_config.json").is_file():
+        shutil.copy(source / "generation_config.json", staging)
+    shutil.rmtree(folder, ignore_errors=True)
+    os.replace(staging, folder)
+
+
+def write_folder(folder: Path, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
+    """Tensors and a few plain values, under a temporary name first."""
+    staging = folder.with_name(folder.name + ".tmp")
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
+    save_file({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, staging / WEIGHTS)
+    (staging / STATE).write_text(json.dumps(state), encoding="utf-8")
+    shutil.rmtree(folder, ignore_errors=True)
+    os.replace(staging, folder)
+
+
+def read_state(folder: Path, ranks: int) -> dict[str, Any]:
+    """The plain values of a saved student; StudentError where there is none, or one of another number of ranks."""
+    try:
+        state: dict[str, Any] = json.loads((folder / STATE).read_text(encoding="utf-8"))
+        saved = int(state["ranks"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StudentError(
+            f"{folder}: holds no saved student ({error!r}); name a folder of this run's checkpoints"
+        ) from None
+    if saved != ranks:
+        raise StudentError(
+            f"{folder}: was saved by student.ranks = {saved} and is loaded by {ranks}; set student.ranks={saved}, or "
+            "start a new run from an exported model"
+        )
+    return state
+
+
+def read_tensors(file: Path, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors of a saved student, among them all those of `expected` in the same shapes."""
+    try:
+        tensors: dict[str, Tensor] = load_file(file)
+    except (OSError, SafetensorError) as error:
+        raise StudentError(f"{file}: {error}; the checkpoint is not whole: load the one before it") from None
+    for name, tensor in expected.items():
+        found = tuple(tensors[name].shape) if name in tensors else None
+        if found != tuple(tensor.shape):
+            raise StudentError(
+                f"{file}: {name} is {found or 'missing'} and should be {tuple(tensor.shape)}: the checkpoint is of "
+                "another student.model or student.engine"
+            )
+    return tensors
+
+
+def moments_of(optimizer: torch.optim.AdamW, master: Tensor, name: str) -> dict[str, Tensor]:
+    """AdamW's state of one tensor under names of their own; nothing before its first step."""
+    state = optimizer.state.get(master, {})
+    return {f"{key}.{name}": torch.as_tensor(value).detach() for key, value in state.items()}
+
+
+def restore_moments(optimizer: torch.optim.AdamW, master: Tensor, tensors: Mapping[str, Tensor], name: str) -> None:
+    """The state that `moments_of` named, back in the optimizer."""
+    keys = [key for key in ("step", "exp_avg", "exp_avg_sq") if f"{key}.{name}" in tensors]
+    if keys:
+        moments = {key: tensors[f"{key}.{name}"] for key in keys}
+        optimizer.state[master] = {key: value if key == "step" else value.to(master) for key, value in moments.items()}
+
+
+def reset_peak() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+
+
+def peak_bytes() -> int:
+    """Most device memory since `reset_peak`; on a CPU the most this process ever had."""
+    if torch.cuda.is_available():
+        return int(torch.cuda.max_memory_allocated())
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _need_flash_attention(device: str) -> None:
+    import importlib.util
+
+    if device_of(device).type == "cpu" or importlib.util.find_spec("flash_attn") is None:
+        raise StudentError(
+            "attention = flash_attention_2: needs a GPU and pip install 'sure-math[flash-attn]'; or set attention=sdpa"
+        )
