@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -44,6 +45,15 @@ LINES: Mapping[str, tuple[str, str]] = {
     "- mean log-probability": (RED, ":"),
     "mean answer length": (PURPLE, (0, (6, 2, 1, 2, 1, 2))),  # type: ignore[dict-item]  # matplotlib's dash tuples
 }
+
+
+@contextmanager
+def panels(stem: Path, rows: int, columns: int) -> Iterator[list[Axes]]:
+    """Axes side by side in the house style, row by row; written as PNG and SVG at the end."""
+    with plt.rc_context({**STYLE, "figure.figsize": (4.8 * columns, 3.2 * rows)}):
+        figure, axes = plt.subplots(rows, columns, squeeze=False, layout="constrained")
+        yield list(axes.flat)
+        _save(figure, stem)
 
 
 def draw_histogram(histogram: Mapping, stem: Path) -> None:
@@ -201,6 +211,10 @@ def _figure(stem: Path, size: tuple[float, float] | None = None) -> Iterator[Axe
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(layout="constrained", figsize=size)
         yield axes
-        figure.savefig(f"{stem}.png", metadata={"Software": None})
-        figure.savefig(f"{stem}.svg", metadata={"Date": None, "Creator": None})
-        plt.close(figure)
+        _save(figure, stem)
+
+
+def _save(figure: Any, stem: Path) -> None:
+    figure.savefig(f"{stem}.png", metadata={"Software": None})
+    figure.savefig(f"{stem}.svg", metadata={"Date": None, "Creator": None})
+    plt.close(figure)

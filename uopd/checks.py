@@ -1,0 +1,95 @@
+"""What a run refuses at its start, before anything expensive."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoConfig
+
+from sure_math.engines.load import fingerprint_of, model_folder
+from uopd.config import TrainConfig
+from uopd.data import DataError, Dataset
+from uopd.methods import Method
+from uopd.rows import Scorer, TrainingRow
+
+PROBED_ROWS = 4
+"""Responses that are scored twice."""
+
+
+class RefusedError(RuntimeError):
+    """A run that would not do what it says; the message says why and what to do."""
+
+
+def check_teacher_of_weights(dataset: Dataset, config: TrainConfig, method: Method) -> None:
+    """The stored weights must be those of the run's teacher, where the method uses them.
+
+    Raises:
+        DataError: they are another model's.
+    """
+    if "weight" not in method.needs or config.data.allow_other_teacher:
+        return
+    folder = model_folder(config.teacher.model, config.teacher.revision)
+    if dataset.teacher == config.teacher.model or dataset.teacher_fingerprint == fingerprint_of(folder):
+        return
+    raise DataError(
+        f"data.path = {config.data.path}: its weights are those of {dataset.teacher}, and teacher.model = "
+        f"{config.teacher.model}: annotate the problems with this teacher (`python -m sure_math.build --config "
+        "annotate`), or accept the other one's with data.allow_other_teacher=true"
+    )
+
+
+def check_prompt(dataset: Dataset, prompt: str, say: Any) -> None:
+    """Say so where the teacher was asked in other words than the student is."""
+    sha256 = hashlib.sha256(prompt.encode()).hexdigest()
+    if dataset.prompt_sha256 not in (None, sha256):
+        say("note: the prompt of this run is not the one the dataset's teacher answered (prompts=...)")
+
+
+def check_vocabularies(student: tuple[str, Path, Any], scorer: tuple[str, Path, Any]) -> None:
+    """A teacher's token ids must mean the same to the student.
+
+    Args:
+        student, scorer: name, folder and tokenizer.
+
+    Raises:
+        RefusedError: naming the first difference.
+    """
+    (name, folder, mine), (other_name, other_folder, theirs) = student, scorer
+    where = f"student {name} and teacher {other_name}"
+    remedy = "distillation by token needs one tokenizer: choose models of one family"
+    own, other = mine.get_vocab(), theirs.get_vocab()
+    if own != other:
+        different = sorted(token for token in own.keys() | other.keys() if own.get(token) != other.get(token))
+        raise RefusedError(
+            f"{where}: {len(different):,} tokens differ, such as {different[0]!r} ({own.get(different[0])} and "
+            f"{other.get(different[0])}); {remedy}"
+        )
+    rows, other_rows = (
+        AutoConfig.from_pretrained(path, trust_remote_code=False, local_files_only=True).get_text_config().vocab_size
+        for path in (folder, other_folder)
+    )
+    if other_rows > rows:
+        raise RefusedError(
+            f"{where}: heads of {rows:,} and {other_rows:,} rows; the teacher names tokens that the student "
+            f"lacks; {remedy}"
+        )
+
+
+def check_determinism(scorer: Scorer, rows: Sequence[TrainingRow], limit: float) -> float:
+    """Score the same texts twice; the mean difference in nats.
+
+    Raises:
+        RefusedError: it is above `limit`.
+    """
+    probe = [row for row in rows if row.response_ids][:PROBED_ROWS]
+    difference = scorer.repeat_difference(probe) if probe else 0.0
+    if not difference <= limit:
+        raise RefusedError(
+            f"teacher.determinism_nats = {limit:g}: scoring the same text twice differs by {difference:.2g} nats per "
+            "token on average, which is more than the signal is worth; use teacher.dtype=float32 or "
+            "teacher.engine=transformers, or raise the limit"
+        )
+    return difference

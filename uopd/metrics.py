@@ -1,0 +1,91 @@
+"""What is logged of a step: sums become means here, and nowhere else.
+
+| name | meaning |
+|---|---|
+| `loss` | the step's part of Eq. 9, as it was minimised |
+| `cross_entropy`, `kl` | Eq. 7, and Eq. 7 minus the entropy of the teacher's top-k: means over response tokens, nats |
+| `truncation_floor` | -log of the teacher's mass on its top-k: what `kl` is at student = teacher |
+| `teacher_mass`, `student_mass` | of either model on the teacher's top-k, means over tokens |
+| `agreement` | share of tokens where both models have the same first choice |
+| `student_logprob`, `teacher_logprob` | of the sampled tokens, means, nats |
+| `mean_weight`, `effective_prompts` | over the step's prompts: mean w, (sum w)^2 / sum w^2 |
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from statistics import fmean
+from typing import Any
+
+from uopd.rows import Rollout, UpdateReport
+
+PER_TOKEN = (
+    "cross_entropy",
+    "kl",
+    "truncation_floor",
+    "teacher_mass",
+    "student_mass",
+    "agreement",
+    "student_logprob",
+    "teacher_logprob",
+    "clipped",
+    "reference_kl",
+)
+"""Sums that are divided by the number of response tokens."""
+PARTS = ("rollout", "score", "update", "sync")
+"""Parts of a step whose seconds are kept apart (B.3)."""
+
+
+@dataclass(slots=True)
+class Stopwatch:
+    """Seconds of each part of a step."""
+
+    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PARTS, 0.0))
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        started = time.monotonic()
+        yield
+        self.seconds[name] += time.monotonic() - started
+
+
+def step_metrics(
+    step: int,
+    rollouts: Sequence[Rollout],
+    report: UpdateReport,
+    watch: Stopwatch,
+    *,
+    learning_rate: float,
+    version: int,
+) -> dict[str, Any]:
+    """One line of the log; `step` counts from 0, `version` is the policy's after the step."""
+    tokens = report.sums.get("tokens", 0.0)
+    lengths = [len(item.response_ids) for item in rollouts]
+    weights = [item.prompt.weight for item in rollouts if item.sample_index == 0]
+    given = [item.reward for item in rollouts if item.reward is not None]
+    squares = sum(weight * weight for weight in weights)
+    seconds = sum(watch.seconds.values())
+    return {
+        "step": step,
+        "version": version,
+        "loss": report.sums.get("loss", 0.0),
+        **{name: report.sums[name] / tokens for name in PER_TOKEN if tokens and name in report.sums},
+        "mean_weight": fmean(weights),
+        "effective_prompts": sum(weights) ** 2 / squares if squares else 0.0,
+        "prompts": len(weights),
+        "responses": len(rollouts),
+        "response_tokens": sum(lengths),
+        "mean_response_tokens": fmean(lengths),
+        "truncated": fmean(item.finish_reason == "length" for item in rollouts),
+        "empty": fmean(length == 0 for length in lengths),
+        "reward": fmean(given) if given else None,
+        "staleness": version - 1 - min(item.policy_version for item in rollouts),
+        "gradient_norm": report.gradient_norm,
+        "learning_rate": learning_rate,
+        "tokens_per_second": sum(lengths) / seconds if seconds else 0.0,
+        "seconds": {name: round(value, 4) for name, value in watch.seconds.items()},
+        "peak_bytes": report.peak_bytes,
+    }

@@ -1,0 +1,51 @@
+"""From the configuration to what the parts of a run are made of: plain values that travel to where a part runs."""
+
+from __future__ import annotations
+
+from uopd.config import TrainConfig
+from uopd.methods import Method
+from uopd.student import AdamW, StudentSpec
+from uopd.teacher import ScorerSpec
+
+
+def student_spec(config: TrainConfig, method: Method) -> StudentSpec:
+    student, optimizer = config.student, config.optimizer
+    return StudentSpec(
+        model=student.model,
+        revision=student.revision,
+        dtype=student.dtype,
+        device=student.device,
+        attention=student.attention,
+        gradient_checkpointing=student.gradient_checkpointing,
+        objective=method.objective,
+        optimizer=AdamW(
+            beta1=optimizer.beta1,
+            beta2=optimizer.beta2,
+            epsilon=optimizer.epsilon,
+            weight_decay=optimizer.weight_decay,
+            clip=optimizer.clip,
+        ),
+        layout=config.batch.layout,
+        max_tokens=config.batch.max_tokens,
+        threads=int(student.num_cpus) if config.runtime.kind == "ray" else 0,
+    )
+
+
+def scorer_spec(config: TrainConfig, method: Method) -> ScorerSpec | None:
+    """Who reads the rollouts of this method; None where nobody does."""
+    teacher, student = config.teacher, config.student
+    if method.scorer is None:
+        return None
+    initial = method.scorer == "initial"
+    threads = config.reference.num_cpus if initial else teacher.num_cpus
+    return ScorerSpec(
+        model=student.model if initial else teacher.model,
+        revision=student.revision if initial else teacher.revision,
+        dtype=student.dtype if initial else teacher.dtype,
+        device=student.device if initial else teacher.device,
+        attention=student.attention if initial else teacher.attention,
+        top_k=teacher.top_k if method.objective.needs_support else 0,
+        values=teacher.values,
+        max_tokens=teacher.max_tokens,
+        threads=int(threads) if config.runtime.kind == "ray" else 0,
+    )

@@ -1,0 +1,122 @@
+"""Phase 2: the student learns from its own rollouts, each prompt's loss times the teacher's certainty.
+
+    python -m uopd.train --config pocket
+    python -m uopd.train --config pocket method=opd --out opd-run
+
+Repeating a command resumes it from its newest checkpoint.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from sure_math.engines import EngineUnavailable
+from sure_math.equivalence.worker import WorkerUnavailable
+from sure_math.prompts import PromptError
+from sure_math.settings import ConfigError
+from uopd.batch import shares
+from uopd.checks import RefusedError
+from uopd.config import TrainConfig, config_names, load_config
+from uopd.data import DataError
+from uopd.methods import training_rows
+from uopd.metrics import Stopwatch
+from uopd.parts import OutOfStep, Parts
+from uopd.rows import Share, TrainingRow
+from uopd.run import Run, open_run
+from uopd.runlog import RunError
+from uopd.student import StudentError
+
+EXPECTED = (
+    ConfigError,
+    DataError,
+    EngineUnavailable,
+    OutOfStep,
+    PromptError,
+    RefusedError,
+    RunError,
+    StudentError,
+    WorkerUnavailable,
+)
+"""Errors whose message says what to do; anything else is a defect and keeps its traceback."""
+PLAN_WIDTH = 120
+"""Columns of a plan that goes into a file or a pipe."""
+
+
+def train(run: Run) -> None:
+    """THE ALGORITHM (Algorithm 1, lines 9-15): roll out, score, batch, update, sync."""
+    for step in run.steps():
+        watch = Stopwatch()
+        with watch.part("rollout"):
+            rollouts = run.roll_out(step)
+        rows = training_rows(rollouts, run.method, per_prompt=run.per_prompt)
+        with watch.part("score"):
+            batch = score(run.parts, rows)
+        with watch.part("update"):
+            report = run.parts.student.update(batch, run.learning_rate(step))
+        with watch.part("sync"):
+            version = run.sync()
+        run.record(step, rollouts, report, watch, version)
+
+
+def score(parts: Parts, rows: Sequence[TrainingRow]) -> list[Share]:
+    """Each rank's share of the rows, balanced by tokens, with the scorer's reading of it (or a handle to it)."""
+    found = []
+    for indices in shares(rows, parts.student.ranks):
+        own = tuple(rows[index] for index in indices)
+        found.append(Share(rows=own, scores=None if parts.scorer is None else parts.scorer.score(own)))
+    return found
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; 0, or 1 after a message that says what to do."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    options = _parser().parse_intermixed_args(given)
+    console = Console(stderr=True)
+    try:
+        config = load_config(options.config, options.overrides)
+        if options.dry_run:
+            return _dry_run(config, options.assume)
+        with open_run(config, options.out, console) as run:
+            train(run)
+    except EXPECTED as error:
+        console.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m uopd.train", description=__doc__.split("\n")[0])
+    parser.add_argument(
+        "--config", required=True, metavar="NAME|FILE", help=f"{', '.join(config_names())}, or a YAML file"
+    )
+    parser.add_argument("--out", type=Path, default=Path("uopd-run"), metavar="DIR", help="folder of the run")
+    parser.add_argument("--dry-run", action="store_true", help="print the plan and stop; no model is loaded")
+    parser.add_argument(
+        "--assume",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="what --dry-run assumes, such as gpu_memory_gib=80",
+    )
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="settings, such as method=opd")
+    return parser
+
+
+def _dry_run(config: TrainConfig, assumptions: Sequence[str]) -> int:
+    from uopd.plan import assume, make_plan
+    from uopd.plan_tables import plan_table
+
+    plan = make_plan(config, assume(assumptions))
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PLAN_WIDTH
+    Console(width=width).print(plan_table(plan))
+    return 0 if plan.fits else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
