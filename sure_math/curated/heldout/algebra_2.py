@@ -247,7 +247,8 @@ def parameter_of_a_common_root(draw: Draw) -> Draft | None:
     values = sorted(Fraction(-coefficients[1] + sign * root, 2 * coefficients[0]) for sign in (-1, 1))
     answer = listed(fraction(value) for value in values)
     return Draft(
-        problem=f"{text} List all such $k$, as integers or fractions in lowest terms, separated by a comma.",
+        problem=f"{text} List all such $k$ in increasing order, as integers or fractions in lowest terms, "
+        "separated by a comma.",
         steps=(*steps, f"So the values of $k$ are $\\boxed{{{answer}}}$."),
         answer=answer,
         closed=frozenset(values),

@@ -586,7 +586,7 @@ def shares_between_two_bounds(draw: Draw) -> Draft | None:
         low, high = max(0, total - 200), min(first, second, third)
         if low < 10 or high - low < 15:
             return None
-        ask = f"What percentage of the members can {verb} all three? Nothing else is known."
+        ask = f"Which percentages of members who {verb} all three are possible? Nothing else is known."
         steps: tuple[str, ...] = (
             f"The shares who do not {verb} {words[0]}, {words[1]} and {words[2]} are {100 - first}, {100 - second} "
             f"and {100 - third} percent. At most {300 - total} percent are missing somewhere, so at least ${100} - "

@@ -103,8 +103,8 @@ def coin_under_a_square(draw: Draw) -> Draft | None:
         problem=f"A coin lies under one square of a board with five rows and five columns. {names[0]} and {names[1]} "
         f"know that only the following squares are possible: {table}. {names[0]} is told only the row and {names[1]} "
         "only the column of the coin. Both reason perfectly and speak the truth, and both know all of this of each "
-        f"other. They say, so that both can hear it: {said} Where is the coin? Give your answer as an ordered pair "
-        "(row, column).",
+        f"other. They now say aloud, one after the other: {said} Where is the coin? Give your answer as an ordered "
+        "pair (row, column).",
         steps=(*steps, f"So the coin lies under the square $\\boxed{{{answer}}}$."),
         answer=answer,
         closed=third[0],

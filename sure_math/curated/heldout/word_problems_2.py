@@ -182,9 +182,9 @@ def two_painters_share_a_fence(draw: Draw) -> Draft | None:
     more = [f"{decimal(rest)} {'hour' if rest == 1 else 'hours'}" for rest in rests]
     return Draft(
         problem=f"{names[0]} and {names[1]} paint equal fences, each at a constant rate of their own. If {names[0]} "
-        f"begins alone and {names[1]} joins in after {hours[0]}, both of them then paint at the same time for another "
-        f"{more[0]} until the fence is finished. If {names[1]} begins alone and {names[0]} joins in after {hours[1]}, "
-        f"both of them then paint at the same time for another {more[1]} until the fence is finished. How long would "
+        f"begins alone and {names[1]} joins in after {hours[0]}, the fence is finished after another {more[0]} "
+        f"of painting side by side. If {names[1]} begins alone and {names[0]} joins in after {hours[1]}, "
+        f"the fence is finished after another {more[1]} of painting side by side. How long would "
         "each of them need for a whole fence alone? List the two times, in hours, as decimals or integers in "
         "increasing order, separated by a comma.",
         steps=(
@@ -245,7 +245,7 @@ def two_rockets_above_a_height(draw: Draw) -> Draft | None:
             "A toy rocket is launched straight up from the ground at an initial speed of "
             f"{decimal(speeds[0])} metres per second. Exactly {decimal(delay)} seconds later a second one is launched "
             f"straight up from a platform {decimal(base)} metres high at an initial speed of {decimal(speeds[1])} "
-            f"metres per second. {formula} For which times $t$, in seconds after the launch of the first rocket, are "
+            f"metres per second. {formula} For which times, in seconds after the launch of the first rocket, are "
             f"both rockets at a height of at least {decimal(level)} metres?"
         )
         steps = (
