@@ -369,13 +369,12 @@ def export_model(model: Any, spec: StudentSpec, folder: Path) -> None:
     for tensor in model.state_dict().values():
         copies.setdefault(tensor.data_ptr(), tensor.to("cpu", dtype, copy=True))
     state = {name: copies[tensor.data_ptr()] for name, tensor in model.state_dict().items()}
-    was = model.config.dtype
-    model.config.dtype = dtype
     model.save_pretrained(staging, state_dict=state, safe_serialization=True)
-    model.config.dtype = was
     load_tokenizer(source).save_pretrained(str(staging))
-    if (source / "generation_config.json").is_file():
-        shutil.copy(source / "generation_config.json", staging)
+    # transformers has written the dtype that the model was trained in, and generation settings of its own.
+    for name in ("config.json", "generation_config.json"):
+        if (source / name).is_file():
+            shutil.copy(source / name, staging)
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(staging, folder)
 
