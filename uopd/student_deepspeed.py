@@ -101,6 +101,8 @@ def _engine(model: Any, optimizer: torch.optim.AdamW, constants: AdamW) -> Any:
             # DeepSpeed would round gradients to bfloat16 on their way between ranks, even to the only one.
             "communication_data_type": "fp32",
             "data_types": {"grad_accum_dtype": "fp32"},
+            # Otherwise a parameter's bfloat16 gradient, which only DeepSpeed's own forward clears, is added up again
+            # with every micro-batch.
             "bf16": {"enabled": model.dtype == torch.bfloat16, "immediate_grad_update": True},
             # Contiguous gradients go through a buffer of 2 GB and serve stage 2.
             "zero_optimization": {"stage": 1, "contiguous_gradients": False},
