@@ -22,7 +22,7 @@ from sure_math.equivalence import is_correct
 from sure_math.judge import MAX_REPLY_TOKENS, parse_verdict
 from sure_math.pocket.evolution import STRATEGIES, check
 from sure_math.pocket.lessons import author_messages, draw_problem, held_pair, judge_messages, solve_prompt
-from sure_math.pocket.world import render, to_problem
+from sure_math.pocket.world import Instance, render, to_problem
 from sure_math.responder import Message, Question, Reply, Responder, load_responder
 
 AUTHOR_TEMPERATURE = 0.7
@@ -47,12 +47,17 @@ class Share:
         return self.right / self.total
 
 
+def held_out_instances(kind: str, rounds: int | None, count: int, seed: int) -> list[Instance]:
+    """Problems whose cores no model was trained on: seeds (`rounds` 0), or as many rounds as a build makes (None)."""
+    rngs = [Random(f"pocket-evaluation/{seed}/{kind}/{index}") for index in range(count)]
+    return [draw_problem(rng, rounds=rounds, held_out=True) for rng in rngs]
+
+
 def solver_accuracy(role: str, responder: Responder, count: int, seed: int) -> list[Share]:
     """Greedy accuracy on `count` held-out seeds and on as many held-out problems as a build evolves them."""
     shares = []
     for kind, rounds in (("seeds", 0), ("evolved", None)):
-        rngs = [Random(f"pocket-evaluation/{seed}/{kind}/{index}") for index in range(count)]
-        instances = [draw_problem(rng, rounds=rounds, held_out=True) for rng in rngs]
+        instances = held_out_instances(kind, rounds, count, seed)
         problems = [to_problem(instance, "easy") for instance in instances]
         messages = [(Message(role="user", content=solve_prompt(problem.problem)),) for problem in problems]
         replies = _ask(responder, messages, Sampling(max_new_tokens=256, temperature=0.0))

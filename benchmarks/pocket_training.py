@@ -1,0 +1,180 @@
+"""Does distillation bring the pocket student forward? `python -m benchmarks.pocket_training --data sure-math`.
+
+Trains the shipped pocket student with `python -m uopd.train --config pocket` (and with further methods where
+`--methods` names them) and, beside it, continues the student's own supervised training for the same number of steps:
+its own lessons (three families), the same learning rates, and about as many tokens per step. All of them answer the
+same held-out problems, greedily, with one engine; differences are paired, with bootstrap intervals over the problems.
+Exits with 1 where UOPD falls short of a bound below.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from transformers import Qwen3ForCausalLM
+
+from sure_math.engines import Refusal, Sampling
+from sure_math.engines.load import ModelSpec, load_tokenizer, model_folder
+from sure_math.equivalence import is_correct
+from sure_math.figures import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, panels
+from sure_math.pocket.evaluate import held_out_instances
+from sure_math.pocket.lessons import solve_prompt
+from sure_math.pocket.train import batches
+from sure_math.pocket.world import to_problem
+from sure_math.responder import Message, Question, load_responder
+from uopd.config import TrainConfig, load_config
+from uopd.evaluate import paired_difference
+from uopd.runlog import EVALUATIONS, read_lines
+from uopd.schedule import learning_rate
+
+LEAST_GAIN = 0.10
+"""Of UOPD over the student it began with, on the dataset's own held-out problems and in greedy accuracy."""
+MOST_SECONDS = 15 * 60
+PROBLEMS = 600
+LESSONS_SEED = 1
+"""Another stream of lessons than the one the student was narrowed on."""
+RESULTS = Path(__file__).with_suffix(".json")
+FIGURE = Path(__file__).with_name("pocket_training.png")
+COLOURS = (BLUE, ORANGE, GREEN, RED, PURPLE, GREY)
+
+
+def train(method: str, data: Path, out: Path, overrides: Sequence[str]) -> float:
+    """One run of the trainer; its seconds."""
+    started = time.perf_counter()
+    command = [sys.executable, "-m", "uopd.train", "--config", "pocket", "--out", str(out)]
+    subprocess.run([*command, f"method={method}", f"data.path={data}", *overrides], check=True)
+    return time.perf_counter() - started
+
+
+def continue_supervised(config: TrainConfig, tokens_per_step: int, out: Path) -> None:
+    """The student's own training, continued for as many steps as the run has, at its learning rates."""
+    folder = model_folder(config.student.model)
+    tokenizer: Any = load_tokenizer(folder)
+    model = Qwen3ForCausalLM.from_pretrained(folder, dtype=torch.float32).train()
+    constants = config.optimizer
+    optimizer = torch.optim.AdamW(
+        model.parameters(), betas=(constants.beta1, constants.beta2), weight_decay=constants.weight_decay
+    )
+    stream = batches("student", LESSONS_SEED, tokenizer, tokens_per_step)
+    for step, batch in zip(range(config.steps), stream, strict=False):
+        loss = model(input_ids=batch.ids, labels=batch.labels).loss
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), constants.clip)
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(step, config.steps, constants)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+    model.save_pretrained(out)
+    tokenizer.save_pretrained(str(out))
+
+
+def answers(model: str, kind: str, rounds: int | None) -> list[bool]:
+    """Which of the held-out problems a model answers right, greedily."""
+    problems = [to_problem(instance, "easy") for instance in held_out_instances(kind, rounds, PROBLEMS, seed=0)]
+    responder = load_responder(ModelSpec(model=model, dtype="float32"))
+    questions = [
+        Question(messages=(Message(role="user", content=solve_prompt(problem.problem)),), seeds=(0,))
+        for problem in problems
+    ]
+    replies = responder.ask(questions, Sampling(max_new_tokens=256, temperature=0.0))
+    responder.close()
+    return [
+        not isinstance(reply, Refusal) and is_correct(problem.answer, reply[0].text, unboxed="reject")
+        for problem, reply in zip(problems, replies, strict=True)
+    ]
+
+
+def compare(models: dict[str, str]) -> dict[str, Any]:
+    """Accuracy of each model on held-out seeds and on evolved ones, and its difference from the first."""
+    found: dict[str, Any] = {name: {} for name in models}
+    for kind, rounds in (("seeds", 0), ("evolved", None)):
+        right = {name: answers(model, kind, rounds) for name, model in models.items()}
+        first = next(iter(right.values()))
+        for name, verdicts in right.items():
+            found[name][kind] = {
+                "accuracy": sum(verdicts) / len(verdicts),
+                "problems": len(verdicts),
+                "difference": asdict(paired_difference(first, verdicts)),
+            }
+    return found
+
+
+def draw(runs: dict[str, Path]) -> None:
+    """Held-out accuracy over the steps of each run."""
+    with panels(FIGURE.with_suffix(""), 1, 1) as (axis,):
+        for (name, folder), colour in zip(runs.items(), COLOURS, strict=False):
+            lines = read_lines(folder / EVALUATIONS)
+            axis.plot([x["step"] for x in lines], [x["accuracy"] for x in lines], "o-", color=colour, label=name)
+        axis.set(xlabel="step", ylabel="greedy accuracy, held out", title="The pocket student in training")
+        axis.legend()
+    FIGURE.with_suffix(".svg").unlink()
+
+
+def table(found: dict[str, Any]) -> Table:
+    shown = Table(title="Greedy accuracy on held-out problems, and difference from the student before [95 %]")
+    for column in ("model", "seeds", "difference", "evolved", "difference"):
+        shown.add_column(column)
+    for name, kinds in found.items():
+        cells = [name]
+        for kind in kinds.values():
+            gap = kind["difference"]
+            cells.append(f"{100 * kind['accuracy']:.1f} %")
+            cells.append(f"{100 * gap['value']:+.1f} [{100 * gap['low']:+.1f}, {100 * gap['high']:+.1f}]")
+        shown.add_row(*cells)
+    return shown
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
+    parser.add_argument("--data", type=Path, required=True, help="dataset of `sure_math.build --config pocket`")
+    parser.add_argument("--out", type=Path, default=Path("pocket-training"), help="folder for the runs")
+    parser.add_argument("--methods", nargs="+", default=["uopd"])
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="settings of every run")
+    options = parser.parse_intermixed_args()
+    config = load_config("pocket", [f"data.path={options.data}", *options.overrides])
+    runs = {method: options.out / method for method in options.methods}
+    seconds = {name: train(name, options.data, folder, options.overrides) for name, folder in runs.items()}
+    summaries = {name: json.loads((folder / "summary.json").read_text()) for name, folder in runs.items()}
+    first = summaries[options.methods[0]]
+    supervised = options.out / "supervised"
+    continue_supervised(config, first["response_tokens"] // first["steps"], supervised)
+    models = {
+        "student before": config.student.model,
+        "supervised, continued": str(supervised),
+        **{name: str(folder / "model") for name, folder in runs.items()},
+        "teacher": config.teacher.model,
+    }
+    found = compare(models)
+    draw(runs)
+    Console().print(table(found))
+    result = {"seconds": {name: round(value) for name, value in seconds.items()}, "runs": summaries, "models": found}
+    RESULTS.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    lacking = [
+        f"{name}: {message}"
+        for name, summary in summaries.items()
+        if name == "uopd"
+        for message, fails in {
+            f"less than {100 * LEAST_GAIN:.0f} points": summary["evaluation"]["difference"] < LEAST_GAIN,
+            "its interval holds 0": summary["evaluation"]["low"] <= 0,
+            f"more than {MOST_SECONDS} s": seconds[name] > MOST_SECONDS,
+        }.items()
+        if fails
+    ]
+    for line in lacking:
+        print(line, file=sys.stderr)
+    return 1 if lacking else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
