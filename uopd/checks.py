@@ -1,9 +1,9 @@
-"""What a run refuses at its start, before anything expensive."""
+"""What a run refuses at its start, before anything expensive, and what it remarks on as it goes."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,12 @@ from sure_math.engines.load import fingerprint_of, model_folder
 from uopd.config import TrainConfig
 from uopd.data import DataError, Dataset
 from uopd.methods import Method
-from uopd.rows import Scorer, TrainingRow
+from uopd.rows import Rollout, Scorer, TrainingRow
 
 PROBED_ROWS = 4
 """Responses that are scored twice."""
+MANY_CUT = 0.5
+"""Share of a step's responses cut at their limit from which on that is remarked on."""
 
 
 class RefusedError(RuntimeError):
@@ -93,3 +95,24 @@ def check_determinism(scorer: Scorer, rows: Sequence[TrainingRow], limit: float)
             "teacher.engine=transformers, or raise the limit"
         )
     return difference
+
+
+def remarks(rollouts: Sequence[Rollout], config: TrainConfig) -> Iterator[tuple[str, str]]:
+    """What keeps a step from teaching what it could: a kind, and a sentence with what to do about it."""
+    limit = f"rollouts.max_new_tokens = {config.rollouts.max_new_tokens}"
+    empty = sum(not rollout.response_ids for rollout in rollouts)
+    cut = sum(rollout.finish_reason == "length" for rollout in rollouts)
+    if not any(rollout.prompt.weight for rollout in rollouts):
+        yield (
+            "weights",
+            "every prompt drawn has weight 0, so that this step teaches nothing (only the optimizer's momentum moves "
+            "the weights); more prompts per step (data.prompts_per_step) make it rarer",
+        )
+    if empty:
+        yield (
+            "empty",
+            f"{empty} of {len(rollouts)} responses are empty and teach nothing: the model has no room for the prompt "
+            f"and {limit} more; lower it, or data.max_prompt_tokens",
+        )
+    if cut >= MANY_CUT * len(rollouts):
+        yield "cut", f"{cut} of {len(rollouts)} responses were cut at {limit}; raise it if they are to end"

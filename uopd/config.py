@@ -75,6 +75,9 @@ class StudentConfig(Section):
     device: str = Field("auto", description="`auto`, `cpu`, `cuda`; with Ray, what num_gpus reserves.")
     attention: Literal["sdpa", "flash_attention_2", "eager"] = Field("sdpa")
     gradient_checkpointing: bool = Field(False, description="Compute activations again in the backward pass.")
+    offload_optimizer: bool = Field(
+        False, description="Float32 weights and AdamW's moments in the host's memory, and the update there; deepspeed."
+    )
     enable_thinking: bool = Field(False, description="Passed to the chat template.")
     num_gpus: float = Field(0, ge=0, description="Per rank, reserved from Ray.")
     num_cpus: float = Field(1, ge=0, description="Per rank, reserved from Ray, and its threads on a CPU.")
@@ -83,6 +86,8 @@ class StudentConfig(Section):
     def _ranks(self) -> Self:
         if self.engine == "reference" and self.ranks > 1:
             raise ValueError(f"ranks = {self.ranks}: engine=reference is one process; set student.engine=deepspeed")
+        if self.engine == "reference" and self.offload_optimizer:
+            raise ValueError("offload_optimizer = true: only ZeRO offloads; set student.engine=deepspeed")
         return self
 
 
@@ -160,7 +165,11 @@ class OptimizerConfig(Section):
 
 
 class BatchConfig(Section):
-    layout: Literal["packed", "padded"] = Field("packed", description="`packed` holds no padding.")
+    layout: Literal["auto", "packed", "padded"] = Field(
+        "auto",
+        description="`packed` puts rows end to end without padding, `padded` puts rows of like length side by side; "
+        "auto packs with flash_attention_2 and pads otherwise, where attention over a packed row costs its square.",
+    )
     max_tokens: int = Field(16_384, ge=1, description="Tokens of one forward pass, prompts included.")
 
 

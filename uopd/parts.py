@@ -50,6 +50,6 @@ def check_in_step(student: Student, sampler: Sampler, token_ids: Sequence[int], 
             raise OutOfStep(
                 f"engine {engine} at policy version {student.version} differs from the student by {difference:.3g} "
                 f"nats per token on average (sync.tolerance_nats = {tolerance:g}): the weights did not arrive as "
-                "they were sent; resume from the last checkpoint, and if it happens again report it with the model's name"
+                "they were sent; resume from the last checkpoint, and if it happens again report it with the model"
             )
     return worst

@@ -49,6 +49,7 @@ class RunLog:
         self.folder, self.console = folder, console
         self._config, self._facts = config, dict(facts)
         folder.mkdir(parents=True, exist_ok=True)
+        self._remarked: set[str] = set()
         self._lock = (folder / ".lock").open("w")
         self._claim()
         self._board = _tensorboard(folder, console) if config.log.tensorboard else None
@@ -113,6 +114,12 @@ class RunLog:
     def say(self, text: str) -> None:
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
+    def remark(self, kind: str, text: str) -> None:
+        """Say something the first time that there is something of its kind to say."""
+        if kind not in self._remarked:
+            self.say(f"{text} (said once)")
+        self._remarked.add(kind)
+
     def _scalars(self, values: Mapping[str, float], step: int) -> None:
         if self._board is not None:
             for name, value in values.items():
@@ -136,6 +143,9 @@ class RunLog:
             ]
             if theirs["dataset"]["fingerprint"] != mine["dataset"]["fingerprint"]:
                 changed.append("the dataset's content has changed")
+            for role, model in theirs["models"].items():
+                if model["fingerprint"] != mine["models"][role]["fingerprint"]:
+                    changed.append(f"the content of {role}.model = {model['name']} has changed")
             if changed:
                 raise RunError(
                     f"{self.folder}: its checkpoints belong to another run: {'; '.join(changed[:5])}; give another "

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from typing import cast
+
+from uopd.batch import Layout
 from uopd.config import TrainConfig
 from uopd.methods import Method
 from uopd.student import AdamW, StudentSpec
 from uopd.teacher import ScorerSpec
+
+
+def layout_of(layout: str, attention: str) -> Layout:
+    """What `auto` stands for with this kind of attention."""
+    if layout == "auto":
+        return "packed" if attention == "flash_attention_2" else "padded"
+    return cast(Layout, layout)
 
 
 def student_spec(config: TrainConfig, method: Method) -> StudentSpec:
@@ -25,7 +35,7 @@ def student_spec(config: TrainConfig, method: Method) -> StudentSpec:
             weight_decay=optimizer.weight_decay,
             clip=optimizer.clip,
         ),
-        layout=config.batch.layout,
+        layout=layout_of(config.batch.layout, student.attention),
         max_tokens=config.batch.max_tokens,
         threads=int(student.num_cpus) if config.runtime.kind == "ray" else 0,
     )
@@ -46,6 +56,7 @@ def scorer_spec(config: TrainConfig, method: Method) -> ScorerSpec | None:
         attention=student.attention if initial else teacher.attention,
         top_k=teacher.top_k if method.objective.needs_support else 0,
         values=teacher.values,
+        layout=layout_of(config.batch.layout, student.attention if initial else teacher.attention),
         max_tokens=teacher.max_tokens,
         threads=int(threads) if config.runtime.kind == "ray" else 0,
     )

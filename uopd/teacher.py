@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from sure_math.engines.load import fingerprint_of, model_folder
-from uopd.batch import micro_batches
+from uopd.batch import Layout, micro_batches
 from uopd.rows import Scores, TrainingRow
 from uopd.student import device_of, hidden_states, load_model
 from uopd.topk import topk
@@ -36,6 +36,7 @@ class ScorerSpec:
     """Type of the log-probabilities that are handed on."""
     max_tokens: int
     """Positions of one forward pass."""
+    layout: Layout = "packed"
     threads: int
     """Of torch on a CPU; 0 leaves torch's own number."""
 
@@ -69,7 +70,7 @@ class TransformersScorer:
         ids = torch.empty(tokens, k, dtype=torch.int32, device=device)
         logprobs = torch.empty(tokens, k, dtype=getattr(torch, self._spec.values), device=device)
         sampled = torch.empty(tokens, dtype=torch.float32, device=device)
-        for micro in micro_batches(rows, layout="packed", max_tokens=self._spec.max_tokens, scorer=True):
+        for micro in micro_batches(rows, layout=self._spec.layout, max_tokens=self._spec.max_tokens, scorer=True):
             here = micro.to(device)
             found = topk(
                 hidden_states(self._model, here),

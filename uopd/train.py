@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import transformers
 from rich.console import Console
 
 from sure_math.engines import EngineUnavailable
@@ -78,6 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     options = _parser().parse_intermixed_args(given)
     console = Console(stderr=True)
+    transformers.utils.logging.disable_progress_bar()  # one bar is enough
     try:
         config = load_config(options.config, options.overrides)
         if options.dry_run:
