@@ -32,7 +32,8 @@ from transformers import AutoModelForCausalLM
 from tests.test_student import GRPO, SMOOTH, relative, scores_for, spec_of, state_of, step_rows
 from uopd.batch import shares
 from uopd.rows import Scores, Share, TrainingRow
-from uopd.student import STATE, WEIGHTS, ReferenceStudent, StudentError, StudentSpec, load_student, load_trainable
+from uopd.student import ReferenceStudent, StudentSpec, load_student, load_trainable
+from uopd.student_files import STATE, WEIGHTS, StudentError
 
 pytestmark = pytest.mark.skipif(find_spec("deepspeed") is None, reason="pip install 'sure-math[train]'")
 WORLDS = [1, 2]

@@ -10,32 +10,34 @@ Shapes: N positions of a micro-batch, T response tokens, D hidden, V vocabulary.
 
 from __future__ import annotations
 
-import json
 import math
-import os
 import resource
-import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import AutoModelForCausalLM
 
-from sure_math.engines.load import load_tokenizer, model_folder
+from sure_math.engines.load import model_folder
 from uopd.batch import Layout, MicroBatch, micro_batches
 from uopd.losses import selected_logprobs
 from uopd.objectives import Objective, Outcome, Sums
 from uopd.rows import Scores, Share, TrainingRow, UpdateReport
-
-STATE = "student.json"
-WEIGHTS = "student.safetensors"
+from uopd.student_files import (
+    WEIGHTS,
+    StudentError,
+    export_model,
+    moments_of,
+    read_state,
+    read_tensors,
+    restore_moments,
+    write_folder,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,10 +69,6 @@ class StudentSpec:
     """Positions of one forward pass."""
     threads: int
     """Of torch on a CPU; 0 leaves torch's own number."""
-
-
-class StudentError(RuntimeError):
-    """The student cannot be loaded, or a step cannot be taken; the message says what to do."""
 
 
 def load_model(model: str, revision: str | None, dtype: str, device: str, attention: str) -> Any:
@@ -278,7 +276,7 @@ class ReferenceStudent:
         self._version = int(state["version"])
 
     def export(self, folder: Path) -> None:
-        export_model(self.model, self._spec, folder)
+        export_model(self.model, model_folder(self._spec.model, self._spec.revision), folder)
 
     def close(self) -> None:
         self.model = None
@@ -355,86 +353,6 @@ def finite_norm(norm: float, update: int) -> float:
             "checkpoint with a lower optimizer.learning_rate"
         )
     return norm
-
-
-def export_model(model: Any, spec: StudentSpec, folder: Path) -> None:
-    """Weights (safetensors, in the dtype of the initial model's own files), configuration and tokenizer."""
-    source = model_folder(spec.model, spec.revision)
-    staging = folder.with_name(folder.name + ".tmp")
-    shutil.rmtree(staging, ignore_errors=True)
-    own = json.loads((source / "config.json").read_text(encoding="utf-8"))
-    dtype = getattr(torch, str(own.get("dtype") or own.get("torch_dtype") or "bfloat16"))
-    # One copy for all names of a tied tensor, which transformers then writes once.
-    copies: dict[int, Tensor] = {}
-    for tensor in model.state_dict().values():
-        copies.setdefault(tensor.data_ptr(), tensor.to("cpu", dtype, copy=True))
-    state = {name: copies[tensor.data_ptr()] for name, tensor in model.state_dict().items()}
-    model.save_pretrained(staging, state_dict=state, safe_serialization=True)
-    load_tokenizer(source).save_pretrained(str(staging))
-    # transformers has written the dtype that the model was trained in, and generation settings of its own.
-    for name in ("config.json", "generation_config.json"):
-        if (source / name).is_file():
-            shutil.copy(source / name, staging)
-    shutil.rmtree(folder, ignore_errors=True)
-    os.replace(staging, folder)
-
-
-def write_folder(folder: Path, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
-    """Tensors and a few plain values, under a temporary name first."""
-    staging = folder.with_name(folder.name + ".tmp")
-    shutil.rmtree(staging, ignore_errors=True)
-    staging.mkdir(parents=True)
-    save_file({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, staging / WEIGHTS)
-    (staging / STATE).write_text(json.dumps(state), encoding="utf-8")
-    shutil.rmtree(folder, ignore_errors=True)
-    os.replace(staging, folder)
-
-
-def read_state(folder: Path, ranks: int) -> dict[str, Any]:
-    """The plain values of a saved student; StudentError where there is none, or one of another number of ranks."""
-    try:
-        state: dict[str, Any] = json.loads((folder / STATE).read_text(encoding="utf-8"))
-        saved = int(state["ranks"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StudentError(
-            f"{folder}: holds no saved student ({error!r}); name a folder of this run's checkpoints"
-        ) from None
-    if saved != ranks:
-        raise StudentError(
-            f"{folder}: was saved by student.ranks = {saved} and is loaded by {ranks}; set student.ranks={saved}, or "
-            "start a new run from an exported model"
-        )
-    return state
-
-
-def read_tensors(file: Path, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors of a saved student, among them all those of `expected` in the same shapes."""
-    try:
-        tensors: dict[str, Tensor] = load_file(file)
-    except (OSError, SafetensorError) as error:
-        raise StudentError(f"{file}: {error}; the checkpoint is not whole: load the one before it") from None
-    for name, tensor in expected.items():
-        found = tuple(tensors[name].shape) if name in tensors else None
-        if found != tuple(tensor.shape):
-            raise StudentError(
-                f"{file}: {name} is {found or 'missing'} and should be {tuple(tensor.shape)}: the checkpoint is of "
-                "another student.model or student.engine"
-            )
-    return tensors
-
-
-def moments_of(optimizer: torch.optim.AdamW, master: Tensor, name: str) -> dict[str, Tensor]:
-    """AdamW's state of one tensor under names of their own; nothing before its first step."""
-    state = optimizer.state.get(master, {})
-    return {f"{key}.{name}": torch.as_tensor(value).detach() for key, value in state.items()}
-
-
-def restore_moments(optimizer: torch.optim.AdamW, master: Tensor, tensors: Mapping[str, Tensor], name: str) -> None:
-    """The state that `moments_of` named, back in the optimizer."""
-    keys = [key for key in ("step", "exp_avg", "exp_avg_sq") if f"{key}.{name}" in tensors]
-    if keys:
-        moments = {key: tensors[f"{key}.{name}"] for key in keys}
-        optimizer.state[master] = {key: value if key == "step" else value.to(master) for key, value in moments.items()}
 
 
 def reset_peak() -> None:

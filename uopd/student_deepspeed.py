@@ -26,23 +26,26 @@ import torch.distributed
 from safetensors.torch import save_file
 from torch import Tensor
 
+from sure_math.engines.load import model_folder
 from uopd.rows import Share, UpdateReport
 from uopd.student import (
-    STATE,
     AdamW,
     Passes,
-    StudentError,
     StudentSpec,
     device_of,
-    export_model,
     finite_norm,
     finite_sums,
     load_trainable,
-    moments_of,
     peak_bytes,
+    reset_peak,
+)
+from uopd.student_files import (
+    STATE,
+    StudentError,
+    export_model,
+    moments_of,
     read_state,
     read_tensors,
-    reset_peak,
     restore_moments,
 )
 
@@ -218,7 +221,7 @@ class DeepSpeedRank:
 
     def export(self, folder: Path) -> None:
         """The weights as a plain Hugging Face folder; one rank is enough, since all hold the same."""
-        export_model(self._model, self._spec, folder)
+        export_model(self._model, model_folder(self._spec.model, self._spec.revision), folder)
 
     def close(self) -> None:
         self._engine.destroy()

@@ -31,7 +31,7 @@ from uopd.parts import OutOfStep, Parts
 from uopd.rows import Share, TrainingRow
 from uopd.run import Run, open_run
 from uopd.runlog import RunError
-from uopd.student import StudentError
+from uopd.student_files import StudentError
 
 EXPECTED = (
     ConfigError,
