@@ -71,8 +71,8 @@ class Examiner:
 def paired_difference(before: Sequence[bool], after: Sequence[bool], seed: int = 0) -> Difference:
     """Difference of two accuracies on the same problems, with a percentile bootstrap interval over the problems."""
     changes = np.asarray(after, dtype=float) - np.asarray(before, dtype=float)
-    if not changes.any():
-        return Difference(value=0.0, low=0.0, high=0.0)
+    if len(set(changes)) == 1:  # of equal changes every resample has the same mean, and of one scipy takes none
+        return Difference(value=float(changes[0]), low=float(changes[0]), high=float(changes[0]))
     found = bootstrap(
         (changes,), np.mean, n_resamples=RESAMPLES, confidence_level=CONFIDENCE, method="percentile", rng=seed
     ).confidence_interval

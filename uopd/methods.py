@@ -37,6 +37,8 @@ from uopd.objectives import Distillation, Objective, PolicyGradient
 from uopd.rows import Rollout, TrainingRow
 
 Need = Literal["weight", "answer", "solution"]
+ROUNDING = 1e-12
+"""Of an entropy that is read from a weight: a problem at tau exactly is kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,8 +137,11 @@ def _shuffled(pool: Sequence[PoolRow], seed: int) -> list[float]:
 
 def _certain(config: FilterConfig) -> Callable[[PoolRow], bool]:
     def keeps(row: PoolRow) -> bool:
-        limit = config.tau if config.unit == "normalised" else config.tau / math.log(row.num_samples)
-        return 1 - row.weight <= limit
+        entropy = 1 - row.weight
+        if config.unit == "nats":
+            # One stored sample tells nothing, whatever log 1 says.
+            entropy = entropy * math.log(row.num_samples) if row.num_samples > 1 else math.inf
+        return entropy <= config.tau + ROUNDING
 
     return keeps
 

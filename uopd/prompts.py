@@ -12,7 +12,7 @@ from importlib import resources
 
 from sure_math.responder import Chat, Message
 from sure_math.sample import solve_messages
-from uopd.data import PoolRow, draw
+from uopd.data import DataError, PoolRow, draw
 from uopd.methods import Method
 from uopd.rows import Prompt
 
@@ -58,13 +58,22 @@ def prompt_pool(
         student, scorer: chat templates of the two models; None where nobody scores.
         prompt: text with `{problem}`.
         max_tokens: of the student's prompt; longer ones are left out.
+
+    Raises:
+        DataError: all of them are longer.
     """
-    weights = method.weights(rows, seed)
+    asked = [(row, solve_messages(row.problem, None, prompt)) for row in rows]
+    encoded = [(row, messages, student.encode(messages)) for row, messages in asked]
+    kept = [one for one in encoded if 0 < len(one[2]) <= max_tokens]
+    if not kept:
+        raise DataError(
+            f"data.max_prompt_tokens = {max_tokens}: every one of the {len(rows):,} prompts is longer; raise it"
+        )
+    left = [row for row, _, _ in kept]
     made = []
-    for row, weight in zip(rows, weights, strict=True):
-        messages = solve_messages(row.problem, None, prompt)
+    # Weights are given to what is drawn from, so that their mean and their multiset are those of the pool.
+    for (row, messages, token_ids), weight in zip(kept, method.weights(left, seed), strict=True):
         shown = (_solution_message(row), *messages) if method.shows_solution else messages
-        token_ids = student.encode(messages)
         made.append(
             Prompt(
                 problem_id=row.problem_id,
@@ -74,11 +83,10 @@ def prompt_pool(
                 answer=row.answer,
             )
         )
-    kept = [index for index, one in enumerate(made) if 0 < len(one.token_ids) <= max_tokens]
     return PromptPool(
-        prompts=tuple(made[index] for index in kept),
-        too_long=len(made) - len(kept),
-        probabilities=tuple(rows[index].weight for index in kept) if method.proportional else None,
+        prompts=tuple(made),
+        too_long=len(rows) - len(kept),
+        probabilities=tuple(row.weight for row in left) if method.proportional else None,
         seed=seed,
         samples=samples,
         per_step=per_step,

@@ -17,9 +17,9 @@ from sure_math.engines.load import fingerprint_of, load_tokenizer, model_folder
 from sure_math.prompts import load_prompt
 from sure_math.responder import Chat
 from uopd.checkpoints import Checkpoints
-from uopd.checks import check_determinism, check_prompt, check_teacher_of_weights, check_vocabularies
+from uopd.checks import check_determinism, check_prompt, check_teacher_of_weights, check_vocabularies, remarks
 from uopd.config import TrainConfig
-from uopd.data import Dataset, load_dataset_folder, usable
+from uopd.data import DataError, Dataset, load_dataset_folder, usable
 from uopd.evaluate import Examiner
 from uopd.methods import Method, make_method
 from uopd.metrics import Stopwatch, step_metrics
@@ -68,11 +68,8 @@ class Run:
 
     def roll_out(self, step: int) -> list[Rollout]:
         rollouts = self.source(step)
-        if not any(rollout.prompt.weight for rollout in rollouts):
-            self.log.say(
-                f"step {step}: every prompt drawn has weight 0, so that this step teaches nothing (only the "
-                "optimizer's momentum moves the weights); more prompts per step (data.prompts_per_step) make it rarer"
-            )
+        for kind, text in remarks(rollouts, self.config):
+            self.log.remark(kind, f"step {step}: {text}")
         return rollouts
 
     def learning_rate(self, step: int) -> float:
@@ -120,6 +117,7 @@ def open_run(config: TrainConfig, out: Path, console: Console) -> Iterator[Run]:
         student, scorer = _chats(config, method)
         prompt = load_prompt(config.prompts, "solve")
         pool = _pool(config, dataset, method, student, scorer, prompt)
+        examiner = _examiner(config, dataset, student, prompt)
         log = stack.enter_context(RunLog(out, config, _facts(config, dataset), console))
         check_prompt(dataset, prompt, log.say)
         if pool.too_long:
@@ -131,14 +129,13 @@ def open_run(config: TrainConfig, out: Path, console: Console) -> Iterator[Run]:
         source = _source(config, pool, parts, student, out)
         if isinstance(source, Overlapped):
             stack.callback(source.close)
-        new_tokens = config.eval.max_new_tokens or config.rollouts.max_new_tokens
         yield Run(
             config=config,
             method=method,
             parts=parts,
             pool=pool,
             source=source,
-            examiner=Examiner(dataset.test[: config.eval.problems], student, prompt, new_tokens),
+            examiner=examiner,
             checkpoints=Checkpoints(out / "checkpoints", config.checkpoint.keep),
             log=log,
         )
@@ -189,6 +186,18 @@ def _pool(
         per_step=data.prompts_per_step,
         max_tokens=data.max_prompt_tokens,
     )
+
+
+def _examiner(config: TrainConfig, dataset: Dataset, chat: Chat, prompt: str) -> Examiner:
+    new_tokens = config.eval.max_new_tokens or config.rollouts.max_new_tokens
+    examiner = Examiner(dataset.test[: config.eval.problems], chat, prompt, new_tokens)
+    if config.eval.every and not len(examiner):
+        raise DataError(
+            f"eval.every = {config.eval.every}: the first {config.eval.problems:,} problems of the dataset's test split "
+            f"({len(dataset.test):,} in all) have no answer to compare with; set eval.every=0, or build the dataset "
+            "with labelled test problems"
+        )
+    return examiner
 
 
 def _chats(config: TrainConfig, method: Method) -> tuple[Chat, Chat | None]:
