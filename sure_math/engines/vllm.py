@@ -100,7 +100,22 @@ def _completion(prompt: tuple[int, ...], output: Any) -> Completion:
 
 
 def start(spec: ModelSpec, files: ModelFiles) -> VllmEngine:
-    """Start vLLM on the model's files; `spec.options` are `LLM` arguments (`enforce_eager`, `max_num_seqs`, ...)."""
+    """Start vLLM on the model's files."""
+    return wrap(start_llm(spec, files), files)
+
+
+def wrap(llm: LLM, files: ModelFiles) -> VllmEngine:
+    """The engine on what `start_llm` started."""
+    return VllmEngine(llm, identity=files.identity, stop_token_ids=files.stop_token_ids, max_length=files.max_length)
+
+
+def start_llm(spec: ModelSpec, files: ModelFiles, **own: Any) -> LLM:
+    """Start vLLM alone.
+
+    Args:
+        spec: its `options` are `LLM` arguments (`enforce_eager`, `max_num_seqs`, ...).
+        own: further `LLM` arguments, of the caller and not of the config.
+    """
     fixed: dict[str, Any] = {
         "model": str(files.folder),
         "skip_tokenizer_init": True,
@@ -114,12 +129,8 @@ def start(spec: ModelSpec, files: ModelFiles) -> VllmEngine:
     if current_platform.is_cpu():
         # A prompt prefilled in chunks makes vLLM rewind the request's random generator, which CPU generators cannot.
         fixed |= {"enable_chunked_prefill": False, "max_num_batched_tokens": max(files.max_length, 4096)}
+    fixed |= own
     clash = sorted(set(spec.options) & (set(fixed) | {"override_generation_config", "hf_overrides", "tokenizer"}))
     if clash:
         raise EngineUnavailable(f"engine option {clash[0]!r} is set by the config's own fields or must not be changed")
-    return VllmEngine(
-        LLM(**fixed, **spec.options),
-        identity=files.identity,
-        stop_token_ids=files.stop_token_ids,
-        max_length=files.max_length,
-    )
+    return LLM(**fixed, **spec.options)
