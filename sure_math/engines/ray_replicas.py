@@ -57,7 +57,6 @@ POLL_SECONDS = 1.0
 CONNECT_SECONDS = 10.0
 OBJECT_STORE_BYTES = 256 * 2**20
 """Ray would take 30 % of the machine's memory; a chunk's tokens are a few MB."""
-_START_A_CLUSTER = "start a cluster with `ray start --head`, or leave replicas.address out to use this machine alone"
 
 _log = logging.getLogger(__name__)
 
@@ -130,7 +129,7 @@ class _Session:
 
     def join(self, user: object, address: str | None) -> None:
         if not ray.is_initialized():
-            _connect(address)
+            connect(address)
             self._ours, self._address = True, address
         elif self._ours and address != self._address:
             raise EngineUnavailable(
@@ -149,14 +148,19 @@ class _Session:
 _SESSION = _Session()
 
 
-def _connect(address: str | None) -> None:
-    """Start Ray on this machine, or join the cluster at `address`; EngineUnavailable where that is not possible."""
+def connect(address: str | None, *, field: str = "replicas.address", **own: Any) -> None:
+    """Start Ray on this machine, or join the cluster at `address`; EngineUnavailable where that is not possible.
+
+    Args:
+        field: what the config calls the address.
+        own: settings of a Ray that is started here, in place of those this module uses.
+    """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address is None:
-        quiet |= {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
+        quiet |= {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES} | own
     else:
-        check_address(address)
+        check_address(address, field)
     try:
         ray.init(address="local" if address is None else address, **quiet)
     except (RayError, RuntimeError, ValueError, OSError) as error:  # ConnectionError is an OSError
@@ -166,22 +170,26 @@ def _connect(address: str | None) -> None:
                 f"Ray could not be started on this machine: {first}; its files are in /tmp/ray, or in the folder that "
                 "RAY_TMPDIR names"
             ) from error
-        raise EngineUnavailable(f"replicas.address = {address!r}: {first} {_START_A_CLUSTER}") from error
+        raise EngineUnavailable(f"{field} = {address!r}: {first} {_start_a_cluster(field)}") from error
 
 
-def check_address(address: str) -> None:
+def check_address(address: str, field: str = "replicas.address") -> None:
     """Ray itself waits for minutes where nobody answers, and then ends the process."""
     if address == "auto":
         return
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit() or "/" in host:
-        raise EngineUnavailable(f"replicas.address = {address!r}: give HOST:PORT of the cluster's head, or auto")
+        raise EngineUnavailable(f"{field} = {address!r}: give HOST:PORT of the cluster's head, or auto")
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS).close()
     except (OSError, OverflowError) as error:
         raise EngineUnavailable(
-            f"replicas.address = {address!r}: nobody answers ({error}); {_START_A_CLUSTER}"
+            f"{field} = {address!r}: nobody answers ({error}); {_start_a_cluster(field)}"
         ) from error
+
+
+def _start_a_cluster(field: str) -> str:
+    return f"start a cluster with `ray start --head`, or leave {field} out to use this machine alone"
 
 
 class RayReplicas:
@@ -375,7 +383,7 @@ class RayReplicas:
     def _died(self, worker: _Worker, batch: Batch | None, error: RayError) -> None:
         self.lost += 1
         self._remove([worker])
-        reason = _reason(error)
+        reason = reason_of(error)
         where = "" if worker.place is None else f", process {worker.place.pid} on machine {worker.place.node}"
         _log.warning("model %s: a replica died%s: %s", self._spec.model, where, reason)
         if batch is not None and worker.chunk is not None:
@@ -456,7 +464,7 @@ def _room(replicas: ReplicasConfig, resources: Mapping[str, float]) -> str:
     )
 
 
-def _reason(error: RayError) -> str:
+def reason_of(error: RayError) -> str:
     """What Ray's report of half a page says in a line."""
     text = str(error)
     if "low on memory" in text:
