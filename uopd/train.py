@@ -117,7 +117,7 @@ def _dry_run(config: TrainConfig, assumptions: Sequence[str]) -> int:
     plan = make_plan(config, assume(assumptions))
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PLAN_WIDTH
     Console(width=width).print(plan_table(plan))
-    return 0 if plan.fits else 1
+    return 0 if plan.ready else 1
 
 
 if __name__ == "__main__":
