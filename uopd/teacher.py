@@ -81,7 +81,7 @@ class TransformersScorer:
             )
             assert found.sampled_logprob_T is not None
             ids[here.source_T], logprobs[here.source_T] = found.ids_TK, found.logprobs_TK
-            sampled[here.source_T] = found.sampled_logprob_T
+            sampled[here.source_T] = found.sampled_logprob_T.float()
         return Scores(ids=ids, logprobs=logprobs, sampled=sampled)
 
     def repeat_difference(self, rows: Sequence[TrainingRow]) -> float:
