@@ -21,7 +21,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sure_math.engines import Refusal, Request, Sampling
+from sure_math.engines import EngineUnavailable, Refusal, Request, Sampling
 from sure_math.engines.transformers import Budget, TransformersEngine
 from sure_math.identity import random_seed
 from sure_math.responder import Chat
@@ -229,10 +229,19 @@ class StudentSampler:
 
 
 def student_sampler(student: ReferenceStudent, files: Any, options: dict[str, Any]) -> StudentSampler:
-    """The sampler of a local run; `files` are the initial model's, for its end tokens and length."""
-    budget = Budget(
-        sequences=int(options.get("max_batch_sequences", 256)), tokens=int(options.get("max_batch_tokens", 131_072))
-    )
+    """The sampler of a local run; `files` are the initial model's, for its end tokens and length.
+
+    Raises:
+        EngineUnavailable: an option that it does not know.
+    """
+    known = {"max_batch_sequences": 256, "max_batch_tokens": 131_072}
+    if unknown := sorted(set(options) - set(known)):
+        raise EngineUnavailable(
+            f"rollouts.engine_options: {unknown[0]!r} is no option of rollouts.engine=transformers, which has "
+            f"{', '.join(known)}; set rollouts.engine_options={{}}"
+        )
+    chosen = known | options
+    budget = Budget(sequences=int(chosen["max_batch_sequences"]), tokens=int(chosen["max_batch_tokens"]))
     return StudentSampler(
         student,
         lambda model: TransformersEngine(
