@@ -20,7 +20,6 @@ from uopd.rows import Prompt, Rollout, Sampler, UpdateReport
 from uopd.schedule import learning_rate
 from uopd.summary import summarise
 
-
 CHAT, TOKENIZER = pocket_chat(), load_tokenizer(model_folder("student"))
 
 
