@@ -1,4 +1,4 @@
-"""Greedy accuracy of the student on a fixed slice of held-out problems, and paired comparison of two such results."""
+"""Greedy accuracy of the student on a fixed slice of held-out problems."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import bootstrap
 
 from sure_math.engines import Refusal, Request, Sampling
 from sure_math.responder import Chat
 from sure_math.sample import solve_messages
+from sure_math.statistics import Difference, paired_difference
 from uopd.data import PoolRow
 from uopd.methods import rewards
 from uopd.rows import Sampler
 
-RESAMPLES = 10_000
-CONFIDENCE = 0.95
+__all__ = ["Difference", "Evaluation", "Examiner", "paired_difference"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,15 +29,6 @@ class Evaluation:
     @property
     def accuracy(self) -> float:
         return sum(self.correct) / len(self.correct)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """Accuracy of the second minus that of the first, on the same problems, as shares."""
-
-    value: float
-    low: float
-    high: float
 
 
 class Examiner:
@@ -66,14 +56,3 @@ class Examiner:
             truncated=sum(item is not None and item.finish_reason == "length" for item in completions),
             mean_tokens=float(np.mean([0 if item is None else len(item.token_ids) for item in completions])),
         )
-
-
-def paired_difference(before: Sequence[bool], after: Sequence[bool], seed: int = 0) -> Difference:
-    """Difference of two accuracies on the same problems, with a percentile bootstrap interval over the problems."""
-    changes = np.asarray(after, dtype=float) - np.asarray(before, dtype=float)
-    if len(set(changes)) == 1:  # of equal changes every resample has the same mean, and of one scipy takes none
-        return Difference(value=float(changes[0]), low=float(changes[0]), high=float(changes[0]))
-    found = bootstrap(
-        (changes,), np.mean, n_resamples=RESAMPLES, confidence_level=CONFIDENCE, method="percentile", rng=seed
-    ).confidence_interval
-    return Difference(value=float(changes.mean()), low=float(found.low), high=float(found.high))

@@ -1,0 +1,84 @@
+"""Statistics of repeated answers to the same problems. Pure.
+
+The problems are a sample of all that could have been asked, and the K answers to one of them a sample of all that the
+model could have given (Miller 2024, arXiv 2411.00640). With p_i the share of right answers to problem i,
+Var(mean p) = (Var(true p) + E[p (1 - p)] / K) / n, which the variance of the p_i over n estimates: the standard error
+clustered by problem. More samples can remove the second part only.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import bootstrap
+
+RESAMPLES = 10_000
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A mean over problems."""
+
+    value: float
+    error: float | None
+    """Standard error over problems; None for fewer than two of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """Accuracy of the second minus that of the first, on the same problems, as shares."""
+
+    value: float
+    low: float
+    high: float
+
+
+def mean_over_problems(scores: Sequence[float]) -> Estimate:
+    """Mean of one score per problem; for a share of right samples this is the error clustered by problem."""
+    values = np.asarray(scores, dtype=float)
+    error = float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else None
+    return Estimate(value=float(values.mean()), error=error)
+
+
+def pass_at_k(right: int, samples: int, k: int) -> float:
+    """The unbiased estimate, from `right` of `samples` answers, that one of k is right (Chen et al. 2021).
+
+    ValueError for k beyond the samples: the estimate does not exist.
+    """
+    if not 1 <= k <= samples:
+        raise ValueError(f"k = {k}: must be from 1 to the number of samples, {samples}")
+    return 1.0 - math.comb(samples - right, k) / math.comb(samples, k)
+
+
+def removable_share(right: Sequence[int], samples: int) -> float | None:
+    """The share of the mean's variance that more samples per problem could remove, in [0, 1].
+
+    None for fewer than two problems or samples. Where every problem has the same share of right answers, all of the
+    variance there is comes from sampling.
+    """
+    if len(right) < 2 or samples < 2:
+        return None
+    shares = np.asarray(right, dtype=float) / samples
+    within = float((shares * (1 - shares)).mean()) * samples / (samples - 1)
+    total = float(shares.var(ddof=1))
+    if within == 0:
+        return 0.0
+    return min(1.0, within / samples / total) if total > 0 else 1.0
+
+
+def paired_difference(before: Sequence[float], after: Sequence[float], seed: int = 0) -> Difference:
+    """Difference of two accuracies on the same problems, with a percentile bootstrap interval over the problems.
+
+    A score is a verdict, or a share of right samples.
+    """
+    changes = np.asarray(after, dtype=float) - np.asarray(before, dtype=float)
+    if len(set(changes)) == 1:  # of equal changes every resample has the same mean, and of one scipy takes none
+        return Difference(value=float(changes[0]), low=float(changes[0]), high=float(changes[0]))
+    found = bootstrap(
+        (changes,), np.mean, n_resamples=RESAMPLES, confidence_level=CONFIDENCE, method="percentile", rng=seed
+    ).confidence_interval
+    return Difference(value=float(changes.mean()), low=float(found.low), high=float(found.high))
