@@ -1,6 +1,6 @@
 """The losses of training, from hidden states and the weight of the language-model head, a chunk of tokens at a time.
 
-Shapes: T tokens, C tokens of one chunk, D hidden width, V vocabulary, K teacher entries per token.
+Shapes: T tokens, C tokens of one chunk, P of a part of it, D hidden width, V vocabulary, K teacher entries per token.
 
 `topk_cross_entropy` is Eq. 7 weighted per token. Its differences from the loop of appendix A.2:
 1. No logits of all tokens exist, [T, V]; a chunk's logits are turned into their gradient in the memory they stand in.
@@ -22,6 +22,7 @@ from uopd.lm_head import (
     Workspace,
     check_head,
     check_ids,
+    chunk_rows,
     chunks_of,
     compute_logits,
     exponentials_,
@@ -29,6 +30,11 @@ from uopd.lm_head import (
 )
 from uopd.topk import TopK as TopK
 from uopd.topk import topk as topk
+
+ENTRY_BYTES = 32
+"""Memory of a teacher entry while it is worked on: an int64 id and six values of float32."""
+ENTRY_SHARE = 8
+"""Entries worked on at a time take one such part of the memory of the logits; it matters for k near V."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,17 +141,19 @@ class _TopkCrossEntropy(torch.autograd.Function):
         values_NT = weights_T.new_empty((6, len(hidden_TD)))
         needs = ctx.needs_input_grad[:3]
         gradients = HeadGradients(hidden_TD, weight_VD, bias_V, needs, accumulate_fp32)
+        part = chunk_rows(work.rows, teacher_ids_TK.shape[1] * ENTRY_BYTES, work.logits_CV.nbytes // ENTRY_SHARE)
         for rows_C, weighted in chunks_of(weights_T, work.rows, separate=any(needs)):
             hidden_CD = hidden_TD[rows_C]
             logits_CV = compute_logits(hidden_CD, weight_VD, bias_V, work)
             learns = weighted and any(needs)
-            values_NT[:, rows_C] = _topk_chunk_(
-                logits_CV,
-                teacher_ids_TK[rows_C].long(),
-                teacher_logprobs_TK[rows_C].to(logits_CV.dtype),
-                sampled_T[rows_C, None].long(),
-                weights_T[rows_C, None] if learns else None,
-            )
+            for rows_P, logits_PV in zip(rows_C.split(part), logits_CV.split(part), strict=True):
+                values_NT[:, rows_P] = _topk_rows_(
+                    logits_PV,
+                    teacher_ids_TK[rows_P].long(),
+                    teacher_logprobs_TK[rows_P].to(logits_PV.dtype),
+                    sampled_T[rows_P, None].long(),
+                    weights_T[rows_P, None] if learns else None,
+                )
             if learns:
                 gradients.add(rows_C, hidden_CD, weight_VD, work)
         ctx.save_for_backward(*gradients.result())
@@ -172,29 +180,29 @@ class _TopkCrossEntropy(torch.autograd.Function):
         return (*cast, *[None] * 6)
 
 
-def _topk_chunk_(
-    logits_CV: Tensor, ids_CK: Tensor, teacher_CK: Tensor, sampled_C1: Tensor, weights_C1: Tensor | None
+def _topk_rows_(
+    logits_PV: Tensor, ids_PK: Tensor, teacher_PK: Tensor, sampled_P1: Tensor, weights_P1: Tensor | None
 ) -> Tensor:
-    """Eq. 7 of C tokens: [6, C] the per-token fields of `TopkLoss` in their order.
+    """Eq. 7 of P tokens: [6, P] the per-token fields of `TopkLoss` in their order.
 
     Where there are weights, the logits are turned in place into their gradient w (p_S - p~_T).
     """
-    support_CK, chosen_C1 = logits_CV.gather(-1, ids_CK), logits_CV.gather(-1, sampled_C1)
-    first_C1 = support_CK.gather(-1, teacher_CK.argmax(dim=-1, keepdim=True))
-    max_C1, sum_C1 = exponentials_(logits_CV)
-    log_sum_C1 = sum_C1.log()
-    student_CK = support_CK.sub_(max_C1).sub_(log_sum_C1)
-    renormalised_CK = teacher_CK.softmax(dim=-1)
-    if weights_C1 is not None:
-        logits_CV.scatter_add_(-1, ids_CK, renormalised_CK * -sum_C1).mul_(weights_C1 / sum_C1)
+    support_PK, chosen_P1 = logits_PV.gather(-1, ids_PK), logits_PV.gather(-1, sampled_P1)
+    first_P1 = support_PK.gather(-1, teacher_PK.argmax(dim=-1, keepdim=True))
+    max_P1, sum_P1 = exponentials_(logits_PV)
+    log_sum_P1 = sum_P1.log()
+    student_PK = support_PK.sub_(max_P1).sub_(log_sum_P1)
+    renormalised_PK = teacher_PK.softmax(dim=-1)
+    if weights_P1 is not None:
+        logits_PV.scatter_add_(-1, ids_PK, renormalised_PK * -sum_P1).mul_(weights_P1 / sum_P1)
     return torch.stack(
         [
-            -(renormalised_CK * student_CK).sum(dim=-1),
-            torch.special.entr(renormalised_CK).sum(dim=-1),
-            teacher_CK.exp().sum(dim=-1),
-            student_CK.exp().sum(dim=-1),
-            (first_C1 == max_C1).squeeze(-1).to(logits_CV.dtype),
-            (chosen_C1 - max_C1 - log_sum_C1).squeeze(-1),
+            -(renormalised_PK * student_PK).sum(dim=-1),
+            torch.special.entr(renormalised_PK).sum(dim=-1),
+            teacher_PK.exp().sum(dim=-1),
+            student_PK.exp().sum(dim=-1),
+            (first_P1 == max_P1).squeeze(-1).to(logits_PV.dtype),
+            (chosen_P1 - max_P1 - log_sum_P1).squeeze(-1),
         ]
     )
 
