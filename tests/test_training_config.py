@@ -6,18 +6,17 @@ a value out of range and a missing model; the number of steps.
 
 import pytest
 
-from sure_math.settings import ConfigError
-from tests.training import SHORT
-from uopd.config import config_names, load_config
+from sure_math.settings import ConfigError, differing_keys
+from uopd.config import TrainConfig, config_names, load_config
 
-NAMES = ["paper-1.7b", "paper-4b", "paper-8b", "paper-8b-fit", "pocket", "single-gpu"]
+NAMES = ["paper-1.7b", "paper-4b", "paper-8b", "paper-8b-fit", "pocket", "pocket-local", "single-gpu"]
 
 
 def test_packaged_configurations_load() -> None:
     assert config_names() == NAMES
     runs = {name: load_config(name) for name in NAMES}
     assert {name: run.method for name, run in runs.items()} == dict.fromkeys(NAMES, "uopd")
-    assert {name for name, run in runs.items() if run.runtime.kind == "local"} == {"single-gpu"}
+    assert {name for name, run in runs.items() if run.runtime.kind == "local"} == {"pocket-local", "single-gpu"}
 
 
 def test_overrides_are_yaml_and_make_sections() -> None:
@@ -28,17 +27,24 @@ def test_overrides_are_yaml_and_make_sections() -> None:
     assert (config.eval.max_new_tokens, config.run.seed) == (None, 3)
 
 
-def test_the_shipped_defaults_are_the_documented_decisions() -> None:
-    config = load_config("pocket")
+def test_defaults_are_the_documented_decisions() -> None:
+    config = TrainConfig.model_validate({"student": {"model": "s"}, "teacher": {"model": "t"}})
     assert (config.rollouts.temperature, config.rollouts.top_p, config.rollouts.top_k) == (1.0, 1.0, 0)
     assert (config.optimizer.weight_decay, config.optimizer.schedule, config.optimizer.warmup) == (0.0, "cosine", 0.05)
     assert (config.filter.unit, config.opsd.teacher, config.grpo.normaliser) == ("normalised", "self", "response")
-    assert (config.teacher.determinism_nats, config.rollouts.overlap, config.student.enable_thinking) == (
-        1e-3,
-        False,
-        False,
-    )
-    assert (config.data.allow_other_teacher, config.data.drop_unlabelled) == (False, False)
+    assert not config.rollouts.overlap and not config.student.enable_thinking
+    assert not config.data.allow_other_teacher and not config.data.drop_unlabelled
+    assert config.teacher.determinism_nats == 1e-3
+
+
+def test_the_local_pocket_run_is_the_pocket_run_in_one_process() -> None:
+    ray, local = (load_config(name).model_dump() for name in ("pocket", "pocket-local"))
+    assert {key for key, _, _ in differing_keys(ray, local)} == {
+        "runtime.kind",
+        "student.engine",
+        "rollouts.engine",
+        "rollouts.engine_options.enforce_eager",
+    }
 
 
 STEPS = [
@@ -56,10 +62,6 @@ def test_steps(overrides: tuple[str, ...], steps: int) -> None:
     assert load_config("pocket", overrides).steps == steps
 
 
-LOCAL = (
-    *("runtime.kind=local", "rollouts.engine=transformers", "student.engine=reference"),
-    "rollouts.engine_options={}",
-)
 ERRORS = {
     # Unknown keys, ranges and types
     "run.step=3": "run.step: there is no such key; the nearest one is run.steps",
@@ -109,9 +111,8 @@ def test_errors_name_the_field_the_value_and_the_way_out(overrides: str, message
 
 @pytest.mark.parametrize(("override", "message"), LOCAL_ERRORS.items(), ids=LOCAL_ERRORS)
 def test_what_a_local_run_cannot_do(override: str, message: str) -> None:
-    load_config("pocket", LOCAL)
     with pytest.raises(ConfigError) as error:
-        load_config("pocket", [*LOCAL, override])
+        load_config("pocket-local", [override])
     assert str(error.value) == message
 
 
@@ -122,8 +123,3 @@ def test_an_unknown_configuration() -> None:
         load_config("papr")
     with pytest.raises(ConfigError, match=r"--config mine.yaml: there is no such file"):
         load_config("mine.yaml")
-
-
-def test_the_short_run_of_these_tests_is_a_local_one() -> None:
-    config = load_config("pocket", SHORT)
-    assert (config.runtime.kind, config.student.engine, config.steps) == ("local", "reference", 3)

@@ -25,14 +25,15 @@ from uopd.runlog import METRICS, read_lines
 from uopd.train import train
 
 SHORT = (
-    "runtime.kind=local",
-    "rollouts.engine=transformers",
-    "rollouts.engine_options={}",
-    "student.engine=reference",
     "run.steps=3",
+    "data.samples=1920",
     "data.prompts_per_step=4",
+    "data.drop_unlabelled=false",
     "rollouts.per_prompt=2",
     "rollouts.max_new_tokens=32",
+    "teacher.top_k=64",
+    "optimizer.learning_rate=3e-4",
+    "batch.max_tokens=4096",
     "eval.every=0",
     "checkpoint.every=0",
     "log.tensorboard=false",
@@ -95,7 +96,7 @@ def write_dataset(
 
 def short_config(data: Path, *overrides: str) -> TrainConfig:
     """A short local run on a dataset."""
-    return load_config("pocket", [*SHORT, f"data.path={data}", *overrides])
+    return load_config("pocket-local", [*SHORT, f"data.path={data}", *overrides])
 
 
 def train_run(config: TrainConfig, out: Path) -> str:

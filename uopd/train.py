@@ -37,6 +37,7 @@ EXPECTED = (
     ConfigError,
     DataError,
     EngineUnavailable,
+    FloatingPointError,  # a teacher's logits
     OutOfStep,
     PromptError,
     RefusedError,
