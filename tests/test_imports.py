@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("sure_math", "uopd", "eval_harness")
 EDGES = {
     "vllm": {"sure_math.engines.vllm", "uopd.vllm_engine", "uopd.weight_sync"},
-    "ray": {"sure_math.engines.ray_replicas", "uopd.ray_runtime"},
+    "ray": {"sure_math.engines.ray_replicas", "uopd.ray_actors", "uopd.ray_proxies", "uopd.ray_runtime"},
     "deepspeed": {"uopd.student_deepspeed"},
     "trl": {"sure_math.recipes.trl_weighted"},
 }

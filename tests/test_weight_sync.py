@@ -23,21 +23,16 @@ from transformers import AutoModelForCausalLM
 from sure_math.engines import EngineUnavailable, Request, Sampling
 from sure_math.engines.load import ModelSpec, model_files
 from sure_math.engines.vllm import start_llm, wrap
+from tests.small_parts import join
 from tests.tiny_model import VOCABULARY, save_tiny_model
+from uopd.gloo import ALIGNMENT, Described, Group, Slot, cut, described, empty_bucket
 from uopd.parts import OutOfStep, check_in_step
 from uopd.rows import Sampler, Student, TrainingRow
 from uopd.vllm_engine import ENGINE_API, RolloutEngine, VllmScorer
 from uopd.weight_sync import (
-    ALIGNMENT,
     TRANSFER_API,
-    GlooInit,
-    GlooUpdate,
-    Group,
-    Slot,
     WeightSender,
     check_vllm,
-    cut,
-    empty_bucket,
     installed_vllm,
     together,
     transfer_options,
@@ -106,9 +101,8 @@ def sender(parameters: Any, bucket_bytes: int = 2**20, timeout: float = TIMEOUT)
 # ---- without an engine ----------------------------------------------------------------------------------------------
 
 
-def parameter(name: str, dtype: torch.dtype, *shape: int) -> Any:
-    (found,) = GlooUpdate(names=[name], dtype_names=[str(dtype)[6:]], shapes=[list(shape)]).parameters()
-    return found
+def parameter(name: str, dtype: torch.dtype, *shape: int) -> Described:
+    return Described(name=name, dtype=dtype, shape=shape)
 
 
 @pytest.mark.parametrize(
@@ -186,7 +180,7 @@ class Peer:
     def init_transfer(self, info: dict[str, Any]) -> None:
         if self.fails == "joining":
             raise ValueError("no room")
-        self.group, self.limit = Group.join(GlooInit(**info), 0), info["bucket_bytes"]
+        self.group, self.limit = join(info), info["bucket_bytes"]
 
     def start_update(self) -> None:
         if self.fails == "hanging":
@@ -195,7 +189,7 @@ class Peer:
     def receive(self, info: dict[str, Any]) -> None:
         assert self.group is not None
         self.got = []
-        for slots in cut(GlooUpdate(**info).parameters(), self.limit):
+        for slots in cut(described(**info), self.limit):
             if self.fails == "loading" and len(self.got) == 2:
                 self.group.close()
                 raise ValueError("no such layer")

@@ -19,9 +19,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
-import math
 import operator
-import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from contextlib import suppress
@@ -33,14 +31,14 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 import torch
 from torch import Tensor
-from torch.distributed import PrefixStore, ProcessGroupGloo, TCPStore
+from torch.distributed import TCPStore
+from torch.distributed.elastic.utils.distributed import get_free_port
 
 from sure_math.engines import EngineUnavailable
+from uopd.gloo import Described, Group, Slot, cut, described, empty_bucket
 
 SUPPORTED = "0.32"
 """Releases of vLLM whose interface this module was written for and tested with."""
-ALIGNMENT = 64
-"""Bytes; where a tensor begins in a bucket, so that it can be read in its own type."""
 AFTERMATH_SECONDS = 3.0
 """After the first failure, time for the others to end too, and to say what they know of it."""
 
@@ -200,7 +198,7 @@ class WeightSender:
 
             return NCCLTrainerInitInfo(
                 master_address=host,
-                master_port=free_port(),
+                master_port=get_free_port(),
                 world_size=world,
                 packed=True,
                 packed_buffer_size_bytes=self._bucket_bytes,
@@ -225,13 +223,6 @@ def transfer_options(backend: str) -> dict[str, Any]:
         # vLLM's worker, which may be a process of its own, imports this module before it looks the backend up.
         options["worker_extension_cls"] = f"{WorkerExtension.__module__}.{WorkerExtension.__qualname__}"
     return options
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("", 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 class _Parameters(WeightSource):
@@ -312,48 +303,6 @@ def _begin(call: Callable[[], T]) -> Future[T]:
     return future
 
 
-# ---- buckets --------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slot:
-    """Where one tensor lies in its bucket."""
-
-    name: str
-    dtype: torch.dtype
-    shape: tuple[int, ...]
-    start: int
-    """In bytes, a multiple of ALIGNMENT."""
-
-    @property
-    def end(self) -> int:
-        return self.start + math.prod(self.shape) * self.dtype.itemsize
-
-    def of(self, bucket: Tensor) -> Tensor:
-        """The tensor, as a view of the bucket's bytes."""
-        return bucket[self.start : self.end].view(self.dtype).view(self.shape)
-
-
-def cut(parameters: Iterable[Any], limit: int) -> list[list[Slot]]:
-    """Parameters (name, dtype, shape) in their order, in buckets of at most `limit` bytes.
-
-    A larger tensor has a bucket of its own.
-    """
-    buckets: list[list[Slot]] = []
-    for parameter in parameters:
-        start = -(-buckets[-1][-1].end // ALIGNMENT) * ALIGNMENT if buckets else 0
-        slot = Slot(name=parameter.name, dtype=parameter.dtype, shape=tuple(parameter.shape), start=start)
-        if buckets and slot.end <= limit:
-            buckets[-1].append(slot)
-        else:
-            buckets.append([Slot(name=slot.name, dtype=slot.dtype, shape=slot.shape, start=0)])
-    return buckets
-
-
-def empty_bucket(slots: Sequence[Slot]) -> Tensor:
-    return torch.empty(slots[-1].end, dtype=torch.uint8)
-
-
 # ---- Gloo -----------------------------------------------------------------------------------------------------------
 
 
@@ -398,42 +347,8 @@ class GlooUpdate(WeightTransferUpdateInfo):
             shapes=[list(parameter.shape) for parameter in parameters],
         )
 
-    def parameters(self) -> list[Any]:
-        rows = zip(self.names, self.dtype_names, self.shapes, strict=True)
-        return [ParamMeta(name, getattr(torch, dtype), tuple(shape)) for name, dtype, shape in rows]
-
-
-class Group:
-    """Membership in one transfer group, beside whatever groups the process has; the sender is rank 0."""
-
-    def __init__(self, store: TCPStore, rank: int, world: int, timeout: float) -> None:
-        """Blocks until all `world` members are there."""
-        self._store: TCPStore | None = store  # the group needs it for as long as it lives
-        self._group: Any = ProcessGroupGloo(PrefixStore("weights", store), rank, world, timedelta(seconds=timeout))
-
-    @classmethod
-    def join(cls, info: GlooInit, worker: int) -> Group:
-        """As an engine's worker, numbered from 0 within the engine."""
-        store = TCPStore(info.host, info.port, info.world_size, False, timeout=timedelta(seconds=info.timeout))
-        return cls(store, info.rank_offset + worker, info.world_size, info.timeout)
-
-    def broadcast(self, bucket: Tensor) -> None:
-        """Rank 0's bucket to all; ConnectionError where one of them has gone or takes too long."""
-        if self._group is None:
-            raise ConnectionError("the transfer group is closed")
-        try:
-            self._group.broadcast(bucket, 0).wait()
-        except RuntimeError as error:
-            raise ConnectionError(f"transfer group: {error}") from error
-
-    def close(self) -> None:
-        """Close the connections; the others' broadcasts fail.
-
-        Gloo waits for a broadcast that is still going on, which may be for one that hangs: that is left to a thread.
-        """
-        members = [self._group, self._store]
-        self._group = self._store = None
-        Thread(target=members.clear, daemon=True, name="weight-sync-close").start()
+    def parameters(self) -> list[Described]:
+        return described(self.names, self.dtype_names, self.shapes)
 
 
 class GlooSender(TrainerWeightTransferEngine):
@@ -473,11 +388,10 @@ class GlooSender(TrainerWeightTransferEngine):
         return sender
 
     def send_weights(self) -> None:
-        parameters = self.source.metadata()
-        update = asdict(GlooUpdate.of(parameters))
+        update = GlooUpdate.of(self.source.metadata())
         self.client.start_weight_update()
         together(
-            [lambda: self.client.update_weights(update), lambda: self._broadcast(parameters)],
+            [lambda: self.client.update_weights(asdict(update)), lambda: self._broadcast(update.parameters())],
             self._timeout,
         )
         self.client.finish_weight_update()
@@ -487,7 +401,7 @@ class GlooSender(TrainerWeightTransferEngine):
             self._group.close()
         self._group = None
 
-    def _broadcast(self, parameters: Sequence[Any]) -> None:
+    def _broadcast(self, parameters: Sequence[Described]) -> None:
         try:
             tensors = iter(self.source)
             for slots in cut(parameters, self._bucket_bytes):
@@ -523,7 +437,13 @@ class GlooReceiver(WeightTransferEngine):
     def init_transfer_engine(self, init_info: GlooInit) -> None:
         """Join the sender's group, and leave the one before it."""
         self.shutdown()
-        self._group = Group.join(init_info, self.parallel_config.rank)
+        self._group = Group.join(
+            host=init_info.host,
+            port=init_info.port,
+            rank=init_info.rank_offset + self.parallel_config.rank,
+            world=init_info.world_size,
+            timeout=init_info.timeout,
+        )
         self._bucket_bytes = init_info.bucket_bytes
 
     def start_weight_update(self) -> None:
