@@ -7,6 +7,8 @@
 - saved and loaded = never stopped, bit for bit; a folder of another number of ranks, of another model, or with a part
   missing is refused on every rank;
 - an error on one rank, a loss or a gradient that is no number: a `StudentError` on all, no hang, no trace afterwards;
+- with the optimizer in the host's memory, in float32 and in bfloat16: the losses, norms, masters and moments are those
+  of without (1e-6 relative), and all of the above on files and errors holds too;
 - an export is the weights; `logprobs` those of the one-process student;
 - nothing is compiled: there is no C++ compiler here.
 """
@@ -21,7 +23,7 @@ from functools import partial
 from importlib.util import find_spec
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
@@ -35,15 +37,21 @@ from uopd.rows import Scores, Share, TrainingRow
 from uopd.student import ReferenceStudent, StudentSpec, load_student, load_trainable
 from uopd.student_files import STATE, WEIGHTS, StudentError
 
+if TYPE_CHECKING:
+    from uopd.student_deepspeed import DeepSpeedRank
+
 pytestmark = pytest.mark.skipif(find_spec("deepspeed") is None, reason="pip install 'sure-math[train]'")
 WORLDS = [1, 2]
-STEPS, HALF = 20, 10
+STEPS, HALF, STOP = 20, 10, 3
 LONELY, EMPTY = 4, 6
 """Steps where the first rank has all rows, and where there are none."""
 RATES = [2e-3 * (1 - step / STEPS) for step in range(STEPS)]
+SMALL = [3e-6] * (EMPTY + 2)
+"""Rates that the rounding of bfloat16 weights would swallow."""
+OFFLOADED = {"float32": RATES[: len(SMALL)], "bfloat16": SMALL}
 CLIPPED = replace(SMOOTH, clip=1.0)
 TEXT = [9, 30, 41, 8, 63, 12, 1]
-SECONDS = 140
+SECONDS = 240
 """Until a hang is called one."""
 
 
@@ -83,6 +91,23 @@ def message_of(action: Callable[[], Any]) -> str:
     return "no error"
 
 
+def failures_of(student: "DeepSpeedRank", rank: int, world: int) -> dict[str, str]:
+    """What it says to steps that cannot be taken: a loss and a norm that are no numbers, an error on the last rank."""
+    unscored = share_of(0, rank, world) if rank < world - 1 else replace(share_of(0, rank, world), scores=None)
+    failures = {
+        "loss": bad_share(rank, world, float("inf")),
+        "norm": bad_share(rank, world, 1e30),
+        "rank": unscored,
+    }
+    return {name: message_of(partial(student.update, share, 0.1)) for name, share in failures.items()}
+
+
+def reports_of(student: "DeepSpeedRank", rates: Sequence[float], rank: int, world: int) -> list[dict[str, Any]]:
+    """Of the steps at these rates that it has not had yet."""
+    steps = range(student.version, len(rates))
+    return [asdict(student.update(share_of(step, rank, world), rates[step])) for step in steps]
+
+
 def of_rank(rank: int, world: int, port: int, model: Path, other_model: Path, out: Path) -> None:
     """What each process does; the tests look at what it writes to `out`."""
     os.environ |= {"CXX": "/bin/false", "CC": "/bin/false", "TORCH_EXTENSIONS_DIR": str(out / "compiled")}
@@ -120,22 +145,32 @@ def of_rank(rank: int, world: int, port: int, model: Path, other_model: Path, ou
     }
     told["refused"]["other_model"] = message_of(partial(another(spec_of(other_model)).load, out / "half"))
     resumed.load(out / "half")
-    unscored = share_of(0, rank, world) if rank < world - 1 else replace(share_of(0, rank, world), scores=None)
-    failures = {
-        "loss": bad_share(rank, world, float("inf")),
-        "norm": bad_share(rank, world, 1e30),
-        "rank": unscored,
-    }
-    told["failed"] = {name: message_of(partial(resumed.update, share, 0.1)) for name, share in failures.items()}
+    told["failed"] = failures_of(resumed, rank, world)
     for step in range(HALF, STEPS):
         resumed.update(share_of(step, rank, world), RATES[step])
     resumed.save(out / "resumed")
 
     policy = another(replace(spec, objective=GRPO))
     told["policy"] = [asdict(policy.update(share_of(step, rank, world), 0.02)) for step in range(3)]
-    narrow = another(replace(spec, dtype="bfloat16", max_tokens=1))
-    told["narrow"] = [asdict(narrow.update(share_of(step, rank, world), 3e-6)) for step in range(EMPTY + 2)]
-    narrow.save(out / "narrow")
+    alone = replace(spec, max_tokens=1)
+    for dtype, rates in OFFLOADED.items():
+        kept = another(replace(alone, dtype=dtype))
+        told[dtype] = reports_of(kept, rates, rank, world)
+        kept.save(out / dtype)
+        offloading = replace(alone, dtype=dtype, offload_optimizer=True)
+        moved, again = another(offloading), another(offloading)
+        told[f"offloaded {dtype}"] = reports_of(moved, rates[:STOP], rank, world)
+        moved.save(out / f"{dtype}-half")
+        again.load(out / f"{dtype}-half")
+        told[f"failed {dtype}"] = failures_of(again, rank, world)
+        told[f"offloaded {dtype}"] += reports_of(moved, rates, rank, world)
+        reports_of(again, rates, rank, world)
+        moved.save(out / f"{dtype}-whole")
+        again.save(out / f"{dtype}-resumed")
+        told[f"same {dtype}"] = all(
+            torch.equal(tensor, other)
+            for (_, tensor), (_, other) in zip(moved.parameters(), again.parameters(), strict=True)
+        )
     (out / f"told-{rank}.json").write_text(json.dumps(told), encoding="utf-8")
     student.close()
 
@@ -235,7 +270,8 @@ def test_20_steps_are_those_of_the_one_process_student(run: Run, expected: Expec
 
 def test_every_rank_tells_and_holds_the_same(runs: dict[int, Run]) -> None:
     first, second = runs[2].told
-    for key in ("reports", "policy", "narrow", "version", "logprobs", "failed"):
+    offloaded = [f"{key} {dtype}" for key in ("offloaded", "failed") for dtype in OFFLOADED]
+    for key in ("reports", "policy", "version", "logprobs", "failed", *OFFLOADED, *offloaded):
         assert first[key] == second[key], key
     weights = [load_file(runs[2].folder / f"weights-{rank}.safetensors") for rank in range(2)]
     assert all(torch.equal(tensor, weights[1][name]) for name, tensor in weights[0].items())
@@ -249,12 +285,12 @@ def test_two_updates_of_a_policy_gradient_agree(run: Run, tiny_model: Path) -> N
 
 def test_bfloat16_has_float32_masters_and_float32_gradients(run: Run, tiny_model: Path, tmp_path: Path) -> None:
     # Rows alone in their micro-batches: a row's rounding in bfloat16 depends on what it is packed with.
-    found = expected_of(spec_of(tiny_model, optimizer=CLIPPED, dtype="bfloat16", max_tokens=1), [3e-6] * (EMPTY + 2))
-    same_reports(run.told[0]["narrow"], found.reports, rel=1e-5)
+    found = expected_of(spec_of(tiny_model, optimizer=CLIPPED, dtype="bfloat16", max_tokens=1), SMALL)
+    same_reports(run.told[0]["bfloat16"], found.reports, rel=1e-5)
     state = state_of(found.student, tmp_path / "state")
-    layout = json.loads((run.folder / "narrow" / STATE).read_text(encoding="utf-8"))["layout"]
+    layout = json.loads((run.folder / "bfloat16" / STATE).read_text(encoding="utf-8"))["layout"]
     for kind in ("weight", "exp_avg", "exp_avg_sq"):
-        flat = torch.cat([part[f"{kind}.group0"] for part in run.saved("narrow")])
+        flat = torch.cat([part[f"{kind}.group0"] for part in run.saved("bfloat16")])
         whole = torch.cat([state[f"{kind}.{name}"].flatten() for name in layout])
         assert relative([flat[: len(whole)]], [whole]) < 1e-6
         assert flat.dtype == torch.float32 and not flat[len(whole) :].any()
@@ -271,6 +307,18 @@ def test_saved_and_loaded_is_never_stopped(run: Run) -> None:
     assert not list(run.folder.glob("*.tmp"))
 
 
+@pytest.mark.parametrize("dtype", OFFLOADED)
+def test_an_optimizer_on_the_host_does_the_same_steps(run: Run, dtype: str) -> None:
+    told = run.told[0]
+    same_reports(told[f"offloaded {dtype}"], told[dtype], rel=1e-6)
+    for kept, moved, again in zip(
+        run.saved(dtype), run.saved(f"{dtype}-whole"), run.saved(f"{dtype}-resumed"), strict=True
+    ):
+        assert all(tensor.dtype == torch.float32 and torch.equal(tensor, again[name]) for name, tensor in moved.items())
+        assert relative(moved.values(), (kept[name] for name in moved)) < 1e-6
+    assert all(each[f"same {dtype}"] for each in run.told)
+
+
 @pytest.mark.parametrize(
     ("folder", "message"),
     [
@@ -285,19 +333,20 @@ def test_folders_that_do_not_fit_are_refused_on_every_rank(run: Run, folder: str
         assert message.format(world=run.world, last=run.world - 1) in told["refused"][folder]
 
 
+@pytest.mark.parametrize(("key", "update"), [("failed", HALF), *((f"failed {dtype}", STOP) for dtype in OFFLOADED)])
 @pytest.mark.parametrize(
     ("failure", "message"),
     [
-        ("loss", "update 11: the loss is inf; the weights were left as they are"),
-        ("norm", "update 11: the gradient's norm is inf; the weights were left as they are"),
+        ("loss", "update {}: the loss is inf; the weights were left as they are"),
+        ("norm", "update {}: the gradient's norm is inf; the weights were left as they are"),
         ("rank", "distillation has a scorer"),
     ],
 )
-def test_what_fails_on_one_rank_fails_on_all(run: Run, failure: str, message: str) -> None:
+def test_what_fails_on_one_rank_fails_on_all(run: Run, key: str, update: int, failure: str, message: str) -> None:
     for told in run.told:
-        assert message in told["failed"][failure]
+        assert message.format(update + 1) in told[key][failure]
         if failure == "rank" and run.world > 1:
-            assert told["failed"][failure].startswith("rank 1: ") and "rank 0" not in told["failed"][failure]
+            assert told[key][failure].startswith("rank 1: ") and "rank 0" not in told[key][failure]
 
 
 def test_an_export_is_the_weights(run: Run, tiny_model: Path) -> None:

@@ -38,6 +38,7 @@ def student_spec(config: TrainConfig, method: Method) -> StudentSpec:
         layout=layout_of(config.batch.layout, student.attention),
         max_tokens=config.batch.max_tokens,
         threads=int(student.num_cpus) if config.runtime.kind == "ray" else 0,
+        offload_optimizer=student.offload_optimizer,
     )
 
 

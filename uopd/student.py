@@ -14,7 +14,7 @@ import math
 import resource
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -69,6 +69,8 @@ class StudentSpec:
     """Positions of one forward pass."""
     threads: int
     """Of torch on a CPU; 0 leaves torch's own number."""
+    offload_optimizer: bool = False
+    """Masters, moments and AdamW in the host's memory; of DeepSpeed's students alone."""
 
 
 def load_model(model: str, revision: str | None, dtype: str, device: str, attention: str) -> Any:
@@ -115,6 +117,29 @@ def dtype_of(name: str, device: str) -> torch.dtype:
         name = "float32" if device_of(device).type == "cpu" else "bfloat16"
     found: torch.dtype = getattr(torch, name)
     return found
+
+
+def adamw(parameters: Sequence[Tensor], constants: AdamW, device: torch.device) -> torch.optim.AdamW:
+    """The optimizer of masters on that device; on a GPU its one kernel, which needs no copy of any of them."""
+    return torch.optim.AdamW(
+        parameters,
+        betas=(constants.beta1, constants.beta2),
+        eps=constants.epsilon,
+        weight_decay=constants.weight_decay,
+        fused=True if device.type == "cuda" else None,
+    )
+
+
+def restore(optimizer: torch.optim.AdamW, masters: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:
+    """Masters and moments that were saved under the masters' names, in their places."""
+    optimizer.state.clear()
+    for name, master in masters.items():
+        master.detach().copy_(tensors[f"weight.{name}"])
+        restore_moments(optimizer, master, tensors, name)
+    if optimizer.defaults["fused"]:
+        # The kernel reads the count of steps where the master is.
+        for master, state in optimizer.state.items():
+            state["step"] = state["step"].to(master.device)
 
 
 class MicroLoss(Protocol):
@@ -213,13 +238,7 @@ class ReferenceStudent:
         self._spec = spec
         self._passes = Passes(model, spec.objective, layout=spec.layout, max_tokens=spec.max_tokens)
         self._masters = Masters(list(model.parameters()))
-        constants = spec.optimizer
-        self._optimizer = torch.optim.AdamW(
-            self._masters.tensors,
-            betas=(constants.beta1, constants.beta2),
-            eps=constants.epsilon,
-            weight_decay=constants.weight_decay,
-        )
+        self._optimizer = adamw(self._masters.tensors, spec.optimizer, next(model.parameters()).device)
         self._version = 0
 
     @property
@@ -268,10 +287,7 @@ class ReferenceStudent:
         state = read_state(folder, ranks=1)
         masters = dict(self._named())
         tensors = read_tensors(folder / WEIGHTS, {f"weight.{name}": master for name, master in masters.items()})
-        self._optimizer.state.clear()
-        for name, master in masters.items():
-            master.detach().copy_(tensors[f"weight.{name}"])
-            restore_moments(self._optimizer, master, tensors, name)
+        restore(self._optimizer, masters, tensors)
         self._masters.publish()
         self._version = int(state["version"])
 

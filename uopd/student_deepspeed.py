@@ -4,6 +4,9 @@ How it differs from `ReferenceStudent`:
 1. Every rank holds the weights, but only its part of the float32 masters and of AdamW's moments.
 2. Gradients are summed over the ranks in float32, not averaged: a row's factor already holds 1 / (|B| K).
 3. Ranks agree before they go on: what fails on one fails on all, at once, and none waits for another.
+4. With `offload_optimizer` the masters and moments are in the host's memory, and torch's AdamW runs there. Gradients go
+   there once in an update: DeepSpeed adds up on the host in the weights' own type, so micro-batches are added up in
+   float32 on the device.
 
 Every rank lives in a process of its own. `load_deepspeed_student`, `update`, `save` and `load` are collective: all
 ranks call them, and each waits there for the others, for at most `DEEPSPEED_TIMEOUT` minutes (10). The rest is not.
@@ -29,15 +32,16 @@ from torch import Tensor
 from sure_math.engines.load import model_folder
 from uopd.rows import Share, UpdateReport
 from uopd.student import (
-    AdamW,
     Passes,
     StudentSpec,
+    adamw,
     device_of,
     finite_norm,
     finite_sums,
     load_trainable,
     peak_bytes,
     reset_peak,
+    restore,
 )
 from uopd.student_files import (
     STATE,
@@ -46,7 +50,6 @@ from uopd.student_files import (
     moments_of,
     read_state,
     read_tensors,
-    restore_moments,
 )
 
 T = TypeVar("T")
@@ -89,7 +92,19 @@ def _start(ranks: Ranks, address: str, port: int) -> None:
     )
 
 
-def _engine(model: Any, optimizer: torch.optim.AdamW, constants: AdamW) -> Any:
+def _zero(offload: bool, dtype: torch.dtype, world: int) -> dict[str, Any]:
+    """What ZeRO shards, and where the optimizer is."""
+    if not offload:
+        # Contiguous gradients go through a buffer of 2 GB and serve stage 2.
+        return {"stage": 1, "contiguous_gradients": False}
+    # With 16-bit weights stage 1 holds float32 gradients twice before they go to the host: a rank's sum over its
+    # micro-batches, and its part of the sum over ranks. Stage 2 adds up in that part alone, but ranks then meet in
+    # every micro-batch, and have different numbers of them: a rank on its own meets nobody, and its part is everything.
+    stage = 2 if world == 1 and dtype != torch.float32 else 1
+    return {"stage": stage, "contiguous_gradients": True, "offload_optimizer": {"device": "cpu"}}
+
+
+def _engine(model: Any, optimizer: torch.optim.AdamW, spec: StudentSpec, world: int) -> Any:
     import deepspeed
 
     engine, *_ = deepspeed.initialize(
@@ -107,11 +122,11 @@ def _engine(model: Any, optimizer: torch.optim.AdamW, constants: AdamW) -> Any:
             # Otherwise a parameter's bfloat16 gradient, which only DeepSpeed's own forward clears, is added up again
             # with every micro-batch.
             "bf16": {"enabled": model.dtype == torch.bfloat16, "immediate_grad_update": True},
-            # Contiguous gradients go through a buffer of 2 GB and serve stage 2.
-            "zero_optimization": {"stage": 1, "contiguous_gradients": False},
+            "zero_optimization": _zero(spec.offload_optimizer, model.dtype, world),
             # Its own AdamW are operators to compile.
             "zero_allow_untested_optimizer": True,
-            "gradient_clipping": constants.clip,
+            "zero_force_ds_cpu_optimizer": False,
+            "gradient_clipping": spec.optimizer.clip,
         },
     )
     if engine.gradient_average or engine.managed_gradient_accumulation():
@@ -160,14 +175,10 @@ class DeepSpeedRank:
 
     def __init__(self, model: Any, spec: StudentSpec, ranks: Ranks) -> None:
         self._spec, self._ranks, self._model = spec, ranks, model
-        constants = spec.optimizer
-        self._optimizer = torch.optim.AdamW(
-            model.parameters(),
-            betas=(constants.beta1, constants.beta2),
-            eps=constants.epsilon,
-            weight_decay=constants.weight_decay,
-        )
-        self._engine = _engine(model, self._optimizer, constants)
+        device = torch.device("cpu") if spec.offload_optimizer else ranks.device
+        # DeepSpeed puts its float32 masters in the place of these parameters.
+        self._optimizer = adamw(list(model.parameters()), spec.optimizer, device)
+        self._engine = _engine(model, self._optimizer, spec, ranks.world)
         self._passes = Passes(model, spec.objective, layout=spec.layout, max_tokens=spec.max_tokens)
         self._version = 0
 
@@ -212,10 +223,7 @@ class DeepSpeedRank:
     def load(self, folder: Path) -> None:
         """Go on from what `save` wrote with as many ranks."""
         state, tensors = self._ranks.agree(partial(self._read, folder))
-        self._optimizer.state.clear()
-        for name, master in self._masters.items():
-            master.detach().copy_(tensors[f"weight.{name}"])
-            restore_moments(self._optimizer, master, tensors, name)
+        restore(self._optimizer, self._masters, tensors)
         self._engine.optimizer.update_lp_params()
         self._version = int(state["version"])
 
@@ -228,13 +236,19 @@ class DeepSpeedRank:
         torch.distributed.destroy_process_group()
 
     def _accumulate(self, work: Sequence[Any], share: Share) -> Counter[str]:
-        # Whatever a step that failed has left behind.
-        self._engine.optimizer.zero_grad()
+        self._forget()
         backward = partial(self._engine.backward, scale_wrt_gas=False)
         if not work:
             # Ranks exchange the gradients of the parameters that have one: an empty share has zeros.
             backward(torch.stack([parameter.sum() for parameter in self._model.parameters()]).sum() * 0)
         return self._passes.accumulate(work, share.scores, backward)
+
+    def _forget(self) -> None:
+        """Whatever a step that failed has left behind."""
+        self._engine.optimizer.zero_grad()
+        if self._spec.offload_optimizer:
+            # The sums that were on their way to the host, to which the next ones would be added.
+            self._engine.optimizer.averaged_gradients.clear()
 
     def _step(self, learning_rate: float) -> float:
         for group in self._optimizer.param_groups:
