@@ -9,10 +9,10 @@ Bytes of the student per parameter, over r ranks, with 16-bit weights:
 |---|---|---|---|---|
 | reference | 2 | 4 | 12 | `update_bytes` |
 | deepspeed | 2 | 4 | 12 / r | `update_bytes` / r |
-| deepspeed, offload_optimizer | 2 | 4 / r | 0; the host 18 / r | 0; the host 8 / r |
+| deepspeed, offload_optimizer | 2 | 4, or 4 + 4 / r where r > 1 | the host's 18 / r | the host's 8 / r |
 
 All add 16-bit gradients to float32 ones as they come, so that no more than one tensor's exist beside them. DeepSpeed's
-rows agree, for one rank, with the resident memory of a CPU process under DeepSpeed 0.19.8.
+rows agree with what one rank and one of two allocate on a CPU under DeepSpeed 0.19.8; there the update takes 8.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ VLLM_UTILIZATION = 0.92
 """vLLM's own `gpu_memory_utilization` (0.32)."""
 BUCKET = 500_000_000
 """Elements of the buffer through which DeepSpeed's ZeroOptimizer passes gradients, its default."""
+HOST_UPDATE = 8
+"""Bytes per value of a tensor whose AdamW steps on a CPU: the root of the second moments, and what divides by it."""
 
 
 def _assumed(value: float, reason: str) -> float:
@@ -52,7 +54,7 @@ class Assumptions:
     )
     host_process_gib: float = _assumed(1.5, "of each process in the host's memory: Python, torch, Ray, vLLM")
     update_bytes: float = _assumed(
-        4, "per parameter while AdamW steps: torch copies the second moments; 0 with its fused kernel"
+        0, "per parameter while AdamW steps on a GPU: its fused kernel works in place (4 with torch's default)"
     )
     vllm_gib: float = _assumed(3.0, "of an engine's share, beside weights and cache: activations and CUDA graphs")
     cpu_cache_gib: float = _assumed(4.0, "cache of an engine on a CPU whose options do not name kv_cache_memory_bytes")
@@ -162,8 +164,8 @@ class Setting:
 def student_load(part: Setting) -> Load:
     """One rank of the student."""
     held = tuple(_optimizer(part))
-    lasting = part.config.student.engine == "deepspeed"
-    # The reference drops its gradients after each update.
+    # The others drop their gradients after each update.
+    lasting = part.config.student.engine == "deepspeed" and not part.config.student.offload_optimizer
     gradients = tuple(_gradients(part))
     phases = {"training": tuple(_training(part)), "update": tuple(_update(part))}
     if not lasting:
@@ -174,18 +176,21 @@ def student_load(part: Setting) -> Load:
 
 def _gradients(part: Setting) -> Iterator[Item]:
     student, size = part.config.student, part.shape.parameters
-    ranks = student.ranks if student.offload_optimizer else 1
-    yield Item(
-        name="gradients", bytes=4 * size / ranks, why=f"4 B each{_over(ranks)}: micro-batches are added up in float32"
-    )
+    yield Item(name="gradients", bytes=4 * size, why="4 B each: micro-batches are added up in float32")
+    if student.offload_optimizer and student.ranks > 1 and part.itemsize < 4:
+        why = f"4 B each{_over(student.ranks)}: the sum over ranks, on its way to the host"
+        yield Item(name="summed gradients", bytes=4 * size / student.ranks, why=why)
 
 
 def _optimizer(part: Setting) -> Iterator[Item]:
     """Masters and moments, and what else the optimizer holds on the device."""
     student, size = part.config.student, part.shape.parameters
     if student.offload_optimizer:
-        copies = BUCKET * 4 + 2 * part.shape.head * part.itemsize
-        yield Item(name="buffers of ZeRO", bytes=copies, why="a bucket of gradients, and the largest tensor twice")
+        # One rank's stage 2 passes on 16-bit gradients, and sums them in float32; stage 1 has float32 ones.
+        width = 2 if student.ranks == 1 and part.itemsize == 2 else 4
+        largest = max(part.shape.head, min(BUCKET, size))
+        buffers = BUCKET * width + largest * (8 - width) + part.shape.head * part.itemsize
+        yield Item(name="buffers of ZeRO", bytes=buffers, why="a bucket of gradients, its copies, the largest tensor")
         return
     own_masters = part.itemsize == 4 and student.engine == "reference"
     per = 8 if own_masters else 12
@@ -202,22 +207,23 @@ def _update(part: Setting) -> Iterator[Item]:
     student, size = part.config.student, part.shape.parameters
     if student.offload_optimizer:
         return
-    # With float32 weights ZeRO flattens its part of the gradients.
+    if not part.on_gpu and student.engine == "reference":
+        yield Item(name="of the update", bytes=HOST_UPDATE * part.shape.head, why="of the largest tensor, on a CPU")
+        return
+    # With float32 weights ZeRO flattens its part of the gradients, and drops the others before AdamW.
     flat = 4 if part.itemsize == 4 and student.engine == "deepspeed" else 0
-    per = part.given.update_bytes + flat
-    yield Item(
-        name="of the update",
-        bytes=per * size / student.ranks,
-        why=f"{per:g} B each{_over(student.ranks)} (update_bytes)",
-    )
+    per = max(flat, part.given.update_bytes if part.on_gpu else HOST_UPDATE)
+    why = f"{per:g} B each{_over(student.ranks)} ({'update_bytes' if part.on_gpu else 'AdamW on a CPU'})"
+    yield Item(name="of the update", bytes=per * size / student.ranks, why=why)
 
 
 def _offloaded(part: Setting) -> Iterator[Item]:
     student, size = part.config.student, part.shape.parameters
     if student.offload_optimizer:
-        # 18: masters, moments, float32 gradients, the weights on their way back; 8: AdamW's own copies on a CPU.
-        why = f"18 B each{_over(student.ranks)}, and 8 B in the update"
-        yield Item(name="optimizer states and gradients", bytes=26 * size / student.ranks, why=why)
+        # Masters, moments and gradients in float32, and the weights on their way back.
+        held = 16 + part.itemsize
+        why = f"{held} B each{_over(student.ranks)}, and {HOST_UPDATE} B in the update"
+        yield Item(name="optimizer states and gradients", bytes=(held + HOST_UPDATE) * size / student.ranks, why=why)
 
 
 def _training(part: Setting) -> Iterator[Item]:
