@@ -12,6 +12,9 @@ from sure_math.engines import Completion, EngineUnavailable, Refusal, Request, S
 from uopd.gloo import Group, cut, described, empty_bucket
 from uopd.rows import Scores, Share, TrainingRow, UpdateReport
 
+DIE, DIE_ONCE, FAIL = (66,), (67,), (13,)
+"""Prompts that are orders to an engine."""
+
 
 class SmallRank:
     """A rank whose weights are one number; it obeys what a share's rows say."""
@@ -65,30 +68,37 @@ class SmallScorer:
 
 
 class SmallEngine:
-    """Answers a seed with itself and with what it is told to do: the first token of a prompt says it."""
+    """Answers a seed with itself, its process and its version, unless the prompt is an order to fail."""
 
     workers = 1
 
-    def __init__(self, claims: int | None = None) -> None:
-        self.version, self.claims = 0, claims
+    def __init__(self, marker: Path | None = None, claims: int | None = None) -> None:
+        """`marker`: file that says that an engine has died; `claims`: version it says it has after a sync."""
+        self.version, self.marker, self.claims = 0, marker, claims
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[Any]:
         answers: list[Any] = []
         for request in requests:
-            if request.token_ids == (66,):
+            if request.token_ids == DIE or (request.token_ids == DIE_ONCE and self._first_death()):
                 os.kill(os.getpid(), signal.SIGKILL)
-            if request.token_ids == (13,):
+            if request.token_ids == FAIL:
                 raise ValueError("token 13 is not spoken here")
             if not request.token_ids:
                 answers.append(Refusal(reason="empty_prompt", detail="the prompt has no tokens"))
                 continue
             answers.append(
                 tuple(
-                    Completion(token_ids=(seed, os.getpid()), sum_logprob=-1.0, finish_reason="stop")
+                    Completion(token_ids=(seed, os.getpid(), self.version), sum_logprob=-1.0, finish_reason="stop")
                     for seed in request.seeds
                 )
             )
         return answers
+
+    def _first_death(self) -> bool:
+        assert self.marker is not None
+        died = self.marker.exists()
+        self.marker.touch()
+        return not died
 
     def logprobs(self, token_ids: Sequence[int]) -> list[float]:
         return [0.0] * (len(token_ids) - 1)

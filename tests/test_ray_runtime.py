@@ -25,7 +25,7 @@ import torch
 from ray.cluster_utils import Cluster
 
 from sure_math.engines import Completion, EngineUnavailable, Refusal, Request, Sampling
-from tests.small_parts import SmallEngine, SmallRank, SmallScorer, need, refuse
+from tests.small_parts import DIE, DIE_ONCE, FAIL, SmallEngine, SmallRank, SmallScorer, need, refuse
 from tests.test_replicas import wait_for, without_preloads
 from tests.tiny_model import VOCABULARY, save_tiny_model
 from uopd.config import TrainConfig
@@ -243,7 +243,7 @@ SMALL = Makers(student=SmallRank, engine=SmallEngine, teacher=SmallScorer, score
 
 
 @pytest.fixture(scope="module")
-def small(cluster: Cluster, folder: Path) -> Iterator[Parts]:
+def small(cluster: Cluster, folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
     """The paper's placement, with the reference that no method of it asks."""
     config = config_of(
         folder,
@@ -253,7 +253,8 @@ def small(cluster: Cluster, folder: Path) -> Iterator[Parts]:
         teacher={"num_gpus": 1},
         rollouts={"num_gpus": 1},
     )
-    parts = start(config, replace(SMALL, reference=SmallScorer))
+    engine = partial(SmallEngine, tmp_path_factory.mktemp("small") / "died")
+    parts = start(config, replace(SMALL, engine=engine, reference=SmallScorer))
     yield parts
     parts.close()
 
@@ -286,7 +287,7 @@ def test_every_engine_answers_its_part_and_the_order_is_kept(small: Parts) -> No
         Request(token_ids=(3,), seeds=()),
     ]
     four, refused, *singles, none = small.sampler.generate(requests, SAMPLED)
-    assert [one.token_ids for one in four] == [(7, first), (5, first), (3, second), (1, second)]
+    assert [one.token_ids[:2] for one in four] == [(7, first), (5, first), (3, second), (1, second)]
     assert isinstance(refused, Refusal)
     assert sorted(answer[0].token_ids[1] for answer in singles) == sorted((first, second))
     assert [answer[0].token_ids[0] for answer in singles] == [9, 8]
@@ -306,7 +307,7 @@ def test_scores_go_to_the_student_as_a_reference(small: Parts) -> None:
 @pytest.mark.parametrize(
     ("act", "error", "message"),
     [
-        (lambda parts: parts.sampler.generate([Request(token_ids=(13,), seeds=(1,))], SAMPLED), ValueError, "token 13"),
+        (lambda parts: parts.sampler.generate([Request(token_ids=FAIL, seeds=(1,))], SAMPLED), ValueError, "token 13"),
         (lambda parts: parts.student.update([Share(rows=(), scores=None)], -1.0), ValueError, "rank 0 cannot learn"),
         (
             lambda parts: parts.student.update([Share(rows=(row(13),), scores=parts.scorer.score([row(13)]))], 1.0),
@@ -322,11 +323,23 @@ def test_errors_keep_the_words_of_the_part(
         act(small)
 
 
+def test_answers_are_of_one_version_though_an_engine_is_replaced_after_an_update(small: Parts) -> None:
+    """As where sampling overlaps an update: the new engine gets newer weights than the answers there are already."""
+    sampler = sampler_of(small)
+    before = small.sync()
+    small.student.update([Share(rows=(), scores=None)], 1.0)
+    answers = sampler.generate([*PROMPTS, Request(token_ids=DIE_ONCE, seeds=(1,))], SAMPLED)
+    assert sampler.lost == 1
+    assert sampler.version == small.student.version == before + 1
+    assert {one.token_ids[2] for answer in answers for one in cast(Any, answer)} == {before + 1}
+
+
 def test_an_engine_that_a_request_kills_is_given_up(small: Parts) -> None:
     sampler = sampler_of(small)
+    lost = sampler.lost
     with pytest.raises(EngineUnavailable, match=r"engines died 3 times over the same requests: .* rollouts\.engines"):
-        sampler.generate([Request(token_ids=(66,), seeds=(1,)), *PROMPTS], SAMPLED)
-    assert sampler.lost == 3
+        sampler.generate([Request(token_ids=DIE, seeds=(1,)), *PROMPTS], SAMPLED)
+    assert sampler.lost == lost + 3
     assert len(sampler.generate(PROMPTS, SAMPLED)) == len(PROMPTS)
 
 

@@ -19,8 +19,8 @@ from vllm import SamplingParams
 from vllm.inputs import TokensPrompt
 from vllm.platforms import current_platform
 
-from sure_math.engines import Completion, ModelIdentity, Refusal, Request, Sampling
-from sure_math.engines.load import ModelSpec, model_files
+from sure_math.engines import Completion, EngineUnavailable, ModelIdentity, Refusal, Request, Sampling
+from sure_math.engines.load import ModelFiles, ModelSpec, model_files
 from sure_math.engines.vllm import VllmEngine, start_llm, wrap
 from uopd.rows import Scores, TrainingRow
 from uopd.weight_sync import check_vllm, transfer_options
@@ -119,7 +119,7 @@ def start_rollout_engine(spec: ModelSpec, backend: str) -> RolloutEngine:
     """vLLM on the initial model of `spec`, ready to receive weights by `backend`."""
     check_vllm(ENGINE_API)
     files = model_files(spec)
-    llm = start_llm(_typed(spec), files, **transfer_options(backend))
+    llm = _start(spec, files, **transfer_options(backend))
     return RolloutEngine(llm, wrap(llm, files), files.max_length)
 
 
@@ -204,7 +204,7 @@ def start_scorer(spec: ModelSpec, *, top_k: int, values: str, max_tokens: int) -
     """vLLM on the teacher of `spec`."""
     files = model_files(spec)
     # -1 allows the whole vocabulary, which is what a larger `top_k` comes to.
-    llm = start_llm(_typed(spec), files, max_logprobs=-1)
+    llm = _start(spec, files, max_logprobs=-1)
     return VllmScorer(
         llm,
         fingerprint=files.identity.fingerprint,
@@ -213,6 +213,20 @@ def start_scorer(spec: ModelSpec, *, top_k: int, values: str, max_tokens: int) -
         values=values,
         max_tokens=max_tokens,
     )
+
+
+def _start(spec: ModelSpec, files: ModelFiles, **own: Any) -> Any:
+    """vLLM with the model; EngineUnavailable in vLLM's words where it does not start."""
+    try:
+        return start_llm(_typed(spec), files, **own)
+    except EngineUnavailable:
+        raise
+    except Exception as error:  # whatever vLLM, a kernel or a driver raises
+        raise EngineUnavailable(
+            f"model {spec.model!r}: vLLM did not start: {str(error).strip() or type(error).__name__} Its memory is set "
+            "in engine_options: gpu_memory_utilization is a share of the device's (of the machine's, on a CPU), "
+            "kv_cache_memory_bytes the cache alone, such as 536870912 for a small model"
+        ) from error
 
 
 def _typed(spec: ModelSpec) -> ModelSpec:
