@@ -28,6 +28,9 @@ class Workspace:
     operand_CV: Tensor
     """What matrix products read and write, in the head's own dtype; the same memory as `logits_CV` if that is equal."""
 
+    budget_bytes: int
+    """What it was asked to stay within."""
+
     @property
     def rows(self) -> int:
         return self.logits_CV.shape[0]
@@ -57,7 +60,8 @@ def workspace(weight_VD: Tensor, tokens: int, chunk_bytes: int | None) -> Worksp
     row_bytes = vocabulary * (dtype.itemsize + (0 if shared else weight_VD.dtype.itemsize))
     rows = chunk_rows(tokens, row_bytes, chunk_bytes)
     logits_CV = weight_VD.new_empty((rows, vocabulary), dtype=dtype)
-    return Workspace(logits_CV=logits_CV, operand_CV=logits_CV if shared else weight_VD.new_empty((rows, vocabulary)))
+    operand_CV = logits_CV if shared else weight_VD.new_empty((rows, vocabulary))
+    return Workspace(logits_CV=logits_CV, operand_CV=operand_CV, budget_bytes=chunk_bytes)
 
 
 def compute_logits(hidden_CD: Tensor, weight_VD: Tensor, bias_V: Tensor | None, work: Workspace) -> Tensor:

@@ -34,7 +34,10 @@ from uopd.topk import topk as topk
 ENTRY_BYTES = 32
 """Memory of a teacher entry while it is worked on: an int64 id and six values of float32."""
 ENTRY_SHARE = 8
-"""Entries worked on at a time take one such part of the memory of the logits; it matters for k near V."""
+"""Entries worked on at a time take one such part of a chunk's budget more; it matters for k near V."""
+
+IMPOSSIBLE = -1000.0
+"""Stands for a log-probability of -inf, relative to the largest: its exponential is 0 and 0 times it is 0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +144,7 @@ class _TopkCrossEntropy(torch.autograd.Function):
         values_NT = weights_T.new_empty((6, len(hidden_TD)))
         needs = ctx.needs_input_grad[:3]
         gradients = HeadGradients(hidden_TD, weight_VD, bias_V, needs, accumulate_fp32)
-        part = chunk_rows(work.rows, teacher_ids_TK.shape[1] * ENTRY_BYTES, work.logits_CV.nbytes // ENTRY_SHARE)
+        part = chunk_rows(work.rows, teacher_ids_TK.shape[1] * ENTRY_BYTES, work.budget_bytes // ENTRY_SHARE)
         for rows_C, weighted in chunks_of(weights_T, work.rows, separate=any(needs)):
             hidden_CD = hidden_TD[rows_C]
             logits_CV = compute_logits(hidden_CD, weight_VD, bias_V, work)
@@ -183,28 +186,38 @@ class _TopkCrossEntropy(torch.autograd.Function):
 def _topk_rows_(
     logits_PV: Tensor, ids_PK: Tensor, teacher_PK: Tensor, sampled_P1: Tensor, weights_P1: Tensor | None
 ) -> Tensor:
-    """Eq. 7 of P tokens: [6, P] the per-token fields of `TopkLoss` in their order.
+    """Eq. 7 of P tokens: [6, P] the per-token fields of `TopkLoss` in their order. Writes over logits and teacher.
 
-    Where there are weights, the logits are turned in place into their gradient w (p_S - p~_T).
+    Where there are weights, the logits become their gradient w (p_S - p~_T).
     """
     support_PK, chosen_P1 = logits_PV.gather(-1, ids_PK), logits_PV.gather(-1, sampled_P1)
     first_P1 = support_PK.gather(-1, teacher_PK.argmax(dim=-1, keepdim=True))
     max_P1, sum_P1 = exponentials_(logits_PV)
     log_sum_P1 = sum_P1.log()
     student_PK = support_PK.sub_(max_P1).sub_(log_sum_P1)
-    renormalised_PK = teacher_PK.softmax(dim=-1)
-    if weights_P1 is not None:
-        logits_PV.scatter_add_(-1, ids_PK, renormalised_PK * -sum_P1).mul_(weights_P1 / sum_P1)
-    return torch.stack(
+    teacher_max_P1 = teacher_PK.amax(dim=-1, keepdim=True)
+    shifted_PK = teacher_PK.sub_(teacher_max_P1).clamp_min_(IMPOSSIBLE)
+    renormalised_PK = shifted_PK.exp()
+    teacher_sum_P1 = renormalised_PK.sum(dim=-1, keepdim=True)
+    renormalised_PK.div_(teacher_sum_P1)
+    values_6P = torch.stack(
         [
-            -(renormalised_PK * student_PK).sum(dim=-1),
-            torch.special.entr(renormalised_PK).sum(dim=-1),
-            teacher_PK.exp().sum(dim=-1),
-            student_PK.exp().sum(dim=-1),
+            -_dot(renormalised_PK, student_PK),
+            teacher_sum_P1.log().squeeze(-1) - _dot(renormalised_PK, shifted_PK),
+            (teacher_max_P1.exp() * teacher_sum_P1).squeeze(-1),
+            student_PK.exp_().sum(dim=-1),
             (first_P1 == max_P1).squeeze(-1).to(logits_PV.dtype),
             (chosen_P1 - max_P1 - log_sum_P1).squeeze(-1),
         ]
     )
+    if weights_P1 is not None:
+        logits_PV.scatter_add_(-1, ids_PK, renormalised_PK.mul_(-sum_P1)).mul_(weights_P1 / sum_P1)
+    return values_6P
+
+
+def _dot(a_PK: Tensor, b_PK: Tensor) -> Tensor:
+    """[P] sums of products, without the products."""
+    return torch.bmm(a_PK[:, None, :], b_PK[:, :, None]).flatten()
 
 
 def selected_logprobs(
