@@ -1,6 +1,11 @@
-"""A finished dataset of pocket-world problems and short local runs on it, for the tests of the trainer."""
+"""A finished dataset of pocket-world problems and short local runs on it, for the tests of the trainer.
+
+python -m tests.training        writes `short_runs.json` anew: say in the commit why the numbers changed
+"""
 
 import io
+import json
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +17,7 @@ import pyarrow.parquet as pq
 from rich.console import Console
 
 from sure_math.engines.load import fingerprint_of, load_tokenizer
+from sure_math.identity import digest
 from sure_math.pocket import model_folder
 from sure_math.pocket.world import WorldProblem, draw_core, is_held_out, to_problem
 from sure_math.publish import DEFAULT_SCHEMA, ModelFacts, ShardRows, publish
@@ -43,6 +49,15 @@ WEIGHTS = (1.0, 0.75, 0.5, 0.25, 0.0)
 """Of training problems, in turn."""
 SAMPLES = 8
 """N of every problem."""
+RECORDED = {"uopd": 4, "filter": 1, "grpo": 2, "opsd": 1, "sampled": 1}
+"""Steps of the runs in `short_runs.json`."""
+COMPARED = (
+    *("loss", "cross_entropy", "kl", "truncation_floor", "student_mass", "agreement", "student_logprob"),
+    *("teacher_logprob", "clipped", "gradient_norm", "mean_weight", "effective_prompts", "learning_rate", "reward"),
+    *("response_tokens", "truncated"),
+)
+SHORT_RUNS = Path(__file__).parent / "short_runs.json"
+"""Written by `python -m tests.training`."""
 TRAIN_FILE = "data/train-00000.parquet"
 
 
@@ -137,3 +152,26 @@ def a_row(name: str, **changes: Any) -> PoolRow:
 def pocket_chat() -> Chat:
     """The chat template of the pocket models."""
     return Chat(load_tokenizer(model_folder("student")), name="pocket:student", template_options={})
+
+
+def short_runs(folder: Path) -> dict[str, list[dict[str, Any]]]:
+    """Per method the numbers of a run of `RECORDED` steps, with a digest of the responses."""
+    data = write_dataset(folder / "data")
+    found: dict[str, list[dict[str, Any]]] = {}
+    for method, steps in RECORDED.items():
+        out = folder / method
+        config = short_config(data, f"method={method}", f"run.steps={steps}", "rollouts.per_prompt=3")
+        train_run(config, out)
+        found[method] = [
+            {
+                "responses": digest(pq.read_table(path, columns=["response_ids"]).to_pylist()),
+                **{name: line[name] for name in COMPARED if name in line},
+            }
+            for path, line in zip(sorted((out / "rollouts").iterdir()), metrics_of(out), strict=True)
+        ]
+    return found
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as temporary:
+        SHORT_RUNS.write_text(json.dumps(short_runs(Path(temporary)), indent=1) + "\n", encoding="utf-8")
