@@ -1,4 +1,4 @@
-"""Pins of `uopd/losses.py` (with `lm_head.py`, `topk.py` and `losses_reference.py`):
+"""Pins of `uopd/losses.py` and `lm_head.py` (`test_policy_loss.py` and `test_topk.py` have the rest):
 
 - `topk_cross_entropy` against Eq. 7 with the whole softmax: loss, every diagnostic and the three gradients, 1e-10 in
   float64 and 1e-5 in float32 (gradients in norm), over shapes, k, teacher dtypes, chunk sizes, weights of 0, bias,
@@ -8,13 +8,12 @@
   gradient gets none; no second backward after a scaled one, no double backward;
 - KL >= -log(student mass) >= 0, and -log m at student = teacher;
 - Eq. 8 and 9 over ragged responses, from one call and from any split of it;
-- `selected_logprobs` and `clipped_policy_loss` against plain autograd; `topk` against `torch.topk`;
 - memory: no [T, V] matrix; errors that name the field and the row.
 """
 
 import subprocess
 import sys
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
 import pytest
 import torch
@@ -22,64 +21,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from tests.loss_cases import EXACT, FP32, Case, bytes_of, leaves, make_case, replace, with_zeros, worst
 from uopd.lm_head import chunk_rows
-from uopd.losses import (
-    TopkLoss,
-    clipped_policy_loss,
-    selected_logprobs,
-    topk,
-    topk_cross_entropy,
-)
+from uopd.losses import TopkLoss, selected_logprobs, topk, topk_cross_entropy
 from uopd.losses_reference import reference_cross_entropy, reference_objective
 
-EXACT = 1e-10
-FP32 = 1e-5
 UNHURRIED = settings(deadline=None, max_examples=60)
 DIAGNOSTICS = [field.name for field in fields(TopkLoss) if field.name != "loss"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """A head, a sparse teacher and weights, in float64."""
-
-    hidden_TD: Tensor
-    weight_VD: Tensor
-    bias_V: Tensor
-    ids_TK: Tensor
-    logprobs_TK: Tensor
-    weights_T: Tensor
-    sampled_T: Tensor
-
-    @property
-    def head(self) -> tuple[Tensor, Tensor, Tensor]:
-        return self.hidden_TD, self.weight_VD, self.bias_V
-
-    @property
-    def teacher(self) -> tuple[Tensor, Tensor, Tensor]:
-        return self.ids_TK, self.logprobs_TK, self.weights_T
-
-
-def make_case(tokens: int = 7, width: int = 5, vocabulary: int = 23, k: int = 6, seed: int = 0) -> Case:
-    generator = torch.Generator().manual_seed(seed)
-
-    def normal(*shape: int) -> Tensor:
-        return torch.randn(*shape, generator=generator, dtype=torch.float64)
-
-    teacher_TV = (2 * normal(tokens, vocabulary)).log_softmax(dim=-1)
-    values_TK, ids_TK = teacher_TV.topk(k, dim=-1)
-    return Case(
-        hidden_TD=normal(tokens, width),
-        weight_VD=normal(vocabulary, width),
-        bias_V=normal(vocabulary),
-        ids_TK=ids_TK.to(torch.int32),
-        logprobs_TK=values_TK,
-        weights_T=torch.rand(tokens, generator=generator, dtype=torch.float64) + 0.1,
-        sampled_T=torch.randint(vocabulary, (tokens,), generator=generator),
-    )
-
-
-def leaves(*tensors: Tensor, dtype: torch.dtype = torch.float64) -> list[Tensor]:
-    return [tensor.detach().to(dtype, copy=True).requires_grad_() for tensor in tensors]
 
 
 def reference_gradients(case: Case, *, bias: bool, dtype: torch.dtype = torch.float64) -> list[Tensor]:
@@ -96,30 +44,6 @@ def our_gradients(case: Case, *, bias: bool, dtype: torch.dtype = torch.float64,
     bias_V = inputs[2] if bias else None
     loss = topk_cross_entropy(inputs[0], inputs[1], *case.teacher, bias_V=bias_V, **options).loss
     return [loss.detach(), *torch.autograd.grad(loss, inputs)]
-
-
-def worst(found: list[Tensor], expected: list[Tensor]) -> float:
-    """The largest relative difference, in norm."""
-    assert len(found) == len(expected)
-    return max(
-        float((a.double() - b).norm() / b.norm().clamp_min(1e-300)) if b.numel() else 0.0
-        for a, b in zip(found, expected, strict=True)
-    )
-
-
-def with_zeros(case: Case, every: int) -> Case:
-    weights_T = case.weights_T.clone()
-    weights_T[::every] = 0
-    return replace(case, weights_T=weights_T)
-
-
-def replace(case: Case, **changes: Tensor) -> Case:
-    return Case(**{field.name: changes.get(field.name, getattr(case, field.name)) for field in fields(Case)})
-
-
-def bytes_of(rows: int, case: Case, dtype: torch.dtype = torch.float64) -> int:
-    """A budget for chunks of `rows` tokens."""
-    return rows * len(case.weight_VD) * (dtype.itemsize if dtype.itemsize >= 4 else dtype.itemsize + 4)
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 4, 6, 12, 100])
@@ -424,136 +348,6 @@ def test_the_objective_over_ragged_responses() -> None:
         assert worst(sums, wanted) < EXACT
 
 
-@pytest.mark.parametrize("rows", [1, 4, 100])
-@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
-def test_selected_logprobs_equal_plain_autograd(rows: int, dtype: torch.dtype) -> None:
-    case = make_case(11)
-    upstream_T = torch.randn(11, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
-    upstream_T[::4] = 0
-    results = []
-    for plain in (True, False):
-        inputs = leaves(*(tensor.to(dtype) for tensor in case.head), dtype=torch.float64 if plain else dtype)
-        hidden_TD, weight_VD, bias_V = inputs
-        if plain:
-            logits_TV = hidden_TD @ weight_VD.t() + bias_V
-            logprobs_T = logits_TV.log_softmax(dim=-1).gather(-1, case.sampled_T[:, None]).squeeze(-1)
-        else:
-            budget = bytes_of(rows, case, dtype)
-            logprobs_T = selected_logprobs(hidden_TD, weight_VD, case.sampled_T, bias_V=bias_V, chunk_bytes=budget)
-        gradients = torch.autograd.grad((logprobs_T * upstream_T).sum(), [hidden_TD, weight_VD, bias_V])
-        results.append([logprobs_T.detach(), *gradients])
-    expected, found = results
-    assert {tensor.dtype for tensor in found} == {dtype}
-    assert worst(found, expected) < (EXACT if dtype == torch.float64 else FP32)
-    assert torch.equal(found[1][::4], torch.zeros_like(found[1][::4]))
-
-
-def test_selected_logprobs_of_nothing() -> None:
-    case = make_case(0)
-    weight_VD = case.weight_VD.clone().requires_grad_()
-    logprobs_T = selected_logprobs(case.hidden_TD, weight_VD, case.sampled_T)
-    logprobs_T.sum().backward()
-    assert logprobs_T.shape == (0,) and weight_VD.grad is not None and not weight_VD.grad.any()
-
-
-RATIOS = [0.5, 0.79, 0.9, 1.0, 1.1, 1.29, 2.0]
-"""Below, inside and above [0.8, 1.28]."""
-
-
-def policy_inputs() -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Every ratio with an advantage of each sign; the last token has weight 0 and a ratio that overflows."""
-    ratios_T = torch.tensor(RATIOS + RATIOS + [1.0], dtype=torch.float64)
-    old_T = torch.linspace(-3, -0.1, len(ratios_T), dtype=torch.float64)
-    advantages_T = torch.tensor([1.5] * len(RATIOS) + [-0.7] * len(RATIOS) + [1.0], dtype=torch.float64)
-    weights_T = torch.linspace(0.1, 1.0, len(ratios_T), dtype=torch.float64)
-    weights_T[-1], old_T[-1] = 0, -1e6
-    return old_T + ratios_T.log(), old_T, advantages_T, weights_T
-
-
-def test_clipped_policy_loss_equals_plain_autograd() -> None:
-    new_T, old_T, advantages_T, weights_T = policy_inputs()
-    new_T[-1] = 0
-    reference_T = old_T + 0.3 * torch.randn(len(old_T), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    new_T.requires_grad_()
-    for coefficient in (0.0, 0.05):
-        found = clipped_policy_loss(
-            new_T,
-            old_T,
-            advantages_T,
-            weights_T,
-            reference_logprobs_T=reference_T,
-            kl_coefficient=coefficient,
-            clip_low=0.2,
-            clip_high=0.28,
-        )
-        ratio_T = (new_T - old_T)[:-1].exp()
-        unclipped_T, clipped_T = ratio_T * advantages_T[:-1], ratio_T.clamp(0.8, 1.28) * advantages_T[:-1]
-        difference_T = (reference_T - new_T)[:-1]
-        kl_T = difference_T.exp() - difference_T - 1
-        expected = (weights_T[:-1] * (coefficient * kl_T - torch.minimum(unclipped_T, clipped_T))).sum()
-        torch.testing.assert_close(found.loss, expected, rtol=EXACT, atol=EXACT)
-        gradients = [torch.autograd.grad(loss, new_T)[0] for loss in (found.loss, expected)]
-        torch.testing.assert_close(*gradients, rtol=EXACT, atol=EXACT)
-        assert gradients[0][-1] == 0
-        assert found.kl_T is not None and not found.kl_T.requires_grad
-        torch.testing.assert_close(found.kl_T[:-1], kl_T.detach(), rtol=EXACT, atol=EXACT)
-    held = [False] * 5 + [True] * 2 + [True] * 2 + [False] * 5 + [False]
-    assert found.clipped_T.tolist() == held
-    assert (int(found.clipped_count), int(found.token_count)) == (4, 14)
-    plain = clipped_policy_loss(new_T, old_T, advantages_T, weights_T, clip_low=0.2, clip_high=0.28)
-    gradient_T = torch.autograd.grad(plain.loss, new_T)[0]
-    assert plain.kl_T is None
-    assert (gradient_T == 0).tolist() == [*held[:-1], True]
-
-
-@pytest.mark.parametrize("k", [0, 1, 2, 16, 100, 337])
-@pytest.mark.parametrize("rows", [1, 4, 100])
-def test_topk_equals_the_full_log_softmax(k: int, rows: int) -> None:
-    case = make_case(9, 6, 337, 1, seed=k)
-    full_TV = (case.hidden_TD @ case.weight_VD.t() + case.bias_V).log_softmax(dim=-1)
-    expected = full_TV.topk(k, dim=-1)
-    found = topk(
-        case.hidden_TD,
-        case.weight_VD,
-        k,
-        bias_V=case.bias_V,
-        ids_T=case.sampled_T,
-        chunk_bytes=bytes_of(rows, case),
-        value_dtype=torch.float64,
-    )
-    assert found.ids_TK.dtype == torch.int32 and torch.equal(found.ids_TK.long(), expected.indices)
-    torch.testing.assert_close(found.logprobs_TK, expected.values, rtol=EXACT, atol=EXACT)
-    assert found.sampled_logprob_T is not None
-    sampled_T = full_TV.gather(-1, case.sampled_T[:, None]).squeeze(-1)
-    torch.testing.assert_close(found.sampled_logprob_T, sampled_T, rtol=EXACT, atol=EXACT)
-
-
-def test_topk_of_equal_logits_of_narrow_dtypes_and_of_nothing() -> None:
-    case = make_case(5, 6, 64, 1)
-    equal = topk(torch.zeros(5, 6), torch.ones(64, 6), 9)
-    assert all(len(set(row)) == 9 for row in equal.ids_TK.tolist())
-    torch.testing.assert_close(equal.logprobs_TK, -torch.full((5, 9), 64.0).log())
-    assert equal.sampled_logprob_T is None
-    rounded = topk(case.hidden_TD.bfloat16(), case.weight_VD.bfloat16(), 9, value_dtype=torch.float16)
-    plain_TV = (case.hidden_TD.bfloat16() @ case.weight_VD.bfloat16().t()).float().log_softmax(dim=-1)
-    assert rounded.logprobs_TK.dtype == torch.float16
-    torch.testing.assert_close(rounded.logprobs_TK, plain_TV.topk(9).values.half(), rtol=1e-3, atol=1e-3)
-    assert topk(torch.zeros(0, 6), torch.ones(64, 6), 9).ids_TK.shape == (0, 9)
-
-
-@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
-def test_topk_refuses_logits_that_are_not_finite(value: float) -> None:
-    case = make_case(9)
-    bias_V = case.bias_V.clone()
-    hidden_TD = case.hidden_TD.clone()
-    hidden_TD[6, 0] = value
-    with pytest.raises(FloatingPointError, match="token 6"):
-        topk(hidden_TD, case.weight_VD, 3, chunk_bytes=bytes_of(2, case))
-    bias_V[4] = value
-    with pytest.raises(FloatingPointError, match=r"token 0.*9 such"):
-        topk(case.hidden_TD, case.weight_VD, 3, bias_V=bias_V)
-
-
 @pytest.mark.parametrize(
     ("tokens", "limit", "rows"), [(0, 5, 1), (1, 5, 1), (5, 5, 5), (6, 5, 5), (512, 331, 256), (2048, 331, 320)]
 )
@@ -610,26 +404,10 @@ def test_refusals(changes: dict, message: str) -> None:
         call(make_case(), **changes)
 
 
-def test_refusals_of_the_other_functions() -> None:
-    case = make_case()
-    with pytest.raises(ValueError, match="k is 24"):
-        topk(case.hidden_TD, case.weight_VD, 24)
-    with pytest.raises(ValueError, match=r"ids_T is \(3,\)"):
-        topk(case.hidden_TD, case.weight_VD, 2, ids_T=torch.zeros(3, dtype=torch.int32))
-    with pytest.raises(ValueError, match=r"ids_T is \(3,\)"):
-        selected_logprobs(case.hidden_TD, case.weight_VD, torch.zeros(3, dtype=torch.int32))
-    some_T = torch.zeros(7)
-    with pytest.raises(ValueError, match="without reference_logprobs_T"):
-        clipped_policy_loss(some_T, some_T, some_T, some_T, clip_low=0.2, clip_high=0.2, kl_coefficient=0.1)
-    with pytest.raises(ValueError, match=r"clip_low -0\.1"):
-        clipped_policy_loss(some_T, some_T, some_T, some_T, clip_low=-0.1, clip_high=0.2)
-    with pytest.raises(ValueError, match=r"advantages_T is \(6,\)"):
-        clipped_policy_loss(some_T, some_T, some_T[:6], some_T, clip_low=0.2, clip_high=0.2)
-
-
 PEAK = """
 import resource, torch
 from uopd.losses import selected_logprobs, topk, topk_cross_entropy
+
 
 def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
