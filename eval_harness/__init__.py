@@ -1,1 +1,1 @@
-"""lm-eval tasks for SURE-Math and the benchmarks it is measured on."""
+"""Evaluation: the paper's benchmarks as tasks of lm-eval, graded by the project's one definition of the same answer."""

@@ -21,9 +21,9 @@ from sure_math.equivalence.numbers import Verdict
 from sure_math.equivalence.read import MAX_LENGTH, read
 from sure_math.equivalence.response import boxed_answer, stated_answer
 from sure_math.equivalence.text import canonical
-from sure_math.equivalence.worker import WORKERS, symbolic_verdict
+from sure_math.equivalence.worker import WORKERS, symbolic_verdict, was_stopped
 
-__all__ = ["Verdict", "canonical", "is_correct", "same_answer", "same_answers"]
+__all__ = ["Verdict", "against_gold", "canonical", "is_correct", "same_answer", "same_answers", "was_stopped"]
 
 
 def same_answer(a: str, b: str, problem: str | None = None) -> Verdict:
@@ -89,11 +89,25 @@ def is_correct(gold: str, response: str, *, unboxed: Literal["parse", "reject"] 
     """
     if unboxed not in ("parse", "reject"):
         raise ValueError(f"unboxed={unboxed!r} is not known; use 'parse' or 'reject'")
-    stated_gold = stated_answer(gold, is_gold=True, unboxed="parse") or gold
-    answer = stated_answer(response, is_gold=False, unboxed=unboxed, choice=_is_choice(stated_gold))
-    if answer is None:
-        return False
-    return "equal" in same_answers([(gold, answer), (stated_gold, answer)])
+    answer = stated_answer(response, is_gold=False, unboxed=unboxed, choice=_is_choice(_stated(gold)))
+    return answer is not None and against_gold(gold, [answer])[0] == "equal"
+
+
+def against_gold(gold: str, answers: Sequence[str]) -> list[Verdict]:
+    """`same_answer` of a gold and each answer, where the gold is read as in `is_correct`; symbolic checks side by side.
+
+    An answer is equal where it is equal to the gold as it stands or to the answer the gold states.
+    """
+    golds = (gold, _stated(gold))
+    verdicts = same_answers([(form, answer) for answer in answers for form in golds])
+    found: list[Verdict] = []
+    for as_it_stands, stated in zip(verdicts[::2], verdicts[1::2], strict=True):
+        found.append("equal" if "equal" in (as_it_stands, stated) else stated)
+    return found
+
+
+def _stated(gold: str) -> str:
+    return stated_answer(gold, is_gold=True, unboxed="parse") or gold
 
 
 def _is_choice(gold: str) -> bool:

@@ -180,10 +180,19 @@ def worker_processes() -> list[int]:
     return _pool.processes()
 
 
+_stopped: set[tuple[str, str]] = set()
+
+
 def symbolic_verdict(first: str, second: str, timeout: float = TIMEOUT) -> Verdict:
     """`equal` where Math-Verify and a numerical check say so; `undecided` else, also where the worker is late or
     dies.
     """
-    if _pool.ask(first, second, timeout) == "equal":
-        return "equal"
-    return "undecided"
+    reply = _pool.ask(first, second, timeout)
+    if reply is None:
+        _stopped.add((first, second))
+    return "equal" if reply == "equal" else "undecided"
+
+
+def was_stopped(first: str, second: str) -> bool:
+    """Whether this process gave up the symbolic check of a pair, whatever its order: the worker was late or died."""
+    return (min(first, second), max(first, second)) in _stopped
