@@ -77,8 +77,8 @@ def check_gpus(bundles: Sequence[Bundle], available: float) -> None:
     if _whole(asked) > available + ROUNDING:
         raise EngineUnavailable(
             f"the run asks for {_whole(asked):g} GPUs ({_listed(_seats(bundles), 'num_gpus')}), and there are "
-            f"{available:g}: give the parts smaller shares (num_gpus=0.5) so that some share one, use fewer engines "
-            "(rollouts.engines), or a larger machine or cluster (runtime.address)"
+            f"{available:g}: give the parts smaller shares (num_gpus=0.5) so that some share one (0 is the CPU), use "
+            "fewer engines (rollouts.engines), or a larger machine or cluster (runtime.address)"
         )
 
 
