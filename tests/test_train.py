@@ -134,6 +134,27 @@ def test_the_exported_student_loads_with_its_numbers_on_the_card(finished: Path)
     assert "rollout" in (finished / "summary.md").read_text() and "curves.png" in (finished / "summary.md").read_text()
 
 
+LEARNS_FROM = {
+    "uopd": ("with `pocket:teacher` as its teacher.", "learnt from `pocket:teacher`:", True),
+    "opsd": ("with `pocket:student before training` as its teacher.", "from `pocket:student before training`:", False),
+    "grpo": ("response tokens).", "learnt from rewards:", False),
+}
+
+
+@pytest.mark.parametrize(("method", "expected"), LEARNS_FROM.items(), ids=LEARNS_FROM)
+def test_a_card_names_the_teacher_that_was_used(
+    data: Path, tmp_path: Path, method: str, expected: tuple[str, str, bool]
+) -> None:
+    """And one that is not used need not be there."""
+    card, report, used = expected
+    changes = (f"method={method}", "run.steps=1", *(() if used else ("teacher.model=./nowhere",)))
+    train_run(short_config(data, *changes), tmp_path / "out")
+    text = (tmp_path / "out/model/README.md").read_text()
+    assert card in text and ("\n| teacher | `pocket:teacher`, `" in text) is used
+    assert "| student before | `" in text and "\n\n| responses" not in text, "the table is one"
+    assert report in (tmp_path / "out/summary.md").read_text()
+
+
 def test_a_batch_of_weight_0_teaches_nothing_and_the_run_goes_on(tmp_path: Path) -> None:
     data = write_dataset(tmp_path / "data", train=6, test=0, weights=(0.0, 0.0, 1.0))
     printed = train_run(short_config(data, "data.prompts_per_step=1", "run.steps=4"), tmp_path / "out")

@@ -118,7 +118,7 @@ def open_run(config: TrainConfig, out: Path, console: Console) -> Iterator[Run]:
         prompt = load_prompt(config.prompts, "solve")
         pool = _pool(config, dataset, method, student, scorer, prompt)
         examiner = _examiner(config, dataset, student, prompt)
-        log = stack.enter_context(RunLog(out, config, _facts(config, dataset), console))
+        log = stack.enter_context(RunLog(out, config, _facts(config, method, dataset), console))
         check_prompt(dataset, prompt, log.say)
         if pool.too_long:
             log.say(f"{pool.too_long:,} prompts are longer than data.max_prompt_tokens and left out")
@@ -193,7 +193,7 @@ def _examiner(config: TrainConfig, dataset: Dataset, chat: Chat, prompt: str) ->
     examiner = Examiner(dataset.test[: config.eval.problems], chat, prompt, new_tokens)
     if config.eval.every and not len(examiner):
         raise DataError(
-            f"eval.every = {config.eval.every}: the first {config.eval.problems:,} problems of the dataset's test split "
+            f"eval.every = {config.eval.every}: the first {config.eval.problems:,} problems of the test split "
             f"({len(dataset.test):,} in all) have no answer to compare with; set eval.every=0, or build the dataset "
             "with labelled test problems"
         )
@@ -223,8 +223,13 @@ def _probe(pool: PromptPool) -> list[TrainingRow]:
     return [TrainingRow(prompt_ids=one[:1], response_ids=one[1:], scorer_ids=one[:1], token_weight=0.0) for one in ids]
 
 
-def _facts(config: TrainConfig, dataset: Dataset) -> Mapping[str, Any]:
+def _facts(config: TrainConfig, method: Method, dataset: Dataset) -> Mapping[str, Any]:
+    """For `run.json`: models that the method uses, no others, whose files need not be there."""
     prompt = load_prompt(config.prompts, "solve")
+    models: dict[str, Any] = {"student": config.student}
+    if method.scorer == "teacher":
+        models["teacher"] = config.teacher
+    learns_from = {"teacher": config.teacher.model, "initial": f"{config.student.model} before training", None: None}
     return {
         "dataset": {
             "fingerprint": dataset.fingerprint,
@@ -235,8 +240,9 @@ def _facts(config: TrainConfig, dataset: Dataset) -> Mapping[str, Any]:
         },
         "models": {
             role: {"name": model.model, "fingerprint": fingerprint_of(model_folder(model.model, model.revision))}
-            for role, model in (("student", config.student), ("teacher", config.teacher))
+            for role, model in models.items()
         },
+        "learns_from": learns_from[method.scorer] if method.scale_rewards is None else None,
         "prompt": prompt,
         "versions": {"python": platform.python_version(), **_versions()},
     }

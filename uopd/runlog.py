@@ -144,7 +144,7 @@ class RunLog:
             if theirs["dataset"]["fingerprint"] != mine["dataset"]["fingerprint"]:
                 changed.append("the dataset's content has changed")
             for role, model in theirs["models"].items():
-                if model["fingerprint"] != mine["models"][role]["fingerprint"]:
+                if model["fingerprint"] != mine["models"].get(role, model)["fingerprint"]:
                     changed.append(f"the content of {role}.model = {model['name']} has changed")
             if changed:
                 raise RunError(
