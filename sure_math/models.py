@@ -155,7 +155,8 @@ def reply_settings(model: ModelConfig) -> dict[str, Any]:
 
 SPEED_OPTIONS = frozenset(
     {"tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size", "gpu_memory_utilization", "max_num_seqs"}
-    | {"max_num_batched_tokens", "enforce_eager", "swap_space", "max_batch_sequences", "max_batch_tokens"}
+    | {"max_num_batched_tokens", "enforce_eager", "swap_space", "kv_cache_memory_bytes"}
+    | {"max_batch_sequences", "max_batch_tokens"}
     | {"cpu_threads", "extensions"}
     | {"logprob_mode"}  # part of the identity
 )

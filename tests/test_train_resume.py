@@ -170,12 +170,20 @@ def test_a_folder_of_another_run_is_refused(
     tmp_path: Path, overrides: tuple[str, ...], facts: dict[str, Any], message: str
 ) -> None:
     with claim(tmp_path, short_config(tmp_path), FACTS):
-        pass
+        (tmp_path / "metrics.jsonl").write_text('{"step": 0}\n')
     before = (tmp_path / RUN).read_text()
     with pytest.raises(RunError) as error:
         claim(tmp_path, short_config(tmp_path, *overrides), FACTS | facts)
-    expected = f"{tmp_path}: its checkpoints belong to another run: {message}; give another --out, or undo the change"
+    expected = f"{tmp_path}: it holds another run: {message}; give another --out, or undo the change"
     assert str(error.value) == expected and (tmp_path / RUN).read_text() == before
+
+
+def test_a_folder_in_which_no_step_was_made_takes_another_run(tmp_path: Path) -> None:
+    """The first command failed for want of memory, say, and the second one names another setting."""
+    for overrides in ((), ("rollouts.per_prompt=4",)):
+        with claim(tmp_path, short_config(tmp_path, *overrides), FACTS):
+            pass
+    assert json.loads((tmp_path / RUN).read_text())["config"]["rollouts"]["per_prompt"] == 4
 
 
 HARMLESS = (

@@ -201,8 +201,13 @@ class RemoteScorer:
         return self._fingerprint
 
     def score(self, rows: Sequence[TrainingRow]) -> Any:
-        """A reference, at once; an error in scoring is raised by the update that takes it."""
-        return self._actor.score.remote(list(rows))
+        """A reference, once its scores are in the object store: a step's seconds belong to the part that takes them.
+
+        An error in scoring is raised by the update that takes the reference.
+        """
+        reference = self._actor.score.remote(list(rows))
+        ray.wait([reference], fetch_local=False)
+        return reference
 
     def repeat_difference(self, rows: Sequence[TrainingRow]) -> float:
         return cast(float, results({self._part: self._actor.repeat_difference.remote(list(rows))})[0])

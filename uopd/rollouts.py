@@ -80,8 +80,8 @@ class RollOut:
             )
             for slot, prompt in enumerate(prompts)
         ]
-        version = self.sampler.version
         answers = self.sampler.generate(requests, self.sampling)
+        version = self.sampler.version  # afterwards: an engine that had to be replaced came with the current weights
         return self._graded(_rollouts(prompts, answers, self.per_prompt, version))
 
     def pause(self) -> None:

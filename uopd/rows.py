@@ -108,7 +108,7 @@ class Scorer(Protocol):
     def fingerprint(self) -> str: ...
 
     def score(self, rows: Sequence[TrainingRow]) -> Handle:
-        """`Scores` of the rows' response tokens, in order. It may return before they are there."""
+        """`Scores` of the rows' response tokens, in order, or a reference to where they are."""
         ...
 
     def repeat_difference(self, rows: Sequence[TrainingRow]) -> float:

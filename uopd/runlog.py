@@ -21,6 +21,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from sure_math.models import SPEED_OPTIONS
 from sure_math.settings import differing_keys
 from uopd.config import TrainConfig
 from uopd.evaluate import Evaluation
@@ -28,6 +29,7 @@ from uopd.evaluate import Evaluation
 RUN, METRICS, EVALUATIONS = "run.json", "metrics.jsonl", "evaluations.jsonl"
 HARMLESS = re.compile(
     r"(log|checkpoint|sync|runtime)\..*|eval\.every|rollouts\.replay|(student|teacher|reference|rollouts)\.num_[cg]pus"
+    rf"|(teacher|rollouts)\.engine_options\.({'|'.join(sorted(SPEED_OPTIONS))})"
 )
 """Keys that may change when a run goes on: none of them shapes an update."""
 SHOWN = ("loss", "kl", "reward", "agreement", "mean_response_tokens")
@@ -127,6 +129,12 @@ class RunLog:
         if self._wandb is not None:
             self._wandb.log(dict(values), step=step)
 
+    def _begun(self) -> bool:
+        """Whether there is anything of the run that a change of its configuration would spoil."""
+        return any(any((self.folder / name).glob("step-*")) for name in ("rollouts", "checkpoints")) or bool(
+            read_lines(self.folder / METRICS)
+        )
+
     def _claim(self) -> None:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -146,9 +154,9 @@ class RunLog:
             for role, model in theirs["models"].items():
                 if model["fingerprint"] != mine["models"].get(role, model)["fingerprint"]:
                     changed.append(f"the content of {role}.model = {model['name']} has changed")
-            if changed:
+            if changed and self._begun():
                 raise RunError(
-                    f"{self.folder}: its checkpoints belong to another run: {'; '.join(changed[:5])}; give another "
+                    f"{self.folder}: it holds another run: {'; '.join(changed[:5])}; give another "
                     "--out, or undo the change"
                 )
         temporary = path.with_suffix(".tmp")
