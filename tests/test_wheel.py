@@ -63,7 +63,10 @@ def run(installed: Path, cwd: Path, *arguments: str) -> str:
 def test_the_wheel_holds_the_package_data_and_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.split("/")[0] for name in names}
-    assert {top for top in tops if not top.endswith(".dist-info")} == {"sure_math", "uopd", "eval_harness"}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"sure_math", "uopd", "eval_harness", "lm_eval"}
+    # Below lm-eval's folder, where it looks for tasks: ours, and no file of lm-eval's own.
+    tasks = {f"lm_eval/tasks/sure_math/{path.name}" for path in (ROOT / "eval_harness" / "tasks").glob("*.yaml")}
+    assert tasks and {name for name in names if name.startswith("lm_eval/")} == tasks
     for folder, suffix in [("configs", ".yaml"), ("prompts", ".txt"), ("cards", ".j2")]:
         source = ROOT / folder if folder == "cards" else ROOT / "sure_math" / folder
         expected = {f"sure_math/{folder}/{path.relative_to(source)}" for path in source.rglob(f"*{suffix}")}

@@ -1,0 +1,228 @@
+"""Benchmarks: which problems a task asks, with which words, and how an answer is graded.
+
+A benchmark is read from a public source (`sure_math.sources`: the Hub, or a copy named in the task's metadata), from
+the curated problems in the package, from the pocket world, or from a built folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from sure_math.curated.problems import curated_problems
+from sure_math.hub import Place, stream
+from sure_math.identity import short_id
+from sure_math.prompts import load_prompt
+from sure_math.seeds import ANSWER_NAMES, ID_NAMES, PROBLEM_NAMES, conversation
+from sure_math.sources import SOURCES, Source, columns_of, read_row
+from sure_math.tabular import InputError, Row, Rows, choose, open_rows, text_of
+
+Grading = Literal["boxed", "number", "judge"]
+"""`boxed`: the last box against the gold; `number`: B.2, the last number; `judge`: a model compares (AMO-Bench)."""
+
+SAMPLES = 16
+POCKET_PROBLEMS = 200
+"""As many held-out problems as the paper keeps, and as the pocket build has in its test split."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Benchmark:
+    """One row of the table below."""
+
+    source: str
+    """A key of `SOURCES`, `curated` or `pocket-world`."""
+    prompts: str = "default"
+    """The set of prompts its `solve` comes from."""
+    own_prompt: bool = False
+    """The source's statement says itself how to answer, and is asked as it stands."""
+    samples: int = SAMPLES
+    """Sampled answers beside the greedy one."""
+    grading: Grading = "boxed"
+
+
+BENCHMARKS: Mapping[str, Benchmark] = {
+    "sure_math": Benchmark(source="curated"),
+    "sure_math_pocket": Benchmark(source="pocket-world", prompts="pocket"),
+    "math500": Benchmark(source="math500"),
+    "aime24": Benchmark(source="aime24"),
+    "aime25": Benchmark(source="aime25"),
+    "hmmt_feb25": Benchmark(source="hmmt_feb25"),
+    "hmmt_nov25": Benchmark(source="hmmt_nov25"),
+    "amo_bench": Benchmark(source="amo_bench", own_prompt=True),
+    "gsm8k": Benchmark(source="gsm8k", samples=0, grading="number"),  # B.2: greedy only
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One problem of a benchmark as it is asked and graded."""
+
+    problem_id: str
+    problem: str
+    prompt: str
+    answer: str
+    grading: Grading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exam:
+    """The problems of one task."""
+
+    items: tuple[Item, ...]
+    origin: str
+    """Where they come from, in words, without a path of this machine."""
+    left_out: int
+    """Problems of the benchmark that are not asked: AMO-Bench's descriptions where no judge is named."""
+
+
+def read_exam(name: str, *, data: str | None = None, everything: bool = False) -> Exam:
+    """The problems of a benchmark.
+
+    Args:
+        name: a key of `BENCHMARKS`.
+        data: a file or folder to read instead of the benchmark's own place.
+        everything: with the problems that only a judge can grade.
+
+    Raises:
+        InputError: the place is not there, is empty, or lacks an answer; the message says what to do.
+    """
+    benchmark = BENCHMARKS[name]
+    template = load_prompt(benchmark.prompts, "solve")
+    items, seen = [], set()
+    for number, said in enumerate(_statements(name, benchmark, data), start=1):
+        if not said.answer:
+            raise InputError(f"{said.where}: the answer is empty; every problem of an evaluation needs one")
+        problem_id = said.row_id if said.row_id and said.row_id not in seen else f"{name}-{number}"
+        seen.add(problem_id)
+        prompt = said.text if benchmark.own_prompt else template.replace("{problem}", said.text)
+        grading = "judge" if said.description else benchmark.grading
+        items.append(Item(problem_id=problem_id, problem=said.text, prompt=prompt, answer=said.answer, grading=grading))
+    asked = tuple(item for item in items if everything or item.grading != "judge")
+    return Exam(items=asked, origin=_origin(benchmark, data), left_out=len(items) - len(asked))
+
+
+def fingerprint(exam: Exam) -> str:
+    """A digest of what is asked and of the golds: two results compare only where it is the same."""
+    return short_id([[item.problem_id, item.prompt, item.answer, item.grading] for item in exam.items])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Said:
+    """What one row says."""
+
+    where: str
+    row_id: str | None
+    text: str
+    answer: str | None
+    description: bool = False
+
+
+def _statements(name: str, benchmark: Benchmark, data: str | None) -> Iterator[_Said]:
+    if data is None and benchmark.source == "curated":
+        for each in curated_problems():
+            if each.split == "test":
+                yield _Said(where=each.problem_id, row_id=each.problem_id, text=each.problem, answer=each.answer)
+    elif data is None and benchmark.source == "pocket-world":
+        from sure_math.pocket.world import seed_problems
+
+        for row in seed_problems(POCKET_PROBLEMS, split="test", run_seed=0):
+            row_id = f"pocket-test-{short_id(row.problem)}"
+            yield _Said(where=row_id, row_id=row_id, text=row.problem, answer=row.answer)
+    elif benchmark.source in SOURCES:
+        yield from _from_source(name, SOURCES[benchmark.source], data)
+    else:
+        assert data is not None, "the two cases above"
+        yield from _from_rows(_open(name, data, dataset=None, subset=None, split="test"))
+
+
+def _from_source(name: str, source: Source, data: str | None) -> Iterator[_Said]:
+    subset = source.subsets[0] if source.subsets else None
+    rows = _open(name, data, dataset=source, subset=subset, split=source.splits[0])
+    columns = columns_of(source, rows.columns)
+    if columns.problem is None or columns.answer is None:
+        raise InputError(
+            f"{rows.name}: expected a statement in the column {' or '.join(source.problem)} and an answer in "
+            f"{' or '.join(source.answers)}; the columns are {', '.join(rows.columns)}; rename them or give another "
+            "file"
+        )
+    for number, row in enumerate(rows.stream, start=1):
+        where = f"{rows.name}, row {number}"
+        _, text = conversation(row.get(columns.problem) or "", where)
+        said = read_row(source, columns, row, text)
+        yield _Said(
+            where=where,
+            row_id=said.row_id,
+            text=text.strip() if name == "amo_bench" else said.text,
+            answer=said.answer,
+            description=name == "amo_bench" and is_description(row, where),
+        )
+
+
+def is_description(row: Row, where: str) -> bool:
+    """Whether an answer of AMO-Bench is a text that its authors' parser does not compare.
+
+    Raises:
+        InputError: a copy without answer types has a question of another number than the 50.
+    """
+    kind = text_of(row, "answer_type")
+    if kind is not None:
+        return kind == "description"
+    number = text_of(row, "question_id") or ""
+    if not (number.isdigit() and 1 <= int(number) <= 50):
+        raise InputError(
+            f"{where}: which answers of AMO-Bench are descriptions is told by the column answer_type, or by "
+            f"question_id from 1 to 50 (here {number!r}); add one of them"
+        )
+    return int(number) in DESCRIPTIONS
+
+
+DESCRIPTIONS = frozenset({2, 24, 25, 26, 27, 38, 39, 40, 41, 42, 46})
+"""Questions of AMO-Bench whose answers are of the type `description`."""
+
+
+def _from_rows(rows: Rows) -> Iterator[_Said]:
+    problem = choose(rows, "the column of the problem", None, PROBLEM_NAMES, required=True)
+    answer = choose(rows, "the column of the answer", None, ANSWER_NAMES)
+    row_id = choose(rows, "the column of the id", None, ID_NAMES)
+    if answer is None:
+        raise InputError(
+            f"{rows.name}: no answer column; expected one of {', '.join(ANSWER_NAMES)}; the columns are "
+            f"{', '.join(rows.columns)}; rename one, or give a file with answers"
+        )
+    for number, row in enumerate(rows.stream, start=1):
+        where = f"{rows.name}, row {number}"
+        _, text = conversation(row.get(problem or "") or "", where)
+        yield _Said(where=where, row_id=text_of(row, row_id), text=text.strip(), answer=text_of(row, answer))
+
+
+def _open(name: str, data: str | None, *, dataset: Source | None, subset: str | None, split: str) -> Rows:
+    if data is not None and not Path(data).is_dir():
+        return open_rows(Path(data), f"metadata data of {name}")
+    remedy = f'give a copy with --metadata \'{{"data": {{"{name}": "FILE_OR_FOLDER"}}}}\''
+    if data is not None:  # a folder as it lies on the Hub, or one a build wrote
+        place = Place(
+            key=f"metadata data of {name}", dataset=data, subset=None, split=split, revision=None, remedy=remedy
+        )
+        return stream(place)
+    assert dataset is not None, "what comes with the package is read before"
+    return stream(
+        Place(
+            key=name,
+            dataset=dataset.dataset,
+            subset=subset,
+            split=split,
+            revision=dataset.revision,
+            remedy=remedy,
+        )
+    )
+
+
+def _origin(benchmark: Benchmark, data: str | None) -> str:
+    if data is not None:
+        return f"a copy, {Path(data).name}"
+    if benchmark.source in SOURCES:
+        source = SOURCES[benchmark.source]
+        return f"{source.dataset} at {source.revision or 'the newest revision'}"
+    return {"curated": "the package's curated test problems", "pocket-world": "the pocket world"}[benchmark.source]
