@@ -186,6 +186,14 @@ def test_a_folder_in_which_no_step_was_made_takes_another_run(tmp_path: Path) ->
     assert json.loads((tmp_path / RUN).read_text())["config"]["rollouts"]["per_prompt"] == 4
 
 
+def test_a_run_that_has_not_begun_may_become_another(tmp_path: Path) -> None:
+    """Such as one whose first attempt did not fit into memory."""
+    for overrides in ((), ("batch.max_tokens=64", "run.seed=1")):
+        with claim(tmp_path, short_config(tmp_path, *overrides), FACTS):
+            pass
+    assert json.loads((tmp_path / RUN).read_text())["config"]["run"]["seed"] == 1
+
+
 HARMLESS = (
     *("log.rollouts=false", "checkpoint.every=5", "checkpoint.keep=7", "eval.every=3", "rollouts.replay=false"),
     *(
@@ -202,7 +210,7 @@ HARMLESS = (
 def test_what_shapes_no_update_may_change(tmp_path: Path, override: str) -> None:
     for overrides in ((), (override,)):
         with claim(tmp_path, short_config(tmp_path, *overrides), FACTS):
-            pass
+            (tmp_path / METRICS).write_text('{"step": 0}\n')
     key, _, value = override.partition("=")
     section, _, name = key.partition(".")
     assert str(json.loads((tmp_path / RUN).read_text())["config"][section][name]).lower() == value
