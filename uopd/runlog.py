@@ -159,6 +159,8 @@ class RunLog:
                     f"{self.folder}: it holds another run: {'; '.join(changed[:5])}; give another "
                     "--out, or undo the change"
                 )
+            if changed:
+                (self.folder / EVALUATIONS).unlink(missing_ok=True)  # of a student that may be another
         temporary = path.with_suffix(".tmp")
         temporary.write_text(json.dumps(mine, indent=1) + "\n", encoding="utf-8")
         os.replace(temporary, path)
