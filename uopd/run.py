@@ -93,13 +93,15 @@ class Run:
 
     def _after(self, done: int) -> None:
         last = done == self.config.steps
-        if self.config.eval.every and (last or done % self.config.eval.every == 0):
-            self._examine(done)
+        self._examine(done)
         if last or (self.config.checkpoint.every and done % self.config.checkpoint.every == 0):
             self.checkpoints.save(self.parts.student, done)
 
     def _examine(self, done: int) -> None:
-        if self.config.eval.every and not self.log.evaluated(done):
+        """Before the first step, every `eval.every` steps and after the last; not wherever a run is resumed."""
+        every = self.config.eval.every
+        due = every and (done % every == 0 or done == self.config.steps)
+        if due and not self.log.evaluated(done):
             self.source.pause()
             self.log.evaluation(done, self.examiner(self.parts.sampler))
 
