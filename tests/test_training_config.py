@@ -55,7 +55,7 @@ STEPS = [
 
 @pytest.mark.parametrize(("overrides", "steps"), STEPS)
 def test_steps(overrides: tuple[str, ...], steps: int) -> None:
-    assert load_config("pocket", overrides).steps == steps
+    assert load_config("pocket", ["data.samples=1920", "data.prompts_per_step=32", *overrides]).steps == steps
 
 
 ERRORS = {
@@ -83,7 +83,7 @@ ERRORS = {
     # What does not go together, in the Ray runtime of `pocket`
     "rollouts.engine=transformers": "rollouts.engine = transformers samples in the student's process: set "
     "runtime.kind=local, or rollouts.engine=vllm",
-    "rollouts.engines=3": "rollouts.per_prompt = 4 does not divide among rollouts.engines = 3: every engine samples",
+    "rollouts.per_prompt=4 rollouts.engines=3": "rollouts.per_prompt = 4 does not divide among rollouts.engines = 3: every engine samples",
     "student.engine=reference student.ranks=2": "student: ranks = 2: engine=reference is one process; set "
     "student.engine=deepspeed",
     "method=grpo rollouts.per_prompt=1": "rollouts.per_prompt = 1: GRPO compares responses of one prompt; set it to 2",

@@ -246,6 +246,6 @@ def test_remarks(changes: list[tuple[str, int]], expected: list[str]) -> None:
     rollouts = [base] * 4
     for kind, index in changes:
         rollouts[index] = replace(base, **KINDS[kind])
-    found = [text for _, text in remarks(rollouts, load_config("pocket"))]
+    found = [text for _, text in remarks(rollouts, load_config("pocket", ["rollouts.max_new_tokens=256"]))]
     assert len(found) == len(expected)
     assert all(text.startswith(start) for text, start in zip(found, expected, strict=True))
