@@ -83,7 +83,8 @@ ERRORS = {
     # What does not go together, in the Ray runtime of `pocket`
     "rollouts.engine=transformers": "rollouts.engine = transformers samples in the student's process: set "
     "runtime.kind=local, or rollouts.engine=vllm",
-    "rollouts.per_prompt=4 rollouts.engines=3": "rollouts.per_prompt = 4 does not divide among rollouts.engines = 3: every engine samples",
+    "rollouts.per_prompt=4 rollouts.engines=3": "rollouts.per_prompt = 4 does not divide among "
+    "rollouts.engines = 3: every engine samples",
     "student.engine=reference student.ranks=2": "student: ranks = 2: engine=reference is one process; set "
     "student.engine=deepspeed",
     "method=grpo rollouts.per_prompt=1": "rollouts.per_prompt = 1: GRPO compares responses of one prompt; set it to 2",
