@@ -83,6 +83,11 @@ class RecordedModel:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._lm, name)
 
+    @property
+    def has_template(self) -> bool:
+        """Whether the model's tokenizer, where the back end has one here, knows a chat template."""
+        return kind_of(self._model) != "other" and bool(getattr(self._model.tokenizer, "chat_template", None))
+
     def generate_until(self, requests: Sequence[Any], disable_tqdm: bool = False) -> list[str]:
         """One response per request, in order; lm-eval may ask for one twice to fill its batches."""
         ours = {id(request) for request in requests if request.task_name in self._tasks}

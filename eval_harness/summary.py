@@ -155,7 +155,6 @@ def _repeats(task: str, summary: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _asked(task: SureTask, model: RecordedModel, *, templated: bool) -> dict[str, Any]:
-    tokenizer = getattr(model, "tokenizer", None)
     return {
         "benchmark": task.benchmark_name,
         "origin": task.exam.origin,
@@ -166,7 +165,7 @@ def _asked(task: SureTask, model: RecordedModel, *, templated: bool) -> dict[str
         "sent": model.usage.settings.get(task.name, {}),
         "first_prompt": model.usage.prompts.get(task.name),
         "chat_template": templated,
-        "model_has_template": bool(getattr(tokenizer, "chat_template", None)),
+        "model_has_template": model.has_template,
         "template_opens_thought": task.name in model.usage.open_thoughts,
     }
 

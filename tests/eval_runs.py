@@ -8,10 +8,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import lm_eval
+import torch
 from lm_eval import evaluator
 from lm_eval.api.instance import Instance
-from lm_eval.api.model import LM
+from lm_eval.api.model import LM, CachingLM
+from lm_eval.api.registry import get_model
 from lm_eval.tasks import TaskManager
 
 TASKS = Path(__file__).parent.parent / "eval_harness" / "tasks"
@@ -54,26 +55,30 @@ def evaluate(
     *tasks: str,
     metadata: dict[str, Any] | None = None,
     model_args: dict[str, Any] | None = None,
+    use_cache: str | None = None,
     **named: Any,
 ) -> dict[str, Any]:
-    """The results of lm-eval with our tasks alone in its index, which saves seconds per call.
+    """The results of lm-eval on tasks of ours, without what `simple_evaluate` spends seconds on.
 
-    A model of a test's own goes to `evaluate` as `simple_evaluate` would send it, which spends seconds on describing
-    the machine.
+    Those are an index of 14,000 files and a description of the machine. `named` goes to `evaluate`, but for
+    `gen_kwargs` and the options of a model by name, which are used as `simple_evaluate` uses them.
     """
     manager = TaskManager(
         include_path=str(TASKS), include_defaults=False, metadata={**(model_args or {}), **(metadata or {})}
     )
-    if isinstance(model, str) or "predict_only" in named:
-        found = lm_eval.simple_evaluate(
-            model=model, model_args=model_args, tasks=list(tasks), task_manager=manager, bootstrap_iters=10, **named
-        )
-        return dict(found or {})
+    if isinstance(model, str):
+        options = {name: named.pop(name) for name in ("device", "batch_size") if name in named}
+        torch.manual_seed(1234)
+        model = get_model(model).create_from_arg_obj(model_args or {}, {"batch_size": 1, **options})
+    if use_cache is not None:
+        model = CachingLM(model, f"{use_cache}_rank0.db")
     loaded = manager.load(list(tasks))
     for task in loaded["tasks"].values():
         task.set_config("generation_kwargs", named.get("gen_kwargs", {}), update=True)
-    options = {name: value for name, value in named.items() if name != "gen_kwargs"}
-    results = dict(evaluator.evaluate(lm=model, task_dict=loaded, bootstrap_iters=10, **options))
+        if named.get("predict_only"):
+            task.override_metric("bypass")
+    passed = {name: value for name, value in named.items() if name not in ("gen_kwargs", "predict_only")}
+    results = dict(evaluator.evaluate(lm=model, task_dict=loaded, bootstrap_iters=10, **passed))
     return {**results, "config": {"model": "written", "limit": named.get("limit")}}
 
 
