@@ -28,7 +28,7 @@ from uopd.evaluate import Evaluation
 
 RUN, METRICS, EVALUATIONS = "run.json", "metrics.jsonl", "evaluations.jsonl"
 HARMLESS = re.compile(
-    r"(log|checkpoint|sync|runtime)\..*|eval\.every|rollouts\.replay|(student|teacher|reference|rollouts)\.num_[cg]pus"
+    r"(log|checkpoint|sync|runtime)\..*|eval\.every|data\.path|rollouts\.replay|(student|teacher|reference|rollouts)\.num_[cg]pus"
     rf"|(teacher|rollouts)\.engine_options\.({'|'.join(sorted(SPEED_OPTIONS))})"
 )
 """Keys that may change when a run goes on: none of them shapes an update."""
