@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sure_math.config import ModelConfig
-from sure_math.settings import ConfigError
+from sure_math.settings import ConfigError, assumed_over
 
 
 def _assumed(value: float, reason: str) -> float:
@@ -93,17 +93,7 @@ class Work:
 
 def assume(settings: Sequence[str]) -> Assumptions:
     """The assumptions with `name=value` on top; ConfigError for an unknown name or no number."""
-    known = {item.name for item in dataclasses.fields(Assumptions)}
-    values = {}
-    for setting in settings:
-        name, _, text = setting.partition("=")
-        if name not in known:
-            raise ConfigError(f"--assume {setting}: {name!r} is not one of {', '.join(sorted(known))}")
-        try:
-            values[name] = float(text)
-        except ValueError:
-            raise ConfigError(f"--assume {setting}: {text!r} is not a number") from None
-    return Assumptions(**values)
+    return assumed_over(Assumptions, settings)
 
 
 def reasons(assumptions: Assumptions) -> list[tuple[str, float, str]]:

@@ -22,7 +22,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sure_math.settings import ConfigError
+from sure_math.settings import ConfigError, assumed_over
 from uopd.config import TrainConfig
 from uopd.lm_head import CHUNK_BYTES
 from uopd.model_sizes import Shape
@@ -72,17 +72,7 @@ class Assumptions:
 
 def assume(settings: Sequence[str]) -> Assumptions:
     """The assumptions with `name=value` on top; ConfigError for an unknown name or no number."""
-    known = {item.name for item in dataclasses.fields(Assumptions)}
-    values = {}
-    for setting in settings:
-        name, _, text = setting.partition("=")
-        if name not in known:
-            raise ConfigError(f"--assume {setting}: {name!r} is not one of {', '.join(sorted(known))}")
-        try:
-            values[name] = float(text)
-        except ValueError:
-            raise ConfigError(f"--assume {setting}: {text!r} is not a number") from None
-    return Assumptions(**values)
+    return assumed_over(Assumptions, settings)
 
 
 def reasons(given: Assumptions) -> list[tuple[str, float, str]]:
