@@ -220,7 +220,7 @@ def test_pocket_names_no_gpu() -> None:
     assert plan.gpus == 0 and {part.devices for part in plan.parts} == {(HOST,)}
     text = printed(plan)
     assert "It fits on the CPU." in text and "GPU 0" not in text
-    assert "steps 60 of 32 prompts prompts 1,920" in text
+    assert "steps 40 of 32 prompts prompts 1,280" in text
 
 
 def test_one_gpu_holds_one_process_at_its_worst_moment() -> None:
