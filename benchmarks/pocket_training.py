@@ -157,7 +157,7 @@ def main() -> int:
     }
     found = compare(models)
     draw(runs)
-    Console().print(table(found))
+    Console(width=120).print(table(found))
     result = {"seconds": {name: round(value) for name, value in seconds.items()}, "runs": summaries, "models": found}
     RESULTS.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     lacking = [
