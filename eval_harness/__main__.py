@@ -152,7 +152,7 @@ def _show(run: Run) -> None:
                 str(sum(counts.values())),
                 "-" if share is None else f"{100 * share:.0f} % of the variance",
             )
-    console = Console()
+    console = _console()
     console.print(table)
     for note in run.notes:
         console.print(note, markup=False)
@@ -174,7 +174,13 @@ def _show_comparisons(found: Sequence[Comparison]) -> None:
             f"{low:+.1f} to {high:+.1f}",
             "excludes 0" if each.settled else "",
         )
-    Console().print(table)
+    _console().print(table)
+
+
+def _console() -> Console:
+    """As wide as the terminal; wide enough for the tables in a file or a pipe."""
+    console = Console()
+    return console if console.is_terminal else Console(width=160)
 
 
 if __name__ == "__main__":

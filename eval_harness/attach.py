@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from lm_eval import evaluator
+from lm_eval.api.model import CachingLM
 
 from eval_harness.generate import RecordedModel, journal_path, model_identity
 from eval_harness.settings import OptionError
@@ -82,8 +83,7 @@ def _check_data(tasks: Mapping[str, SureTask]) -> None:
 @contextlib.contextmanager
 def _journal(lm: Any) -> Iterator[Journal | None]:
     """The journal beside the cache the user asked for with `--use_cache`; None without one."""
-    cache = getattr(lm, "cache_db", None) if type(lm).__name__ == "CachingLM" else None
-    journal = Journal(journal_path(cache)) if cache else None
+    journal = Journal(journal_path(lm.cache_db)) if isinstance(lm, CachingLM) else None
     if journal is None:
         logging.getLogger("eval_harness").info(
             "responses are not kept: a run that is stopped starts anew. --use_cache PATH keeps each one as it comes"

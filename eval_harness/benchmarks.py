@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import datasets
+
 from sure_math.curated.problems import curated_problems
 from sure_math.hub import Place, stream
 from sure_math.identity import short_id
 from sure_math.prompts import load_prompt
 from sure_math.seeds import ANSWER_NAMES, ID_NAMES, PROBLEM_NAMES, conversation
 from sure_math.sources import SOURCES, Source, columns_of, read_row
-from sure_math.tabular import InputError, Row, Rows, choose, open_rows, text_of
+from sure_math.tabular import InputError, Row, Rows, choose, open_rows, peeked, text_of
 
 Grading = Literal["boxed", "number", "judge"]
 """`boxed`: the last box against the gold; `number`: B.2, the last number; `judge`: a model compares (AMO-Bench)."""
@@ -77,11 +79,12 @@ class Exam:
     """Problems of the benchmark that are not asked: AMO-Bench's descriptions where no judge is named."""
 
 
-def read_exam(name: str, *, data: str | None = None, everything: bool = False) -> Exam:
+def read_exam(name: str, *, task: str = "", data: str | None = None, everything: bool = False) -> Exam:
     """The problems of a benchmark.
 
     Args:
         name: a key of `BENCHMARKS`.
+        task: the task that asks for it, as messages call it.
         data: a file or folder to read instead of the benchmark's own place.
         everything: with the problems that only a judge can grade.
 
@@ -91,7 +94,7 @@ def read_exam(name: str, *, data: str | None = None, everything: bool = False) -
     benchmark = BENCHMARKS[name]
     template = load_prompt(benchmark.prompts, "solve")
     items, seen = [], set()
-    for number, said in enumerate(_statements(name, benchmark, data), start=1):
+    for number, said in enumerate(_statements(name, task or name, data), start=1):
         if not said.answer:
             raise InputError(f"{said.where}: the answer is empty; every problem of an evaluation needs one")
         problem_id = said.row_id if said.row_id and said.row_id not in seen else f"{name}-{number}"
@@ -119,7 +122,8 @@ class _Said:
     description: bool = False
 
 
-def _statements(name: str, benchmark: Benchmark, data: str | None) -> Iterator[_Said]:
+def _statements(name: str, task: str, data: str | None) -> Iterator[_Said]:
+    benchmark = BENCHMARKS[name]
     if data is None and benchmark.source == "curated":
         for each in curated_problems():
             if each.split == "test":
@@ -131,15 +135,15 @@ def _statements(name: str, benchmark: Benchmark, data: str | None) -> Iterator[_
             row_id = f"pocket-test-{short_id(row.problem)}"
             yield _Said(where=row_id, row_id=row_id, text=row.problem, answer=row.answer)
     elif benchmark.source in SOURCES:
-        yield from _from_source(name, SOURCES[benchmark.source], data)
+        yield from _from_source(name, task, data)
     else:
         assert data is not None, "the two cases above"
-        yield from _from_rows(_open(name, data, dataset=None, subset=None, split="test"))
+        yield from _from_rows(_open_copy(task, data, "test"))
 
 
-def _from_source(name: str, source: Source, data: str | None) -> Iterator[_Said]:
-    subset = source.subsets[0] if source.subsets else None
-    rows = _open(name, data, dataset=source, subset=subset, split=source.splits[0])
+def _from_source(name: str, task: str, data: str | None) -> Iterator[_Said]:
+    source = SOURCES[BENCHMARKS[name].source]
+    rows = _open_copy(task, data, source.splits[0]) if data is not None else _open_on_hub(task, source)
     columns = columns_of(source, rows.columns)
     if columns.problem is None or columns.answer is None:
         raise InputError(
@@ -197,26 +201,33 @@ def _from_rows(rows: Rows) -> Iterator[_Said]:
         yield _Said(where=where, row_id=text_of(row, row_id), text=text.strip(), answer=text_of(row, answer))
 
 
-def _open(name: str, data: str | None, *, dataset: Source | None, subset: str | None, split: str) -> Rows:
-    if data is not None and not Path(data).is_dir():
-        return open_rows(Path(data), f"metadata data of {name}")
-    remedy = f'give a copy with --metadata \'{{"data": {{"{name}": "FILE_OR_FOLDER"}}}}\''
-    if data is not None:  # a folder as it lies on the Hub, or one a build wrote
-        place = Place(
-            key=f"metadata data of {name}", dataset=data, subset=None, split=split, revision=None, remedy=remedy
-        )
-        return stream(place)
-    assert dataset is not None, "what comes with the package is read before"
-    return stream(
-        Place(
-            key=name,
-            dataset=dataset.dataset,
-            subset=subset,
-            split=split,
-            revision=dataset.revision,
-            remedy=remedy,
-        )
+def _open_copy(task: str, data: str, split: str) -> Rows:
+    """A file, or a folder: one that lies as on the Hub, or one a build wrote."""
+    key = f"metadata data of {task}"
+    if not Path(data).is_dir():
+        return open_rows(Path(data), key)
+    return stream(Place(key=key, dataset=data, subset=None, split=split, revision=None, remedy=_remedy(task)))
+
+
+def _open_on_hub(task: str, source: Source) -> Rows:
+    """Through the cache of `datasets`, which a machine without a network may have from another run."""
+    place = Place(
+        key=task,
+        dataset=source.dataset,
+        subset=source.subsets[0] if source.subsets else None,
+        split=source.splits[0],
+        revision=source.revision,
+        remedy=_remedy(task),
     )
+    try:
+        table = datasets.load_dataset(place.dataset, place.subset, split=place.split, revision=place.revision)
+    except Exception:  # the Hub client, its HTTP library and the readers each raise their own; `stream` has the words
+        return stream(place)
+    return peeked(str(place), iter(table))
+
+
+def _remedy(task: str) -> str:
+    return f'give a copy with --metadata \'{{"data": {{"{task}": "FILE_OR_FOLDER"}}}}\''
 
 
 def _origin(benchmark: Benchmark, data: str | None) -> str:

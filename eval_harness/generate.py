@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lm_eval.api.model import CachingLM
+
 from eval_harness.backends import (
     Ending,
     Settings,
@@ -74,7 +76,7 @@ class RecordedModel:
 
     def __init__(self, lm: Any, *, tasks: Sequence[str], journal: Journal | None, identity: Mapping[str, Any]) -> None:
         self._lm = lm
-        self._model = getattr(lm, "lm", lm) if type(lm).__name__ == "CachingLM" else lm
+        self._model = lm.lm if isinstance(lm, CachingLM) else lm
         self._tasks = frozenset(tasks)
         self._journal = journal
         self.identity = dict(identity)
@@ -250,7 +252,7 @@ def model_identity(lm: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
 
     Nothing a server says can prove which weights it runs: its address and the model's name there stand for them.
     """
-    model = getattr(lm, "lm", lm) if type(lm).__name__ == "CachingLM" else lm
+    model = lm.lm if isinstance(lm, CachingLM) else lm
     shaping = {name: str(value) for name, value in arguments.items() if name not in SPEED_ARGUMENTS}
     if not shaping:  # an object that Python code handed over
         shaping = {"model": str(getattr(getattr(model, "config", None), "_name_or_path", getattr(model, "model", "")))}

@@ -167,7 +167,7 @@ class SureTask(ConfigurableTask):
                 '"engine": "server", "server": {"url": ...}}}\', or leave problems out: the 39 problems that a parser '
                 "grades are the default"
             )
-        return read_exam(self.benchmark_name, data=self._data(), everything=everything)
+        return read_exam(self.benchmark_name, task=self.name, data=self._data(), everything=everything)
 
     def _data(self) -> str | None:
         data = self.options.get("data")

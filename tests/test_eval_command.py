@@ -128,7 +128,7 @@ def test_the_wrapper_runs_in_the_root_of_the_repository(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "eval_harness", "run", "--model", "dummy", "--tasks", "sure_math"]
     command += ["--metadata", f"data={data}", "--output_path", str(tmp_path / "out")]
 
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
     found = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900, check=False)
     assert found.returncode == 0, found.stderr
     assert "IDENTICAL SAMPLES" in found.stdout and "summary: " in found.stdout
