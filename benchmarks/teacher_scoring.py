@@ -1,0 +1,245 @@
+"""What the teacher's scores cost beside the forward pass they come from: `python -m benchmarks.teacher_scoring`.
+
+A Qwen3 with random weights reads the same rows in two ways that take turns, `--rounds` times, the fastest of each:
+1. forward: hidden states and the logits of every response token, in chunks that are thrown away;
+2. scores: `TransformersScorer.score`, exact top-k log-probabilities and those of the sampled tokens.
+Then the scores' way to the student, as the run's actors take it: packed, put into an object store, read and unpacked.
+With `--gpu` the shape is Qwen3-8B's in bfloat16; without CUDA the result says that it was not measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import ray
+import torch
+from rich.console import Console
+from rich.table import Table
+from transformers import Qwen3Config, Qwen3ForCausalLM
+
+from uopd.batch import micro_batches
+from uopd.lm_head import chunks_of, compute_logits, workspace
+from uopd.parcels import pack, unpack
+from uopd.rows import Scores, TrainingRow
+from uopd.student import hidden_states
+from uopd.teacher import ScorerSpec, TransformersScorer
+
+K = 512
+MOST_ON_A_CPU, MOST_ON_A_GPU = 1.5, 1.1
+"""Times the forward pass."""
+MOST_BYTES = 4 * 1024
+"""Of a position's K entries, on their way."""
+RESULTS = Path(__file__).with_suffix(".json")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    hidden: int
+    layers: int
+    intermediate: int
+    heads: int
+    key_value_heads: int
+    vocabulary: int
+    rows: int
+    prompt: int
+    response: int
+    dtype: str
+    device: str
+    tied: bool = True
+
+
+SMALL = Shape(
+    hidden=512,
+    layers=8,
+    intermediate=1536,
+    heads=8,
+    key_value_heads=4,
+    vocabulary=32_768,
+    rows=16,
+    prompt=32,
+    response=96,
+    dtype="float32",
+    device="cpu",
+)
+QWEN3_8B = Shape(
+    hidden=4096,
+    layers=36,
+    intermediate=12_288,
+    heads=32,
+    key_value_heads=8,
+    vocabulary=151_936,
+    rows=32,
+    prompt=256,
+    response=768,
+    dtype="bfloat16",
+    device="cuda",
+    tied=False,
+)
+
+
+def make(shape: Shape) -> tuple[TransformersScorer, Any]:
+    """The scorer and its model."""
+    torch.manual_seed(0)
+    config = Qwen3Config(
+        vocab_size=shape.vocabulary,
+        hidden_size=shape.hidden,
+        intermediate_size=shape.intermediate,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        num_key_value_heads=shape.key_value_heads,
+        head_dim=128 if shape.hidden >= 1024 else 64,
+        tie_word_embeddings=shape.tied,
+    )
+    with torch.device(shape.device):
+        model = Qwen3ForCausalLM(config).to(getattr(torch, shape.dtype)).eval()
+    spec = ScorerSpec(
+        model="random",
+        revision=None,
+        dtype=shape.dtype,
+        device=shape.device,
+        attention="sdpa",
+        top_k=K,
+        values="float32",
+        max_tokens=8192,
+        layout="padded",
+        threads=0,
+    )
+    return TransformersScorer(model, spec, "random"), model
+
+
+def rows_of(shape: Shape) -> list[TrainingRow]:
+    pick = Random(0)
+
+    def ids(count: int) -> tuple[int, ...]:
+        return tuple(pick.randrange(shape.vocabulary) for _ in range(count))
+
+    return [
+        TrainingRow(prompt_ids=prompt, response_ids=ids(shape.response), scorer_ids=prompt, token_weight=1.0)
+        for prompt in (ids(shape.prompt) for _ in range(shape.rows))
+    ]
+
+
+@torch.inference_mode()
+def forward_only(model: Any, rows: Sequence[TrainingRow]) -> None:
+    """The same passes and the same products with the head; nothing is kept."""
+    head_VD = model.get_output_embeddings().weight
+    for micro in micro_batches(rows, layout="padded", max_tokens=8192, scorer=True):
+        hidden_TD = hidden_states(model, micro.to(head_VD.device))
+        work = workspace(head_VD, len(hidden_TD), None)
+        for rows_C, _ in chunks_of(torch.ones(len(hidden_TD)), work.rows, separate=False):
+            compute_logits(hidden_TD[rows_C.to(hidden_TD.device)], head_VD, None, work)
+
+
+def seconds(work: Callable[[], Any], device: str) -> float:
+    started = time.perf_counter()
+    work()
+    if device == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - started
+
+
+def measure(shape: Shape, rounds: int) -> dict[str, Any]:
+    scorer, model = make(shape)
+    rows = rows_of(shape)
+    ways = {"forward": lambda: forward_only(model, rows), "scores": lambda: scorer.score(rows)}
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(rounds + 1):  # the first one warms up
+        for name, work in ways.items():
+            times[name].append(seconds(work, shape.device))
+    best = {name: min(found[1:]) for name, found in times.items()}
+    positions = shape.rows * shape.response
+    return {
+        "shape": asdict(shape),
+        "k": K,
+        "positions": positions,
+        "seconds": best,
+        "ratio": best["scores"] / best["forward"],
+        **travel(scorer.score(rows), positions, rounds),
+    }
+
+
+def travel(scores: Scores, positions: int, rounds: int) -> dict[str, Any]:
+    """Bytes and seconds per position from the teacher's process to the student's, by type of the values."""
+    found: dict[str, Any] = {}
+    for name in ("float32", "bfloat16"):
+        values = Scores(ids=scores.ids, logprobs=scores.logprobs.to(getattr(torch, name)), sampled=scores.sampled)
+        taken = []
+        for _ in range(rounds + 1):
+            started = time.perf_counter()
+            opened = unpack(ray.get(ray.put(pack(values))))
+            taken.append(time.perf_counter() - started)
+        tensors = (opened.ids, opened.logprobs, opened.sampled)
+        found[name] = {
+            "bytes_per_position": sum(tensor.nbytes for tensor in tensors) / positions,
+            "entry_bytes_per_position": (opened.ids.nbytes + opened.logprobs.nbytes) / positions,
+            "microseconds_per_position": 1e6 * min(taken[1:]) / positions,
+        }
+    return {"travel": found}
+
+
+def table(result: dict[str, Any]) -> Table:
+    shown = Table(title="Teacher scoring, k = 512")
+    for column in ("where", "positions", "forward, s", "scores, s", "ratio", "bytes a position", "us a position"):
+        shown.add_column(column)
+    for where, found in result["measured"].items():
+        if isinstance(found, str):
+            shown.add_row(where, found)
+            continue
+        way = found["travel"]["float32"]
+        shown.add_row(
+            where,
+            f"{found['positions']:,}",
+            *(f"{found['seconds'][name]:.3f}" for name in ("forward", "scores")),
+            f"{found['ratio']:.2f}",
+            f"{way['bytes_per_position']:,.0f}",
+            f"{way['microseconds_per_position']:.2f}",
+        )
+    return shown
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
+    parser.add_argument("--gpu", action="store_true", help="measure the shape of Qwen3-8B on a GPU too")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR", num_cpus=1)
+    measured: dict[str, Any] = {"cpu": measure(SMALL, options.rounds), "gpu": "not measured"}
+    if options.gpu and torch.cuda.is_available():
+        measured["gpu"] = {**measure(QWEN3_8B, options.rounds), "device": torch.cuda.get_device_name()}
+    ray.shutdown()
+    machine = {"cpus": os.cpu_count(), "threads": options.threads, "machine": platform.machine()}
+    result = {"measured": measured, "machine": machine, "torch": version("torch"), "ray": version("ray")}
+    options.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    Console(width=120).print(table(result))
+    limits = {"cpu": MOST_ON_A_CPU, "gpu": MOST_ON_A_GPU}
+    lacking = [
+        f"{where}: {found['ratio']:.2f} times the forward pass, more than {limits[where]}"
+        for where, found in measured.items()
+        if not isinstance(found, str) and found["ratio"] > limits[where]
+    ]
+    lacking += [
+        f"{where}: {found['travel']['float32']['entry_bytes_per_position']:.0f} bytes of entries a position"
+        for where, found in measured.items()
+        if not isinstance(found, str) and found["travel"]["float32"]["entry_bytes_per_position"] > MOST_BYTES
+    ]
+    for line in lacking:
+        print(line, file=sys.stderr)
+    return 1 if lacking else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
