@@ -21,6 +21,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from sure_math.engines.load import load_tokenizer
 from sure_math.pocket import model_folder
+from sure_math.settings import ConfigError
 from tests.training import (
     RECORDED,
     SHORT,
@@ -31,7 +32,8 @@ from tests.training import (
     train_run,
     write_dataset,
 )
-from uopd.checks import PROBED_ROWS, RefusedError, check_determinism, check_vocabularies
+from uopd.checks import PROBED_ROWS, RefusedError, check_determinism, check_layout, check_vocabularies
+from uopd.config import load_config
 from uopd.parts import OutOfStep, check_in_step
 from uopd.rows import TrainingRow
 from uopd.train import main
@@ -214,7 +216,7 @@ REFUSED: dict[str, tuple[Callable[[Path], list[str]], str]] = {
     "no such prompts": (lambda tiny: ["prompts=./nowhere"], "./nowhere"),
     "engine option": (lambda tiny: ["rollouts.engine_options.enforce_eager=true"], "'enforce_eager' is no option"),
     "attention": (lambda tiny: ["student.attention=flash_attention_2"], "or set attention=sdpa"),
-    "device": (lambda tiny: ["teacher.device=cuda"], "torch sees no GPU; use device=cpu or auto"),
+    "device": (lambda tiny: ["teacher.device=cuda"], "teacher.device = cuda: the run asks for 1 GPU, and there are 0"),
     "a key": (lambda tiny: ["rollout.engine=vllm"], "rollout: there is no such key; the nearest one is rollouts"),
 }
 
@@ -233,6 +235,23 @@ def test_the_command_refuses_with_a_message(
     printed = capsys.readouterr().err
     assert "error: " in printed and message in printed and "Traceback" not in printed
     assert not (tmp_path / "out" / "metrics.jsonl").exists()
+
+
+def test_a_layout_that_does_not_fit_is_refused_with_the_excess(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two GiB of memory for what takes more; `runtime.check_memory=false` starts all the same."""
+    monkeypatch.setattr("uopd.checks.machine_bytes", lambda: 2.0**31)
+    monkeypatch.setattr("uopd.plan.machine_bytes", lambda: 2.0**31)
+    with pytest.raises(
+        RefusedError, match=r"host: \d+\.\d GiB are needed and 2\.0 GiB are there, \d+\.\d GiB too much"
+    ):
+        check_layout(load_config("pocket"))
+    check_layout(load_config("pocket", ["runtime.check_memory=false"]))
+
+
+def test_more_gpus_than_there_are_are_refused() -> None:
+    gpus = torch.cuda.device_count()
+    with pytest.raises(ConfigError, match=rf"the run asks for {gpus + 1} GPUs .*, and there are {gpus}: give"):
+        check_layout(load_config("pocket", [f"rollouts.num_gpus={gpus + 1}"]))
 
 
 def test_vocabularies_must_mean_the_same(tiny_model: Path, tmp_path: Path) -> None:

@@ -7,12 +7,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from transformers import AutoConfig
 
 from sure_math.engines.load import fingerprint_of, model_folder
 from uopd.config import TrainConfig
 from uopd.data import DataError, Dataset
+from uopd.memory import GIB, Assumptions, machine_bytes
 from uopd.methods import Method
+from uopd.plan import make_plan, refuse_layout
 from uopd.rows import Rollout, Scorer, TrainingRow
 
 PROBED_ROWS = 4
@@ -77,6 +80,28 @@ def check_vocabularies(student: tuple[str, Path, Any], scorer: tuple[str, Path, 
         raise RefusedError(
             f"{where}: heads of {rows:,} and {other_rows:,} rows; the teacher names tokens that the student "
             f"lacks; {remedy}"
+        )
+
+
+def check_layout(config: TrainConfig) -> None:
+    """Refuse what this machine, or a cluster of machines such as `--dry-run` assumes, has no room for.
+
+    Raises:
+        ConfigError: more GPUs are asked for than there are.
+        RefusedError: by the estimate the layout does not fit; it says by how much.
+    """
+    here = config.runtime.address is None
+    gpus = torch.cuda.device_count()
+    if here:
+        refuse_layout(config, gpus)
+    given = {"host_memory_gib": machine_bytes() / GIB} if here else {}
+    if here and gpus:
+        given["gpu_memory_gib"] = min(torch.cuda.mem_get_info(gpu)[1] for gpu in range(gpus)) / GIB
+    plan = make_plan(config, Assumptions(**given))
+    if plan.overfull and config.runtime.check_memory:
+        raise RefusedError(
+            f"{'; '.join(plan.overfull)} (--dry-run shows every item of this estimate, and "
+            "runtime.check_memory=false starts the run all the same)"
         )
 
 

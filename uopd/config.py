@@ -176,6 +176,9 @@ class BatchConfig(Section):
 class RuntimeConfig(Section):
     kind: Literal["local", "ray"] = Field("local", description="`local`: everything in this process.")
     address: str | None = Field(None, description="Address of a Ray cluster, `auto` for the running one; None: here.")
+    check_memory: bool = Field(
+        True, description="Refuse at the start what by the estimate of --dry-run does not fit in memory."
+    )
 
 
 class EvalConfig(Section):

@@ -84,10 +84,16 @@ class Plan:
     method: Method
     parts: tuple[Part, ...]
     devices: tuple[Device, ...]
-    problems: tuple[str, ...]
+    overfull: tuple[str, ...]
     """Why the layout does not fit, each with its remedy."""
+    unknown: tuple[str, ...]
+    """Parts whose size is not known, so that nobody can say whether they fit."""
     missing: tuple[str, ...]
     """What is not there yet."""
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        return self.overfull + self.unknown
 
     @property
     def fits(self) -> bool:
@@ -134,7 +140,8 @@ def make_plan(config: TrainConfig, assumptions: Assumptions | None = None) -> Pl
         method=method,
         parts=parts,
         devices=devices,
-        problems=tuple(_problems(parts, devices, config, given)),
+        overfull=tuple(_overfull(parts, devices, config, given)),
+        unknown=tuple(_unknown(parts)),
         missing=tuple(_missing(config)),
     )
 
@@ -320,7 +327,7 @@ def _host(parts: Sequence[Part], config: TrainConfig, method: Method, given: Ass
     yield "", Item(name="processes", bytes=processes * given.host_process_gib * GIB, why=why)
 
 
-def _problems(
+def _overfull(
     parts: Sequence[Part], devices: Sequence[Device], config: TrainConfig, given: Assumptions
 ) -> Iterator[str]:
     for device in devices:
@@ -344,6 +351,9 @@ def _problems(
         if problem is not None:
             told.add(kind)
             yield problem
+
+
+def _unknown(parts: Sequence[Part]) -> Iterator[str]:
     for part in parts:
         if part.load is None:
             yield (

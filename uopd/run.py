@@ -18,7 +18,14 @@ from sure_math.engines.load import fingerprint_of, load_tokenizer, model_folder
 from sure_math.prompts import load_prompt
 from sure_math.responder import Chat
 from uopd.checkpoints import Checkpoints
-from uopd.checks import check_determinism, check_prompt, check_teacher_of_weights, check_vocabularies, remarks
+from uopd.checks import (
+    check_determinism,
+    check_layout,
+    check_prompt,
+    check_teacher_of_weights,
+    check_vocabularies,
+    remarks,
+)
 from uopd.config import TrainConfig
 from uopd.data import DataError, Dataset, load_dataset_folder, usable
 from uopd.evaluate import Examiner
@@ -115,6 +122,7 @@ def open_run(config: TrainConfig, out: Path, console: Console) -> Iterator[Run]:
         ConfigError, DataError, RefusedError, RunError, EngineUnavailable, StudentError: with what to do.
     """
     with contextlib.ExitStack() as stack:
+        check_layout(config)
         dataset, method = load_dataset_folder(config.data.path), make_method(config)
         check_teacher_of_weights(dataset, config, method)
         student, scorer = _chats(config, method)
