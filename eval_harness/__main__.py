@@ -1,4 +1,4 @@
-"""The command line: `python -m eval_harness run|ls|validate|doctor|summary|compare ...`.
+"""The command line: `python -m eval_harness run|ls|validate|doctor|summary|compare|tables|page ...`.
 
 `run`, `ls` and `validate` are lm-eval's commands with all of its options, and find the tasks in every installation.
 `run` also keeps responses beside the results (`--use_cache`), so that the command repeated resumes, and writes the
@@ -8,6 +8,7 @@ summary as a file of its own.
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import sys
 from collections.abc import Sequence
@@ -20,6 +21,11 @@ from eval_harness.doctor import TASKS, is_registered, lm_eval_folder, report
 from eval_harness.results import Comparison, ResultError, Run, compare, read_run
 
 LM_EVAL = ("run", "ls", "validate")
+OWN_MODULES = {
+    "tables": "the paper's tables and ablations from result files, as Markdown, LaTeX and figures",
+    "page": "one run problem by problem, as an HTML file",
+}
+"""Commands that are also modules, `python -m eval_harness.tables`, with options of their own."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,10 +33,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given and given[0] in LM_EVAL:
         return _lm_eval(given)
+    if given and given[0] in OWN_MODULES:
+        return importlib.import_module(f"eval_harness.{given[0]}").main(given[1:])
     parser = argparse.ArgumentParser(prog="python -m eval_harness", description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in LM_EVAL:
         commands.add_parser(name, help=f"lm-eval's `{name}`, with all of its options")
+    for name, said in OWN_MODULES.items():
+        commands.add_parser(name, help=said)
     commands.add_parser("doctor", help="which call works in this installation, and the versions that grade")
     shown = commands.add_parser("summary", help="the numbers of a result file")
     shown.add_argument("results", type=Path, help="a results_*.json, or a folder with one")

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from eval_harness.__main__ import main as command
 from eval_harness.page import main, page
 from eval_harness.page_math import formula, rendered
 from eval_harness.results import ResultError, read_run
@@ -203,6 +204,6 @@ def test_a_run_without_its_log_is_told_what_to_do(tmp_path: Path, capsys: Any) -
 
 def test_the_command_writes_beside_the_results(tmp_path: Path) -> None:
     path = run_of(tmp_path, PROBLEMS)
-    assert main([str(tmp_path)]) == 0
+    assert command(["page", str(tmp_path)]) == 0
     [file] = tmp_path.glob("page_*.html")
     assert file.read_text("utf-8") == page(read_run(path))
