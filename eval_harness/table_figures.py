@@ -47,6 +47,9 @@ def draw_ablation(
             axis.set(ylabel="%, ± one standard error", title=benchmarks[benchmark])
         for axis, (title, values) in zip(axes[len(benchmarks) :], known.items(), strict=True):
             axis.bar(range(len(values)), [value or 0.0 for value in values], color=GREY, width=0.6)
+            for place, value in enumerate(values):
+                if value is None:
+                    axis.text(place, 0.02, DASH, transform=axis.get_xaxis_transform(), ha="center")
             axis.set(title=title)
         for axis in axes:
             axis.set_xticks(range(len(titles)), titles)
@@ -72,7 +75,7 @@ def draw_convergence(curves: Mapping[str, Sequence[tuple[int, Cell]]], stem: Pat
                 elinewidth=0.7,
                 label=name,
             )
-        axis.set(xlabel="step", ylabel="Held-out, greedy (%), ± one standard error")
+        axis.set(xlabel="step", ylabel="%, ± one standard error", title="Greedy, held-out problems")
         axis.legend()
 
 
