@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-CHUNK_BYTES = {"cpu": 192 * 2**20, "cuda": 768 * 2**20}
+CHUNK_BYTES = {"cpu": 160 * 2**20, "cuda": 768 * 2**20}
 """Default budget of a workspace, bytes. On a CPU the product with the weight is at full speed from about 256 rows of a
 vocabulary of 151,936, and this stays under a tenth of the logits of 4,096 tokens. On a GPU each chunk reads and writes
 the whole gradient of the weight, so chunks are larger; a gigabyte is the most that may be spent beyond it."""
