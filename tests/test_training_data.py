@@ -158,7 +158,7 @@ def test_a_pool_of_weight_0() -> None:
 
 def test_a_test_split_without_answers_is_refused_before_a_model_is_loaded(tmp_path: Path) -> None:
     folder = write_dataset(tmp_path / "data", train=2, test=0)
-    config = short_config(folder, "eval.every=2", "student.device=cuda:7")
+    config = short_config(folder, "eval.every=2", "student.attention=flash_attention_2")
     with pytest.raises(DataError, match=r"eval.every = 2: .* \(0 in all\) have no answer .* set eval.every=0"):
         train_run(config, tmp_path / "out")
 
