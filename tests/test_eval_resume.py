@@ -116,7 +116,7 @@ def test_a_resumed_run_of_transformers_draws_new_random_numbers(tiny_model: Path
             "sure_math",
             metadata={"data": exam},
             model_args=arguments,
-            gen_kwargs={"max_gen_toks": 24},
+            gen_kwargs={"max_gen_toks": 8},
             use_cache=str(cache),
             device="cpu",
             batch_size=4,
