@@ -122,7 +122,7 @@ def test_vllm_gives_sixteen_samples_of_every_problem_that_are_not_copies(
         samples = [response for [response] in problem["resps"][1:]]
         long = [sample for sample, count in zip(samples, ended[1:], strict=True) if count > 3]
         # This model ends one sample in ten at once, and two of those are one empty text.
-        assert len(long) == len(set(long)) >= 8 and len(set(samples)) >= 12, samples
+        assert len(long) == len(set(long)) >= 6 and len(set(samples)) >= 10, samples
         assert all(ended)
     distinct = [problem["responses"]["distinct"] for problem in logged]
     assert results["results"]["sure_math"]["distinct@16,none"] == pytest.approx(sum(distinct) / 3)
