@@ -18,7 +18,8 @@ Peak memory is measured in a process of its own for each way: what the highest r
 highest allocated), less the weight's gradient, over the float32 logits matrix. That flatters a way whose peak comes
 before this gradient exists, as plain's does. The error is the weight's gradient's, in norm, against float64.
 
-`--gpu` measures the shapes of a GPU in bfloat16 instead; without CUDA the result says that it was not measured.
+`--gpu` measures the shapes of a GPU in bfloat16 instead; without CUDA the result says that it was not measured. The
+results file keeps a section for each number of threads and one for the GPU; a run replaces its own.
 """
 
 from __future__ import annotations
@@ -379,7 +380,7 @@ def print_section(title: str, section: Result | str) -> None:
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     arguments.add_argument("--quick", action="store_true", help="small shapes, to see that it runs; writes no file")
-    arguments.add_argument("--gpu", action="store_true", help="the shapes of a GPU; leaves the results of the CPU")
+    arguments.add_argument("--gpu", action="store_true", help="the shapes of a GPU")
     arguments.add_argument("--rounds", type=int, default=3)
     arguments.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".json"))
@@ -391,8 +392,8 @@ def main() -> None:
         asked = json.loads(options.peak)
         print(json.dumps(measure_peak(asked.pop("name"), Shape(**asked))))
         return
-    result: Result = json.loads(options.out.read_text(encoding="utf-8")) if options.gpu and options.out.exists() else {}
-    name = "gpu" if options.gpu else "cpu"
+    result: Result = json.loads(options.out.read_text(encoding="utf-8")) if options.out.exists() else {}
+    name = "gpu" if options.gpu else f"cpu_{options.threads}_threads"
     load = os.getloadavg()[0]
     section = (gpu_section if options.gpu else cpu_section)(options.quick, options.rounds)
     machine = {
@@ -406,7 +407,7 @@ def main() -> None:
     }
     result[name] = section if isinstance(section, str) else {"machine": machine, **section}
     result.setdefault("gpu", "not measured")
-    print_section(name.upper(), section)
+    print_section(name, section)
     if not options.quick:
         options.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
