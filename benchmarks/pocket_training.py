@@ -33,8 +33,8 @@ from sure_math.pocket.lessons import solve_prompt
 from sure_math.pocket.train import batches
 from sure_math.pocket.world import to_problem
 from sure_math.responder import Message, Question, load_responder
+from sure_math.statistics import paired_difference
 from uopd.config import TrainConfig, load_config
-from uopd.evaluate import paired_difference
 from uopd.runlog import EVALUATIONS, read_lines
 from uopd.schedule import learning_rate
 

@@ -13,7 +13,6 @@ import argparse
 import base64
 import hashlib
 import json
-import os
 import re
 import sys
 from collections import Counter
@@ -29,6 +28,7 @@ from eval_harness.grade import OUTCOMES
 from eval_harness.results import ResultError, Run, read_run
 from sure_math.card import environment
 from sure_math.cluster import AnswerSet, cluster_shard
+from sure_math.store import write_whole
 
 TEMPLATE, SCRIPT = "results_page.html.j2", "results_page.js"
 MEGABYTES = 30.0
@@ -120,9 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     out = options.out or run.path.with_name(f"page_{run.path.stem.removeprefix('results_')}.html")
     out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = out.with_name(f"{out.name}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, out)
+    write_whole(out, text.encode())
     print(f"{out}: {len(text.encode()) / 1e6:.1f} MB")
     return 0
 

@@ -7,7 +7,6 @@ changes that older readers would misread.
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from eval_harness.grade import OUTCOMES
 from eval_harness.settings import RESPONSES
 from sure_math.statistics import Estimate, mean_over_problems, pass_at_k, removable_share
+from sure_math.versions import installed
 
 if TYPE_CHECKING:
     from eval_harness.generate import RecordedModel
@@ -85,13 +85,7 @@ def summary_of(problems: Sequence[Mapping[str, Any]], *, samples: int) -> dict[s
 
 def versions() -> dict[str, str]:
     """Installed versions of `LIBRARIES`."""
-    found = {}
-    for name in LIBRARIES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
+    return installed(LIBRARIES)
 
 
 def notes(task: str, summary: Mapping[str, Any]) -> Iterator[str]:

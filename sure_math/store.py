@@ -158,7 +158,7 @@ class Store:
                     + "\n".join(changed)
                     + "\nGo on with --update (everything that does not depend on them is kept), or choose another --out"
                 )
-        _write(path, json.dumps(config, indent=2).encode())
+        write_whole(path, json.dumps(config, indent=2).encode())
 
     def split(
         self, name: str, makes: Sequence[type], items: Iterable[Sequence[Any]], *, size: int, source: str
@@ -190,7 +190,7 @@ class Store:
                         manifest = self._write_shard(each, row_type, shard, fingerprint, output)
                         tallies[index].add(f"{shard:05d}.parquet", manifest)
                     bar.advance(len(some))
-                _write(done, json.dumps({"fingerprint": fingerprint, "shards": len(tallies[0].digests)}).encode())
+                write_whole(done, json.dumps({"fingerprint": fingerprint, "shards": len(tallies[0].digests)}).encode())
         return [self._table(each, row_type, tally) for each, row_type, tally in zip(names, makes, tallies, strict=True)]
 
     def pin(self, name: str, resolve: Callable[[], str | None]) -> str | None:
@@ -199,7 +199,7 @@ class Store:
         pins = json.loads(path.read_bytes()) if path.is_file() else {}
         if name not in pins:
             pins[name] = resolve()
-            _write(path, json.dumps(pins, indent=1, sort_keys=True).encode())
+            write_whole(path, json.dumps(pins, indent=1, sort_keys=True).encode())
         return pins[name]
 
     def map(self, phase: Phase[RowT] | None, *inputs: Table[Any]) -> Table[RowT]:
@@ -262,9 +262,9 @@ class Store:
         )
         for file, content in contents.items():
             if not (folder / file).is_file() or _sha256(folder / file) != files[file]:
-                _write(folder / file, content)
+                write_whole(folder / file, content)
         # No fsync: what a power cut tears, the digests find, and the journal, which is synced, gives the rows back.
-        _write(folder / f"{shard:05d}.json", json.dumps(dataclasses.asdict(manifest)).encode())
+        write_whole(folder / f"{shard:05d}.json", json.dumps(dataclasses.asdict(manifest)).encode())
         return manifest
 
 
@@ -285,7 +285,7 @@ def _parquet(row_type: type, rows: Sequence[object]) -> memoryview:
     return memoryview(sink.getvalue())
 
 
-def _write(path: Path, content: bytes | memoryview) -> None:
+def write_whole(path: Path, content: bytes | memoryview) -> None:
     """Write under a temporary name and rename, so that a name stands for a whole file."""
     temporary = path.with_name(path.name + ".tmp")
     temporary.write_bytes(content)

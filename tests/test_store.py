@@ -120,7 +120,7 @@ def test_a_full_disk_under_the_journal(tmp_path: Path) -> None:
 
 def test_a_full_disk_under_a_shard_keeps_what_is_computed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     problems, out, models = write_problems(tmp_path / "p.jsonl", 8), tmp_path / "out", Scripted()
-    write, room = store_module._write, [9]
+    write, room = store_module.write_whole, [9]
 
     def failing(path: Path, content: bytes) -> None:
         room[0] -= 1
@@ -128,13 +128,13 @@ def test_a_full_disk_under_a_shard_keeps_what_is_computed(tmp_path: Path, monkey
             raise OSError(errno.ENOSPC, "No space left on device", str(path))
         write(path, content)
 
-    monkeypatch.setattr(store_module, "_write", failing)
+    monkeypatch.setattr(store_module, "write_whole", failing)
     with pytest.raises(OSError) as error:
         run_phases(out, f"seeds.path={problems}", load=models)
     assert disk_full(error.value)
     before = shard_files(out)
     asked = models.asked()
-    monkeypatch.setattr(store_module, "_write", write)
+    monkeypatch.setattr(store_module, "write_whole", write)
     run_phases(out, f"seeds.path={problems}", load=models)
     assert asked + models.asked() == 8 * 9
     after = shard_files(out)

@@ -13,7 +13,7 @@
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -46,13 +46,7 @@ first step is the gradient's sign, and rounding decides the sign of a zero."""
 GRPO = PolicyGradient(clip_low=0.2, clip_high=0.3, kl_coefficient=0.1, iterations=2)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """A model of this size takes 20 times as long where threads wait for a core that something else has."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def spec_of(folder: Path, **changes: Any) -> StudentSpec:

@@ -8,7 +8,7 @@ text of log-probabilities that shows a sync to have failed; `--dry-run`.
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -38,14 +38,7 @@ from uopd.parts import OutOfStep, check_in_step
 from uopd.rows import TrainingRow
 from uopd.train import main
 
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Threads of small models wait for cores that something else has."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,6 @@ import json
 import multiprocessing
 import random
 import time
-from collections.abc import Iterator
 from io import StringIO
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
@@ -33,13 +32,7 @@ PATIENCE = 300.0
 TIMES = {"seconds", "tokens_per_second", "peak_bytes"}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """As in the processes that are killed."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

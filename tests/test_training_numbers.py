@@ -12,9 +12,10 @@ import pytest
 from sure_math.engines import Completion, Refusal, Request, Sampling
 from sure_math.engines.load import load_tokenizer
 from sure_math.pocket import model_folder
+from sure_math.statistics import paired_difference
 from tests.training import a_row, pocket_chat
 from uopd.config import OptimizerConfig
-from uopd.evaluate import Evaluation, Examiner, paired_difference
+from uopd.evaluate import Evaluation, Examiner
 from uopd.metrics import Stopwatch, step_metrics
 from uopd.rows import Prompt, Rollout, Sampler, UpdateReport
 from uopd.schedule import learning_rate

@@ -7,11 +7,11 @@ the learning rate. So a run that was stopped goes on from its newest checkpoint 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from sure_math.store import write_whole
 from uopd.rows import Student
 
 DONE = "checkpoint.json"
@@ -39,9 +39,7 @@ class Checkpoints:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         student.save(folder / STUDENT)
-        temporary = folder / f"{DONE}.tmp"
-        temporary.write_text(json.dumps({"steps": steps}), encoding="utf-8")
-        os.replace(temporary, folder / DONE)
+        write_whole(folder / DONE, json.dumps({"steps": steps}).encode())
         for old in self.all()[: -self._keep]:
             shutil.rmtree(old.folder)
 

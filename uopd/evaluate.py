@@ -10,12 +10,9 @@ import numpy as np
 from sure_math.engines import Refusal, Request, Sampling
 from sure_math.responder import Chat
 from sure_math.sample import solve_messages
-from sure_math.statistics import Difference, paired_difference
 from uopd.data import PoolRow
 from uopd.methods import rewards
 from uopd.rows import Sampler
-
-__all__ = ["Difference", "Evaluation", "Examiner", "paired_difference"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -287,21 +287,18 @@ class EngineFit:
     """What a vLLM engine's share of its GPUs holds."""
 
     load: Load
-    cache_positions: float
     problem: str | None
 
 
 def engine_fit(part: Setting, options: Mapping[str, object], gpus: int, *, section: str) -> EngineFit:
     """A vLLM engine on so many GPUs (0: on the CPU); bytes are those of all of them together."""
-    per_position = part.shape.cache_bytes(part.itemsize)
     if not gpus:
         cache = float(str(options.get("kv_cache_memory_bytes") or part.given.cpu_cache_gib * GIB))
         kept = Item(name="cache of keys and values", bytes=cache, why="kv_cache_memory_bytes, or cpu_cache_gib")
-        return EngineFit(
-            load=Load(keeps=(part.weights, kept), phases={}), cache_positions=cache / per_position, problem=None
-        )
+        return EngineFit(load=Load(keeps=(part.weights, kept), phases={}), problem=None)
     utilization = float(str(options.get("gpu_memory_utilization", VLLM_UTILIZATION)))
     share = utilization * part.given.gpu_memory_gib * GIB * gpus
+    per_position = part.shape.cache_bytes(part.itemsize)
     rest = share - part.weights.bytes - part.given.vllm_gib * GIB * gpus
     problem = None
     if rest < part.row * per_position:
@@ -314,7 +311,7 @@ def engine_fit(part: Setting, options: Mapping[str, object], gpus: int, *, secti
         f"gpu_memory_utilization {utilization:g} of gpu_memory_gib, of which weights {part.weights.bytes / GIB:.1f} GiB"
     )
     item = Item(name="vLLM", bytes=share, why=f"{why}, cache {max(rest, 0) / GIB:.1f} GiB")
-    return EngineFit(load=Load(keeps=(item,), phases={}), cache_positions=max(rest, 0) / per_position, problem=problem)
+    return EngineFit(load=Load(keeps=(item,), phases={}), problem=problem)
 
 
 def most_tokens(config: TrainConfig) -> int:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rich import box
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from sure_math.command import plan_part, plan_settings
 from uopd.memory import GIB, most_tokens, reasons, score_bytes
 from uopd.model_sizes import shape_of
 from uopd.plan import Plan
@@ -16,24 +16,8 @@ from uopd.plan import Plan
 
 def plan_table(plan: Plan) -> Group:
     """Settings, placement, memory, verdict, assumptions."""
-    tables = (_settings(plan), _placement(plan), _memory(plan))
+    tables = (plan_settings("Run", _setting_rows(plan)), _placement(plan), _memory(plan))
     return Group(*tables, *_verdict(plan), Text(), _assumptions(plan))
-
-
-def _table(title: str, *columns: str, right: tuple[str, ...] = ()) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in columns:
-        # `fold` breaks a long name over lines; the default would cut it off.
-        table.add_column(name, justify="right" if name in right else "left", overflow="fold", no_wrap=name in right)
-    return table
-
-
-def _settings(plan: Plan) -> Table:
-    table = _table("Run", "", "")
-    table.show_header = False
-    for name, text in _setting_rows(plan):
-        table.add_row(name, text)
-    return table
 
 
 def _setting_rows(plan: Plan) -> Iterator[tuple[str, str]]:
@@ -83,7 +67,9 @@ def _scores(plan: Plan) -> str:
 
 
 def _placement(plan: Plan) -> Table:
-    table = _table("Placement", "part", "on", "reserves", "model", "parameters", "by", right=("reserves", "parameters"))
+    table = plan_part(
+        "Placement", "part", "on", "reserves", "model", "parameters", "by", right=("reserves", "parameters")
+    )
     for part in plan.parts:
         shape = shape_of(part.model)
         size = "?" if shape is None else _parameters(shape.parameters)
@@ -93,7 +79,9 @@ def _placement(plan: Plan) -> Table:
 
 
 def _memory(plan: Plan) -> Table:
-    table = _table("Memory at the worst moment (an estimate)", "device", "part", "what", "GiB", "from", right=("GiB",))
+    table = plan_part(
+        "Memory at the worst moment (an estimate)", "device", "part", "what", "GiB", "from", right=("GiB",)
+    )
     for device in plan.devices:
         for part, item in sorted(device.items, key=lambda row: row[0] == ""):
             table.add_row(device.name, part, item.name, _gib(item.bytes), item.why)
@@ -115,7 +103,7 @@ def _verdict(plan: Plan) -> Iterator[Text]:
 
 
 def _assumptions(plan: Plan) -> Table:
-    table = _table("Assumptions (--assume NAME=VALUE)", "name", "value", "why", right=("value",))
+    table = plan_part("Assumptions (--assume NAME=VALUE)", "name", "value", "why", right=("value",))
     for name, value, reason in reasons(plan.assumptions):
         table.add_row(name, f"{value:g}", reason)
     return table

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
 import importlib.util
 import platform
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ from sure_math.engines import EngineUnavailable, Sampling
 from sure_math.engines.load import fingerprint_of, load_tokenizer, model_folder
 from sure_math.prompts import load_prompt
 from sure_math.responder import Chat
+from sure_math.versions import installed
 from uopd.checkpoints import Checkpoints
 from uopd.checks import (
     check_determinism,
@@ -260,13 +260,5 @@ def _facts(config: TrainConfig, method: Method, dataset: Dataset) -> Mapping[str
         },
         "learns_from": learns_from[method.scorer] if method.scale_rewards is None else None,
         "prompt": prompt,
-        "versions": {"python": platform.python_version(), **_versions()},
+        "versions": {"python": platform.python_version(), **installed(PACKAGES)},
     }
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for package in PACKAGES:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[package] = importlib.metadata.version(package)
-    return found

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,6 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from sure_math.models import SPEED_OPTIONS
 from sure_math.settings import differing_keys
+from sure_math.store import write_whole
 from uopd.config import TrainConfig
 from uopd.evaluate import Evaluation
 
@@ -78,10 +78,8 @@ class RunLog:
 
     def begin(self, done: int) -> None:
         """Forget what was logged after the `done` steps of the checkpoint: those steps come again."""
-        for name in (METRICS, EVALUATIONS):
-            kept = [line for line in read_lines(self.folder / name) if line["step"] < done]
-            if name == EVALUATIONS:
-                kept = [line for line in read_lines(self.folder / name) if line["step"] <= done]
+        for name, last in ((METRICS, done - 1), (EVALUATIONS, done)):
+            kept = [line for line in read_lines(self.folder / name) if line["step"] <= last]
             _write_lines(self.folder / name, kept)
         self._task = self._bar.add_task("steps", total=self._config.steps, completed=done, note="")
         self._bar.start()
@@ -161,9 +159,7 @@ class RunLog:
                 )
             if changed:
                 (self.folder / EVALUATIONS).unlink(missing_ok=True)  # of a student that may be another
-        temporary = path.with_suffix(".tmp")
-        temporary.write_text(json.dumps(mine, indent=1) + "\n", encoding="utf-8")
-        os.replace(temporary, path)
+        write_whole(path, f"{json.dumps(mine, indent=1)}\n".encode())
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
@@ -185,9 +181,7 @@ def _append(path: Path, line: Mapping[str, Any]) -> None:
 
 
 def _write_lines(path: Path, lines: list[dict[str, Any]]) -> None:
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-    os.replace(temporary, path)
+    write_whole(path, "".join(json.dumps(line) + "\n" for line in lines).encode())
 
 
 def _tensorboard(folder: Path, console: Console) -> Any:

@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -140,12 +140,6 @@ def restore(optimizer: torch.optim.AdamW, masters: Mapping[str, Tensor], tensors
         # The kernel reads the count of steps where the master is.
         for master, state in optimizer.state.items():
             state["step"] = state["step"].to(master.device)
-
-
-class MicroLoss(Protocol):
-    """From a micro-batch of rows to its loss."""
-
-    def __call__(self, micro: MicroBatch, scores: Scores | None, old_T: Tensor | None) -> Outcome: ...
 
 
 def hidden_states(model: Any, micro: MicroBatch) -> Tensor:

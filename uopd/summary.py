@@ -10,8 +10,8 @@ from typing import Any
 
 from sure_math.card import environment
 from sure_math.figures import BLUE, GREEN, GREY, ORANGE, RED, panels
+from sure_math.statistics import paired_difference
 from uopd.config import TrainConfig
-from uopd.evaluate import paired_difference
 from uopd.metrics import PARTS
 from uopd.rows import Student
 from uopd.runlog import EVALUATIONS, METRICS, RUN, read_lines

@@ -8,7 +8,7 @@ Shapes: T response tokens of all rows, in the rows' order; K entries.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,10 +85,17 @@ class TransformersScorer:
         return Scores(ids=ids, logprobs=logprobs, sampled=sampled)
 
     def repeat_difference(self, rows: Sequence[TrainingRow]) -> float:
-        """Of two scorings, the second one row at a time in reverse order: batching must not matter either."""
-        together = self.score(rows).sampled
-        alone = [self.score([row]).sampled for row in reversed(rows)]
-        return float((together - torch.cat(alone[::-1])).abs().mean())
+        return difference_of_repeats(self.score, rows)
 
     def close(self) -> None:
         self._model = self._head_VD = None
+
+
+def difference_of_repeats(score: Callable[[Sequence[TrainingRow]], Scores], rows: Sequence[TrainingRow]) -> float:
+    """Mean absolute difference, in nats, of the sampled tokens' log-probabilities between two scorings.
+
+    The second one reads one row at a time, in reverse order: batching must not matter either.
+    """
+    together = score(rows).sampled
+    alone = [score([row]).sampled for row in reversed(rows)]
+    return float((together - torch.cat(alone[::-1])).abs().mean())

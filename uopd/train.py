@@ -9,7 +9,6 @@ Repeating a command resumes it from its newest checkpoint.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 import transformers
 from rich.console import Console
 
+from sure_math.command import config_parser, print_plan
 from sure_math.engines import EngineUnavailable
 from sure_math.equivalence.worker import WorkerUnavailable
 from sure_math.prompts import PromptError
@@ -46,8 +46,6 @@ EXPECTED = (
     WorkerUnavailable,
 )
 """Errors whose message says what to do; anything else is a defect and keeps its traceback."""
-PLAN_WIDTH = 120
-"""Columns of a plan that goes into a file or a pipe."""
 
 
 def train(run: Run) -> None:
@@ -94,21 +92,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m uopd.train", description=__doc__.split("\n")[0])
-    parser.add_argument(
-        "--config", required=True, metavar="NAME|FILE", help=f"{', '.join(config_names())}, or a YAML file"
+    return config_parser(
+        "python -m uopd.train",
+        __doc__.split("\n")[0],
+        configs=config_names(),
+        out=Path("uopd-run"),
+        holds="folder of the run",
+        assumption="gpu_memory_gib=80",
+        setting="method=opd",
     )
-    parser.add_argument("--out", type=Path, default=Path("uopd-run"), metavar="DIR", help="folder of the run")
-    parser.add_argument("--dry-run", action="store_true", help="print the plan and stop; no model is loaded")
-    parser.add_argument(
-        "--assume",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="what --dry-run assumes, such as gpu_memory_gib=80",
-    )
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="settings, such as method=opd")
-    return parser
 
 
 def _dry_run(config: TrainConfig, assumptions: Sequence[str]) -> int:
@@ -116,8 +108,7 @@ def _dry_run(config: TrainConfig, assumptions: Sequence[str]) -> int:
     from uopd.plan_tables import plan_table
 
     plan = make_plan(config, assume(assumptions))
-    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PLAN_WIDTH
-    Console(width=width).print(plan_table(plan))
+    print_plan(plan_table(plan))
     return 0 if plan.ready else 1
 
 

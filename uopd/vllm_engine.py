@@ -23,6 +23,7 @@ from sure_math.engines import Completion, EngineUnavailable, ModelIdentity, Refu
 from sure_math.engines.load import ModelFiles, ModelSpec, model_files
 from sure_math.engines.vllm import VllmEngine, start_llm, wrap
 from uopd.rows import Scores, TrainingRow
+from uopd.teacher import difference_of_repeats
 from uopd.weight_sync import check_vllm, transfer_options
 
 ENGINE_API: Mapping[str, Sequence[str]] = {
@@ -173,10 +174,7 @@ class VllmScorer:
         )
 
     def repeat_difference(self, rows: Sequence[TrainingRow]) -> float:
-        """Of two scorings, the second one row at a time in reverse order: batching must not matter either."""
-        together = self.score(rows).sampled
-        alone = [self.score([row]).sampled for row in reversed(rows)]
-        return float((together - torch.cat(alone[::-1])).abs().mean())
+        return difference_of_repeats(self.score, rows)
 
     def close(self) -> None:
         self._llm.llm_engine.engine_core.shutdown()
