@@ -36,10 +36,14 @@ VLLM_CHUNK = 512
 """Requests of one call of vLLM, which reports nothing before all of them are done."""
 SPEED_ARGUMENTS = frozenset(
     {"batch_size", "max_batch_size", "device", "num_concurrent", "timeout", "max_retries", "verify_certificate"}
-    | {"auth_token", "header", "ca_cert_path", "gpu_memory_utilization", "tensor_parallel_size", "max_num_seqs"}
+    | {"auth_token", "token", "use_auth_token", "api_key", "header", "ca_cert_path"}
+    | {"gpu_memory_utilization", "tensor_parallel_size", "max_num_seqs"}
     | {"data_parallel_size", "pipeline_parallel_size", "enforce_eager", "swap_space", "parallelize"}
 )
-"""Model arguments that change how fast a response comes, or who may ask for it, but not what it is."""
+"""Model arguments that change how fast a response comes, or who may ask for it, but not what it is.
+
+They are in no result: secrets are among them.
+"""
 
 
 class GenerationError(RuntimeError):

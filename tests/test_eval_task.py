@@ -16,7 +16,7 @@ import pytest
 from lm_eval.tasks import TaskManager
 
 from eval_harness.benchmarks import is_description
-from eval_harness.generate import GenerationError
+from eval_harness.generate import GenerationError, model_identity
 from eval_harness.results import ResultError, compare, read_run
 from eval_harness.settings import OptionError
 from sure_math.curated.problems import curated_problems
@@ -198,6 +198,11 @@ def test_no_name_of_ours_is_taken() -> None:
 def loud(results: dict[str, Any], start: str) -> str:
     [note] = [note for note in results["sure_math"]["notes"] if note.startswith(f"sure_math: {start}")]
     return str(note)
+
+
+def test_secrets_are_in_no_record_of_a_model() -> None:
+    given = {"pretrained": "org/model", "token": "hf_x", "api_key": "k", "auth_token": "b", "think_end_token": "</t>"}
+    assert model_identity(object(), given)["arguments"] == {"pretrained": "org/model", "think_end_token": "</t>"}
 
 
 def test_identical_samples_are_reported_loudly(exam: Path) -> None:
