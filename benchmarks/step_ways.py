@@ -1,0 +1,269 @@
+"""The ways of `benchmarks/step_speed.py`, which says what they are: models, batch, and a step of ours and of TRL's."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer, models
+from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
+
+from benchmarks.measure import Result, peak_bytes, timed
+from uopd.objectives import Distillation
+from uopd.rows import Scores, Share, TrainingRow, UpdateReport
+from uopd.student import AdamW, ReferenceStudent, StudentSpec
+from uopd.teacher import ScorerSpec, TransformersScorer
+
+RATE, CLIP = 1e-6, 1.0
+ADAMW = AdamW(beta1=0.9, beta2=0.999, epsilon=1e-8, weight_decay=0.0, clip=CLIP)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """Of one Qwen3."""
+
+    hidden: int
+    layers: int
+    intermediate: int
+    heads: int
+    key_value_heads: int = 8
+    head_dim: int = 128
+    tied: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    student: Sizes
+    teacher: Sizes
+    vocabulary: int
+    prompts: int
+    rollouts: int
+    """Responses of each prompt."""
+    prompt: int
+    response: int
+    rows_at_once: int
+    k: int = 512
+    """Entries of the teacher, for the ways that have a top-k."""
+    dtype: str = "float32"
+    device: str = "cpu"
+
+    @property
+    def rows(self) -> int:
+        return self.prompts * self.rollouts
+
+    @property
+    def tokens(self) -> int:
+        """Response tokens of a step."""
+        return self.rows * self.response
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What one step did, for the check that all ways do the same."""
+
+    tokens: int
+    """Response tokens in the loss."""
+    kl: float
+    """Mean over them, nats; of the teacher renormalised on its top-k where the way has one."""
+    gradient_norm: float
+    """Before clipping."""
+    scoring_seconds: float | None
+    """The teacher's part; None where it has no end of its own."""
+    peak_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A way with its models, ready to step."""
+
+    step: Callable[[], Step]
+    student: Any
+    facts: Result
+    """What the record says of the way beyond its numbers."""
+
+
+def make_model(sizes: Sizes, shape: Shape, dtype: str) -> Any:
+    """The same weights for the same sizes."""
+    torch.manual_seed(sizes.hidden)
+    config = Qwen3Config(
+        vocab_size=shape.vocabulary,
+        hidden_size=sizes.hidden,
+        intermediate_size=sizes.intermediate,
+        num_hidden_layers=sizes.layers,
+        num_attention_heads=sizes.heads,
+        num_key_value_heads=sizes.key_value_heads,
+        head_dim=sizes.head_dim,
+        tie_word_embeddings=sizes.tied,
+        bos_token_id=None,
+        eos_token_id=0,
+    )
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(getattr(torch, dtype))  # so that no float32 copy of a model stands on the device
+    try:
+        with torch.device(shape.device):
+            return Qwen3ForCausalLM(config)
+    finally:
+        torch.set_default_dtype(before)
+
+
+def make_student(shape: Shape, dtype: str) -> Any:
+    model = make_model(shape.student, shape, dtype).train()
+    model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    return model
+
+
+def make_rows(shape: Shape) -> tuple[TrainingRow, ...]:
+    """`rollouts` responses to each prompt; every token has the weight 1 / tokens, so that the loss is their mean."""
+    pick = Random(0)
+
+    def ids(count: int) -> tuple[int, ...]:
+        return tuple(pick.randrange(1, shape.vocabulary) for _ in range(count))
+
+    prompts = [ids(shape.prompt) for _ in range(shape.prompts)]
+    return tuple(
+        TrainingRow(
+            prompt_ids=prompt, response_ids=ids(shape.response), scorer_ids=prompt, token_weight=1 / shape.tokens
+        )
+        for prompt in prompts
+        for _ in range(shape.rollouts)
+    )
+
+
+def ours(shape: Shape) -> Prepared:
+    positions = shape.rows_at_once * (shape.prompt + shape.response)
+    student = make_student(shape, shape.dtype)
+    learner = ReferenceStudent(student, _student_spec(shape, positions))
+    scorer = TransformersScorer(make_model(shape.teacher, shape, shape.dtype), _scorer_spec(shape, positions), "random")
+    rows = make_rows(shape)
+
+    def step() -> Step:
+        made: list[Scores] = []
+        scoring = timed(lambda: made.append(scorer.score(rows)), shape.device)
+        peak = peak_bytes(shape.device)  # an update begins its own count
+        report: UpdateReport = learner.update([Share(rows=rows, scores=made[0])], RATE)
+        return Step(
+            tokens=int(report.sums["tokens"]),
+            kl=report.sums["kl"] / report.sums["tokens"],
+            gradient_norm=report.gradient_norm,
+            scoring_seconds=scoring.wall,
+            peak_bytes=max(peak, peak_bytes(shape.device)),
+        )
+
+    return Prepared(step=step, student=student, facts={"k": shape.k, "student_dtype": shape.dtype})
+
+
+def _student_spec(shape: Shape, positions: int) -> StudentSpec:
+    return StudentSpec(
+        model="random",
+        revision=None,
+        dtype=shape.dtype,
+        device=shape.device,
+        attention="sdpa",
+        gradient_checkpointing=True,
+        objective=Distillation(),
+        optimizer=ADAMW,
+        layout="padded",
+        max_tokens=positions,
+        threads=0,
+    )
+
+
+def _scorer_spec(shape: Shape, positions: int) -> ScorerSpec:
+    return ScorerSpec(
+        model="random",
+        revision=None,
+        dtype=shape.dtype,
+        device=shape.device,
+        attention="sdpa",
+        top_k=shape.k,
+        values="float32",
+        max_tokens=positions,
+        layout="padded",
+        threads=0,
+    )
+
+
+def trl(shape: Shape, student_dtype: str | None = None) -> Prepared:
+    student = make_student(shape, student_dtype or shape.dtype)
+    trainer = _trainer(shape, student)
+    trainer.create_optimizer()
+    model, optimizer = trainer.accelerator.prepare(trainer.model, trainer.optimizer)
+    batch = _trl_batch(shape)
+    passes = shape.rows // shape.rows_at_once
+    trainer.current_gradient_accumulation_steps = passes
+    trainer._generate_and_score_completions = lambda inputs: inputs  # the responses are there already
+    facts: Result = {"k": "full vocabulary", "student_dtype": str(student.dtype).removeprefix("torch.")}
+
+    def see_autocast(*_: object) -> None:
+        facts["autocast"] = torch.is_autocast_enabled(shape.device)
+
+    student.base_model.register_forward_pre_hook(see_autocast)
+
+    def step() -> Step:
+        losses = [trainer.training_step(model, batch, None) for _ in range(passes)]
+        norm = trainer.accelerator.clip_grad_norm_(model.parameters(), CLIP)
+        optimizer.step()
+        optimizer.zero_grad()
+        return Step(
+            tokens=int(batch["num_items_in_batch"]),
+            kl=float(torch.stack(losses).sum()),
+            gradient_norm=float(norm),
+            scoring_seconds=None,
+            peak_bytes=peak_bytes(shape.device),
+        )
+
+    return Prepared(step=step, student=student, facts=facts)
+
+
+def _trainer(shape: Shape, student: Any) -> Any:
+    from trl import DistillationConfig, DistillationTrainer
+
+    # Names the padding token, which no row needs.
+    tokenizer = Tokenizer(models.WordLevel({"<|end|>": 0}, unk_token="<|end|>"))
+    with tempfile.TemporaryDirectory() as folder:  # the trainer makes it and writes nothing
+        arguments = DistillationConfig(
+            output_dir=folder,
+            beta=0.0,
+            per_device_train_batch_size=shape.rows_at_once,
+            gradient_accumulation_steps=shape.rows // shape.rows_at_once,
+            learning_rate=RATE,
+            adam_beta1=ADAMW.beta1,
+            adam_beta2=ADAMW.beta2,
+            adam_epsilon=ADAMW.epsilon,
+            weight_decay=ADAMW.weight_decay,
+            max_grad_norm=CLIP,
+            bf16=shape.dtype == "bfloat16",
+            use_cpu=shape.device == "cpu",
+            report_to="none",
+        )
+        return DistillationTrainer(
+            model=student,
+            teacher_model=make_model(shape.teacher, shape, shape.dtype),
+            processing_class=PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|end|>"),
+            args=arguments,
+        )
+
+
+def _trl_batch(shape: Shape) -> dict[str, torch.Tensor]:
+    """The rows as TRL lays out what it has sampled."""
+    rows = make_rows(shape)
+    prompts = torch.tensor([row.prompt_ids for row in rows], device=shape.device)
+    responses = torch.tensor([row.response_ids for row in rows], device=shape.device)
+    return {
+        "prompt_ids": prompts,
+        "prompt_mask": torch.ones_like(prompts),
+        "completion_ids": responses,
+        "completion_mask": torch.ones_like(responses),
+        "num_items_in_batch": torch.tensor(responses.numel(), device=shape.device),
+    }
+
+
+WAYS: dict[str, Callable[[Shape], Prepared]] = {
+    "ours, top-k": ours,
+    "TRL": trl,
+    "TRL, float32 student": lambda shape: trl(shape, "float32"),
+}
