@@ -27,9 +27,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tests.tiny_model import SPECIAL, VOCABULARY
 from uopd.losses_reference import reference_cross_entropy, reference_objective
+from uopd.model import load_model
 from uopd.objectives import Distillation, PolicyGradient
 from uopd.rows import Scores, Share, TrainingRow
-from uopd.student import AdamW, ReferenceStudent, StudentSpec, load_model, load_student
+from uopd.student import AdamW, ReferenceStudent, StudentSpec, load_student
 from uopd.student_files import STATE, WEIGHTS, StudentError
 from uopd.teacher import ScorerSpec, TransformersScorer, load_scorer
 

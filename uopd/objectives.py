@@ -2,7 +2,7 @@
 
 Sums and counts come back apart; `metrics.py` divides them once, after all micro-batches and ranks.
 
-Shapes: T response tokens of a micro-batch, D hidden, V vocabulary, K entries of the teacher's top-k.
+Shapes: T response tokens of a micro-batch, D hidden, K entries of the teacher's top-k.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from uopd.batch import MicroBatch
 from uopd.losses import clipped_policy_loss, selected_logprobs, topk_cross_entropy
+from uopd.model import Head
 from uopd.rows import Scores
 
 Sums = dict[str, float]
@@ -47,15 +48,16 @@ class Distillation:
         return True
 
     def __call__(
-        self, hidden_TD: Tensor, weight_VD: Tensor, micro: MicroBatch, scores: Scores | None, old_T: Tensor | None
+        self, hidden_TD: Tensor, head: Head, micro: MicroBatch, scores: Scores | None, old_T: Tensor | None
     ) -> Outcome:
         assert scores is not None, "distillation has a scorer"
         found = topk_cross_entropy(
             hidden_TD,
-            weight_VD,
+            head.weight_VD,
             scores.ids,
             scores.logprobs,
             micro.token_weights_T,
+            bias_V=head.bias_V,
             sampled_ids_T=micro.response_ids_T,
         )
         assert found.sampled_logprob_T is not None
@@ -97,9 +99,9 @@ class PolicyGradient:
         return False
 
     def __call__(
-        self, hidden_TD: Tensor, weight_VD: Tensor, micro: MicroBatch, scores: Scores | None, old_T: Tensor | None
+        self, hidden_TD: Tensor, head: Head, micro: MicroBatch, scores: Scores | None, old_T: Tensor | None
     ) -> Outcome:
-        logprobs_T = selected_logprobs(hidden_TD, weight_VD, micro.response_ids_T)
+        logprobs_T = selected_logprobs(hidden_TD, head.weight_VD, micro.response_ids_T, bias_V=head.bias_V)
         before_T = logprobs_T.detach() if old_T is None else old_T
         found = clipped_policy_loss(
             logprobs_T,

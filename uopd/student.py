@@ -21,11 +21,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import AutoModelForCausalLM
 
 from sure_math.engines.load import model_folder
 from uopd.batch import Layout, MicroBatch, micro_batches
 from uopd.losses import selected_logprobs
+from uopd.model import device_of, head_of, hidden_states, load_model
 from uopd.objectives import Objective, Outcome, Sums
 from uopd.rows import Scores, Share, TrainingRow, UpdateReport
 from uopd.student_files import (
@@ -73,20 +73,6 @@ class StudentSpec:
     """Masters, moments and AdamW in the host's memory; of DeepSpeed's students alone."""
 
 
-def load_model(model: str, revision: str | None, dtype: str, device: str, attention: str) -> Any:
-    """A causal model with its weights on the device; safetensors only, and no code from the folder."""
-    if attention == "flash_attention_2":
-        _need_flash_attention(device)
-    return AutoModelForCausalLM.from_pretrained(
-        model_folder(model, revision),
-        dtype=dtype_of(dtype, device),
-        attn_implementation=attention,
-        use_safetensors=True,
-        trust_remote_code=False,
-        local_files_only=True,
-    ).to(device_of(device))
-
-
 def load_student(spec: StudentSpec) -> ReferenceStudent:
     """The one-process student of `spec`."""
     return ReferenceStudent(load_trainable(spec), spec)
@@ -100,23 +86,6 @@ def load_trainable(spec: StudentSpec) -> Any:
     if spec.gradient_checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     return model
-
-
-def device_of(name: str) -> torch.device:
-    """The device of a configuration's word; `auto` is the GPU where there is one."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise StudentError(f"device {name!r}: torch sees no GPU; use device=cpu or auto")
-    return torch.device(name)
-
-
-def dtype_of(name: str, device: str) -> torch.dtype:
-    """`auto` is float32 on a CPU and bfloat16 on a GPU."""
-    if name == "auto":
-        name = "float32" if device_of(device).type == "cpu" else "bfloat16"
-    found: torch.dtype = getattr(torch, name)
-    return found
 
 
 def adamw(parameters: Sequence[Tensor], constants: AdamW, device: torch.device) -> torch.optim.AdamW:
@@ -140,18 +109,6 @@ def restore(optimizer: torch.optim.AdamW, masters: Mapping[str, Tensor], tensors
         # The kernel reads the count of steps where the master is.
         for master, state in optimizer.state.items():
             state["step"] = state["step"].to(master.device)
-
-
-def hidden_states(model: Any, micro: MicroBatch) -> Tensor:
-    """Hidden states [T, D] that predict the response tokens, without the language-model head."""
-    found = model.base_model(
-        input_ids=micro.input_ids,
-        attention_mask=micro.attention_mask,
-        position_ids=micro.position_ids,
-        use_cache=False,
-    )
-    flat_ND: Tensor = found.last_hidden_state.flatten(0, 1)
-    return flat_ND[micro.predicts_T]
 
 
 def scores_of(scores: Scores | None, micro: MicroBatch, device: torch.device) -> Scores | None:
@@ -197,19 +154,14 @@ class Passes:
         """The loss of one micro-batch, with gradient."""
         here = micro.to(self._device)
         hidden_TD = hidden_states(self._model, here)
-        head_VD = self._model.get_output_embeddings().weight
-        return self._objective(hidden_TD, head_VD, here, scores_of(scores, micro, self._device), old_T)
+        head, said = head_of(self._model), scores_of(scores, micro, self._device)
+        return self._objective(hidden_TD, head, here, said, old_T)
 
     @torch.no_grad()
     def _old_logprobs(self, batches: Sequence[MicroBatch]) -> list[Tensor | None]:
         if not self._objective.needs_old:
             return [None] * len(batches)
-        head_VD = self._model.get_output_embeddings().weight
-        found: list[Tensor | None] = []
-        for micro in batches:
-            here = micro.to(self._device)
-            found.append(selected_logprobs(hidden_states(self._model, here), head_VD, here.response_ids_T))
-        return found
+        return [self._sampled_logprobs(micro) for micro in batches]
 
     @torch.no_grad()
     def logprobs(self, token_ids: Sequence[int]) -> list[float]:
@@ -218,10 +170,13 @@ class Passes:
             prompt_ids=tuple(token_ids[:1]), response_ids=tuple(token_ids[1:]), scorer_ids=(), token_weight=0.0
         )
         (micro,) = micro_batches([row], layout="packed", max_tokens=len(token_ids))
-        here = micro.to(self._device)
-        head_VD = self._model.get_output_embeddings().weight
-        found: list[float] = selected_logprobs(hidden_states(self._model, here), head_VD, here.response_ids_T).tolist()
+        found: list[float] = self._sampled_logprobs(micro).tolist()
         return found
+
+    def _sampled_logprobs(self, micro: MicroBatch) -> Tensor:
+        here, head = micro.to(self._device), head_of(self._model)
+        hidden_TD = hidden_states(self._model, here)
+        return selected_logprobs(hidden_TD, head.weight_VD, here.response_ids_T, bias_V=head.bias_V)
 
 
 class ReferenceStudent:
@@ -375,12 +330,3 @@ def peak_bytes() -> int:
     if torch.cuda.is_available():
         return int(torch.cuda.max_memory_allocated())
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def _need_flash_attention(device: str) -> None:
-    import importlib.util
-
-    if device_of(device).type == "cpu" or importlib.util.find_spec("flash_attn") is None:
-        raise StudentError(
-            "attention = flash_attention_2: needs a GPU and pip install 'sure-math[flash-attn]'; or set attention=sdpa"
-        )

@@ -30,12 +30,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from sure_math.engines.load import model_folder
+from uopd.model import device_of
 from uopd.rows import Share, UpdateReport
 from uopd.student import (
     Passes,
     StudentSpec,
     adamw,
-    device_of,
     finite_norm,
     finite_sums,
     load_trainable,

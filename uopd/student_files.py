@@ -24,7 +24,7 @@ WEIGHTS = "student.safetensors"
 
 
 class StudentError(RuntimeError):
-    """The student cannot be loaded, or a step cannot be taken; the message says what to do."""
+    """A model cannot be loaded, or a step cannot be taken; the message says what to do."""
 
 
 def export_model(model: Any, source: Path, folder: Path) -> None:

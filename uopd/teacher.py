@@ -16,8 +16,8 @@ import torch
 
 from sure_math.engines.load import fingerprint_of, model_folder
 from uopd.batch import Layout, micro_batches
+from uopd.model import device_of, head_of, hidden_states, load_model
 from uopd.rows import Scores, TrainingRow
-from uopd.student import device_of, hidden_states, load_model
 from uopd.topk import topk
 
 
@@ -55,7 +55,7 @@ class TransformersScorer:
     def __init__(self, model: Any, spec: ScorerSpec, fingerprint: str) -> None:
         self._model = model.eval().requires_grad_(False)
         self._spec, self._fingerprint = spec, fingerprint
-        self._head_VD = model.get_output_embeddings().weight
+        self._head: Any = head_of(model)
 
     @property
     def fingerprint(self) -> str:
@@ -65,8 +65,8 @@ class TransformersScorer:
     def score(self, rows: Sequence[TrainingRow]) -> Scores:
         """Scores of all response tokens; FloatingPointError naming the row where a logit is no finite number."""
         tokens = sum(len(row.response_ids) for row in rows)
-        k = min(self._spec.top_k, len(self._head_VD))
-        device = self._head_VD.device
+        k = min(self._spec.top_k, len(self._head.weight_VD))
+        device = self._head.weight_VD.device
         ids = torch.empty(tokens, k, dtype=torch.int32, device=device)
         logprobs = torch.empty(tokens, k, dtype=getattr(torch, self._spec.values), device=device)
         sampled = torch.empty(tokens, dtype=torch.float32, device=device)
@@ -74,8 +74,9 @@ class TransformersScorer:
             here = micro.to(device)
             found = topk(
                 hidden_states(self._model, here),
-                self._head_VD,
+                self._head.weight_VD,
                 k,
+                bias_V=self._head.bias_V,
                 ids_T=here.response_ids_T,
                 value_dtype=logprobs.dtype,
             )
@@ -88,7 +89,7 @@ class TransformersScorer:
         return difference_of_repeats(self.score, rows)
 
     def close(self) -> None:
-        self._model = self._head_VD = None
+        self._model = self._head = None
 
 
 def difference_of_repeats(score: Callable[[Sequence[TrainingRow]], Scores], rows: Sequence[TrainingRow]) -> float:
