@@ -12,206 +12,87 @@ the process's own time on the CPU (with `--threads 1` the one to read on a machi
    proportion. That flatters it: the backward of each row writes a gradient of the size of the whole matrix;
 5. TRL: the chunked loss of its DistillationTrainer, forward KL over the full vocabulary. It takes the teacher's hidden
    states, so it also computes the teacher's logits; `ours with scoring` is ours with `uopd.losses.topk` before it.
-   TRL has no top-k, so its numbers stand beside both k.
+   TRL has no top-k, so its numbers stand beside every k;
+6. on the full vocabulary: `ours, hidden states` and `plain, hidden states`, which compute the teacher's logits as TRL
+   does; and on a GPU three ways of Liger, where it is installed (`benchmarks/loss_ways.py` says what they are).
 
 Peak memory is measured in a process of its own for each way: what the highest resident memory rises by (on a GPU, the
 highest allocated), less the weight's gradient, over the float32 logits matrix. That flatters a way whose peak comes
 before this gradient exists, as plain's does. The error is the weight's gradient's, in norm, against float64.
 
-`--gpu` measures the shapes of a GPU in bfloat16 instead; without CUDA the result says that it was not measured. The
-results file keeps a section for each number of threads and one for the GPU; a run replaces its own.
+`--gpu` measures the shapes of a GPU in bfloat16 instead, each shape in a process of its own; without CUDA the result
+says that it was not measured. Its rows have the floor's share of each way's time: a way at 1 runs at the measured rate
+of the products, and one on the full vocabulary does at least a fourth product, of the teacher. What does not fit is
+"out of memory". Then the goals below are checked at 8,192 x 4,096 x 151,936, k = 512, a line for each, and the exit
+code is 1 where one is missed; other people's ways are compared with `ours with scoring`, which begins where they do.
+The results file keeps a section for each number of threads and one for the GPU; a run replaces its own.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
-import os
-import platform
 import subprocess
 import sys
-import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 import psutil
 import torch
 from rich.console import Console
 from rich.table import Table
-from torch import Tensor
 
-from uopd.losses import topk, topk_cross_entropy
+from benchmarks.loss_ways import FEW_TOKENS, OTHERS, WAYS, Shape, make_batch, products, run_way
+from benchmarks.measure import (
+    MEGABYTE,
+    NO_GPU,
+    Result,
+    Taken,
+    machine,
+    peak_bytes,
+    reset_peak,
+    timed,
+    write_section,
+)
 from uopd.losses_reference import reference_cross_entropy
 
 QWEN_VOCABULARY = 151_936
 PLAIN_VALUES, PLAIN_ENTRY_VALUES = 3, 7
 """Of four bytes, that `plain` holds at its peak for each logit and each entry of the teacher, inputs included."""
-FEW_TOKENS = 16
-"""Of the loop, and of the comparison with float64."""
-PERTURBATION = 0.3
-"""Of the teacher's hidden states, standard deviation; the student's have 1."""
-Result = dict[str, Any]
+MOST_TIMES_FLOOR = 1.3
+MOST_MEGABYTES = 1024.0
+"""Beyond inputs and the weight's gradient."""
+GOAL_TOKENS, GOAL_HIDDEN, GOAL_K = 8_192, 4_096, 512
+PACKAGES = ("torch", "triton", "trl", "liger-kernel")
+ON_TOP_K = ("ours", "plain", "ours with scoring")
+ON_ALL = ("ours, hidden states", "plain, hidden states", *OTHERS)
+OUT_OF_MEMORY = "out of memory"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
-    tokens: int
-    hidden: int
-    vocabulary: int
-    k: int
-    dtype: str = "float32"
-    device: str = "cpu"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """T tokens with a head; the teacher has the student's weight and other hidden states."""
-
-    hidden_TD: Tensor
-    weight_VD: Tensor
-    teacher_hidden_TD: Tensor
-    ids_TK: Tensor
-    logprobs_TK: Tensor
-    weights_T: Tensor
-
-
-Way = Callable[[Batch], Tensor]
-
-
-def make_batch(shape: Shape, *, scored: bool) -> Batch:
-    """`scored`: the teacher's top-k is its own; otherwise any ids, which needs no memory beyond the batch."""
-    torch.manual_seed(0)
-    options: Any = {"device": shape.device, "dtype": getattr(torch, shape.dtype)}
-    hidden_TD = torch.randn(shape.tokens, shape.hidden, **options)
-    weight_VD = torch.randn(shape.vocabulary, shape.hidden, **options).mul_(3 * shape.hidden**-0.5)
-    teacher_hidden_TD = hidden_TD + PERTURBATION * torch.randn_like(hidden_TD)
-    if scored:
-        ids_TK, logprobs_TK, _ = topk(teacher_hidden_TD, weight_VD, shape.k)
-    else:
-        ids_TK = torch.randint(shape.vocabulary, (shape.tokens, shape.k), dtype=torch.int32, device=shape.device)
-        logprobs_TK = torch.full((shape.tokens, shape.k), -9.0, device=shape.device)
-    return Batch(
-        hidden_TD=hidden_TD.requires_grad_(),
-        weight_VD=weight_VD.requires_grad_(),
-        teacher_hidden_TD=teacher_hidden_TD,
-        ids_TK=ids_TK,
-        logprobs_TK=logprobs_TK,
-        weights_T=torch.full((shape.tokens,), 1 / shape.tokens, device=shape.device),
-    )
-
-
-def ours(batch: Batch) -> Tensor:
-    return topk_cross_entropy(batch.hidden_TD, batch.weight_VD, batch.ids_TK, batch.logprobs_TK, batch.weights_T).loss
-
-
-def ours_with_scoring(batch: Batch) -> Tensor:
-    ids_TK, logprobs_TK, _ = topk(batch.teacher_hidden_TD, batch.weight_VD, batch.ids_TK.shape[1])
-    return topk_cross_entropy(batch.hidden_TD, batch.weight_VD, ids_TK, logprobs_TK, batch.weights_T).loss
-
-
-def plain(batch: Batch) -> Tensor:
-    student_TV = (batch.hidden_TD @ batch.weight_VD.t()).float().log_softmax(dim=-1)
-    renormalised_TK = batch.logprobs_TK.softmax(dim=-1)
-    losses_T = -(renormalised_TK * student_TV.gather(-1, batch.ids_TK.long())).sum(dim=-1)
-    return (batch.weights_T * losses_T).sum()
-
-
-def loop(batch: Batch) -> Tensor:
-    """A.2 on the first `FEW_TOKENS` tokens."""
-    logits_TV = batch.hidden_TD[:FEW_TOKENS] @ batch.weight_VD.t()
-    total = logits_TV.new_zeros(())
-    for t in range(len(logits_TV)):
-        teacher_K = batch.logprobs_TK[t].softmax(dim=-1)
-        student_V = logits_TV[t].log_softmax(dim=-1)
-        total = total - batch.weights_T[t] * (teacher_K * student_V.gather(-1, batch.ids_TK[t].long())).sum(dim=-1)
-    return total
-
-
-def trl(batch: Batch) -> Tensor:
-    from trl.trainer.distillation_trainer import _chunked_divergence_loss
-
-    weight_VD = batch.weight_VD
-    mask = torch.ones((1, len(batch.hidden_TD)), device=batch.hidden_TD.device)
-    hidden, teacher = batch.hidden_TD[None], batch.teacher_hidden_TD[None]
-    return _chunked_divergence_loss(hidden, teacher, weight_VD, weight_VD.detach(), mask, beta=0.0)[0]
-
-
-def liger(batch: Batch) -> Tensor:
-    module = importlib.import_module("liger_kernel.transformers.fused_linear_jsd")
-    weight_VD = batch.weight_VD
-    return module.LigerFusedLinearJSD(jsd_beta=0.0)(
-        batch.hidden_TD, weight_VD, batch.teacher_hidden_TD, weight_VD.detach(), None
-    )
-
-
-def products(batch: Batch) -> Callable[[], None]:
-    """The three products of the head, into memory that is there before."""
-    hidden_TD, weight_VD = batch.hidden_TD.detach(), batch.weight_VD.detach()
-    logits_TV = hidden_TD.new_empty(len(hidden_TD), len(weight_VD))
-    grad_TD, grad_VD = torch.empty_like(hidden_TD), torch.empty_like(weight_VD)
-
-    def multiply() -> None:
-        torch.mm(hidden_TD, weight_VD.t(), out=logits_TV)
-        torch.mm(logits_TV, weight_VD, out=grad_TD)
-        torch.mm(logits_TV.t(), hidden_TD, out=grad_VD)
-
-    return multiply
-
-
-WAYS: dict[str, Way] = {
-    "ours": ours,
-    "plain": plain,
-    "loop": loop,
-    "ours with scoring": ours_with_scoring,
-    "TRL": trl,
-    "Liger JSD": liger,
-}
-ON_CPU = ("ours", "plain", "loop", "ours with scoring", "TRL")
-ON_GPU = ("ours", "plain", "ours with scoring", "TRL", "Liger JSD")
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    wall: float
-    """Seconds."""
-    cpu: float
-    """Seconds of the process on all its threads: what counts on a CPU that others use too."""
-
-    def least(self, other: Taken | None) -> Taken:
-        return self if other is None else Taken(min(self.wall, other.wall), min(self.cpu, other.cpu))
-
-
-def timed(work: Callable[[], object], device: str) -> Taken:
-    """One call, a GPU's queue drained before and after."""
-    if device == "cuda":
-        torch.cuda.synchronize()
-    wall, cpu = time.perf_counter(), time.process_time()
-    work()
-    if device == "cuda":
-        torch.cuda.synchronize()
-    return Taken(time.perf_counter() - wall, time.process_time() - cpu)
-
-
-def run_way(way: Way, batch: Batch) -> None:
-    batch.hidden_TD.grad = batch.weight_VD.grad = None
-    way(batch).backward()
+def ways_of(shape: Shape) -> tuple[str, ...]:
+    """What is timed at a shape: on a GPU the full vocabulary is never entries, which would be k = V of them."""
+    if shape.device == "cpu":
+        return ("ours", "plain", "loop", "TRL", "ours, hidden states" if shape.full else "ours with scoring")
+    if shape.full:
+        return ON_ALL
+    return (*ON_TOP_K, *OTHERS) if shape.k == GOAL_K else ON_TOP_K
 
 
 def gradient_errors(shape: Shape) -> dict[str, float]:
     """Relative error in norm of the weight's gradient against Eq. 7 in float64, on `FEW_TOKENS` tokens."""
-    batch = make_batch(replace(shape, tokens=FEW_TOKENS), scored=True)
+    batch = make_batch(replace(shape, tokens=FEW_TOKENS), entries="own")
     weight_VD = batch.weight_VD.detach().double().requires_grad_()
     losses_T = reference_cross_entropy(batch.hidden_TD.detach(), weight_VD, batch.ids_TK, batch.logprobs_TK)
     (exact_VD,) = torch.autograd.grad((batch.weights_T * losses_T).sum(), weight_VD)
     errors = {}
-    for name in ("ours", "plain"):
-        run_way(WAYS[name], batch)
+    for name in ON_ALL if shape.full and shape.device == "cuda" else ("ours", "plain"):
+        try:
+            run_way(WAYS[name], batch)
+        except Exception:  # time_shape finds out again, and says why
+            continue
         assert batch.weight_VD.grad is not None
         errors[name] = float((batch.weight_VD.grad - exact_VD).norm() / exact_VD.norm())
     return errors
@@ -219,13 +100,12 @@ def gradient_errors(shape: Shape) -> dict[str, float]:
 
 def time_shape(shape: Shape, names: tuple[str, ...], rounds: int) -> Result:
     """The fastest round of each way, after one that is not counted and that finds out which ways run."""
+    on_gpu = shape.device == "cuda"
     result: Result = {"shape": asdict(shape), "gradient_errors": gradient_errors(shape), "skipped": {}}
-    batch = make_batch(shape, scored=True)
+    batch = make_batch(shape, entries="none" if on_gpu and shape.full else "own")
     works: dict[str, Callable[[], object]] = {name: partial(run_way, WAYS[name], batch) for name in names}
-    if shape.k < shape.vocabulary:
+    if on_gpu or not shape.full:
         works["floor"] = products(batch)
-    else:
-        works.pop("ours with scoring")  # it would time a sort of the vocabulary
     best: dict[str, Taken] = {}
     for number in range(rounds + 1):
         for name, work in list(works.items()):
@@ -234,38 +114,42 @@ def time_shape(shape: Shape, names: tuple[str, ...], rounds: int) -> Result:
             )
             try:
                 taken = timed(work, shape.device)
-            except (ImportError, RuntimeError, TypeError) as error:
-                result["skipped"][name] = f"{type(error).__name__}: {error}"[:200]
+            except Exception as error:  # other people's kernels raise what they like
+                result["skipped"][name] = reason(error)
                 del works[name]
+                batch.hidden_TD.grad = batch.weight_VD.grad = None
+                torch.cuda.empty_cache()
                 continue
             if number:
                 best[name] = taken.least(best.get(name))
+    return {**result, **ratios(shape, best)}
+
+
+def reason(error: Exception) -> str:
+    """Why a way has no time, in one line."""
+    if isinstance(error, torch.OutOfMemoryError):
+        return OUT_OF_MEMORY
+    return f"{type(error).__name__}: {error}"[:200]
+
+
+def ratios(shape: Shape, best: dict[str, Taken]) -> Result:
+    """Seconds of each way and their ratios: to ours, and on a GPU of the floor to them."""
+    result: Result = {}
     scale = {"loop": max(1.0, shape.tokens / FEW_TOKENS)}
+    first = next((name for name in ("ours", "ours, hidden states") if name in best), None)
     for clock in ("wall", "cpu"):
         seconds = {name: getattr(taken, clock) * scale.get(name, 1.0) for name, taken in best.items()}
-        result[f"{clock}_seconds"] = {name: round(value, 4) for name, value in seconds.items()}
-        result[f"{clock}_times_ours"] = {name: round(value / seconds["ours"], 3) for name, value in seconds.items()}
+        result[f"{clock}_seconds"] = {name: round(value, 6) for name, value in seconds.items()}
+        if first:
+            result[f"{clock}_times_ours"] = {name: round(value / seconds[first], 3) for name, value in seconds.items()}
+    if shape.device == "cuda" and "floor" in best:
+        result["floor_share"] = {name: round(best["floor"].wall / taken.wall, 3) for name, taken in best.items()}
     return result
-
-
-def peak_bytes(device: str) -> int:
-    if device == "cuda":
-        return torch.cuda.max_memory_allocated()
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return 1024 * int(status.partition("VmHWM:")[2].split()[0])
-
-
-def reset_peak(device: str) -> None:
-    """To what is in use now."""
-    if device == "cuda":
-        torch.cuda.reset_peak_memory_stats()
-    else:
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 
 def measure_peak(name: str, shape: Shape) -> Result:
     """In a fresh process: memory beyond inputs and the weight's gradient, and its share of the float32 logits."""
-    batch = make_batch(shape, scored=False)
+    batch = make_batch(shape, entries="none" if shape.device == "cuda" and shape.full else "any")
     reset_peak(shape.device)
     before = peak_bytes(shape.device)
     run_way(WAYS[name], batch)
@@ -273,21 +157,29 @@ def measure_peak(name: str, shape: Shape) -> Result:
     return {
         "way": name,
         "shape": asdict(shape),
-        "extra_megabytes": round(extra / 2**20, 1),
+        "extra_megabytes": round(extra / MEGABYTE, 1),
         "of_fp32_logits": round(extra / (4 * shape.tokens * shape.vocabulary), 4),
     }
 
 
-def peak_in_a_process(name: str, shape: Shape) -> Result:
-    command = [sys.executable, "-m", "benchmarks.loss_speed", "--peak", json.dumps({"name": name, **asdict(shape)})]
+def in_a_process(shape: Shape, *, way: str | None = None, rounds: int = 0) -> Result:
+    """The peak of a way, or without one the times of a shape; a process that fails says why."""
+    asked = json.dumps({"way": way, "rounds": rounds, "shape": asdict(shape)})
+    command = [sys.executable, "-m", "benchmarks.loss_speed", "--part", asked]
     done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode != 0:
-        return {
-            "way": name,
-            "shape": asdict(shape),
-            "failed": (done.stderr.strip().splitlines() or ["killed"])[-1][:200],
-        }
-    return json.loads(done.stdout.splitlines()[-1])
+    if done.returncode == 0:
+        return json.loads(done.stdout.splitlines()[-1])
+    why = (done.stderr.strip().splitlines() or ["killed"])[-1][:200]
+    why = OUT_OF_MEMORY if "OutOfMemoryError" in why else why
+    return {"shape": asdict(shape), "failed": why, **({"way": way} if way else {})}
+
+
+def part(asked: Result) -> Result:
+    """What such a process does."""
+    shape = Shape(**asked["shape"])
+    if asked["way"]:
+        return measure_peak(asked["way"], shape)
+    return time_shape(shape, ways_of(shape), asked["rounds"])
 
 
 def fits(shape: Shape) -> bool:
@@ -308,7 +200,7 @@ def cpu_section(quick: bool, rounds: int) -> Result:
     times, no_room = [], []
     for shape in shapes:
         if fits(shape):
-            times.append(time_shape(shape, ON_CPU, rounds))
+            times.append(time_shape(shape, ways_of(shape), rounds))
         else:
             no_room.append(asdict(shape))
     peaks = [("ours", many, k), ("ours", some, k), ("plain", some, k), ("TRL", some, k), ("ours", some, vocabulary)]
@@ -316,101 +208,156 @@ def cpu_section(quick: bool, rounds: int) -> Result:
         "time": times,
         "no_room_for": no_room,
         "memory": [
-            peak_in_a_process(name, Shape(tokens=count, hidden=hidden, vocabulary=vocabulary, k=entries))
+            in_a_process(Shape(tokens=count, hidden=hidden, vocabulary=vocabulary, k=entries), way=name)
             for name, count, entries in peaks
         ],
     }
 
 
 def gpu_section(quick: bool, rounds: int) -> Result | str:
+    """Memory does not depend on k for a way without one, and is asked of the others at one k."""
     if not torch.cuda.is_available():
-        return "not measured: no CUDA device"
-    tokens, widths, some = (
-        ((2_048,), (2_048,), (512,)) if quick else ((2_048, 8_192, 32_768), (2_048, 4_096), (128, 512, 2_048))
-    )
+        return NO_GPU
     shapes = [
-        Shape(tokens=count, hidden=width, vocabulary=QWEN_VOCABULARY, k=k, dtype="bfloat16", device="cuda")
-        for count in tokens
-        for width in widths
-        for k in some
+        Shape(tokens=tokens, hidden=hidden, vocabulary=QWEN_VOCABULARY, k=k, dtype="bfloat16", device="cuda")
+        for tokens in ([2_048] if quick else [2_048, 8_192, 32_768])
+        for hidden in ([2_048] if quick else [2_048, 4_096])
+        for k in ([GOAL_K, QWEN_VOCABULARY] if quick else [128, GOAL_K, 2_048, QWEN_VOCABULARY])
     ]
-    return {
-        "device": torch.cuda.get_device_name(),
-        "time": [time_shape(shape, ON_GPU, rounds) for shape in shapes],
-        "memory": [peak_in_a_process(name, shape) for shape in shapes for name in ON_GPU],
-    }
+    times, memory = [], []
+    for shape in shapes:
+        times.append(in_a_process(shape, rounds=rounds))
+        names = ON_ALL if shape.full else ON_TOP_K if shape.k == GOAL_K else ("ours",)
+        memory += [in_a_process(shape, way=name) for name in names]
+    return {"device": torch.cuda.get_device_name(), "time": times, "memory": memory}
 
 
-def versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for package in ("torch", "trl", "liger-kernel"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goal:
+    """One thing that a GPU's section has to show."""
+
+    what: str
+    found: float | None
+    """None where it was not measured."""
+    most: float
+    why: str = ""
+    """Why it was not measured."""
+
+    @property
+    def met(self) -> bool:
+        return self.found is not None and self.found <= self.most
+
+    def line(self) -> str:
+        if self.found is None:
+            return f"{self.what}: not measured ({self.why})"
+        if self.met:
+            return f"{self.what}: met, {self.found:.3g} of at most {self.most:.3g}"
+        return f"{self.what}: missed by {self.found - self.most:.3g}, {self.found:.3g} of at most {self.most:.3g}"
+
+
+def goals(section: Result) -> Iterator[Goal]:
+    """The goals at the goals' shape, ours first and then against each other way, in time and in memory."""
+    rows = [row for row in section["time"] if at_goal(row["shape"]) and row["shape"]["k"] == GOAL_K]
+    seconds = rows[0].get("wall_seconds", {}) if rows else {}
+    absent = rows[0].get("skipped", {}) if rows else {}
+    memory = {row["way"]: row.get("extra_megabytes") for row in section["memory"] if at_goal(row["shape"], row["way"])}
+    floor = seconds["ours"] / seconds["floor"] if {"ours", "floor"} <= set(seconds) else None
+    yield Goal(what="ours, times the floor", found=floor, most=MOST_TIMES_FLOOR, why="no time")
+    yield Goal(what="ours, MB beyond", found=memory.get("ours"), most=MOST_MEGABYTES, why="no memory")
+    for other in ("plain", *OTHERS):
+        mine = "ours" if other == "plain" else "ours with scoring"
+        for what, found in (("seconds", seconds), ("MB beyond", memory)):
+            if found.get(other) is None:
+                yield Goal(what=f"{mine}, {what}, beside {other}", found=None, most=0, why=absent.get(other, "failed"))
+            else:
+                mine_found = found.get(mine)
+                yield Goal(what=f"{mine}, {what}, beside {other}", found=mine_found, most=found[other], why="no number")
+
+
+def at_goal(shape: Result, way: str = "ours") -> bool:
+    """Whether a row is of the goals' shape, at the k that the way is measured at."""
+    k = QWEN_VOCABULARY if way in ON_ALL else GOAL_K
+    wanted = (GOAL_TOKENS, GOAL_HIDDEN, QWEN_VOCABULARY, k)
+    return (shape["tokens"], shape["hidden"], shape["vocabulary"], shape["k"]) == wanted
+
+
+def missed(goal: Goal) -> bool:
+    """What another way has no number for is no miss of ours."""
+    return not goal.met and not (goal.found is None and goal.most == 0)
+
+
+def time_table(title: str, rows: list[Result], clock: str) -> Table:
+    shown_names = [name for name in ("floor", *WAYS) if any(name in row[f"{clock}_seconds"] for row in rows)]
+    table = Table(title=f"{title}: {clock} seconds of a forward and backward (times ours)")
+    for column in ("tokens", "hidden", "k", *shown_names):
+        table.add_column(column)
+    for row in rows:
+        shape, seconds, ratios_of = row["shape"], row[f"{clock}_seconds"], row.get(f"{clock}_times_ours", {})
+        k = "full" if shape["k"] == shape["vocabulary"] else shape["k"]
+        cells = [
+            f"{seconds[name]:.3g} ({ratios_of.get(name, float('nan')):.2f})" if name in seconds else "-"
+            for name in shown_names
+        ]
+        table.add_row(str(shape["tokens"]), str(shape["hidden"]), str(k), *cells)
+    return table
 
 
 def print_section(title: str, section: Result | str) -> None:
-    console = Console()
+    console = Console(width=160)
     if isinstance(section, str):
         console.print(f"{title}: {section}")
         return
+    done = [row for row in section["time"] if "failed" not in row]
     for clock in ("wall", "cpu"):
-        names = ["floor", *(name for name in WAYS if any(name in row["wall_seconds"] for row in section["time"]))]
-        table = Table(title=f"{title}: {clock} seconds of a forward and backward (times ours)")
-        for column in ("tokens", "hidden", "k", *names):
-            table.add_column(column)
-        for row in section["time"]:
-            shape, seconds, ratios = row["shape"], row[f"{clock}_seconds"], row[f"{clock}_times_ours"]
-            k = "full" if shape["k"] == shape["vocabulary"] else shape["k"]
-            cells = [f"{seconds[name]:.3g} ({ratios[name]:.2f})" if name in seconds else "-" for name in names]
-            table.add_row(str(shape["tokens"]), str(shape["hidden"]), str(k), *cells)
-        console.print(table)
+        console.print(time_table(title, done, clock))
     for row in section["time"]:
+        at = f"{row['shape']['tokens']} tokens, hidden {row['shape']['hidden']}, k {row['shape']['k']}"
+        if "failed" in row:
+            console.print(f"{at}: {row['failed']}", markup=False)
+            continue
         errors = ", ".join(f"{name} {error:.1e}" for name, error in row["gradient_errors"].items())
-        console.print(f"error of the weight's gradient, k {row['shape']['k']}: {errors}")
-        for name, reason in row["skipped"].items():
-            console.print(f"{name} skipped at {row['shape']['tokens']} tokens: {reason}", markup=False)
+        console.print(f"error of the weight's gradient, {at}: {errors}")
+        if "floor_share" in row:
+            shares = ", ".join(f"{name} {share:.2f}" for name, share in row["floor_share"].items() if name != "floor")
+            console.print(f"share of the products' rate, {at}: {shares}")
+        for name, why in row["skipped"].items():
+            console.print(f"{name} skipped at {at}: {why}", markup=False)
     for row in section["memory"]:
         what = row.get("failed") or f"{row['extra_megabytes']} MB, {row['of_fp32_logits']:.1%} of the fp32 logits"
         console.print(f"memory of {row['way']} at {row['shape']['tokens']} tokens, k {row['shape']['k']}: {what}")
 
 
-def main() -> None:
+def parse() -> argparse.Namespace:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     arguments.add_argument("--quick", action="store_true", help="small shapes, to see that it runs; writes no file")
-    arguments.add_argument("--gpu", action="store_true", help="the shapes of a GPU")
+    arguments.add_argument("--gpu", action="store_true", help="the shapes of a GPU, and the goals")
     arguments.add_argument("--rounds", type=int, default=3)
     arguments.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".json"))
-    arguments.add_argument("--peak", help=argparse.SUPPRESS)
-    options = arguments.parse_args()
+    arguments.add_argument("--part", type=json.loads, help=argparse.SUPPRESS)
+    return arguments.parse_args()
+
+
+def main() -> int:
+    options = parse()
     torch.set_num_threads(options.threads)
     warnings.filterwarnings("ignore", module="trl")
-    if options.peak:
-        asked = json.loads(options.peak)
-        print(json.dumps(measure_peak(asked.pop("name"), Shape(**asked))))
-        return
-    result: Result = json.loads(options.out.read_text(encoding="utf-8")) if options.out.exists() else {}
+    if options.part:
+        print(json.dumps(part(options.part)))
+        return 0
     name = "gpu" if options.gpu else f"cpu_{options.threads}_threads"
-    load = os.getloadavg()[0]
+    before = machine(PACKAGES, rounds=options.rounds, loop_tokens=FEW_TOKENS)
     section = (gpu_section if options.gpu else cpu_section)(options.quick, options.rounds)
-    machine = {
-        "processor": platform.processor() or platform.machine(),
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "load_before": round(load, 2),
-        "versions": versions(),
-        "rounds": options.rounds,
-        "loop_tokens": FEW_TOKENS,
-    }
-    result[name] = section if isinstance(section, str) else {"machine": machine, **section}
-    result.setdefault("gpu", "not measured")
     print_section(name, section)
     if not options.quick:
-        options.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        write_section(options.out, name, section if isinstance(section, str) else {"machine": before, **section})
+    if not options.gpu or options.quick or isinstance(section, str):
+        return 0
+    wanted = list(goals(section))
+    for goal in wanted:
+        print(goal.line())
+    return 1 if any(missed(goal) for goal in wanted) else 0
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())
