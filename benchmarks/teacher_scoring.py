@@ -1,23 +1,22 @@
-"""What the teacher's scores cost beside the forward pass they come from: `python -m benchmarks.teacher_scoring`.
+"""What the teacher's scores cost beside the forward pass they come from.
+
+    python -m benchmarks.teacher_scoring [--gpu] [--quick] [--rounds 5] [--threads N] [--out FILE]
 
 A Qwen3 with random weights reads the same rows in two ways that take turns, `--rounds` times, the fastest of each:
 1. forward: hidden states and the logits of every response token, in chunks that are thrown away;
 2. scores: `TransformersScorer.score`, exact top-k log-probabilities and those of the sampled tokens.
 Then the scores' way to the student, as the run's actors take it: packed, put into an object store, read and unpacked.
-With `--gpu` the shape is Qwen3-8B's in bfloat16; without CUDA the result says that it was not measured.
+With `--gpu` the shape is Qwen3-8B's in bfloat16, and only that is measured; without CUDA the result says that it was
+not. The results file keeps a section for the CPU and one for the GPU; a run replaces its own.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -28,11 +27,12 @@ from rich.console import Console
 from rich.table import Table
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
+from benchmarks.measure import NO_GPU, Result, machine, write_section
 from uopd.batch import micro_batches
 from uopd.lm_head import chunks_of, compute_logits, workspace
+from uopd.model import hidden_states
 from uopd.parcels import pack, unpack
 from uopd.rows import Scores, TrainingRow
-from uopd.student import hidden_states
 from uopd.teacher import ScorerSpec, TransformersScorer
 
 K = 512
@@ -41,6 +41,7 @@ MOST_ON_A_CPU, MOST_ON_A_GPU = 1.5, 1.1
 MOST_BYTES = 4 * 1024
 """Of a position's K entries, on their way."""
 RESULTS = Path(__file__).with_suffix(".json")
+PACKAGES = ("torch", "transformers", "ray")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +87,7 @@ QWEN3_8B = Shape(
     device="cuda",
     tied=False,
 )
+TINY = replace(SMALL, hidden=64, layers=2, intermediate=128, heads=2, key_value_heads=1, vocabulary=1024, rows=4)
 
 
 def make(shape: Shape) -> tuple[TransformersScorer, Any]:
@@ -188,57 +190,66 @@ def travel(scores: Scores, positions: int, rounds: int) -> dict[str, Any]:
     return {"travel": found}
 
 
-def table(result: dict[str, Any]) -> Table:
+def table(where: str, found: Result) -> Table:
     shown = Table(title="Teacher scoring, k = 512")
     for column in ("where", "positions", "forward, s", "scores, s", "ratio", "bytes a position", "us a position"):
         shown.add_column(column)
-    for where, found in result["measured"].items():
-        if isinstance(found, str):
-            shown.add_row(where, found)
-            continue
-        way = found["travel"]["float32"]
-        shown.add_row(
-            where,
-            f"{found['positions']:,}",
-            *(f"{found['seconds'][name]:.3f}" for name in ("forward", "scores")),
-            f"{found['ratio']:.2f}",
-            f"{way['bytes_per_position']:,.0f}",
-            f"{way['microseconds_per_position']:.2f}",
-        )
+    way = found["travel"]["float32"]
+    shown.add_row(
+        where,
+        f"{found['positions']:,}",
+        *(f"{found['seconds'][name]:.3f}" for name in ("forward", "scores")),
+        f"{found['ratio']:.2f}",
+        f"{way['bytes_per_position']:,.0f}",
+        f"{way['microseconds_per_position']:.2f}",
+    )
     return shown
 
 
-def main() -> int:
+def lacking(where: str, found: Result) -> list[str]:
+    """The bounds that a section does not keep."""
+    most = {"cpu": MOST_ON_A_CPU, "gpu": MOST_ON_A_GPU}[where]
+    entry_bytes = found["travel"]["float32"]["entry_bytes_per_position"]
+    lines = {
+        f"{where}: {found['ratio']:.2f} times the forward pass, more than {most}": found["ratio"] > most,
+        f"{where}: {entry_bytes:.0f} bytes of entries a position": entry_bytes > MOST_BYTES,
+    }
+    return [line for line, fails in lines.items() if fails]
+
+
+def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
-    parser.add_argument("--gpu", action="store_true", help="measure the shape of Qwen3-8B on a GPU too")
+    parser.add_argument("--gpu", action="store_true", help="the shape of Qwen3-8B on a GPU instead")
+    parser.add_argument("--quick", action="store_true", help="a tiny shape, to see that it runs; writes no file")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--out", type=Path, default=RESULTS)
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> int:
+    options = parse()
     torch.set_num_threads(options.threads)
+    where, shape = ("gpu", QWEN3_8B) if options.gpu else ("cpu", SMALL)
+    if options.quick:
+        shape = replace(TINY, dtype=shape.dtype, device=shape.device)
+    if options.gpu and not torch.cuda.is_available():
+        print(f"{where}: {NO_GPU}")
+        if not options.quick:
+            write_section(options.out, where, NO_GPU)
+        return 0
+    before = machine(PACKAGES, rounds=options.rounds)
     ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR", num_cpus=1)
-    measured: dict[str, Any] = {"cpu": measure(SMALL, options.rounds), "gpu": "not measured"}
-    if options.gpu and torch.cuda.is_available():
-        measured["gpu"] = {**measure(QWEN3_8B, options.rounds), "device": torch.cuda.get_device_name()}
+    found = measure(shape, options.rounds)
     ray.shutdown()
-    machine = {"cpus": os.cpu_count(), "threads": options.threads, "machine": platform.machine()}
-    result = {"measured": measured, "machine": machine, "torch": version("torch"), "ray": version("ray")}
-    options.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    Console(width=120).print(table(result))
-    limits = {"cpu": MOST_ON_A_CPU, "gpu": MOST_ON_A_GPU}
-    lacking = [
-        f"{where}: {found['ratio']:.2f} times the forward pass, more than {limits[where]}"
-        for where, found in measured.items()
-        if not isinstance(found, str) and found["ratio"] > limits[where]
-    ]
-    lacking += [
-        f"{where}: {found['travel']['float32']['entry_bytes_per_position']:.0f} bytes of entries a position"
-        for where, found in measured.items()
-        if not isinstance(found, str) and found["travel"]["float32"]["entry_bytes_per_position"] > MOST_BYTES
-    ]
-    for line in lacking:
+    Console(width=120).print(table(where, found))
+    if options.quick:
+        return 0
+    write_section(options.out, where, {"machine": before, **found})
+    lines = lacking(where, found)
+    for line in lines:
         print(line, file=sys.stderr)
-    return 1 if lacking else 0
+    return 1 if lines else 0
 
 
 if __name__ == "__main__":

@@ -1,0 +1,43 @@
+"""Everything that is measured on a GPU, and the page that shows it: `python -m benchmarks.gpu [--quick]`.
+
+Each benchmark has a process of its own, one after another, so that none finds the memory of another taken; one that
+fails, or misses a bound, does not stop the next. Each keeps what it had measured on a CPU. Needs one card of 80 GB, the
+package with its extra `test`, and `liger-kernel` for the ways of Liger. `--quick` runs small shapes and writes nothing.
+Exits with 1 where one of them did.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+
+BENCHMARKS = ("loss_speed", "teacher_scoring", "step_speed")
+
+
+def run(name: str, options: Sequence[str] = ()) -> int:
+    """The exit code of a benchmark in a process of its own."""
+    command = [sys.executable, "-m", f"benchmarks.{name}", *options]
+    started = time.monotonic()
+    print(f"\n== {' '.join(command[1:])}", flush=True)
+    code = subprocess.run(command).returncode
+    print(f"== exit code {code} after {time.monotonic() - started:.0f} s", flush=True)
+    return code
+
+
+def main() -> int:
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    arguments.add_argument("--quick", action="store_true", help="small shapes, to see that all of them run")
+    quick = ["--quick"] if arguments.parse_args().quick else []
+    codes = {name: run(name, ["--gpu", *quick]) for name in BENCHMARKS}
+    if not quick:
+        codes["page"] = run("page")
+    failed = [name for name, code in codes.items() if code != 0]
+    print(f"\nfailed or missed a bound: {', '.join(failed)}" if failed else "\nall of them passed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
