@@ -17,6 +17,9 @@ vocabulary of 151,936, and this stays under a tenth of the logits of 4,096 token
 the whole gradient of the weight, so chunks are larger; a gigabyte is the most that may be spent beyond it."""
 TILE_ROWS = 64
 """Chunks are whole numbers of matrix-product tiles where the budget allows."""
+CPU_BLOCK = 1024
+"""Rows of the head's weight in one product on a CPU, where a few hundred tokens times the whole weight at once take
+longer than times such blocks one by one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,10 +29,14 @@ class Workspace:
     logits_CV: Tensor
     """Of `compute_dtype`."""
     operand_CV: Tensor
-    """What matrix products read and write, in the head's own dtype; the same memory as `logits_CV` if that is equal."""
-
+    """What matrix products read, in the head's own dtype. The same memory as `logits_CV` where that dtype is equal, and
+    under Triton's kernels: they write a row's 16-bit gradient over its logits."""
     budget_bytes: int
     """What it was asked to stay within."""
+    kernels: bool
+    """Whether `kernels.py` does the work between the products, or PyTorch."""
+    teacher_CV: Tensor | None
+    """For the logits of a teacher whose hidden states are given; of `compute_dtype`."""
 
     @property
     def rows(self) -> int:
@@ -49,44 +56,119 @@ def chunk_rows(tokens: int, row_bytes: int, chunk_bytes: int) -> int:
     return max(1, min(limit, tokens, -(-even // TILE_ROWS) * TILE_ROWS))
 
 
-def workspace(weight_VD: Tensor, tokens: int, chunk_bytes: int | None) -> Workspace:
-    """Memory for chunks of at most `tokens` rows; `chunk_bytes` None is the default of the device."""
+def workspace(
+    weight_VD: Tensor, tokens: int, chunk_bytes: int | None, *, kernels: bool = False, teacher: bool = False
+) -> Workspace:
+    """Memory for chunks of at most `tokens` rows; `chunk_bytes` None is the default of the device.
+
+    `teacher`: with room for a teacher's logits.
+    """
     if chunk_bytes is None:
         chunk_bytes = CHUNK_BYTES["cuda" if weight_VD.is_cuda else "cpu"]
     if chunk_bytes <= 0:
         raise ValueError(f"chunk_bytes is {chunk_bytes}: give a positive number of bytes, or None for the default")
     vocabulary, dtype = weight_VD.shape[0], compute_dtype(weight_VD.dtype)
-    shared = dtype == weight_VD.dtype
-    row_bytes = vocabulary * (dtype.itemsize + (0 if shared else weight_VD.dtype.itemsize))
-    rows = chunk_rows(tokens, row_bytes, chunk_bytes)
+    own_operand = dtype != weight_VD.dtype and not kernels
+    value_bytes = dtype.itemsize * (2 if teacher else 1) + (weight_VD.dtype.itemsize if own_operand else 0)
+    rows = chunk_rows(tokens, vocabulary * value_bytes, chunk_bytes)
     logits_CV = weight_VD.new_empty((rows, vocabulary), dtype=dtype)
-    operand_CV = logits_CV if shared else weight_VD.new_empty((rows, vocabulary))
-    return Workspace(logits_CV=logits_CV, operand_CV=operand_CV, budget_bytes=chunk_bytes)
+    operand_CV = weight_VD.new_empty((rows, vocabulary)) if own_operand else logits_CV.view(weight_VD.dtype)
+    return Workspace(
+        logits_CV=logits_CV,
+        operand_CV=operand_CV[:, :vocabulary],
+        budget_bytes=chunk_bytes,
+        kernels=kernels,
+        teacher_CV=torch.empty_like(logits_CV) if teacher else None,
+    )
 
 
 def compute_logits(hidden_CD: Tensor, weight_VD: Tensor, bias_V: Tensor | None, work: Workspace) -> Tensor:
-    """[C, V] logits h W^T + b in the workspace, of `compute_dtype`.
+    """[C, V] logits h W^T + b in the workspace, of `compute_dtype`."""
+    return logits_into(work.logits_CV[: len(hidden_CD)], hidden_CD, weight_VD, bias_V)
+
+
+def logits_into(logits_CV: Tensor, hidden_CD: Tensor, weight_VD: Tensor, bias_V: Tensor | None) -> Tensor:
+    """h W^T + b, written to `logits_CV`.
 
     For 16-bit inputs the product is rounded to 16 bits on a CPU (as `nn.Linear` does) and not on a GPU.
     """
-    logits_CV, operand_CV = work.logits_CV[: len(hidden_CD)], work.operand_CV[: len(hidden_CD)]
-    if logits_CV.dtype != hidden_CD.dtype and hidden_CD.is_cuda:
+    if hidden_CD.is_cuda and logits_CV.dtype != hidden_CD.dtype:
         torch.mm(hidden_CD, weight_VD.t(), out_dtype=logits_CV.dtype, out=logits_CV)
+    elif hidden_CD.is_cuda:
+        torch.mm(hidden_CD, weight_VD.t(), out=logits_CV)
     else:
-        torch.mm(hidden_CD, weight_VD.t(), out=operand_CV)
-        if logits_CV.dtype != hidden_CD.dtype:
-            logits_CV.copy_(operand_CV)
+        _product_on_a_cpu(hidden_CD, weight_VD, logits_CV)
     return logits_CV if bias_V is None else logits_CV.add_(bias_V)
 
 
-def exponentials_(logits_CV: Tensor) -> tuple[Tensor, Tensor]:
-    """Turns logits z into exp(z - max z) in place; returns max z and the sums of the exponentials, each [C, 1].
+def _product_on_a_cpu(hidden_CD: Tensor, weight_VD: Tensor, logits_CV: Tensor) -> None:
+    for weight_BD, logits_CB in zip(weight_VD.split(CPU_BLOCK), logits_CV.split(CPU_BLOCK, dim=1), strict=True):
+        if logits_CB.dtype == hidden_CD.dtype:
+            torch.mm(hidden_CD, weight_BD.t(), out=logits_CB)
+        else:
+            logits_CB.copy_(torch.mm(hidden_CD, weight_BD.t()))
 
-    So logsumexp z = max + log(sum), and the softmax is the result over the sum.
+
+def normalisers_(logits_CV: Tensor, work: Workspace) -> tuple[Tensor, Tensor]:
+    """max z and sum exp(z - max z) of each row, [C, 1]; logsumexp z = max + log(sum).
+
+    After it the logits are for `softmax_gradient_` alone: PyTorch leaves exp(z - max z) in their place.
     """
+    if work.kernels:
+        from uopd.kernels import row_statistics
+
+        max_C1, sum_C1, _ = row_statistics(logits_CV)
+        return max_C1, sum_C1
+    return exponentials_(logits_CV)
+
+
+def exponentials_(logits_CV: Tensor) -> tuple[Tensor, Tensor]:
+    """Turns logits z into exp(z - max z) in place; returns max z and the sums of the exponentials, each [C, 1]."""
     max_C1 = logits_CV.amax(dim=-1, keepdim=True)
     sum_C1 = logits_CV.sub_(max_C1).exp_().sum(dim=-1, keepdim=True)
     return max_C1, sum_C1
+
+
+def softmax_gradient_(
+    logits_CV: Tensor,
+    operand_CV: Tensor,
+    normalisers: tuple[Tensor, Tensor],
+    sparse: tuple[Tensor, Tensor, Tensor],
+    weights_C1: Tensor,
+    work: Workspace,
+) -> None:
+    """Writes w (p_S - p) into the operand, where p has few entries: what a cross-entropy gives to its logits.
+
+    Args:
+        logits_CV: what `normalisers_` left. operand_CV: the same rows of the workspace's operand.
+        normalisers: of `normalisers_`.
+        sparse: [C, K] int64 ids, the entries of p there, and p_S there. An id that occurs twice in a row is the sum of
+            its entries. Written over.
+        weights_C1: w.
+    """
+    max_C1, sum_C1 = normalisers
+    ids_CK, entries_CK, student_CK = sparse
+    if not work.kernels:
+        logits_CV.scatter_add_(-1, ids_CK, entries_CK.mul_(-sum_C1))
+        scale_into(operand_CV, logits_CV, weights_C1 / sum_C1)
+        return
+    from uopd.kernels import write_softmax
+
+    # The sum over equal ids, with the logits for a scratch pad: what the kernel makes of these places is written over.
+    logits_CV.scatter_(-1, ids_CK, 0.0).scatter_add_(-1, ids_CK, entries_CK)
+    difference_CK = student_CK.sub_(logits_CV.gather(-1, ids_CK)).mul_(weights_C1)
+    write_softmax(operand_CV, logits_CV, max_C1, weights_C1 / sum_C1)
+    operand_CV.scatter_(-1, ids_CK, difference_CK.to(operand_CV.dtype))
+
+
+def scale_into(operand_CV: Tensor, logits_CV: Tensor, factors_C1: Tensor) -> None:
+    """operand = logits times a factor per row, rounded; the logits are written over."""
+    if operand_CV.is_cuda:
+        torch.mul(logits_CV, factors_C1, out=operand_CV)  # one pass, rounding included; a CPU would take a copy for it
+        return
+    logits_CV.mul_(factors_C1)
+    if operand_CV.dtype != logits_CV.dtype:
+        operand_CV.copy_(logits_CV)
 
 
 class HeadGradients:
@@ -108,26 +190,26 @@ class HeadGradients:
         self.chunks = 0
 
     def add(self, rows_C: Tensor, hidden_CD: Tensor, weight_VD: Tensor, work: Workspace) -> None:
-        """Adds a chunk whose gradient of the logits, dz, is in the workspace: dW += dz^T h, dh = dz W, db += sum dz."""
-        grad_CV, operand_CV = work.logits_CV[: len(rows_C)], work.operand_CV[: len(rows_C)]
+        """Adds a chunk, the gradient dz of whose logits is the workspace's operand: dW += dz^T h, dh = dz W."""
+        operand_CV = work.operand_CV[: len(rows_C)]
         if self.bias_V is not None:
-            self.bias_V.add_(grad_CV.sum(dim=0))
-        if operand_CV.dtype != grad_CV.dtype:
-            operand_CV.copy_(grad_CV)
+            self.bias_V.add_(operand_CV.sum(dim=0, dtype=self.bias_V.dtype))
         if self.hidden_TD is not None:
             self.hidden_TD.index_copy_(0, rows_C, torch.mm(operand_CV, weight_VD))
         if self.weight_VD is not None:
-            self._add_to_weight(self.weight_VD, grad_CV, operand_CV, hidden_CD)
+            self._add_to_weight(self.weight_VD, operand_CV, hidden_CD)
         self.chunks += 1
 
-    def _add_to_weight(self, sum_VD: Tensor, grad_CV: Tensor, operand_CV: Tensor, hidden_CD: Tensor) -> None:
+    def _add_to_weight(self, sum_VD: Tensor, operand_CV: Tensor, hidden_CD: Tensor) -> None:
         beta = 1.0 if self.chunks else 0.0  # the first product writes over memory that nothing has set
         if sum_VD.dtype == operand_CV.dtype:
             sum_VD.addmm_(operand_CV.t(), hidden_CD, beta=beta)
         elif sum_VD.is_cuda:
             torch.addmm(sum_VD, operand_CV.t(), hidden_CD, beta=beta, out_dtype=sum_VD.dtype, out=sum_VD)
         else:
-            sum_VD.addmm_(grad_CV.t(), hidden_CD.to(sum_VD.dtype), beta=beta)
+            wide_CD = hidden_CD.to(sum_VD.dtype)
+            for sum_BD, operand_CB in zip(sum_VD.split(CPU_BLOCK), operand_CV.split(CPU_BLOCK, dim=1), strict=True):
+                sum_BD.addmm_(operand_CB.t().to(sum_VD.dtype), wide_CD, beta=beta)
 
     def result(self) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
         """The three sums; the weight's in the dtype it was summed in."""
@@ -180,3 +262,15 @@ def check_ids(name: str, ids: Tensor, vocabulary: int) -> None:
             f"{name} has ids from {low} to {high} and the head has {vocabulary} rows: "
             "teacher and student must have the same vocabulary"
         )
+
+
+def check_tokens(name: str, values: Tensor, tokens: int) -> None:
+    """One value for each token."""
+    if values.shape != (tokens,):
+        raise ValueError(f"{name} is {tuple(values.shape)}: give one value for each of the {tokens} tokens")
+
+
+def refuse_second_derivatives(name: str) -> None:
+    """Of a backward, which has gradients enabled only under create_graph=True."""
+    if torch.is_grad_enabled():
+        raise RuntimeError(f"{name} has no second derivative: call backward without create_graph=True")

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from uopd import kernels
 from uopd.lm_head import check_head, check_ids, chunks_of, compute_logits, exponentials_, workspace
 
 
@@ -56,18 +57,23 @@ def topk(
         if ids_T.shape != (tokens,):
             raise ValueError(f"ids_T is {tuple(ids_T.shape)}: give one id for each of the {tokens} tokens")
         check_ids("ids_T", ids_T, vocabulary)
-    work = workspace(lm_head_weight_VD, tokens, chunk_bytes)
+    fused = kernels.usable(lm_head_weight_VD)
+    work = workspace(lm_head_weight_VD, tokens, chunk_bytes, kernels=fused)
     ids_TK = torch.empty((tokens, k), dtype=torch.int32, device=hidden_TD.device)
     logprobs_TK = hidden_TD.new_empty((tokens, k), dtype=value_dtype)
     sampled_T = hidden_TD.new_empty(tokens, dtype=work.logits_CV.dtype)
     finite_T = torch.ones(tokens, dtype=torch.bool, device=hidden_TD.device)
     for rows_C, _ in chunks_of(sampled_T, work.rows, separate=False):
         logits_CV = compute_logits(hidden_TD[rows_C], lm_head_weight_VD, bias_V, work)
-        finite_T[rows_C] = logits_CV.amin(dim=-1).isfinite() & logits_CV.amax(dim=-1).isfinite()
         values_CK, found_CK = largest(logits_CV, k)
         if ids_T is not None:
             sampled_T[rows_C] = logits_CV.gather(-1, ids_T[rows_C, None].long()).squeeze(-1)
-        max_C1, sum_C1 = exponentials_(logits_CV)
+        if fused:
+            max_C1, sum_C1, min_C1 = kernels.row_statistics(logits_CV)
+        else:
+            min_C1 = logits_CV.amin(dim=-1, keepdim=True)
+            max_C1, sum_C1 = exponentials_(logits_CV)
+        finite_T[rows_C] = (min_C1.isfinite() & sum_C1.isfinite()).squeeze(-1)
         log_sum_C1 = sum_C1.log()
         ids_TK[rows_C] = found_CK.to(torch.int32)
         logprobs_TK[rows_C] = (values_CK - max_C1 - log_sum_C1).to(value_dtype)

@@ -1,0 +1,290 @@
+"""Triton kernels for what stands between the matrix products of a head: the softmax of each row of logits.
+
+PyTorch takes seven passes over the float32 logits of a chunk (maximum, difference, exponential, sum, scaling and
+rounding, with their reads and writes); here they are read twice and written once, as 16-bit gradients in the memory
+that they stand in, so that a chunk of the same memory has half as many tokens again.
+
+`lm_head.py` has the PyTorch path, which is the reference: `usable` lets a device use the kernels only after both have
+agreed on it. One program works on one row.
+
+Shapes: C rows of a chunk, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import warnings
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING or importlib.util.find_spec("triton") is not None:
+    import triton
+    import triton.language as tl
+
+    jit: Any = triton.jit
+else:
+
+    def jit(function: Any) -> Any:
+        return function
+
+
+BLOCK = 4096
+"""Logits that a program holds at a time: 16 of each of its 256 threads, in four loads of 16 bytes."""
+PAIR_BLOCK = 2048
+"""Of two rows at a time."""
+WARPS = 8
+LOWEST = -3.0e38
+"""Below every finite logit that a model gives; not -inf, whose difference to itself is no number."""
+AGREEMENT = 1e-5
+"""Largest relative difference to PyTorch, in norm, that `usable` accepts of float32."""
+ROUNDING = 2.0**-8
+"""Of bfloat16, whose unit roundoff it is twice."""
+
+
+@jit
+def _statistics_kernel(  # type: ignore[no-untyped-def]
+    logits, maxima, sums, minima, vocabulary, stride, BLOCK: tl.constexpr, LOWEST: tl.constexpr
+):
+    row = tl.program_id(0).to(tl.int64)
+    logits += row * stride
+    offsets = tl.arange(0, BLOCK)
+    # Each lane keeps a maximum and a sum of its own, which are put together once.
+    largest = tl.full([BLOCK], LOWEST, tl.float32)
+    total = tl.zeros([BLOCK], tl.float32)
+    smallest = tl.full([BLOCK], -LOWEST, tl.float32)
+    for start in range(0, vocabulary, BLOCK):
+        mask = start + offsets < vocabulary
+        z = tl.load(logits + start + offsets, mask=mask, other=float("-inf"))
+        raised = tl.maximum(largest, z)
+        total = total * tl.exp(largest - raised) + tl.exp(z - raised)
+        largest = raised
+        smallest = tl.minimum(smallest, tl.where(mask, z, -LOWEST))
+    top = tl.max(largest, axis=0)
+    tl.store(maxima + row, top)
+    tl.store(sums + row, tl.sum(total * tl.exp(largest - top), axis=0))
+    tl.store(minima + row, tl.min(smallest, axis=0))
+
+
+@jit
+def _softmax_kernel(  # type: ignore[no-untyped-def]
+    out, logits, maxima, factors, vocabulary, out_stride, stride, BLOCK: tl.constexpr
+):
+    row = tl.program_id(0).to(tl.int64)
+    logits += row * stride
+    out += row * out_stride
+    top = tl.load(maxima + row)
+    factor = tl.load(factors + row)
+    offsets = tl.arange(0, BLOCK)
+    for start in range(0, vocabulary, BLOCK):
+        mask = start + offsets < vocabulary
+        z = tl.load(logits + start + offsets, mask=mask, other=float("-inf"))
+        # `out` may be the same memory, in a narrower type: what a program writes lies where all its threads have read.
+        tl.debug_barrier()
+        tl.store(out + start + offsets, (tl.exp(z - top) * factor).to(out.dtype.element_ty), mask=mask)
+
+
+@jit
+def _pair_statistics_kernel(  # type: ignore[no-untyped-def]
+    student, teacher, found, vocabulary, student_stride, teacher_stride, BLOCK: tl.constexpr, LOWEST: tl.constexpr
+):
+    row = tl.program_id(0).to(tl.int64)
+    student += row * student_stride
+    teacher += row * teacher_stride
+    found += row * 7
+    offsets = tl.arange(0, BLOCK)
+    student_max = tl.full([BLOCK], LOWEST, tl.float32)
+    student_sum = tl.zeros([BLOCK], tl.float32)
+    teacher_max = tl.full([BLOCK], LOWEST, tl.float32)
+    teacher_sum = tl.zeros([BLOCK], tl.float32)
+    student_dot = tl.zeros([BLOCK], tl.float32)
+    teacher_dot = tl.zeros([BLOCK], tl.float32)
+    at_first = tl.full([BLOCK], LOWEST, tl.float32)
+    for start in range(0, vocabulary, BLOCK):
+        mask = start + offsets < vocabulary
+        z = tl.load(student + start + offsets, mask=mask, other=LOWEST)
+        y = tl.load(teacher + start + offsets, mask=mask, other=LOWEST)
+        raised = tl.maximum(student_max, z)
+        student_sum = student_sum * tl.exp(student_max - raised) + tl.where(mask, tl.exp(z - raised), 0.0)
+        student_max = raised
+        at_first = tl.where(y > teacher_max, z, at_first)
+        raised = tl.maximum(teacher_max, y)
+        shrunk = tl.exp(teacher_max - raised)
+        e = tl.where(mask, tl.exp(y - raised), 0.0)
+        teacher_sum = teacher_sum * shrunk + e
+        student_dot = student_dot * shrunk + tl.where(mask, e * z, 0.0)
+        teacher_dot = teacher_dot * shrunk + tl.where(mask, e * y, 0.0)
+        teacher_max = raised
+    student_top = tl.max(student_max, axis=0)
+    teacher_top = tl.max(teacher_max, axis=0)
+    shrunk = tl.exp(teacher_max - teacher_top)
+    tl.store(found, student_top)
+    tl.store(found + 1, tl.sum(student_sum * tl.exp(student_max - student_top), axis=0))
+    tl.store(found + 2, teacher_top)
+    tl.store(found + 3, tl.sum(teacher_sum * shrunk, axis=0))
+    tl.store(found + 4, tl.sum(student_dot * shrunk, axis=0))
+    tl.store(found + 5, tl.sum(teacher_dot * shrunk, axis=0))
+    tl.store(found + 6, tl.max(tl.where(teacher_max == teacher_top, at_first, LOWEST), axis=0))
+
+
+@jit
+def _pair_softmax_kernel(  # type: ignore[no-untyped-def]
+    out, student, teacher, found, weights, vocabulary, out_stride, stride, teacher_stride, BLOCK: tl.constexpr
+):
+    row = tl.program_id(0).to(tl.int64)
+    out += row * out_stride
+    student += row * stride
+    teacher += row * teacher_stride
+    found += row * 7
+    weight = tl.load(weights + row)
+    student_top = tl.load(found)
+    student_factor = weight / tl.load(found + 1)
+    teacher_top = tl.load(found + 2)
+    teacher_factor = weight / tl.load(found + 3)
+    offsets = tl.arange(0, BLOCK)
+    for start in range(0, vocabulary, BLOCK):
+        mask = start + offsets < vocabulary
+        z = tl.load(student + start + offsets, mask=mask, other=float("-inf"))
+        y = tl.load(teacher + start + offsets, mask=mask, other=float("-inf"))
+        difference = tl.exp(z - student_top) * student_factor - tl.exp(y - teacher_top) * teacher_factor
+        tl.debug_barrier()  # as in `_softmax_kernel`
+        tl.store(out + start + offsets, difference.to(out.dtype.element_ty), mask=mask)
+
+
+def row_statistics(logits_CV: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """max z, sum exp(z - max z) and min z of each row of float32 logits, each [C, 1]; the sum of a NaN is NaN."""
+    maxima_C1, sums_C1, minima_C1 = (logits_CV.new_empty((len(logits_CV), 1)) for _ in range(3))
+    if len(logits_CV):
+        _statistics_kernel[(len(logits_CV),)](
+            logits_CV,
+            maxima_C1,
+            sums_C1,
+            minima_C1,
+            logits_CV.shape[1],
+            logits_CV.stride(0),
+            BLOCK=BLOCK,
+            LOWEST=LOWEST,
+            num_warps=WARPS,
+        )
+    return maxima_C1, sums_C1, minima_C1
+
+
+def write_softmax(out_CV: Tensor, logits_CV: Tensor, maxima_C1: Tensor, factors_C1: Tensor) -> None:
+    """out = factor exp(z - max z), rounded to the dtype of `out`, which may stand in the memory of the logits.
+
+    Of two rows in one piece of memory `out` begins where the logits begin, and is no wider.
+    """
+    if len(logits_CV):
+        _softmax_kernel[(len(logits_CV),)](
+            out_CV,
+            logits_CV,
+            maxima_C1,
+            factors_C1,
+            logits_CV.shape[1],
+            out_CV.stride(0),
+            logits_CV.stride(0),
+            BLOCK=BLOCK,
+            num_warps=WARPS,
+        )
+
+
+def pair_statistics(student_CV: Tensor, teacher_CV: Tensor) -> Tensor:
+    """What a cross-entropy of two rows of logits, z of the student and y of the teacher, takes from them: [7, C].
+
+    max z, sum e(z), max y, sum e(y), sum e(y) z, sum e(y) y, and z where y is largest, with e(x) = exp(x - max x).
+    """
+    found_C7 = student_CV.new_empty((len(student_CV), 7))
+    if len(student_CV):
+        _pair_statistics_kernel[(len(student_CV),)](
+            student_CV,
+            teacher_CV,
+            found_C7,
+            student_CV.shape[1],
+            student_CV.stride(0),
+            teacher_CV.stride(0),
+            BLOCK=PAIR_BLOCK,
+            LOWEST=LOWEST,
+            num_warps=WARPS,
+        )
+    return found_C7.t()
+
+
+def write_pair_softmax(
+    out_CV: Tensor, student_CV: Tensor, teacher_CV: Tensor, found_7C: Tensor, weights_C1: Tensor
+) -> None:
+    """out = w (p_S - p_T) from what `pair_statistics` found; `out` may stand in the student's memory."""
+    if len(student_CV):
+        _pair_softmax_kernel[(len(student_CV),)](
+            out_CV,
+            student_CV,
+            teacher_CV,
+            found_7C.t().contiguous(),
+            weights_C1,
+            student_CV.shape[1],
+            out_CV.stride(0),
+            student_CV.stride(0),
+            teacher_CV.stride(0),
+            BLOCK=PAIR_BLOCK,
+            num_warps=WARPS,
+        )
+
+
+def usable(weight_VD: Tensor) -> bool:
+    """Whether the kernels may work on heads of this dtype and device: Triton is there, and agrees with PyTorch."""
+    if weight_VD.dtype == torch.float64 or importlib.util.find_spec("triton") is None:
+        return False
+    interpreted = os.environ.get("TRITON_INTERPRET") == "1"
+    return (weight_VD.is_cuda or interpreted) and _agrees(weight_VD.device, weight_VD.dtype)
+
+
+@cache
+def _agrees(device: torch.device, dtype: torch.dtype) -> bool:
+    """A few rows in both ways, once for each device and dtype; a warning where they differ or Triton fails."""
+    try:
+        found = _difference(device, dtype)
+    except Exception as error:
+        problem = f"{type(error).__name__}: {error}"
+    else:
+        if found <= (AGREEMENT if dtype == torch.float32 else ROUNDING):
+            return True
+        problem = f"they differ from PyTorch by {found:.1e}"
+    warnings.warn(
+        f"the Triton kernels are not used on {device} for {dtype}: {problem[:500]}. The losses are the same without "
+        "them, and slower",
+        stacklevel=2,
+    )
+    return False
+
+
+def _difference(device: torch.device, dtype: torch.dtype) -> float:
+    """Largest relative difference between the kernels and PyTorch, in norm, on rows of two blocks and a rest."""
+    generator = torch.Generator().manual_seed(0)
+    rows, vocabulary = 5, 2 * BLOCK + 48
+    student_CV, teacher_CV = ((4 * torch.randn(rows, vocabulary, generator=generator)).to(device) for _ in range(2))
+    log_student_CV, log_teacher_CV = student_CV.log_softmax(dim=-1), teacher_CV.log_softmax(dim=-1)
+    maxima_C1, sums_C1, minima_C1 = row_statistics(student_CV)
+    student_max, student_sum, teacher_max, teacher_sum, student_dot, teacher_dot, at_first = pair_statistics(
+        student_CV, teacher_CV
+    )
+    pairs = [
+        (maxima_C1 + sums_C1.log(), student_CV.logsumexp(dim=-1, keepdim=True)),
+        (minima_C1, student_CV.amin(dim=-1, keepdim=True)),
+        (student_max + student_sum.log(), student_CV.logsumexp(dim=-1)),
+        (teacher_max + teacher_sum.log(), teacher_CV.logsumexp(dim=-1)),
+        (student_dot / teacher_sum, (log_teacher_CV.exp() * student_CV).sum(dim=-1)),
+        (teacher_dot / teacher_sum, (log_teacher_CV.exp() * teacher_CV).sum(dim=-1)),
+        (at_first, student_CV.gather(-1, teacher_CV.argmax(dim=-1, keepdim=True)).squeeze(-1)),
+    ]
+    found_7C = torch.stack([student_max, student_sum, teacher_max, teacher_sum, student_dot, teacher_dot, at_first])
+    for pair in (False, True):
+        logits_CV = student_CV.clone()
+        out_CV = logits_CV.view(dtype)[:, :vocabulary]
+        if pair:
+            write_pair_softmax(out_CV, logits_CV, teacher_CV, found_7C, torch.ones_like(sums_C1))
+        else:
+            write_softmax(out_CV, logits_CV, maxima_C1, 1 / sums_C1)
+        pairs.append((out_CV.float(), log_student_CV.exp() - (log_teacher_CV.exp() if pair else 0)))
+    return max(float((found - expected).norm() / expected.norm()) for found, expected in pairs)
