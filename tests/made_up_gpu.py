@@ -76,3 +76,48 @@ LOSS: dict[str, Any] = {
         {"way": "plain", "shape": _shape(32_768, 512), "failed": "out of memory"},
     ],
 }
+
+SCORING: dict[str, Any] = {
+    "machine": MACHINE,
+    "shape": {"layers": 36, "hidden": 4096, "vocabulary": VOCABULARY},
+    "positions": 24_576,
+    "seconds": {"forward": 2.0, "scores": 2.1},
+    "ratio": 1.05,
+    "travel": {
+        "float32": {"entry_bytes_per_position": 4096.0, "microseconds_per_position": 3.0},
+        "bfloat16": {"entry_bytes_per_position": 3072.0, "microseconds_per_position": 2.0},
+    },
+}
+
+
+def _way(k: int | str, seconds: float, scoring: float | None, megabytes: float) -> dict[str, Any]:
+    return {
+        "k": k,
+        "seconds": seconds,
+        "scoring_seconds": scoring,
+        "update_seconds": None if scoring is None else seconds - scoring,
+        "tokens_per_second": 24_576 / seconds,
+        "peak_megabytes": megabytes,
+        "times_ours": seconds / 6.0,
+    }
+
+
+STEP: dict[str, Any] = {
+    "machine": MACHINE,
+    "shape": {
+        "student": {"layers": 28, "hidden": 2048},
+        "teacher": {"layers": 36, "hidden": 4096},
+        "vocabulary": VOCABULARY,
+        "prompts": 8,
+        "rollouts": 4,
+        "prompt": 256,
+        "response": 768,
+        "rows_at_once": 8,
+        "dtype": "bfloat16",
+    },
+    "ways": {
+        "ours, top-k": _way(512, 6.0, 2.0, 52_000.0),
+        "TRL": _way("full vocabulary", 7.5, None, 41_000.0),
+        "TRL, float32 student": {"failed": "OutOfMemoryError: CUDA out of memory"},
+    },
+}

@@ -1,0 +1,148 @@
+"""What `benchmarks/page.py` is made of: sections, Markdown tables, the line that names a machine, and bars."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+
+from sure_math.figures import BLUE, GREEN, GREY, ORANGE, panels
+
+Result = dict[str, Any]
+FIGURES = "figures"
+"""The folder of the page's figures, beside it."""
+LEAST_BARS = 3
+"""Bars that a panel has room for, so that a single one is not as high as all of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """An image of the page, drawn from the results."""
+
+    name: str
+    """Of the file, without ending."""
+    alt: str
+    """What it shows, for those who do not see it."""
+    draw: Callable[[Path], None]
+    """Writes it; the path has no ending."""
+
+    def markdown(self) -> str:
+        return f"![{self.alt}]({FIGURES}/{self.name}.png)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """One benchmark on the page."""
+
+    title: str
+    what: str
+    """What was measured, in a sentence or two."""
+    command: str
+    blocks: Sequence[str | Figure]
+    """Tables, lines and figures, in order."""
+
+    def markdown(self) -> str:
+        blocks = [block if isinstance(block, str) else block.markdown() for block in self.blocks]
+        return "\n\n".join([f"## {self.title}", self.what, f"`{self.command}`", *blocks])
+
+    @property
+    def figures(self) -> list[Figure]:
+        return [block for block in self.blocks if isinstance(block, Figure)]
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A Markdown table; all columns but the first are numbers."""
+    lines = [columns, ["---", *["---:"] * (len(columns) - 1)], *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+
+
+def machine_line(machine: Mapping[str, Any] | None) -> str:
+    """Where something was measured; results from before this was kept say nothing."""
+    if not machine:
+        return "Machine: not recorded."
+    cores, threads = machine.get("cores"), machine.get("threads")
+    parts = [
+        machine.get("gpu"),
+        machine.get("processor"),
+        None if cores is None else f"{cores} cores",
+        None if threads is None else f"{threads} {'thread' if threads == 1 else 'threads'}",
+        None if "load_before" not in machine else f"load {machine['load_before']} before",
+        *(f"{name} {version}" for name, version in machine.get("versions", {}).items()),
+    ]
+    return "Machine: " + ", ".join(str(part) for part in parts if part) + "."
+
+
+def times(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}×"
+
+
+def seconds(value: float | None) -> str:
+    """Seconds, or milliseconds below a tenth of one."""
+    if value is None:
+        return "-"
+    return f"{1000 * value:.3g} ms" if value < 0.1 else f"{value:.3g} s"
+
+
+def bars(
+    axis: Axes,
+    values: Mapping[str, float],
+    label: Callable[[float], str],
+    *,
+    title: str,
+    xlabel: str,
+    most: float | None = None,
+) -> None:
+    """One horizontal bar per name, the first on top, its value beside it. Ours is blue, a floor grey.
+
+    Args:
+        most: largest value of the panels side by side, where they are to be compared.
+    """
+    names = list(values)[::-1]
+    colours = [BLUE if name.startswith("ours") else GREY if name == "floor" else ORANGE for name in names]
+    axis.barh(range(len(names)), [values[name] for name in names], color=colours, height=0.7)
+    _beside(axis, names, values, label, most)
+    axis.set(title=title, xlabel=xlabel)
+
+
+def stacked(
+    axis: Axes, parts: Mapping[str, Mapping[str, float]], label: Callable[[float], str], *, title: str, xlabel: str
+) -> None:
+    """Horizontal bars made of parts, with a legend of the parts: part -> name -> value."""
+    names = list(dict.fromkeys(name for values in parts.values() for name in values))[::-1]
+    left = dict.fromkeys(names, 0.0)
+    for (part, values), colour in zip(parts.items(), (GREEN, BLUE, ORANGE), strict=False):
+        shown = [name for name in names if name in values]
+        places = [names.index(name) for name in shown]
+        axis.barh(places, [values[n] for n in shown], left=[left[n] for n in shown], color=colour, label=part)
+        left.update({name: left[name] + values[name] for name in shown})
+    _beside(axis, names, left, label, None)
+    axis.set(title=title, xlabel=xlabel)
+    axis.legend(loc="upper center", bbox_to_anchor=(0.4, -0.22), ncols=len(parts))
+
+
+def _beside(
+    axis: Axes,
+    names: Sequence[str],
+    values: Mapping[str, float],
+    label: Callable[[float], str],
+    most: float | None,
+) -> None:
+    for place, name in enumerate(names):
+        axis.text(values[name], place, f" {label(values[name])}", va="center", fontsize=8)
+    axis.set_xlim(0, 1.22 * (most or max(values.values())))  # room for the labels
+    axis.set_yticks(range(len(names)), names)
+    axis.set_ylim(len(names) - 0.5 - max(len(names), LEAST_BARS), len(names) - 0.5)
+
+
+def draw_panels(drawings: Sequence[Callable[[Axes], None]], stem: Path, columns: int = 2) -> None:
+    """Drawings side by side, as a PNG; a PNG is enough for a page."""
+    columns = min(columns, len(drawings))
+    with panels(stem, -(-len(drawings) // columns), columns) as axes:
+        for axis, drawing in zip(axes, drawings, strict=False):
+            drawing(axis)
+        for axis in axes[len(drawings) :]:
+            axis.axis("off")
+    stem.with_suffix(".svg").unlink()

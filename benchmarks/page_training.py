@@ -1,0 +1,253 @@
+"""The page's sections on training: the loss, the teacher's scores, and a whole step; each on a CPU and on a GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from matplotlib.axes import Axes
+
+from benchmarks.loss_speed import goals
+from benchmarks.loss_ways import WAYS
+from benchmarks.page_parts import (
+    Figure,
+    Result,
+    Section,
+    bars,
+    draw_panels,
+    machine_line,
+    seconds,
+    stacked,
+    table,
+    times,
+)
+
+NAMES = ("floor", *WAYS)
+
+
+def loss(results: Result) -> Section:
+    blocks: list[str | Figure] = []
+    for name in sorted(results, key=lambda key: (key == "gpu", key)):
+        found = results[name]
+        where = "On a GPU" if name == "gpu" else f"On a CPU, {_threads(found)}"
+        blocks += [f"### {where}", *(_loss_blocks(name, found) if isinstance(found, dict) else [_not_measured(found)])]
+    return Section(
+        title="The loss, forward and backward",
+        what="From hidden states and the head's weight to the loss and both gradients, with a vocabulary of 151,936. "
+        "`floor` is the head's three matrix products alone; `loop` is appendix A.2 on its first tokens, scaled up; TRL "
+        "and Liger compute the teacher's logits from its hidden states, as `ours with scoring` and the ways called "
+        "`hidden states` do. Memory is what a way needs beyond its inputs and the weight's gradient, in a process of "
+        "its own.",
+        command="python -m benchmarks.loss_speed --threads 1 | --threads N | --gpu",
+        blocks=blocks,
+    )
+
+
+def _threads(found: Result | str) -> str:
+    threads = found["machine"]["threads"] if isinstance(found, dict) else 0
+    return f"{threads} {'thread' if threads == 1 else 'threads'}"
+
+
+def _not_measured(why: str) -> str:
+    return f"{why[0].upper()}{why[1:]}."
+
+
+def _loss_blocks(name: str, found: Result) -> list[str | Figure]:
+    rows = [row for row in found["time"] if "failed" not in row]
+    clock = "cpu" if found["machine"]["threads"] == 1 else "wall"
+    kind = "the process's own time" if clock == "cpu" else "the wall clock"
+    drawn = _at_the_widest(rows)
+    blocks: list[str | Figure] = [
+        machine_line(found["machine"]),
+        Figure(
+            name=f"loss_time_{name}",
+            alt=f"Time of each way of the loss, times ours, {name}",
+            draw=partial(draw_panels, [partial(_draw_times, row, clock) for row in drawn]),
+        ),
+        f"Seconds by {kind} (and times ours):",
+        _time_table(found["time"], clock),
+    ]
+    if name == "gpu":
+        blocks += ["Share of the measured rate of the head's products:", _share_table(rows)]
+    drawn_memory = _memory_panels(_at_the_widest([row for row in found["memory"] if "failed" not in row]))
+    blocks += [
+        Figure(
+            name=f"loss_memory_{name}",
+            alt=f"Memory of each way of the loss as a share of the float32 logits matrix, {name}",
+            draw=partial(draw_panels, drawn_memory),
+        ),
+        _memory_table(found["memory"]),
+    ]
+    if name == "gpu":
+        blocks += ["Goals:", "\n".join(f"- {goal.line()}" for goal in goals(found))]
+    return blocks
+
+
+def _at_the_widest(rows: Sequence[Result]) -> list[Result]:
+    """What is drawn: the widest hidden state, k 512 and the full vocabulary; the tables have the rest."""
+    widest = max(row["shape"]["hidden"] for row in rows)
+    return [row for row in rows if row["shape"]["hidden"] == widest and row["shape"]["k"] not in (128, 2_048)]
+
+
+def _k(shape: Result) -> str:
+    return "full" if shape["k"] == shape["vocabulary"] else f"{shape['k']:,}"
+
+
+def _shape(shape: Result) -> str:
+    k = "full vocabulary" if _k(shape) == "full" else f"k {_k(shape)}"
+    return f"{shape['tokens']:,} tokens × {shape['hidden']:,}, {k}"
+
+
+def _draw_times(row: Result, clock: str, axis: Axes) -> None:
+    ratios = row[f"{clock}_times_ours"]
+    shown = {name: ratios[name] for name in NAMES if name in ratios}
+    bars(axis, shown, times, title=_shape(row["shape"]), xlabel="time, times ours")
+
+
+def _time_table(rows: Sequence[Result], clock: str) -> str:
+    names = [name for name in NAMES if any(name in row.get(f"{clock}_seconds", {}) for row in rows)]
+    lines = []
+    for row in rows:
+        shape = row["shape"]
+        where = [f"{shape['tokens']:,}", f"{shape['hidden']:,}", _k(shape)]
+        if "failed" in row:
+            lines.append([*where, row["failed"], *["-"] * (len(names) - 1)])
+            continue
+        taken, ratios = row[f"{clock}_seconds"], row.get(f"{clock}_times_ours", {})
+        cells = [
+            f"{seconds(taken[name])} ({times(ratios.get(name))})"
+            if name in taken
+            else {"out of memory": "out of memory"}.get(row["skipped"].get(name, ""), "-")
+            for name in names
+        ]
+        lines.append([*where, *cells])
+    return table(["tokens", "hidden", "k", *names], lines)
+
+
+def _share_table(rows: Sequence[Result]) -> str:
+    names = [name for name in WAYS if any(name in row.get("floor_share", {}) for row in rows)]
+    lines = []
+    for row in rows:
+        shape, shares = row["shape"], row.get("floor_share", {})
+        cells = [f"{shares[name]:.2f}" if name in shares else "-" for name in names]
+        lines.append([f"{shape['tokens']:,}", f"{shape['hidden']:,}", _k(shape), *cells])
+    return table(["tokens", "hidden", "k", *names], lines)
+
+
+def _memory_panels(rows: Sequence[Result]) -> list[Callable[[Axes], None]]:
+    """One panel for each number of tokens, all to one scale."""
+    groups: dict[int, dict[str, float]] = {}
+    most = 100 * max(row["of_fp32_logits"] for row in rows)
+    for row in rows:
+        k = "full" if _k(row["shape"]) == "full" else f"k {_k(row['shape'])}"
+        groups.setdefault(row["shape"]["tokens"], {})[f"{row['way']}, {k}"] = 100 * row["of_fp32_logits"]
+    return [
+        partial(
+            bars,
+            values=values,
+            label=lambda share: f"{share:.3g} %",
+            title=f"memory, {tokens:,} tokens",
+            xlabel="% of float32 logits",
+            most=most,
+        )
+        for tokens, values in sorted(groups.items())
+    ]
+
+
+def _memory_table(rows: Sequence[Result]) -> str:
+    lines = []
+    for row in rows:
+        shape = row["shape"]
+        if "failed" in row:
+            cells = [row["failed"], "-"]
+        else:
+            cells = [f"{row['extra_megabytes']:,.0f} MB", f"{row['of_fp32_logits']:.1%}"]
+        lines.append([row["way"], f"{shape['tokens']:,}", f"{shape['hidden']:,}", _k(shape), *cells])
+    return table(["way", "tokens", "hidden", "k", "memory beyond", "of the float32 logits"], lines)
+
+
+def scoring(results: Result) -> Section:
+    rows, machines = [], []
+    for where, found in results.items():
+        if isinstance(found, str):
+            rows.append([where, _not_measured(found), *["-"] * 6])
+            continue
+        shape, travel = found["shape"], found["travel"]
+        model = f"{shape['layers']} layers × {shape['hidden']:,}, vocabulary {shape['vocabulary']:,}"
+        taken = [seconds(found["seconds"][name]) for name in ("forward", "scores")]
+        size = [f"{travel[name]['entry_bytes_per_position']:,.0f}" for name in ("float32", "bfloat16")]
+        move = f"{travel['float32']['microseconds_per_position']:.1f} µs"
+        rows.append([where, model, f"{found['positions']:,}", *taken, times(found["ratio"]), " / ".join(size), move])
+        machines.append(f"{where}. {machine_line(found['machine'])}")
+    columns = ["where", "model", "positions", "forward", "scores", "ratio", "bytes, float32 / bfloat16", "travel"]
+    return Section(
+        title="The teacher's scores",
+        what="Exact top-512 log-probabilities of every response position beside the forward pass alone, which computes "
+        "the same logits and throws them away; then the bytes of a position's entries, and the time that a position's "
+        "scores take through the object store.",
+        command="python -m benchmarks.teacher_scoring --threads 1 | --gpu",
+        blocks=[table(columns, rows), *machines],
+    )
+
+
+def step(results: Result) -> Section:
+    blocks: list[str | Figure] = []
+    for where in ("cpu", "gpu"):
+        found = results.get(where, "not measured")
+        blocks.append("### On a GPU" if where == "gpu" else "### On a CPU")
+        blocks += [_not_measured(found)] if isinstance(found, str) else _step_blocks(where, found)
+    return Section(
+        title="A whole step, beside TRL",
+        what="The teacher reads a batch of responses, the student learns from it and the optimizer steps: ours in one "
+        "process beside TRL's DistillationTrainer, with the same random models and the same tokens; no sampling. TRL "
+        "has no top-k, and no end of the teacher's part that could be timed. With the whole vocabulary for a top-k "
+        "both have the same loss and gradient (`tests/test_step_speed.py`).",
+        command="python -m benchmarks.step_speed --threads 1 | --gpu",
+        blocks=blocks,
+    )
+
+
+def _step_blocks(where: str, found: Result) -> list[str | Figure]:
+    ways = {name: way for name, way in found["ways"].items() if "failed" not in way}
+    rows = []
+    for name, way in found["ways"].items():
+        if "failed" in way:
+            rows.append([name, way["failed"], *["-"] * 6])
+            continue
+        parts = [seconds(way[key]) for key in ("scoring_seconds", "update_seconds", "seconds")]
+        memory = f"{way['peak_megabytes']:,.0f} MB" if "peak_megabytes" in way else "-"
+        speed = f"{way['tokens_per_second']:,.0f}"
+        k = f"{way['k']:,}" if isinstance(way["k"], int) else way["k"]
+        rows.append([name, k, *parts, times(way.get("times_ours")), speed, memory])
+    shape = found["shape"]
+    text = (
+        f"Student {_sizes(shape['student'])}, teacher {_sizes(shape['teacher'])}, vocabulary {shape['vocabulary']:,}, "
+        f"{shape['dtype']}; {shape['prompts']} prompts × {shape['rollouts']} responses of {shape['prompt']} + "
+        f"{shape['response']} tokens, {shape['rows_at_once']} rows at once."
+    )
+    drawing = Figure(
+        name=f"step_{where}",
+        alt=f"Seconds and peak memory of a training step, ours and TRL's, {where}",
+        draw=partial(draw_panels, [partial(_draw_step, ways), partial(_draw_memory, ways)]),
+    )
+    columns = ["way", "teacher's entries", "scoring", "update", "step", "times ours", "tokens/s", "peak memory"]
+    return [text, machine_line(found["machine"]), *([drawing] if ways else []), table(columns, rows)]
+
+
+def _sizes(sizes: dict[str, Any]) -> str:
+    return f"{sizes['layers']} layers × {sizes['hidden']:,}"
+
+
+def _draw_step(ways: Result, axis: Axes) -> None:
+    parts = {
+        "teacher's scores": {name: way["scoring_seconds"] for name, way in ways.items() if way["scoring_seconds"]},
+        "update": {name: way["update_seconds"] for name, way in ways.items() if way["update_seconds"]},
+        "both in one": {name: way["seconds"] for name, way in ways.items() if not way["scoring_seconds"]},
+    }
+    stacked(axis, parts, seconds, title="a step", xlabel="seconds")
+
+
+def _draw_memory(ways: Result, axis: Axes) -> None:
+    shown = {name: way["peak_megabytes"] / 1024 for name, way in ways.items() if "peak_megabytes" in way}
+    bars(axis, shown, lambda size: f"{size:.3g} GB", title="peak memory, models included", xlabel="GB")
