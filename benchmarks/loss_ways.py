@@ -29,6 +29,7 @@ import torch
 from torch import Tensor
 
 from uopd.losses import topk, topk_cross_entropy
+from uopd.losses_hidden import hidden_cross_entropy
 
 FEW_TOKENS = 16
 """Of the loop, and of the comparison with float64."""
@@ -117,9 +118,8 @@ def loop(batch: Batch) -> Tensor:
 
 
 def ours_hidden(batch: Batch) -> Tensor:
-    module = importlib.import_module("uopd.losses_hidden")
     weight_VD = batch.weight_VD
-    return module.hidden_cross_entropy(
+    return hidden_cross_entropy(
         batch.hidden_TD, weight_VD, batch.teacher_hidden_TD, weight_VD.detach(), batch.weights_T
     ).loss
 

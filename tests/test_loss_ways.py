@@ -1,7 +1,7 @@
 """Pins of `benchmarks/loss_ways.py` and of what `benchmarks/loss_speed.py` makes of it:
 
 - every way's loss and gradients against Eq. 7 in float64, up to the teacher's entropy: a benchmark of two things that
-  differ says nothing. Liger's too where it is installed (see the docstring there), and the hidden-state loss;
+  differ says nothing. Liger's too where it is installed (see the docstring there);
 - a way that does not run is skipped with its reason, not a crash; out of memory is named so;
 - the goals of the GPU: which rows they are read from, what counts as missed, and their lines.
 """
@@ -24,12 +24,11 @@ from uopd.losses_reference import reference_cross_entropy
 FULL = Shape(tokens=FEW_TOKENS, hidden=12, vocabulary=40, k=40)
 SOME = Shape(tokens=FEW_TOKENS, hidden=12, vocabulary=40, k=8)
 LIGER = find_spec("liger_kernel") is not None and os.environ.get("TRITON_INTERPRET") == "1"
-HIDDEN = find_spec("uopd.losses_hidden") is not None
 
 
 def case(name: str, way: Way | None = None) -> object:
     """A way of the table, or one in its place; skipped where it cannot run here."""
-    runs = LIGER if name.startswith("Liger") else HIDDEN if name == "ours, hidden states" else True
+    runs = LIGER if name.startswith("Liger") else True
     mark = pytest.mark.skipif(not runs, reason="not installed")
     return pytest.param(way or WAYS[name], name in ON_ALL, id=name, marks=mark)
 
