@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal
 
 import torch
@@ -20,6 +21,8 @@ from torch import Tensor
 from uopd.rows import TrainingRow
 
 Layout = Literal["packed", "padded"]
+Run = tuple[slice, slice]
+"""Consecutive tokens: their places in a micro-batch, and among those of all rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +46,17 @@ class MicroBatch:
     source_T: Tensor
     """[T] int64, place of each response token among those of all rows, in the rows' own order."""
     row_ids: tuple[int, ...]
+
+    @property
+    def runs(self) -> list[Run]:
+        """The response tokens in as few runs as there are: what is copied between a micro-batch and all rows."""
+        breaks = ((self.source_T.diff() != 1).nonzero().flatten() + 1).tolist()
+        bounds = pairwise([0, *breaks, len(self.source_T)])
+        firsts = self.source_T[[0, *breaks]].tolist()
+        return [
+            (slice(start, end), slice(first, first + end - start))
+            for (start, end), first in zip(bounds, firsts, strict=True)
+        ]
 
     def to(self, device: torch.device) -> MicroBatch:
         """The same on another device."""

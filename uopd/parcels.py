@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from sure_math.engines import Completion, Refusal, Request
-from uopd.rows import Scores
+from uopd.rows import HiddenScores, Scores
 
 Answer = tuple[Completion, ...] | Refusal
 Numbered = tuple[int, Request]
@@ -64,25 +66,30 @@ def merge(requests: Sequence[Request], pieces: Iterable[tuple[int, Request, Answ
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackedScores:
-    """`Scores` as arrays, which Ray's object store holds as they are: tensors would be copied three times."""
+    """Scores as arrays, which Ray's object store holds as they are: tensors would be copied three times."""
 
-    ids: np.ndarray
-    logprobs: np.ndarray
-    """Of `dtype`, or its bits where NumPy has no such type."""
-    dtype: str
-    sampled: np.ndarray
-
-
-def pack(scores: Scores) -> PackedScores:
-    dtype = scores.logprobs.dtype
-    bits = scores.logprobs.view(torch.int16) if dtype == torch.bfloat16 else scores.logprobs
-    ids, logprobs, sampled = (tensor.contiguous().cpu().numpy() for tensor in (scores.ids, bits, scores.sampled))
-    return PackedScores(ids=ids, logprobs=logprobs, dtype=str(dtype).removeprefix("torch."), sampled=sampled)
+    kind: type[Scores] | type[HiddenScores]
+    arrays: dict[str, np.ndarray]
+    """By field, each of its `dtypes`, or the bits of it where NumPy has no such type."""
+    dtypes: dict[str, str]
 
 
-def unpack(packed: PackedScores) -> Scores:
-    """Views of the object store's memory, which is only read."""
+def pack(scores: Scores | HiddenScores) -> PackedScores:
+    tensors: dict[str, Tensor] = {field.name: getattr(scores, field.name) for field in fields(scores)}
+    return PackedScores(
+        kind=type(scores),
+        arrays={name: _bits(tensor).contiguous().cpu().numpy() for name, tensor in tensors.items()},
+        dtypes={name: str(tensor.dtype).removeprefix("torch.") for name, tensor in tensors.items()},
+    )
+
+
+def unpack(packed: PackedScores) -> Any:
+    """The `Scores` or `HiddenScores`, as views of the object store's memory, which is only read."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-        ids, logprobs, sampled = (torch.from_numpy(array) for array in (packed.ids, packed.logprobs, packed.sampled))
-    return Scores(ids=ids, logprobs=logprobs.view(getattr(torch, packed.dtype)), sampled=sampled)
+        tensors = {name: torch.from_numpy(array) for name, array in packed.arrays.items()}
+    return packed.kind(**{name: tensor.view(getattr(torch, packed.dtypes[name])) for name, tensor in tensors.items()})
+
+
+def _bits(tensor: Tensor) -> Tensor:
+    return tensor.view(torch.int16) if tensor.dtype == torch.bfloat16 else tensor

@@ -1,9 +1,10 @@
 """What travels through a training step, and the protocols of those who make and take it.
 
 A step is five calls (`train.py`): roll out, score, batch, update, sync. Whoever answers them may live in this process
-or in Ray actors; `Scores` are then a reference to tensors in the object store, which the driver hands on unopened.
+or in Ray actors; scores are then a reference to tensors in the object store, which the driver hands on unopened.
 
-Shapes: T response tokens of a share, in the order of its rows; K entries of the teacher's top-k.
+Shapes: T response tokens of a share, in the order of its rows; K entries of the teacher's top-k; E the scorer's hidden
+width.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any, Literal, Protocol
 from torch import Tensor
 
 Handle = Any
-"""A `Scores`, or a reference to one that is somewhere else. Only a scorer makes it and only a student opens it."""
+"""Scores of either kind, or a reference to them. Only a scorer makes it and only a student opens it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +81,14 @@ class Scores:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HiddenScores:
+    """The same, as the student's process finds it with the scorer's head (`teacher.sends = hidden`)."""
+
+    hidden: Tensor
+    """[T, E] last hidden states that predict the response tokens, in the scorer's own dtype."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
     """What one rank of the student trains on in one step."""
 
@@ -108,7 +117,7 @@ class Scorer(Protocol):
     def fingerprint(self) -> str: ...
 
     def score(self, rows: Sequence[TrainingRow]) -> Handle:
-        """`Scores` of the rows' response tokens, in order, or a reference to where they are."""
+        """`Scores` or `HiddenScores` of the rows' response tokens, in order, or a reference to where they are."""
         ...
 
     def repeat_difference(self, rows: Sequence[TrainingRow]) -> float:

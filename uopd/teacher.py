@@ -1,23 +1,25 @@
-"""The teacher: a frozen model that reads the student's responses and names its top-k at every position.
+"""The teacher: a frozen model that reads the student's responses and says what it expected at every position.
 
-Hidden states go to exact top-k log-probabilities in chunks (`losses.topk`), so that the [tokens, vocabulary] matrix
-never exists; the result is four tensors whatever the number of entries.
+Either it names its top-k: hidden states go to exact log-probabilities in chunks (`topk.py`), so that the [tokens,
+vocabulary] matrix never exists. Or it hands on the hidden states, from which the student's process finds the same with
+the model's head. Either way a share's scores are a few tensors in the host's memory.
 
-Shapes: T response tokens of all rows, in the rows' order; K entries.
+Shapes: T response tokens of all rows, in the rows' order; K entries; V vocabulary, E hidden width.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import torch
 
 from sure_math.engines.load import fingerprint_of, model_folder
-from uopd.batch import Layout, micro_batches
+from uopd.batch import Layout, MicroBatch, micro_batches
+from uopd.copies import host_room, put, wait
 from uopd.model import device_of, head_of, hidden_states, load_model
-from uopd.rows import Scores, TrainingRow
+from uopd.rows import HiddenScores, Scorer, Scores, TrainingRow
 from uopd.topk import topk
 
 
@@ -39,23 +41,25 @@ class ScorerSpec:
     layout: Layout = "packed"
     threads: int
     """Of torch on a CPU; 0 leaves torch's own number."""
+    sends: Literal["topk", "hidden"] = "topk"
+    """What is handed on: the top-k, or hidden states, of which `top_k` and `values` are not asked."""
 
 
-def load_scorer(spec: ScorerSpec) -> TransformersScorer:
+def load_scorer(spec: ScorerSpec) -> Scorer:
     """The scorer of `spec`."""
     if spec.threads and device_of(spec.device).type == "cpu":
         torch.set_num_threads(spec.threads)
     model = load_model(spec.model, spec.revision, spec.dtype, spec.device, spec.attention)
-    return TransformersScorer(model, spec, fingerprint_of(model_folder(spec.model, spec.revision)))
+    kind = HiddenScorer if spec.sends == "hidden" else TransformersScorer
+    return kind(model, spec, fingerprint_of(model_folder(spec.model, spec.revision)))
 
 
 class TransformersScorer:
-    """A `Scorer` on a transformers model; the same rows give the same scores."""
+    """A `Scorer` on a transformers model that names its top-k; the same rows give the same scores."""
 
     def __init__(self, model: Any, spec: ScorerSpec, fingerprint: str) -> None:
-        self._model = model.eval().requires_grad_(False)
+        self._model: Any = model.eval().requires_grad_(False)
         self._spec, self._fingerprint = spec, fingerprint
-        self._head: Any = head_of(model)
 
     @property
     def fingerprint(self) -> str:
@@ -64,32 +68,88 @@ class TransformersScorer:
     @torch.inference_mode()
     def score(self, rows: Sequence[TrainingRow]) -> Scores:
         """Scores of all response tokens; FloatingPointError naming the row where a logit is no finite number."""
-        tokens = sum(len(row.response_ids) for row in rows)
-        k = min(self._spec.top_k, len(self._head.weight_VD))
-        device = self._head.weight_VD.device
-        ids = torch.empty(tokens, k, dtype=torch.int32, device=device)
-        logprobs = torch.empty(tokens, k, dtype=getattr(torch, self._spec.values), device=device)
-        sampled = torch.empty(tokens, dtype=torch.float32, device=device)
-        for micro in micro_batches(rows, layout=self._spec.layout, max_tokens=self._spec.max_tokens, scorer=True):
-            here = micro.to(device)
+        tokens, head = token_count(rows), head_of(self._model)
+        k, device = min(self._spec.top_k, len(head.weight_VD)), head.weight_VD.device
+        kept = Scores(
+            ids=host_room((tokens, k), torch.int32, device),
+            logprobs=host_room((tokens, k), getattr(torch, self._spec.values), device),
+            sampled=host_room((tokens,), torch.float32, device),
+        )
+        for micro, here in _micro_batches(rows, self._spec, device):
             found = topk(
                 hidden_states(self._model, here),
-                self._head.weight_VD,
+                head.weight_VD,
                 k,
-                bias_V=self._head.bias_V,
+                bias_V=head.bias_V,
                 ids_T=here.response_ids_T,
-                value_dtype=logprobs.dtype,
+                value_dtype=kept.logprobs.dtype,
             )
             assert found.sampled_logprob_T is not None
-            ids[here.source_T], logprobs[here.source_T] = found.ids_TK, found.logprobs_TK
-            sampled[here.source_T] = found.sampled_logprob_T.float()
-        return Scores(ids=ids, logprobs=logprobs, sampled=sampled)
+            part = Scores(ids=found.ids_TK, logprobs=found.logprobs_TK, sampled=found.sampled_logprob_T.float())
+            put(part, kept, micro.runs)
+        wait(device)
+        return kept
 
     def repeat_difference(self, rows: Sequence[TrainingRow]) -> float:
         return difference_of_repeats(self.score, rows)
 
     def close(self) -> None:
-        self._model = self._head = None
+        self._model = None
+
+
+class HiddenScorer:
+    """A `Scorer` on a transformers model that hands on its last hidden states.
+
+    They hold all of the model's distribution; the student's process, which has the model's head, finds it in them.
+    """
+
+    def __init__(self, model: Any, spec: ScorerSpec, fingerprint: str) -> None:
+        self._sampled = TransformersScorer(model, replace(spec, top_k=0), fingerprint)
+        self._model, self._spec = model, spec
+
+    @property
+    def fingerprint(self) -> str:
+        return self._sampled.fingerprint
+
+    @torch.inference_mode()
+    def score(self, rows: Sequence[TrainingRow]) -> HiddenScores:
+        """Hidden states before all response tokens; FloatingPointError where one is no finite number."""
+        weight_VE = head_of(self._model).weight_VD
+        device, width = weight_VE.device, weight_VE.shape[1]
+        kept = HiddenScores(hidden=host_room((token_count(rows), width), weight_VE.dtype, device))
+        finite = torch.ones((), dtype=torch.bool, device=device)
+        for micro, here in _micro_batches(rows, self._spec, device):
+            part = HiddenScores(hidden=hidden_states(self._model, here))
+            finite &= part.hidden.isfinite().all()
+            put(part, kept, micro.runs)
+        wait(device)
+        if not finite:
+            raise FloatingPointError(
+                f"the hidden states of {self._spec.model} are not all finite: load the model in bfloat16 or float32, "
+                "and look at its weights for NaN"
+            )
+        return kept
+
+    def repeat_difference(self, rows: Sequence[TrainingRow]) -> float:
+        """From the log-probabilities, which are found here for this."""
+        return self._sampled.repeat_difference(rows)
+
+    def close(self) -> None:
+        self._sampled.close()
+        self._model = None
+
+
+def token_count(rows: Sequence[TrainingRow]) -> int:
+    """Response tokens of the rows."""
+    return sum(len(row.response_ids) for row in rows)
+
+
+def _micro_batches(
+    rows: Sequence[TrainingRow], spec: ScorerSpec, device: torch.device
+) -> Iterator[tuple[MicroBatch, MicroBatch]]:
+    """Each micro-batch in the host's memory, and on the device."""
+    for micro in micro_batches(rows, layout=spec.layout, max_tokens=spec.max_tokens, scorer=True):
+        yield micro, micro.to(device)
 
 
 def difference_of_repeats(score: Callable[[Sequence[TrainingRow]], Scores], rows: Sequence[TrainingRow]) -> float:
