@@ -112,24 +112,25 @@ def time_shape(shape: Shape, names: tuple[str, ...], rounds: int) -> Result:
             print(
                 f"{shape.tokens} tokens, k {shape.k}, round {number} of {rounds}: {name}", file=sys.stderr, flush=True
             )
-            try:
-                taken = timed(work, shape.device)
-            except Exception as error:  # other people's kernels raise what they like
-                result["skipped"][name] = reason(error)
+            taken = attempt(work, shape.device)
+            if isinstance(taken, str):
+                result["skipped"][name] = taken
                 del works[name]
                 batch.hidden_TD.grad = batch.weight_VD.grad = None
                 torch.cuda.empty_cache()
-                continue
-            if number:
+            elif number:
                 best[name] = taken.least(best.get(name))
     return {**result, **ratios(shape, best)}
 
 
-def reason(error: Exception) -> str:
-    """Why a way has no time, in one line."""
-    if isinstance(error, torch.OutOfMemoryError):
+def attempt(work: Callable[[], object], device: str) -> Taken | str:
+    """The time of a call, or in a line why it has none; what it held is free again when this returns."""
+    try:
+        return timed(work, device)
+    except torch.OutOfMemoryError:
         return OUT_OF_MEMORY
-    return f"{type(error).__name__}: {error}"[:200]
+    except Exception as error:  # other people's kernels raise what they like
+        return f"{type(error).__name__}: {error}"[:200]
 
 
 def ratios(shape: Shape, best: dict[str, Taken]) -> Result:

@@ -8,6 +8,7 @@
 
 import os
 import warnings
+from collections import Counter
 from dataclasses import replace
 from importlib.util import find_spec
 
@@ -15,9 +16,20 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmarks.loss_speed import ON_ALL, OUT_OF_MEMORY, goals, missed, ratios, reason, time_shape, ways_of
+from benchmarks import loss_speed
+from benchmarks.loss_speed import (
+    ON_ALL,
+    OUT_OF_MEMORY,
+    attempt,
+    goals,
+    gpu_section,
+    missed,
+    ratios,
+    time_shape,
+    ways_of,
+)
 from benchmarks.loss_ways import FEW_TOKENS, WAYS, Batch, Shape, Way, liger_chunked, make_batch, run_way
-from benchmarks.measure import Taken
+from benchmarks.measure import NO_GPU, Taken
 from tests.made_up_gpu import LOSS
 from uopd.losses_reference import reference_cross_entropy
 
@@ -75,7 +87,28 @@ def test_what_cannot_run_is_skipped_with_its_reason(monkeypatch: pytest.MonkeyPa
     assert found["skipped"] == {"Liger KL": 'KeyError: "a kernel\'s own error"'}
     assert set(found["wall_seconds"]) == {"ours", "ours with scoring", "floor"}
     assert found["wall_times_ours"]["ours"] == 1 and "floor_share" not in found
-    assert reason(torch.OutOfMemoryError("tried to allocate 20 GiB")) == OUT_OF_MEMORY
+
+
+def test_out_of_memory_is_named_so() -> None:
+    def fills() -> None:
+        raise torch.OutOfMemoryError("tried to allocate 20 GiB")
+
+    assert attempt(fills, "cpu") == OUT_OF_MEMORY
+    assert isinstance(attempt(lambda: None, "cpu"), Taken)
+
+
+def test_what_is_measured_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert gpu_section(quick=False, rounds=1) == NO_GPU
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "a card")
+    monkeypatch.setattr(loss_speed, "in_a_process", lambda shape, **how: {"shape": shape, **how})
+    found = gpu_section(quick=False, rounds=1)
+    assert isinstance(found, dict) and found["device"] == "a card"
+    assert len({row["shape"] for row in found["time"]}) == 3 * 2 * 4
+    asked = Counter(row["way"] for row in found["memory"])
+    assert asked == {"ours": 18, "plain": 6, "ours with scoring": 6, **dict.fromkeys(ON_ALL, 6)}
+    assert all(row["shape"].full == (row["way"] in ON_ALL) for row in found["memory"])
 
 
 def test_ways_and_shares_of_a_gpu() -> None:
