@@ -397,6 +397,7 @@ def call(case: Case, **changes) -> TopkLoss:
         ({"sampled_ids_T": torch.zeros(6, dtype=torch.int32)}, r"sampled_ids_T is \(6,\)"),
         ({"sampled_ids_T": torch.full((7,), 30)}, "sampled_ids_T has ids from 30"),
         ({"chunk_bytes": 0}, "chunk_bytes is 0"),
+        ({"triton": True}, "triton is True: its kernels do not run on cpu for torch.float64"),
     ],
 )
 def test_refusals(changes: dict, message: str) -> None:

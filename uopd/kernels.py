@@ -1,8 +1,8 @@
 """Triton kernels for what stands between the matrix products of a head: the softmax of each row of logits.
 
-PyTorch takes seven passes over the float32 logits of a chunk (maximum, difference, exponential, sum, scaling and
-rounding, with their reads and writes); here they are read twice and written once, as 16-bit gradients in the memory
-that they stand in, so that a chunk of the same memory has half as many tokens again.
+PyTorch reads the float32 logits of a chunk five times and writes them three times (maximum, difference, exponential,
+sum, scaling and rounding). Here they are read twice and written once, as 16-bit gradients in the memory that they stand
+in, so that a chunk of the same memory has half as many tokens again.
 
 `lm_head.py` has the PyTorch path, which is the reference: `usable` lets a device use the kernels only after both have
 agreed on it. One program works on one row.
@@ -15,6 +15,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import warnings
+from contextlib import nullcontext
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -154,22 +155,19 @@ def _pair_softmax_kernel(  # type: ignore[no-untyped-def]
         tl.store(out + start + offsets, difference.to(out.dtype.element_ty), mask=mask)
 
 
+def _launch(kernel: Any, logits_CV: Tensor, *arguments: Any, **constants: Any) -> None:
+    """One program for each row, on the device of the logits, which need not be the current one."""
+    if len(logits_CV):
+        with torch.cuda.device(logits_CV.device) if logits_CV.is_cuda else nullcontext():
+            kernel[(len(logits_CV),)](*arguments, **constants, num_warps=WARPS)
+
+
 def row_statistics(logits_CV: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """max z, sum exp(z - max z) and min z of each row of float32 logits, each [C, 1]; the sum of a NaN is NaN."""
-    maxima_C1, sums_C1, minima_C1 = (logits_CV.new_empty((len(logits_CV), 1)) for _ in range(3))
-    if len(logits_CV):
-        _statistics_kernel[(len(logits_CV),)](
-            logits_CV,
-            maxima_C1,
-            sums_C1,
-            minima_C1,
-            logits_CV.shape[1],
-            logits_CV.stride(0),
-            BLOCK=BLOCK,
-            LOWEST=LOWEST,
-            num_warps=WARPS,
-        )
-    return maxima_C1, sums_C1, minima_C1
+    found = [logits_CV.new_empty((len(logits_CV), 1)) for _ in range(3)]
+    sizes = (logits_CV.shape[1], logits_CV.stride(0))
+    _launch(_statistics_kernel, logits_CV, logits_CV, *found, *sizes, BLOCK=BLOCK, LOWEST=LOWEST)
+    return found[0], found[1], found[2]
 
 
 def write_softmax(out_CV: Tensor, logits_CV: Tensor, maxima_C1: Tensor, factors_C1: Tensor) -> None:
@@ -177,18 +175,8 @@ def write_softmax(out_CV: Tensor, logits_CV: Tensor, maxima_C1: Tensor, factors_
 
     Of two rows in one piece of memory `out` begins where the logits begin, and is no wider.
     """
-    if len(logits_CV):
-        _softmax_kernel[(len(logits_CV),)](
-            out_CV,
-            logits_CV,
-            maxima_C1,
-            factors_C1,
-            logits_CV.shape[1],
-            out_CV.stride(0),
-            logits_CV.stride(0),
-            BLOCK=BLOCK,
-            num_warps=WARPS,
-        )
+    sizes = (logits_CV.shape[1], out_CV.stride(0), logits_CV.stride(0))
+    _launch(_softmax_kernel, logits_CV, out_CV, logits_CV, maxima_C1, factors_C1, *sizes, BLOCK=BLOCK)
 
 
 def pair_statistics(student_CV: Tensor, teacher_CV: Tensor) -> Tensor:
@@ -197,18 +185,9 @@ def pair_statistics(student_CV: Tensor, teacher_CV: Tensor) -> Tensor:
     max z, sum e(z), max y, sum e(y), sum e(y) z, sum e(y) y, and z where y is largest, with e(x) = exp(x - max x).
     """
     found_C7 = student_CV.new_empty((len(student_CV), 7))
-    if len(student_CV):
-        _pair_statistics_kernel[(len(student_CV),)](
-            student_CV,
-            teacher_CV,
-            found_C7,
-            student_CV.shape[1],
-            student_CV.stride(0),
-            teacher_CV.stride(0),
-            BLOCK=PAIR_BLOCK,
-            LOWEST=LOWEST,
-            num_warps=WARPS,
-        )
+    pair = (student_CV, teacher_CV)
+    sizes = (student_CV.shape[1], student_CV.stride(0), teacher_CV.stride(0))
+    _launch(_pair_statistics_kernel, student_CV, *pair, found_C7, *sizes, BLOCK=PAIR_BLOCK, LOWEST=LOWEST)
     return found_C7.t()
 
 
@@ -216,20 +195,9 @@ def write_pair_softmax(
     out_CV: Tensor, student_CV: Tensor, teacher_CV: Tensor, found_7C: Tensor, weights_C1: Tensor
 ) -> None:
     """out = w (p_S - p_T) from what `pair_statistics` found; `out` may stand in the student's memory."""
-    if len(student_CV):
-        _pair_softmax_kernel[(len(student_CV),)](
-            out_CV,
-            student_CV,
-            teacher_CV,
-            found_7C.t().contiguous(),
-            weights_C1,
-            student_CV.shape[1],
-            out_CV.stride(0),
-            student_CV.stride(0),
-            teacher_CV.stride(0),
-            BLOCK=PAIR_BLOCK,
-            num_warps=WARPS,
-        )
+    given = (out_CV, student_CV, teacher_CV, found_7C.t().contiguous(), weights_C1)
+    sizes = (student_CV.shape[1], out_CV.stride(0), student_CV.stride(0), teacher_CV.stride(0))
+    _launch(_pair_softmax_kernel, student_CV, *given, *sizes, BLOCK=PAIR_BLOCK)
 
 
 def usable(weight_VD: Tensor) -> bool:

@@ -169,6 +169,11 @@ def cross_entropy(
     check_tokens("token_weights_T", token_weights_T, len(hidden_TD))
     if any(tensor.requires_grad for tensor in (token_weights_T, *teacher.tensors)):
         raise ValueError("token_weights_T and the teacher's tensors get no gradient: detach them")
+    if options.triton and not kernels.usable(weight_VD):
+        raise ValueError(
+            f"triton is True: its kernels do not run on {weight_VD.device} for {weight_VD.dtype}, or Triton is missing; "
+            "leave it None, or set it to False"
+        )
     if sampled_ids_T is not None:
         check_tokens("sampled_ids_T", sampled_ids_T, len(hidden_TD))
         check_ids("sampled_ids_T", sampled_ids_T, len(weight_VD))
