@@ -5,6 +5,8 @@
 - on a CPU nothing is pinned; on a GPU what is prepared is, and what comes back from there too.
 """
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -49,7 +51,7 @@ def test_runs_are_the_places_of_the_tokens(layout: Layout, max_tokens: int) -> N
     assert whole.runs == [(slice(0, TOKENS), slice(0, TOKENS))], "an empty response between others breaks no run"
 
 
-def round_trip(given: Scores | HiddenScores, layout: Layout, max_tokens: int, device: torch.device) -> list[Tensor]:
+def round_trip(given: Any, layout: Layout, max_tokens: int, device: torch.device) -> list[Tensor]:
     """Tensors that went to the device with each micro-batch, and came back from there into prepared memory."""
     names = [name for name in ("ids", "logprobs", "sampled", "hidden") if hasattr(given, name)]
     tensors = {name: getattr(given, name) for name in names}

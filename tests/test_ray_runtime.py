@@ -1,9 +1,9 @@
 """A run's parts in Ray actors, really running: student and teacher on transformers, two vLLM engines, a tiny model.
 
-Pinned for the whole: after every sync both engines' log-probabilities are the student's; each prompt's responses come
-in the order of its seeds, half from each engine; an engine killed with -9 while it samples, and one killed while it
-is idle, are replaced with the right weights and nothing is missing; the death of the scorer or the student ends the
-run with what to do; two ranks under DeepSpeed are one student.
+Pinned for the whole, whose teacher hands on hidden states: after every sync both engines' log-probabilities are the
+student's; each prompt's responses come in the order of its seeds, half from each engine; an engine killed with -9 while
+it samples, and one killed while it is idle, are replaced with the right weights and nothing is missing; the death of
+the scorer or the student ends the run with what to do; two ranks under DeepSpeed are one student.
 Pinned with small parts in place of models: the paper's placement, threads, what does not fit, errors in the words of
 whoever made them, engines that die again and again, a version that is not the one that was sent.
 """
@@ -36,7 +36,7 @@ from uopd.parts import OutOfStep, Parts, check_in_step
 from uopd.placement import check_cpus, check_gpus, place
 from uopd.ray_proxies import PartLost, RemoteSampler, RemoteScorer, RemoteStudent
 from uopd.ray_runtime import start, start_ray
-from uopd.rows import Scores, Share, TrainingRow, UpdateReport
+from uopd.rows import HiddenScores, Scores, Share, TrainingRow, UpdateReport
 from uopd.specs import scorer_spec, student_spec
 from uopd.student import load_student
 from uopd.teacher import ScorerSpec, load_scorer
@@ -99,7 +99,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def parts(cluster: Cluster, folder: Path) -> Iterator[Parts]:
-    config = config_of(folder, cluster.address)
+    config = config_of(folder, cluster.address, teacher={"sends": "hidden"})
     parts = start_ray(config, make_method(config))
     yield parts
     parts.close()
@@ -391,10 +391,21 @@ def test_more_gpus_than_there_are_is_refused(cluster: Cluster, folder: Path) -> 
 
 
 def test_two_ranks_under_deepspeed_are_one_student(cluster: Cluster, folder: Path, tmp_path: Path) -> None:
-    """Each takes a share with its scores, and together they learn what one process of plain torch learns."""
-    config = config_of(folder, cluster.address, student={"engine": "deepspeed", "ranks": 2}, rollouts={"engines": 1})
+    """Each takes a share with its scores, and together they learn what one process of plain torch learns.
+
+    First from the teacher's hidden states, with its head in each rank, and then from its top-k.
+    """
+    config = config_of(
+        folder,
+        cluster.address,
+        student={"engine": "deepspeed", "ranks": 2},
+        rollouts={"engines": 1},
+        teacher={"sends": "hidden"},
+    )
     method = make_method(config)
-    scorer = load_scorer(cast(ScorerSpec, scorer_spec(config, method)))
+    hidden = cast(ScorerSpec, scorer_spec(config, method))
+    scorer = load_scorer(replace(hidden, sends="topk"))
+    senders = {1: load_scorer(hidden), 2: scorer}
     alone = load_student(student_spec(config, method))
     rows = [
         TrainingRow(
@@ -411,7 +422,7 @@ def test_two_ranks_under_deepspeed_are_one_student(cluster: Cluster, folder: Pat
         assert parts.student.ranks == 2
         for version in (1, 2):
             shares = [tuple(rows[rank::2]) for rank in range(2)]
-            handles = [ray.put(pack(scorer.score(share))) for share in shares]
+            handles = [ray.put(pack(senders[version].score(share))) for share in shares]
             pairs = zip(shares, handles, strict=True)
             two = parts.student.update([Share(rows=share, scores=handle) for share, handle in pairs], 1e-3)
             one = alone.update([Share(rows=tuple(rows), scores=scorer.score(rows))], 1e-3)
@@ -476,6 +487,8 @@ def test_scores_are_unpacked_as_they_were_packed(dtype: torch.dtype) -> None:
     again = unpack(pack(scores))
     assert again.logprobs.dtype == dtype
     assert all(torch.equal(getattr(again, name), getattr(scores, name)) for name in ("ids", "logprobs", "sampled"))
+    hidden = HiddenScores(hidden=torch.randn(3, 4).to(dtype).t())
+    assert torch.equal(unpack(pack(hidden)).hidden, hidden.hidden) and unpack(pack(hidden)).hidden.dtype == dtype
     nothing = Scores(
         ids=torch.empty(0, 3, dtype=torch.int32), logprobs=torch.empty(0, 3, dtype=dtype), sampled=torch.empty(0)
     )

@@ -3,7 +3,8 @@
 - over 20 float32 steps the losses, norms and sums are those of the one-process student (1e-4 relative), and so are the
   weights in the end; among the steps are one where a rank has no rows and one where no rank has any;
 - every rank returns the same report and holds the same weights;
-- GRPO with two updates on the same rollouts, and bfloat16 with its float32 masters, agree with it as well;
+- GRPO with two updates on the same rollouts, bfloat16 with its float32 masters, and a scorer's hidden states agree with
+  it as well; a head that one of the ranks cannot read is an error on all;
 - saved and loaded = never stopped, bit for bit; a folder of another number of ranks, of another model, or with a part
   missing is refused on every rank;
 - an error on one rank, a loss or a gradient that is no number: a `StudentError` on all, no hang, no trace afterwards;
@@ -31,11 +32,23 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import AutoModelForCausalLM
 
-from tests.test_student import GRPO, SMOOTH, relative, scores_for, spec_of, state_of, step_rows
+from tests.test_student import (
+    GRPO,
+    SMOOTH,
+    TOP_K,
+    relative,
+    scorer_spec,
+    scores_for,
+    spec_of,
+    state_of,
+    step_rows,
+)
 from uopd.batch import shares
 from uopd.rows import Scores, Share, TrainingRow
 from uopd.student import ReferenceStudent, StudentSpec, load_student, load_trainable
 from uopd.student_files import STATE, WEIGHTS, StudentError
+from uopd.teacher import load_scorer
+from uopd.teacher_head import HeadSpec
 
 if TYPE_CHECKING:
     from uopd.student_deepspeed import DeepSpeedRank
@@ -73,6 +86,16 @@ def share_of(step: int, rank: int, world: int) -> Share:
     if step == LONELY:
         indices = list(range(len(rows))) if rank == 0 else []
     return part_of(rows, scores_for(rows, step), indices)
+
+
+def head_of(folder: Path) -> HeadSpec:
+    return HeadSpec(model=str(folder), revision=None, dtype="float32", device="cpu", top_k=TOP_K)
+
+
+def hidden_share_of(step: int, rank: int, world: int, model: Path, sends: str = "hidden") -> Share:
+    """The rows of `share_of`, scored by the initial model behind a prompt of one token more."""
+    rows = tuple(replace(row, scorer_ids=(9, *row.prompt_ids)) for row in share_of(step, rank, world).rows)
+    return Share(rows=rows, scores=load_scorer(scorer_spec(model, sends=sends)).score(rows))
 
 
 def bad_share(rank: int, world: int, token_weight: float) -> Share:
@@ -150,6 +173,14 @@ def of_rank(rank: int, world: int, port: int, model: Path, other_model: Path, ou
         resumed.update(share_of(step, rank, world), RATES[step])
     resumed.save(out / "resumed")
 
+    told["no head"] = message_of(
+        partial(another, replace(spec, teacher_head=head_of(out if rank == world - 1 else model)))
+    )
+    hidden = another(replace(spec, teacher_head=head_of(model)))
+    told["hidden"] = [
+        asdict(hidden.update(hidden_share_of(step, rank, world, model), RATES[step])) for step in range(EMPTY + 2)
+    ]
+    save_file({name: one.contiguous() for name, one in hidden.parameters()}, out / f"hidden-{rank}.safetensors")
     policy = another(replace(spec, objective=GRPO))
     told["policy"] = [asdict(policy.update(share_of(step, rank, world), 0.02)) for step in range(3)]
     alone = replace(spec, max_tokens=1)
@@ -271,7 +302,7 @@ def test_20_steps_are_those_of_the_one_process_student(run: Run, expected: Expec
 def test_every_rank_tells_and_holds_the_same(runs: dict[int, Run]) -> None:
     first, second = runs[2].told
     offloaded = [f"{key} {dtype}" for key in ("offloaded", "failed") for dtype in OFFLOADED]
-    for key in ("reports", "policy", "version", "logprobs", "failed", *OFFLOADED, *offloaded):
+    for key in ("reports", "hidden", "no head", "policy", "version", "logprobs", "failed", *OFFLOADED, *offloaded):
         assert first[key] == second[key], key
     weights = [load_file(runs[2].folder / f"weights-{rank}.safetensors") for rank in range(2)]
     assert all(torch.equal(tensor, weights[1][name]) for name, tensor in weights[0].items())
@@ -281,6 +312,17 @@ def test_two_updates_of_a_policy_gradient_agree(run: Run, tiny_model: Path) -> N
     found = expected_of(spec_of(tiny_model, optimizer=CLIPPED, objective=GRPO), [0.02] * 3)
     same_reports(run.told[0]["policy"], found.reports, rel=1e-4)
     assert found.reports[0]["sums"]["clipped"] > 0
+
+
+def test_a_scorers_hidden_states_are_its_top_k(run: Run, tiny_model: Path) -> None:
+    student = load_student(spec_of(tiny_model, optimizer=CLIPPED))
+    shares = [hidden_share_of(step, 0, 1, tiny_model, sends="topk") for step in range(EMPTY + 2)]
+    reports = [asdict(student.update([share], rate)) for share, rate in zip(shares, RATES, strict=False)]
+    same_reports(run.told[0]["hidden"], reports, rel=1e-4)
+    found, weights = load_file(run.folder / "hidden-0.safetensors"), dict(student.parameters())
+    assert relative((found[name] for name in weights), weights.values()) < 1e-5
+    for told in run.told:
+        assert "no config.json in" in told["no head"]
 
 
 def test_bfloat16_has_float32_masters_and_float32_gradients(run: Run, tiny_model: Path, tmp_path: Path) -> None:

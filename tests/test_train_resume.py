@@ -144,6 +144,7 @@ REFUSED = {
     ),
     "method": (("method=opd",), {}, "method was 'uopd' and is 'opd'"),
     "batch": (("data.prompts_per_step=8",), {}, "data.prompts_per_step was 4 and is 8"),
+    "scores": (("teacher.sends=hidden",), {}, "teacher.sends was 'topk' and is 'hidden'"),
     "length": (("run.steps=4",), {}, "run.steps was 3 and is 4"),
     "dataset": ((), {"dataset": {"fingerprint": "e" * 64}}, "the dataset's content has changed"),
     "teacher": (

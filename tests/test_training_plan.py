@@ -2,9 +2,10 @@
 
 Pins: parameters from shapes against published totals and against shipped weights; what autograd keeps of a layer,
 counted in a real Qwen3; memory by hand, which of the shipped configurations fit, and by how much the others do not;
-the offloaded and the sharded optimizer; methods that ask no scorer, or the initial student; a vLLM share too small for
-its weights; a model of unknown size; more GPUs asked for than there are; counts of a run with a partial last step; no
-network, no weights and no GPU for a plan; what is set with --assume, and its errors.
+the offloaded and the sharded optimizer; methods that ask no scorer, or the initial student; hidden states and the head
+that they need; a vLLM share too small for its weights; a model of unknown size; more GPUs asked for than there are;
+counts of a run with a partial last step; no network, no weights and no GPU for a plan; what is set with --assume, and
+its errors.
 """
 
 import socket
@@ -139,9 +140,11 @@ def test_the_teacher_of_pair_3_by_hand() -> None:
     weights = 2 * SHAPES["Qwen/Qwen3-30B-A3B"].parameters
     # A position of one layer: 16 bytes per hidden value, 6 per value of 8 experts of 768, 64 per value sent to them.
     forward = 16_384 * (16 * 2048 + 6 * 8 * 768 + 8 * 2048 * 8)
-    scores = 128 * 4 * 4096 * (512 * (4 + 4) + 4)
+    scores = 16_384 * (512 * (4 + 4) + 4)
     assert gpu.asked == weights + forward + 768 * 2**20 + scores + GIB
     assert gpu.excess < 0
+    # A step's scores gather in the host's memory: 2,097,152 positions of 2 KB of ids, as much of values, and 4 B more.
+    assert gib(make_plan(load_config("paper-8b")), HOST, "teacher", "scores") == 4 + 4 + 2**23 / GIB
 
 
 @pytest.mark.parametrize(
@@ -252,7 +255,45 @@ def test_methods_without_a_teacher() -> None:
     assert gib(close, HOST, "", "object store") == 128 * 4 * 4096 * 4 / GIB
     own = make_plan(load_config("paper-1.7b", ["method=opsd"]))
     assert [part.name for part in own.parts] == ["student 0", "reference", "engine 0", "engine 1"]
-    assert gib(own, "GPU 0", "reference", "scores") == pytest.approx(2_097_152 * 4100 / GIB)
+    assert gib(own, HOST, "reference", "scores") == pytest.approx(2_097_152 * 4100 / GIB)
+    assert gib(own, HOST, "", "object store") == pytest.approx(2_097_152 * 4100 / GIB)
+
+
+def test_hidden_states_and_the_head_that_they_need() -> None:
+    plan = make_plan(load_config("paper-8b-fit", ["teacher.sends=hidden"]))
+    # Of Qwen3-30B-A3B: hidden states of 2,048 in 16 bits, of at most 2,097,152 positions, and a head of 151,936 rows.
+    assert plan.sent.position == 2 * 2048 and plan.sent.top_k == 512
+    assert gib(plan, HOST, "", "object store") == gib(plan, HOST, "teacher", "scores") == 8.0
+    assert gib(plan, "GPU 0", "student 0", "the scorer's head") == 151_936 * 2048 * 2 / GIB
+    # The head's product is the student's process's.
+    assert gib(plan, "GPU 1", "teacher", "logits of a chunk") == 0 and plan.fits
+    text = printed(plan)
+    assert "hidden states (the student's process finds the top-512 with the scorer's head), 4,096 B a position" in text
+
+    before = make_plan(load_config("paper-8b-fit"))
+    added = device(plan, "GPU 0").asked - device(before, "GPU 0").asked
+    assert added == 151_936 * 2048 * 2
+    tight = assume([f"gpu_memory_gib={(device(before, 'GPU 0').asked + added / 2) / GIB}"])
+    problems = [
+        [problem for problem in make_plan(load_config("paper-8b-fit", settings), tight).problems if "GPU 0" in problem]
+        for settings in ((), ("teacher.sends=hidden",))
+    ]
+    assert not problems[0] and "0.3 GiB too much" in problems[1][0] and "teacher.sends=topk" in problems[1][0]
+
+
+def test_whose_hidden_states_they_are() -> None:
+    hidden = ["teacher.sends=hidden", "student.num_gpus=0.8"]
+    own = make_plan(load_config("paper-8b", [*hidden, "method=opsd"]))
+    assert own.sent.position == 2 * 4096 and gib(own, HOST, "reference", "scores") == 16.0
+    assert gib(own, "GPU 0", "student 0", "the scorer's head") == 151_936 * 4096 * 2 / GIB
+    # Only the response's own token is asked for.
+    rewarded = make_plan(load_config("paper-8b", [*hidden, "method=grpo", "grpo.kl_coefficient=0.1"]))
+    assert rewarded.sent.position == 4 and gib(rewarded, "GPU 0", "student 0", "the scorer's head") == 0
+    pocket = make_plan(load_config("pocket", ["teacher.sends=hidden"]))
+    shape = shape_of("pocket:teacher")
+    assert shape is not None and pocket.sent.position == 4 * shape.hidden, "float32 on a CPU"
+    assert gib(pocket, HOST, "student 0", "the scorer's head") == 4 * shape.head / GIB
+    assert make_plan(load_config("paper-8b", [*hidden, "teacher.model=Org/Large"])).sent.position == 0
 
 
 def test_a_share_too_small_for_its_weights() -> None:

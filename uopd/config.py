@@ -98,8 +98,13 @@ class TeacherConfig(Section):
         "transformers", description="`transformers`: exact top-k as tensors; `vllm`: prompt log-probabilities."
     )
     top_k: int = Field(512, ge=1, description="Entries per position; at least the vocabulary means all of it.")
+    sends: Literal["topk", "hidden"] = Field(
+        "topk",
+        description="What travels to the student: `topk`, or the teacher's last `hidden` states, from which the "
+        "student's process, which then holds the teacher's head, finds the same top-k, or all of the vocabulary.",
+    )
     values: Literal["float32", "bfloat16", "float16"] = Field(
-        "float32", description="Type in which log-probabilities travel."
+        "float32", description="Type in which log-probabilities travel; hidden states travel in the teacher's own."
     )
     dtype: Dtype = "auto"
     device: str = "auto"
@@ -111,6 +116,14 @@ class TeacherConfig(Section):
     num_gpus: float = Field(0, ge=0, description="Reserved from Ray.")
     num_cpus: float = Field(1, ge=0, description="Reserved from Ray, and its threads on a CPU.")
     engine_options: Mapping[str, Any] = Field({}, description="Further options of vLLM, passed on as they are.")
+
+    @model_validator(mode="after")
+    def _hidden(self) -> Self:
+        if self.sends == "hidden" and self.engine == "vllm":
+            raise ValueError(
+                "sends = hidden: vLLM hands out no hidden states; set teacher.engine=transformers or teacher.sends=topk"
+            )
+        return self
 
 
 class ReferenceConfig(Section):

@@ -18,6 +18,7 @@ rows agree with what one rank and one of two allocate on a CPU under DeepSpeed 0
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -151,9 +152,48 @@ class Setting:
         return self.config.data.max_prompt_tokens + self.config.rollouts.max_new_tokens
 
 
-def student_load(part: Setting) -> Load:
-    """One rank of the student."""
-    held = tuple(_optimizer(part))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What a scorer hands on of a position, and what the student's process then needs of the scorer."""
+
+    top_k: int
+    """Entries; 0: the response's own token alone."""
+    tensors: tuple[int, ...]
+    """Bytes of a position in each tensor."""
+    head: Item | None = None
+    """The scorer's head, on the device of every rank; None where it hands on a top-k."""
+
+    @property
+    def position(self) -> int:
+        """Bytes of a position."""
+        return sum(self.tensors)
+
+    def room(self, tokens: float, *, pinned: bool) -> float:
+        """Bytes of the host for so many positions; pinned memory comes in powers of two."""
+        sizes = [size * tokens for size in self.tensors]
+        return sum(2.0 ** math.ceil(math.log2(size)) if pinned and size >= 1 else size for size in sizes)
+
+
+def sent(config: TrainConfig, top_k: int, scorer: Shape | None, itemsize: int) -> Sent:
+    """Int32 ids, log-probabilities and the float32 one of the response's own token, or hidden states.
+
+    Args:
+        scorer: its shape; None where it is not known, of which hidden states count nothing.
+        itemsize: bytes of a weight of it.
+    """
+    if not top_k or config.teacher.sends == "topk":
+        values = 4 if config.teacher.values == "float32" else 2
+        return Sent(top_k=top_k, tensors=(4 * top_k, values * top_k, 4))
+    if scorer is None:
+        return Sent(top_k=top_k, tensors=())
+    why = f"{scorer.vocabulary:,} x {scorer.hidden:,} of {itemsize} B (teacher.sends=hidden)"
+    head = Item(name="the scorer's head", bytes=scorer.head * itemsize, why=why)
+    return Sent(top_k=top_k, tensors=(scorer.hidden * itemsize,), head=head)
+
+
+def student_load(part: Setting, head: Item | None = None) -> Load:
+    """One rank of the student; `head` is the scorer's, where it needs that."""
+    held = (*_optimizer(part), *(() if head is None else (head,)))
     # The others drop their gradients after each update.
     lasting = part.config.student.engine == "deepspeed" and not part.config.student.offload_optimizer
     gradients = tuple(_gradients(part))
@@ -248,20 +288,22 @@ def layer_bytes(shape: Shape, itemsize: int, *, flash: bool = True) -> int:
     return hidden + attention + repeated + 4 * itemsize * shape.active_intermediate
 
 
-def scorer_load(part: Setting, top_k: int) -> Load:
-    """A frozen model that scores; `top_k` 0: the responses' own tokens only."""
+def scorer_load(part: Setting, each: Sent) -> Load:
+    """A frozen model that scores; what it says of a share gathers in the host's memory."""
     teacher, shape = part.config.teacher, part.shape
     positions = max(teacher.max_tokens, part.row)
     routed = 4 * part.itemsize * shape.hidden * shape.active_experts
     working = (8 + 4 * part.itemsize) * shape.hidden + 3 * part.itemsize * shape.active_intermediate + routed
-    scores = score_bytes(part.config, top_k, most_tokens(part.config))
     ranks = part.config.student.ranks
+    scores = each.room(most_tokens(part.config) / ranks, pinned=part.on_gpu)
     phase = (
         Item(name="forward pass", bytes=positions * working, why=f"{positions:,} positions, one layer"),
-        part.chunk,
-        Item(name="scores", bytes=scores / ranks, why=f"of a step at most{_over(ranks)}"),
+        *(() if each.head else (part.chunk,)),
+        Item(name="scores of a pass", bytes=positions * each.position, why=f"{positions:,} positions"),
     )
-    return Load(keeps=(part.weights,), phases={"scoring": phase})
+    pinned = ", pinned" if part.on_gpu else ""
+    gathered = Item(name="scores", bytes=scores, why=f"of a step at most{_over(ranks)}{pinned}")
+    return Load(keeps=(part.weights,), phases={"scoring": phase}, host=(gathered,))
 
 
 def idle_load(part: Setting) -> Load:
@@ -317,12 +359,6 @@ def engine_fit(part: Setting, options: Mapping[str, object], gpus: int, *, secti
 def most_tokens(config: TrainConfig) -> int:
     """Response tokens of one step at most."""
     return config.data.prompts_per_step * config.rollouts.per_prompt * config.rollouts.max_new_tokens
-
-
-def score_bytes(config: TrainConfig, top_k: int, tokens: float) -> float:
-    """Of a scorer's tensors: int32 ids, log-probabilities, and the float32 one of the response's own token."""
-    values = 4 if config.teacher.values == "float32" else 2
-    return tokens * (top_k * (4 + values) + 4)
 
 
 def machine_bytes() -> float:

@@ -2,7 +2,7 @@
 
 Sums and counts come back apart; `metrics.py` divides them once, after all micro-batches and ranks.
 
-Shapes: T response tokens of a micro-batch, D hidden, K entries of the teacher's top-k.
+Shapes: T response tokens of a micro-batch, D hidden, E the teacher's, K entries of its top-k.
 """
 
 from __future__ import annotations
@@ -14,13 +14,36 @@ import torch
 from torch import Tensor
 
 from uopd.batch import MicroBatch
-from uopd.losses import clipped_policy_loss, selected_logprobs, topk_cross_entropy
+from uopd.losses import TopkLoss, clipped_policy_loss, selected_logprobs, topk_cross_entropy
+from uopd.losses_hidden import hidden_cross_entropy
 from uopd.model import Head
 from uopd.rows import Scores
 
 Sums = dict[str, float]
 SMALLEST = torch.finfo(torch.float64).tiny
 """Stands for a mass that was rounded to 0, whose logarithm would be infinite."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Teacher:
+    """What turns a scorer's hidden states into its distribution."""
+
+    head: Head
+    k: int
+    """Entries of its top-k that count; the vocabulary: all of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HiddenTarget:
+    """A micro-batch's scores as hidden states."""
+
+    hidden: Tensor
+    """[T, E], of the head's dtype and on its device."""
+    teacher: Teacher
+
+
+Target: TypeAlias = Scores | HiddenTarget
+"""What the scorer says about the tokens of a micro-batch, on the device."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,18 +71,13 @@ class Distillation:
         return True
 
     def __call__(
-        self, hidden_TD: Tensor, head: Head, micro: MicroBatch, scores: Scores | None, old_T: Tensor | None
+        self, hidden_TD: Tensor, head: Head, micro: MicroBatch, target: Target | None, old_T: Tensor | None
     ) -> Outcome:
-        assert scores is not None, "distillation has a scorer"
-        found = topk_cross_entropy(
-            hidden_TD,
-            head.weight_VD,
-            scores.ids,
-            scores.logprobs,
-            micro.token_weights_T,
-            bias_V=head.bias_V,
-            sampled_ids_T=micro.response_ids_T,
-        )
+        assert target is not None, "distillation has a scorer"
+        if isinstance(target, Scores):
+            found, teacher_logprob_T = _from_topk(hidden_TD, head, micro, target)
+        else:
+            found, teacher_logprob_T = _from_hidden(hidden_TD, head, micro, target)
         assert found.sampled_logprob_T is not None
         kl_T = found.cross_entropy_T - found.teacher_entropy_T
         return Outcome(
@@ -74,7 +92,7 @@ class Distillation:
                 "student_mass": _sum(found.student_mass_T),
                 "agreement": _sum(found.agreement_T),
                 "student_logprob": _sum(found.sampled_logprob_T),
-                "teacher_logprob": _sum(scores.sampled),
+                "teacher_logprob": _sum(teacher_logprob_T),
             },
         )
 
@@ -99,8 +117,9 @@ class PolicyGradient:
         return False
 
     def __call__(
-        self, hidden_TD: Tensor, head: Head, micro: MicroBatch, scores: Scores | None, old_T: Tensor | None
+        self, hidden_TD: Tensor, head: Head, micro: MicroBatch, target: Target | None, old_T: Tensor | None
     ) -> Outcome:
+        assert target is None or isinstance(target, Scores), "only the responses' own tokens are asked for"
         logprobs_T = selected_logprobs(hidden_TD, head.weight_VD, micro.response_ids_T, bias_V=head.bias_V)
         before_T = logprobs_T.detach() if old_T is None else old_T
         found = clipped_policy_loss(
@@ -110,7 +129,7 @@ class PolicyGradient:
             micro.token_weights_T.to(logprobs_T),
             clip_low=self.clip_low,
             clip_high=self.clip_high,
-            reference_logprobs_T=None if scores is None else scores.sampled.to(logprobs_T),
+            reference_logprobs_T=None if target is None else target.sampled.to(logprobs_T),
             kl_coefficient=self.kl_coefficient,
         )
         sums = {
@@ -125,6 +144,36 @@ class PolicyGradient:
 
 
 Objective: TypeAlias = Distillation | PolicyGradient
+
+
+def _from_topk(hidden_TD: Tensor, head: Head, micro: MicroBatch, scores: Scores) -> tuple[TopkLoss, Tensor]:
+    found = topk_cross_entropy(
+        hidden_TD,
+        head.weight_VD,
+        scores.ids,
+        scores.logprobs,
+        micro.token_weights_T,
+        bias_V=head.bias_V,
+        sampled_ids_T=micro.response_ids_T,
+    )
+    return found, scores.sampled
+
+
+def _from_hidden(hidden_TD: Tensor, head: Head, micro: MicroBatch, target: HiddenTarget) -> tuple[TopkLoss, Tensor]:
+    theirs = target.teacher.head
+    found = hidden_cross_entropy(
+        hidden_TD,
+        head.weight_VD,
+        target.hidden,
+        theirs.weight_VD,
+        micro.token_weights_T,
+        k=target.teacher.k,
+        bias_V=head.bias_V,
+        teacher_bias_V=theirs.bias_V,
+        sampled_ids_T=micro.response_ids_T,
+    )
+    assert found.teacher_sampled_logprob_T is not None
+    return found, found.teacher_sampled_logprob_T
 
 
 def _sum(values: Tensor) -> float:

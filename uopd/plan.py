@@ -18,14 +18,15 @@ from uopd.memory import (
     Assumptions,
     Item,
     Load,
+    Sent,
     Setting,
     engine_fit,
     idle_load,
     machine_bytes,
     most_tokens,
     rollout_items,
-    score_bytes,
     scorer_load,
+    sent,
     student_load,
     total,
 )
@@ -90,6 +91,8 @@ class Plan:
     """Parts whose size is not known, so that nobody can say whether they fit."""
     missing: tuple[str, ...]
     """What is not there yet."""
+    sent: Sent
+    """What is handed on of a scored position."""
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -122,18 +125,14 @@ class Plan:
     def rollouts(self) -> int:
         return self.prompts * self.config.rollouts.per_prompt
 
-    @property
-    def top_k(self) -> int:
-        """Entries of a scored position; 0: only the response's own token."""
-        return self.config.teacher.top_k if self.method.objective.needs_support else 0
-
 
 def make_plan(config: TrainConfig, assumptions: Assumptions | None = None) -> Plan:
     """Counts and estimates; reads nothing but a local model's `config.json`."""
     given, method = assumptions or Assumptions(), make_method(config)
     seats = _seats(config, method)
-    parts = tuple(_part(seat, gpus, config, method, given) for seat, gpus in seats)
-    devices = tuple(_devices(parts, config, method, given))
+    each = _sent(seats, config, method)
+    parts = tuple(_part(seat, gpus, config, method, given, each) for seat, gpus in seats)
+    devices = tuple(_devices(parts, config, method, given, each))
     return Plan(
         config=config,
         assumptions=given,
@@ -143,6 +142,7 @@ def make_plan(config: TrainConfig, assumptions: Assumptions | None = None) -> Pl
         overfull=tuple(_overfull(parts, devices, config, given)),
         unknown=tuple(_unknown(parts)),
         missing=tuple(_missing(config)),
+        sent=each,
     )
 
 
@@ -213,7 +213,17 @@ def _local_devices(config: TrainConfig) -> list[tuple[str, str]]:
     return [(role, here if model.device == "auto" else model.device) for role, model in roles]
 
 
-def _part(seat: Seat, gpus: tuple[int, ...], config: TrainConfig, method: Method, given: Assumptions) -> Part:
+def _sent(seats: Sequence[tuple[Seat, tuple[int, ...]]], config: TrainConfig, method: Method) -> Sent:
+    top_k = config.teacher.top_k if method.objective.needs_support else 0
+    part = "teacher" if method.scorer == "teacher" else "reference"
+    on_gpu = any(gpus for seat, gpus in seats if seat.part == part)
+    model = config.teacher if method.scorer == "teacher" else config.student
+    return sent(config, top_k, shape_of(model.model), _itemsize(model.dtype, on_gpu=on_gpu))
+
+
+def _part(
+    seat: Seat, gpus: tuple[int, ...], config: TrainConfig, method: Method, given: Assumptions, each: Sent
+) -> Part:
     kind = seat.part.split()[0]
     teacher = kind == "teacher"
     model, dtype = (
@@ -226,7 +236,7 @@ def _part(seat: Seat, gpus: tuple[int, ...], config: TrainConfig, method: Method
     load = None
     if shape is not None:
         part = Setting(config=config, given=given, shape=shape, itemsize=itemsize, on_gpu=bool(gpus))
-        load = _load(kind, part, method, len(gpus))
+        load = _load(kind, part, method, len(gpus), each)
     return Part(
         name=seat.part,
         model=model,
@@ -241,16 +251,15 @@ def _itemsize(dtype: str, *, on_gpu: bool) -> int:
     return 4 if dtype == "float32" or (dtype == "auto" and not on_gpu) else 2
 
 
-def _load(kind: str, part: Setting, method: Method, gpus: int) -> Load:
+def _load(kind: str, part: Setting, method: Method, gpus: int, each: Sent) -> Load:
     config = part.config
-    top_k = config.teacher.top_k if method.objective.needs_support else 0
     if kind == "engine":
         return engine_fit(part, config.rollouts.engine_options, gpus, section="rollouts").load
     if kind == "teacher" and config.teacher.engine == "vllm":
         return engine_fit(part, config.teacher.engine_options, gpus, section="teacher").load
     if kind == "teacher" or (kind == "reference" and method.scorer == "initial"):
-        return scorer_load(part, top_k)
-    return idle_load(part) if kind == "reference" else student_load(part)
+        return scorer_load(part, each)
+    return idle_load(part) if kind == "reference" else student_load(part, each.head)
 
 
 def _how(kind: str, config: TrainConfig, method: Method) -> str:
@@ -267,7 +276,9 @@ def _how(kind: str, config: TrainConfig, method: Method) -> str:
     }[kind]
 
 
-def _devices(parts: Sequence[Part], config: TrainConfig, method: Method, given: Assumptions) -> Iterator[Device]:
+def _devices(
+    parts: Sequence[Part], config: TrainConfig, method: Method, given: Assumptions, each: Sent
+) -> Iterator[Device]:
     local = config.runtime.kind == "local"
     names = sorted({name for part in parts for name in part.devices if name != HOST})
     for name in names:
@@ -279,7 +290,7 @@ def _devices(parts: Sequence[Part], config: TrainConfig, method: Method, given: 
             items.append(("", Item(name="processes", bytes=processes * given.process_gib * GIB, why=why)))
         yield Device(name=name, bytes=given.gpu_memory_gib * GIB, items=tuple(items))
     memory = given.host_memory_gib * GIB if names else machine_bytes()
-    yield Device(name=HOST, bytes=memory, items=tuple(_host(parts, config, method, given)))
+    yield Device(name=HOST, bytes=memory, items=tuple(_host(parts, config, method, given, each)))
 
 
 def _is_vllm(part: Part) -> bool:
@@ -294,13 +305,12 @@ def _apart(parts: Sequence[Part]) -> Iterator[tuple[str, Item]]:
 
 
 def _together(parts: Sequence[Part], config: TrainConfig, given: Assumptions) -> Iterator[tuple[str, Item]]:
-    """One process for all: what they keep, and the worst phase of any; scores outlive the scorer's phase."""
+    """One process for all: what they keep, and the worst phase of any."""
     known = [(part.name, part.load) for part in parts if part.load]
     phases: list[tuple[str, tuple[Item, ...]]] = []
-    scores = [item for _, load in known for item in load.phases.get("scoring", ()) if item.name == "scores"]
     for name, load in known:
         yield from ((name, item) for item in load.keeps)
-        phases += [(name, items if phase == "scoring" else (*items, *scores)) for phase, items in load.phases.items()]
+        phases += [(name, items) for items in load.phases.values()]
     student = next((part for part in parts if part.name == "student"), None)
     shape = None if student is None else shape_of(student.model)
     if student is not None and shape is not None and config.rollouts.engine == "transformers":
@@ -313,14 +323,15 @@ def _together(parts: Sequence[Part], config: TrainConfig, given: Assumptions) ->
         yield from ((name, item) for item in items)
 
 
-def _host(parts: Sequence[Part], config: TrainConfig, method: Method, given: Assumptions) -> Iterator[tuple[str, Item]]:
+def _host(
+    parts: Sequence[Part], config: TrainConfig, method: Method, given: Assumptions, each: Sent
+) -> Iterator[tuple[str, Item]]:
     here = [part for part in parts if part.devices == (HOST,)]
     yield from _together(here, config, given) if config.runtime.kind == "local" else _apart(here)
     for part in parts:
         yield from ((part.name, item) for item in (part.load.host if part.load else ()))
     if config.runtime.kind == "ray" and method.scorer is not None:
-        top_k = config.teacher.top_k if method.objective.needs_support else 0
-        stored = score_bytes(config, top_k, most_tokens(config))
+        stored = each.position * most_tokens(config)
         yield "", Item(name="object store", bytes=stored, why="scores of a step, at most")
     processes = 1 if config.runtime.kind == "local" else 1 + len(parts)
     why = f"host_process_gib, {processes} process{'es' if processes > 1 else ''}"
@@ -372,6 +383,8 @@ def _remedy(device: Device, config: TrainConfig) -> str:
             found.append("student.gradient_checkpointing=true")
         if any(item.name == "activations" for _, item in device.items):
             found.append("a smaller batch.max_tokens")
+        if any(item.name == "the scorer's head" for _, item in device.items):
+            found.append("teacher.sends=topk")
     if "reference" in names and config.reference.load == "always":
         found.append("reference.load=when_used")
     if "teacher" in names:

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sure_math.command import plan_part, plan_settings
-from uopd.memory import GIB, most_tokens, reasons, score_bytes
+from uopd.memory import GIB, most_tokens, reasons
 from uopd.model_sizes import shape_of
 from uopd.plan import Plan
 
@@ -53,16 +53,17 @@ def _setting_rows(plan: Plan) -> Iterator[tuple[str, str]]:
 
 
 def _scores(plan: Plan) -> str:
-    """What one step's scores take in the object store."""
-    config, k = plan.config, plan.top_k
-    one = score_bytes(config, k, 1)
+    """What one step's scores are, and what they take in the host's memory."""
+    config, sent = plan.config, plan.sent
     most = most_tokens(config)
     mean = most * min(1.0, plan.assumptions.response_tokens / config.rollouts.max_new_tokens)
-    place = "the object store (host)" if config.runtime.kind == "ray" else "the scorer's memory"
-    what = f"top-{k} (int32 and {config.teacher.values})" if k else "the response's own token"
+    place = "the object store (host)" if config.runtime.kind == "ray" else "the host's memory"
+    what = f"top-{sent.top_k} (int32 and {config.teacher.values})" if sent.top_k else "the response's own token"
+    if sent.top_k and config.teacher.sends == "hidden":
+        what = f"hidden states (the student's process finds the top-{sent.top_k} with the scorer's head)"
     return (
-        f"{what}, {one:,.0f} B a position: {_gib(score_bytes(config, k, mean))} GiB a step in {place} at "
-        f"response_tokens, {_gib(score_bytes(config, k, most))} GiB at most ({most:,} positions)"
+        f"{what}, {sent.position:,} B a position: {_gib(sent.position * mean)} GiB a step in {place} at "
+        f"response_tokens, {_gib(sent.position * most)} GiB at most ({most:,} positions)"
     )
 
 

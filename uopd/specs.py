@@ -9,6 +9,7 @@ from uopd.config import TrainConfig
 from uopd.methods import Method
 from uopd.student import AdamW, StudentSpec
 from uopd.teacher import ScorerSpec
+from uopd.teacher_head import HeadSpec
 
 
 def layout_of(layout: str, attention: str) -> Layout:
@@ -39,6 +40,7 @@ def student_spec(config: TrainConfig, method: Method) -> StudentSpec:
         max_tokens=config.batch.max_tokens,
         threads=int(student.num_cpus) if config.runtime.kind == "ray" else 0,
         offload_optimizer=student.offload_optimizer,
+        teacher_head=_head_spec(config, method),
     )
 
 
@@ -60,4 +62,15 @@ def scorer_spec(config: TrainConfig, method: Method) -> ScorerSpec | None:
         layout=layout_of(config.batch.layout, student.attention if initial else teacher.attention),
         max_tokens=teacher.max_tokens,
         threads=int(threads) if config.runtime.kind == "ray" else 0,
+        sends=teacher.sends if method.objective.needs_support else "topk",
+    )
+
+
+def _head_spec(config: TrainConfig, method: Method) -> HeadSpec | None:
+    """The scorer's head, where the scorer hands on hidden states."""
+    scorer = scorer_spec(config, method)
+    if scorer is None or scorer.sends == "topk":
+        return None
+    return HeadSpec(
+        model=scorer.model, revision=scorer.revision, dtype=scorer.dtype, device=scorer.device, top_k=scorer.top_k
     )

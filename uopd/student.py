@@ -24,10 +24,11 @@ from torch import Tensor
 
 from sure_math.engines.load import model_folder
 from uopd.batch import Layout, MicroBatch, micro_batches
+from uopd.copies import take
 from uopd.losses import selected_logprobs
 from uopd.model import device_of, head_of, hidden_states, load_model
-from uopd.objectives import Objective, Outcome, Sums
-from uopd.rows import Scores, Share, TrainingRow, UpdateReport
+from uopd.objectives import HiddenTarget, Objective, Outcome, Sums, Target, Teacher
+from uopd.rows import HiddenScores, Scores, Share, TrainingRow, UpdateReport
 from uopd.student_files import (
     WEIGHTS,
     StudentError,
@@ -38,6 +39,7 @@ from uopd.student_files import (
     restore_moments,
     write_folder,
 )
+from uopd.teacher_head import HeadSpec, load_head
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +73,8 @@ class StudentSpec:
     """Of torch on a CPU; 0 leaves torch's own number."""
     offload_optimizer: bool = False
     """Masters, moments and AdamW in the host's memory; of DeepSpeed's students alone."""
+    teacher_head: HeadSpec | None = None
+    """Of a scorer that hands on hidden states."""
 
 
 def load_student(spec: StudentSpec) -> ReferenceStudent:
@@ -111,23 +115,23 @@ def restore(optimizer: torch.optim.AdamW, masters: Mapping[str, Tensor], tensors
             state["step"] = state["step"].to(master.device)
 
 
-def scores_of(scores: Scores | None, micro: MicroBatch, device: torch.device) -> Scores | None:
-    """The part of a share's scores that belongs to a micro-batch, on its device."""
-    if scores is None:
-        return None
-    place_T = micro.source_T.to(scores.ids.device)
-    return Scores(
-        ids=scores.ids[place_T].to(device),
-        logprobs=scores.logprobs[place_T].to(device),
-        sampled=scores.sampled[place_T].to(device),
-    )
+def passes_of(model: Any, spec: StudentSpec) -> Passes:
+    """The passes of a student of `spec`, with the head that its scorer's hidden states need."""
+    wanted, teacher = spec.teacher_head, None
+    if wanted is not None:
+        own_VD = head_of(model).weight_VD
+        teacher = Teacher(head=load_head(wanted, len(own_VD), own_VD.device), k=min(wanted.top_k, len(own_VD)))
+    return Passes(model, spec.objective, layout=spec.layout, max_tokens=spec.max_tokens, teacher=teacher)
 
 
 class Passes:
     """The forward and backward passes of a share, for whatever holds the weights."""
 
-    def __init__(self, model: Any, objective: Objective, *, layout: Layout, max_tokens: int) -> None:
-        self._model, self._objective = model, objective
+    def __init__(
+        self, model: Any, objective: Objective, *, layout: Layout, max_tokens: int, teacher: Teacher | None = None
+    ) -> None:
+        """`teacher`: for scores that are hidden states."""
+        self._model, self._objective, self._teacher = model, objective, teacher
         self._layout, self._max_tokens = layout, max_tokens
         self._device = next(model.parameters()).device
 
@@ -139,7 +143,7 @@ class Passes:
     def accumulate(
         self,
         work: Sequence[tuple[MicroBatch, Tensor | None]],
-        scores: Scores | None,
+        scores: Scores | HiddenScores | None,
         backward: Callable[[Tensor], Any],
     ) -> Counter[str]:
         """Forward and backward of every micro-batch; the sums of them all."""
@@ -150,12 +154,27 @@ class Passes:
             sums.update(outcome.sums, rows=len(micro.row_ids))
         return sums
 
-    def loss(self, micro: MicroBatch, scores: Scores | None, old_T: Tensor | None) -> Outcome:
+    def loss(self, micro: MicroBatch, scores: Scores | HiddenScores | None, old_T: Tensor | None) -> Outcome:
         """The loss of one micro-batch, with gradient."""
         here = micro.to(self._device)
+        target = self._target(scores, micro)
         hidden_TD = hidden_states(self._model, here)
-        head, said = head_of(self._model), scores_of(scores, micro, self._device)
-        return self._objective(hidden_TD, head, here, said, old_T)
+        return self._objective(hidden_TD, head_of(self._model), here, target, old_T)
+
+    def _target(self, scores: Scores | HiddenScores | None, micro: MicroBatch) -> Target | None:
+        """What a share's scores say about a micro-batch, on its device."""
+        if scores is None:
+            return None
+        if isinstance(scores, Scores):
+            return take(scores, micro.runs, self._device)
+        assert self._teacher is not None, "hidden states come with the head that they need"
+        theirs, own = scores.hidden.dtype, self._teacher.head.weight_VD.dtype
+        if theirs != own:
+            raise StudentError(
+                f"dtype = auto: the scorer's hidden states are {theirs}, and its head, with the student, is {own}; set "
+                "teacher.dtype (student.dtype where the initial student scores) to float32 or bfloat16"
+            )
+        return HiddenTarget(hidden=take(scores, micro.runs, self._device).hidden, teacher=self._teacher)
 
     @torch.no_grad()
     def _old_logprobs(self, batches: Sequence[MicroBatch]) -> list[Tensor | None]:
@@ -185,7 +204,7 @@ class ReferenceStudent:
     def __init__(self, model: Any, spec: StudentSpec) -> None:
         self.model = model
         self._spec = spec
-        self._passes = Passes(model, spec.objective, layout=spec.layout, max_tokens=spec.max_tokens)
+        self._passes = passes_of(model, spec)
         self._masters = Masters(list(model.parameters()))
         self._optimizer = adamw(self._masters.tensors, spec.optimizer, next(model.parameters()).device)
         self._version = 0

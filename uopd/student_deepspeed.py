@@ -33,12 +33,12 @@ from sure_math.engines.load import model_folder
 from uopd.model import device_of
 from uopd.rows import Share, UpdateReport
 from uopd.student import (
-    Passes,
     StudentSpec,
     adamw,
     finite_norm,
     finite_sums,
     load_trainable,
+    passes_of,
     peak_bytes,
     reset_peak,
     restore,
@@ -175,11 +175,11 @@ class DeepSpeedRank:
 
     def __init__(self, model: Any, spec: StudentSpec, ranks: Ranks) -> None:
         self._spec, self._ranks, self._model = spec, ranks, model
+        self._passes = ranks.agree(partial(passes_of, model, spec))
         device = torch.device("cpu") if spec.offload_optimizer else ranks.device
         # DeepSpeed puts its float32 masters in the place of these parameters.
         self._optimizer = adamw(list(model.parameters()), spec.optimizer, device)
         self._engine = _engine(model, self._optimizer, spec, ranks.world)
-        self._passes = Passes(model, spec.objective, layout=spec.layout, max_tokens=spec.max_tokens)
         self._version = 0
 
     @property
