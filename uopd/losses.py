@@ -171,8 +171,8 @@ def cross_entropy(
         raise ValueError("token_weights_T and the teacher's tensors get no gradient: detach them")
     if options.triton and not kernels.usable(weight_VD):
         raise ValueError(
-            f"triton is True: its kernels do not run on {weight_VD.device} for {weight_VD.dtype}, or Triton is missing; "
-            "leave it None, or set it to False"
+            f"triton is True: its kernels do not run on {weight_VD.device} for {weight_VD.dtype}, or Triton is "
+            "missing; leave it None, or set it to False"
         )
     if sampled_ids_T is not None:
         check_tokens("sampled_ids_T", sampled_ids_T, len(hidden_TD))
