@@ -6,6 +6,7 @@ of length 0 and responses cut at the limit are remarked on and passed over; ever
 text of log-probabilities that shows a sync to have failed; `--dry-run`.
 """
 
+import errno
 import json
 import shutil
 from collections.abc import Callable, Sequence
@@ -26,6 +27,7 @@ from tests.training import (
     RECORDED,
     SHORT,
     SHORT_RUNS,
+    a_student,
     metrics_of,
     short_config,
     short_runs,
@@ -36,6 +38,7 @@ from uopd.checks import PROBED_ROWS, RefusedError, check_determinism, check_layo
 from uopd.config import load_config
 from uopd.parts import OutOfStep, check_in_step
 from uopd.rows import TrainingRow
+from uopd.run import Run
 from uopd.train import main
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -170,14 +173,6 @@ def test_responses_cut_at_the_limit_are_trained_on_and_remarked_on(data: Path, t
     assert "step 0: 8 of 8 responses were cut at rollouts.max_new_tokens = 3; raise it" in printed
 
 
-def a_student(folder: Path, **changes: Any) -> Path:
-    """The pocket student with another configuration."""
-    shutil.copytree(model_folder("student"), folder)
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(config | changes))
-    return folder
-
-
 def test_responses_of_length_0_stay_in_k_and_are_remarked_on(data: Path, tmp_path: Path) -> None:
     student = a_student(tmp_path / "student", max_position_embeddings=57)
     changes = (f"student.model={student}", "rollouts.max_new_tokens=36", "run.steps=1", "data.prompts_per_step=8")
@@ -228,6 +223,25 @@ def test_the_command_refuses_with_a_message(
     printed = capsys.readouterr().err
     assert "error: " in printed and message in printed and "Traceback" not in printed
     assert not (tmp_path / "out" / "metrics.jsonl").exists()
+
+
+def test_a_full_disk_is_said_to_be_full(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    def full(run: Run) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("uopd.train.train", full)
+    given = ["--config", "pocket-local", "--out", str(tmp_path / "out"), *SHORT, f"data.path={data}"]
+    assert main(given) == 1
+    assert "error: no space left on the disk of " in capsys.readouterr().err
+    monkeypatch.setattr("uopd.train.train", _unreadable)
+    with pytest.raises(PermissionError):
+        main(given)
+
+
+def _unreadable(run: Run) -> None:
+    raise PermissionError(errno.EACCES, "Permission denied")
 
 
 def test_a_layout_that_does_not_fit_is_refused_with_the_excess(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@
 - draws: what a slot draws follows from seed and slot alone, with replacement, uniform or in proportion to the weights
   (chi-square); 50,000 prompts of 128 are 391 steps, the last one of 80;
 - the pool: prompts of the chat template, the solution in the scorer's prompt for `opsd` alone, long prompts left out
-  before weights are given.
+  before weights are given; a scorer that has no room for its prompt and a response is refused.
 """
 
 import shutil
@@ -19,6 +19,7 @@ from scipy.stats import chisquare
 from tests.training import (
     WEIGHTS,
     a_row,
+    a_student,
     change_rows,
     pocket_chat,
     short_config,
@@ -26,7 +27,7 @@ from tests.training import (
     world_problems,
     write_dataset,
 )
-from uopd.checks import check_teacher_of_weights
+from uopd.checks import RefusedError, check_positions, check_teacher_of_weights
 from uopd.config import load_config
 from uopd.data import DataError, PoolRow, draw, load_dataset_folder, usable
 from uopd.methods import METHODS, make_method
@@ -144,16 +145,33 @@ def test_methods_that_need_no_labels(name: str) -> None:
 
 
 def test_a_pool_of_weight_0() -> None:
-    pool = [a_row("a", weight=0.0), a_row("b", weight=0.0)]
+    pool = [a_row("a", weight=0.0, majority_share=0.25), a_row("b", weight=0.0, majority_share=0.125)]
     for name in ("uopd", "shuffled", "opd-scaled", "sampled"):
-        method = make_method(load_config("pocket", [f"method={name}"]))
-        with pytest.raises(DataError, match=r"every training problem has weight 0, .* or use method=opd"):
-            usable(pool, method.keeps, method.needs, drop_unlabelled=False)
-    opd = make_method(load_config("pocket", ["method=opd"]))
-    assert usable(pool, opd.keeps, opd.needs, drop_unlabelled=False) == pool
+        expected = rf"method={name} gives every training problem the weight 0, .* or use method=opd"
+        with pytest.raises(DataError, match=expected):
+            make_pool(pool, f"method={name}")
+    for name, weights in {"opd": [1.0, 1.0], "majority": [0.25, 0.125]}.items():
+        assert [prompt.weight for prompt in make_pool(pool, f"method={name}").prompts] == weights
     none_certain = make_method(load_config("pocket", ["method=filter"]))
     with pytest.raises(DataError, match=r"no training problem is left .*filter.tau, filter.unit"):
         usable(pool, none_certain.keeps, none_certain.needs, drop_unlabelled=False)
+
+
+def test_a_scorer_without_room_for_its_prompt_and_a_response(tmp_path: Path) -> None:
+    student = a_student(tmp_path / "student", max_position_embeddings=100)
+    scorer = a_student(tmp_path / "scorer", max_position_embeddings=80)
+    texts = {"short": (10, 10), "solved": (10, 60)}
+    prompts = [
+        Prompt(problem_id=name, token_ids=(1,) * own, scorer_ids=(1,) * shown, weight=1.0, answer=None)
+        for name, (own, shown) in texts.items()
+    ]
+    check_positions(prompts, student, ("s", scorer), 20)
+    with pytest.raises(RefusedError, match=r"s has 80 positions, and solved may take 81 .*: 60 of the scorer's prompt"):
+        check_positions(prompts, student, ("s", scorer), 21)
+    check_positions(prompts[:1], student, ("s", scorer), 70)
+    check_positions(prompts[:1], scorer, ("s", scorer), 1000)  # the student stops where its own positions end
+    with pytest.raises(RefusedError, match=r"short may take 100 of them"):
+        check_positions(prompts[:1], student, ("s", scorer), 1000)
 
 
 def test_a_test_split_without_answers_is_refused_before_a_model_is_loaded(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ python -m tests.training        writes `short_runs.json` anew: say in the commit
 
 import io
 import json
+import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -132,6 +133,14 @@ def change_rows(dataset: Path, change: Callable[[int, dict[str, Any]], dict[str,
     rows = [change(index, row) for index, row in enumerate(pq.read_table(path).to_pylist())]
     schema = pa.schema([field.with_nullable(True) for field in DEFAULT_SCHEMA if field.name in rows[0]])
     pq.write_table(pa.Table.from_pylist(rows, schema=schema), path)
+
+
+def a_student(folder: Path, **changes: Any) -> Path:
+    """The pocket student with another configuration."""
+    shutil.copytree(model_folder("student"), folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | changes))
+    return folder
 
 
 def a_row(name: str, **changes: Any) -> PoolRow:

@@ -16,7 +16,7 @@ from uopd.data import DataError, Dataset
 from uopd.memory import GIB, Assumptions, machine_bytes
 from uopd.methods import Method
 from uopd.plan import make_plan, refuse_layout
-from uopd.rows import Rollout, Scorer, TrainingRow
+from uopd.rows import Prompt, Rollout, Scorer, TrainingRow
 
 PROBED_ROWS = 4
 """Responses that are scored twice."""
@@ -72,15 +72,41 @@ def check_vocabularies(student: tuple[str, Path, Any], scorer: tuple[str, Path, 
             f"{where}: {len(different):,} tokens differ, such as {different[0]!r} ({own.get(different[0])} and "
             f"{other.get(different[0])}); {remedy}"
         )
-    rows, other_rows = (
-        AutoConfig.from_pretrained(path, trust_remote_code=False, local_files_only=True).get_text_config().vocab_size
-        for path in (folder, other_folder)
-    )
+    rows, other_rows = (_model_config(path).vocab_size for path in (folder, other_folder))
     if other_rows > rows:
         raise RefusedError(
             f"{where}: heads of {rows:,} and {other_rows:,} rows; the teacher names tokens that the student "
             f"lacks; {remedy}"
         )
+
+
+def check_positions(prompts: Sequence[Prompt], student: Path, scorer: tuple[str, Path], new_tokens: int) -> None:
+    """A scorer must have room for its prompt and every response, beyond which it would read without a warning.
+
+    Args:
+        student: folder of the model that responds. scorer: name and folder of the one that reads.
+        new_tokens: most tokens of a response.
+
+    Raises:
+        RefusedError: naming the problem with the longest text.
+    """
+    name, folder = scorer
+    most, room = (_model_config(path).max_position_embeddings for path in (student, folder))
+
+    def needed(prompt: Prompt) -> int:
+        return len(prompt.scorer_ids) + max(0, min(new_tokens, most - len(prompt.token_ids)))
+
+    longest = max(prompts, key=needed)
+    if needed(longest) > room:
+        raise RefusedError(
+            f"{name} has {room:,} positions, and {longest.problem_id} may take {needed(longest):,} of them: "
+            f"{len(longest.scorer_ids):,} of the scorer's prompt and a response of up to {new_tokens:,} tokens; lower "
+            "rollouts.max_new_tokens or data.max_prompt_tokens, or take a scorer of longer texts"
+        )
+
+
+def _model_config(folder: Path) -> Any:
+    return AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True).get_text_config()
 
 
 def check_layout(config: TrainConfig) -> None:

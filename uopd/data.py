@@ -106,11 +106,6 @@ def usable(
             "data.path: no training problem is left for this method; check the filter (filter.tau, filter.unit) and "
             "the labels of the dataset"
         )
-    if "weight" in needs and not any(row.weight > 0 for row in kept):
-        raise DataError(
-            "data.path: every training problem has weight 0, so that there is nothing to learn: the teacher never "
-            "agreed with itself; look at its samples (load_dataset(..., 'samples')), or use method=opd"
-        )
     return kept
 
 

@@ -60,7 +60,7 @@ def prompt_pool(
         max_tokens: of the student's prompt; longer ones are left out.
 
     Raises:
-        DataError: all of them are longer.
+        DataError: all of them are longer, or the method gives every one the weight 0.
     """
     asked = [(row, solve_messages(row.problem, None, prompt)) for row in rows]
     encoded = [(row, messages, student.encode(messages)) for row, messages in asked]
@@ -70,9 +70,16 @@ def prompt_pool(
             f"data.max_prompt_tokens = {max_tokens}: every one of the {len(rows):,} prompts is longer; raise it"
         )
     left = [row for row, _, _ in kept]
-    made = []
     # Weights are given to what is drawn from, so that their mean and their multiset are those of the pool.
-    for (row, messages, token_ids), weight in zip(kept, method.weights(left, seed), strict=True):
+    weights = method.weights(left, seed)
+    if not any(weights):
+        raise DataError(
+            f"data.path: method={method.name} gives every training problem the weight 0, so that there is nothing to "
+            "learn: the teacher never agreed with itself; look at its samples (load_dataset(..., 'samples')), or use "
+            "method=opd"
+        )
+    made = []
+    for (row, messages, token_ids), weight in zip(kept, weights, strict=True):
         shown = (_solution_message(row), *messages) if method.shows_solution else messages
         made.append(
             Prompt(

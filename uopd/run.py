@@ -21,6 +21,7 @@ from uopd.checkpoints import Checkpoints
 from uopd.checks import (
     check_determinism,
     check_layout,
+    check_positions,
     check_prompt,
     check_teacher_of_weights,
     check_vocabularies,
@@ -191,7 +192,7 @@ def _pool(
 ) -> PromptPool:
     data = config.data
     rows = usable(dataset.train, method.keeps, method.needs, drop_unlabelled=data.drop_unlabelled)
-    return prompt_pool(
+    pool = prompt_pool(
         rows,
         method,
         student=student,
@@ -202,6 +203,15 @@ def _pool(
         per_step=data.prompts_per_step,
         max_tokens=data.max_prompt_tokens,
     )
+    if method.scorer is not None:
+        own, reader = config.student, config.teacher if method.scorer == "teacher" else config.student
+        check_positions(
+            pool.prompts,
+            model_folder(own.model, own.revision),
+            (reader.model, model_folder(reader.model, reader.revision)),
+            config.rollouts.max_new_tokens,
+        )
+    return pool
 
 
 def _examiner(config: TrainConfig, dataset: Dataset, chat: Chat, prompt: str) -> Examiner:

@@ -21,6 +21,7 @@ from sure_math.engines import EngineUnavailable
 from sure_math.equivalence.worker import WorkerUnavailable
 from sure_math.prompts import PromptError
 from sure_math.settings import ConfigError
+from sure_math.store import disk_full
 from uopd.batch import shares
 from uopd.checks import RefusedError
 from uopd.config import TrainConfig, config_names, load_config
@@ -87,6 +88,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
             train(run)
     except EXPECTED as error:
         console.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        return 1
+    except OSError as error:
+        if not disk_full(error):
+            raise
+        console.print(
+            f"error: no space left on the disk of {options.out}: free some and repeat the command, which goes on from "
+            "the last checkpoint",
+            style="red",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
         return 1
     return 0
 
