@@ -124,7 +124,7 @@ REFUSED: dict[str, tuple[Callable[[Path], None], int, str]] = {
     "another vocabulary": (
         lambda folder: None,
         72,
-        r"its head has 64 rows and the student's 72, .* teacher.sends=topk",
+        r"its head has 64 rows and the student's 72; .* teacher.sends=topk",
     ),
     "truncated": (_truncated, VOCABULARY, "the model's files are not whole"),
     "no file": (_file_missing, VOCABULARY, "the model's files are not whole"),

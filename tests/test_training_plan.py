@@ -123,10 +123,11 @@ def test_the_student_of_pair_3_by_hand() -> None:
     kept = 36 * 4096 * 2 + 2 * (4 + 2 + 2) * 4096 + (4 + 2 + 4) * (4096 + 1024) + 4 * 2 * 12_288
     working = 8 * 4096 * 2 + 4 * 2 * 12_288 + (8 + 4 * 2) * 4096
     held += 8192 * (kept + working) + 768 * 2**20 + 2 * 151_936 * 4096 * 2
+    held += 8192 * (512 * (4 + 4) + 4)
     reference, processes = 2 * parameters, 2 * GIB
     gpu = device(plan, "GPU 0")
     assert gpu.asked == held + reference + processes
-    assert gpu.excess / GIB == pytest.approx(163.27 - 79.1, abs=0.01)
+    assert gpu.excess / GIB == pytest.approx(163.30 - 79.1, abs=0.01)
     assert not plan.fits and len(plan.problems) == 1
     assert "GPU 0: 163.3 GiB are needed and 79.1 GiB are there, 84.2 GiB too much" in plan.problems[0]
     assert "student.offload_optimizer=true" in plan.problems[0] and "reference.load=when_used" in plan.problems[0]
@@ -172,7 +173,7 @@ def test_by_how_much_pair_2_does_not_fit() -> None:
     excess = device(make_plan(load_config("paper-4b")), "GPU 0").excess
     kept = 36 * 2560 * 2 + 2 * (4 + 2 + 2) * 2560 + (4 + 2 + 4) * (4096 + 1024) + 4 * 2 * 9728
     working = 8 * 2560 * 2 + 4 * 2 * 9728 + (8 + 4 * 2) * 2560
-    step = 8192 * (kept + working) + 768 * 2**20 + 2 * 151_936 * 2560 * 2
+    step = 8192 * (kept + working + 512 * (4 + 4) + 4) + 768 * 2**20 + 2 * 151_936 * 2560 * 2
     assert excess == pytest.approx((18 + 2) * parameters + step + 2 * GIB - 79.1 * GIB)
     copying = device(make_plan(load_config("paper-4b"), COPYING), "GPU 0").excess
     assert copying == pytest.approx((22 + 2) * parameters + 2 * GIB - 79.1 * GIB)
@@ -265,14 +266,13 @@ def test_hidden_states_and_the_head_that_they_need() -> None:
     assert plan.sent.position == 2 * 2048 and plan.sent.top_k == 512
     assert gib(plan, HOST, "", "object store") == gib(plan, HOST, "teacher", "scores") == 8.0
     assert gib(plan, "GPU 0", "student 0", "the scorer's head") == 151_936 * 2048 * 2 / GIB
-    # The head's product is the student's process's.
-    assert gib(plan, "GPU 1", "teacher", "logits of a chunk") == 0 and plan.fits
+    assert gib(plan, "GPU 0", "student 0", "scores of a pass") == 8192 * 4096 / GIB and plan.fits
     text = printed(plan)
     assert "hidden states (the student's process finds the top-512 with the scorer's head), 4,096 B a position" in text
 
     before = make_plan(load_config("paper-8b-fit"))
     added = device(plan, "GPU 0").asked - device(before, "GPU 0").asked
-    assert added == 151_936 * 2048 * 2
+    assert added == 151_936 * 2048 * 2 - 8192 * 4
     tight = assume([f"gpu_memory_gib={(device(before, 'GPU 0').asked + added / 2) / GIB}"])
     problems = [
         [problem for problem in make_plan(load_config("paper-8b-fit", settings), tight).problems if "GPU 0" in problem]

@@ -191,13 +191,13 @@ def sent(config: TrainConfig, top_k: int, scorer: Shape | None, itemsize: int) -
     return Sent(top_k=top_k, tensors=(scorer.hidden * itemsize,), head=head)
 
 
-def student_load(part: Setting, head: Item | None = None) -> Load:
-    """One rank of the student; `head` is the scorer's, where it needs that."""
-    held = (*_optimizer(part), *(() if head is None else (head,)))
+def student_load(part: Setting, each: Sent) -> Load:
+    """One rank of the student, with what it is sent."""
+    held = (*_optimizer(part), *(() if each.head is None else (each.head,)))
     # The others drop their gradients after each update.
     lasting = part.config.student.engine == "deepspeed" and not part.config.student.offload_optimizer
     gradients = tuple(_gradients(part))
-    phases = {"training": tuple(_training(part)), "update": tuple(_update(part))}
+    phases = {"training": tuple(_training(part, each)), "update": tuple(_update(part))}
     if not lasting:
         phases = {name: gradients + items for name, items in phases.items()}
     keeps = (part.weights, *(gradients if lasting else ()), *held)
@@ -256,7 +256,7 @@ def _offloaded(part: Setting) -> Iterator[Item]:
         yield Item(name="optimizer states and gradients", bytes=(held + HOST_UPDATE) * size / student.ranks, why=why)
 
 
-def _training(part: Setting) -> Iterator[Item]:
+def _training(part: Setting, each: Sent) -> Iterator[Item]:
     """Forward and backward pass of one micro-batch."""
     shape, size = part.shape, part.itemsize
     positions = max(part.config.batch.max_tokens, part.row)
@@ -269,6 +269,7 @@ def _training(part: Setting) -> Iterator[Item]:
     working = 8 * shape.hidden * 2 + 4 * size * shape.active_intermediate + (8 + 4 * size) * shape.hidden
     yield Item(name="of the backward pass", bytes=positions * working, why=f"{positions:,} positions, one layer")
     yield part.chunk
+    yield Item(name="scores of a pass", bytes=positions * each.position, why=f"{positions:,} positions")
     yield Item(
         name="gradient of the head", bytes=2 * shape.head * size, why="of one micro-batch, before it is added up"
     )
@@ -298,7 +299,7 @@ def scorer_load(part: Setting, each: Sent) -> Load:
     scores = each.room(most_tokens(part.config) / ranks, pinned=part.on_gpu)
     phase = (
         Item(name="forward pass", bytes=positions * working, why=f"{positions:,} positions, one layer"),
-        *(() if each.head else (part.chunk,)),
+        part.chunk,
         Item(name="scores of a pass", bytes=positions * each.position, why=f"{positions:,} positions"),
     )
     pinned = ", pinned" if part.on_gpu else ""

@@ -259,7 +259,7 @@ def _load(kind: str, part: Setting, method: Method, gpus: int, each: Sent) -> Lo
         return engine_fit(part, config.teacher.engine_options, gpus, section="teacher").load
     if kind == "teacher" or (kind == "reference" and method.scorer == "initial"):
         return scorer_load(part, each)
-    return idle_load(part) if kind == "reference" else student_load(part, each.head)
+    return idle_load(part) if kind == "reference" else student_load(part, each)
 
 
 def _how(kind: str, config: TrainConfig, method: Method) -> str:

@@ -49,7 +49,7 @@ def load_head(spec: HeadSpec, vocabulary: int, device: torch.device) -> Head:
     weight_VE = _read(folder, weights)
     if len(weight_VE) != vocabulary:
         raise StudentError(
-            f"{folder}: its head has {len(weight_VE):,} rows and the student's {vocabulary:,}, and teacher.sends=hidden "
+            f"{folder}: its head has {len(weight_VE):,} rows and the student's {vocabulary:,}; teacher.sends=hidden "
             "needs as many: set teacher.sends=topk"
         )
     bias_V = _read(folder, biases) if biases else None
