@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,7 @@ def reset_peak(device: str) -> None:
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 
-def machine(packages: Iterable[str], **more: Any) -> Result:
+def machine(packages: Sequence[str], **more: Any) -> Result:
     """Where a section was measured; call it before, for the load of what else runs."""
     names = {"gpu": torch.cuda.get_device_name()} if torch.cuda.is_available() else {}
     found = installed(packages)

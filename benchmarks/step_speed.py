@@ -6,8 +6,10 @@ Both read the same prompts and responses (random ids, all of one length, so that
 Qwen3 student and teacher, `rows_at_once` rows to a forward pass, gradient checkpointing on, AdamW with the same
 constants and the gradient's norm clipped at 1. A step is the teacher's reading of the batch, the student's forward and
 backward passes and the optimizer. It is not the sampling of the responses, the data loader, logging or a checkpoint.
-1. ours: `TransformersScorer.score`, then `ReferenceStudent.update` with Eq. 7 on the teacher's top-k;
-2. TRL: its own `training_step` for each micro-batch, with the batch in place of what it would have sampled, then
+1. ours, top-k: `TransformersScorer.score`, then `ReferenceStudent.update` with Eq. 7 on the teacher's top-k;
+2. ours, full vocabulary: `teacher.sends = hidden`. The teacher hands on hidden states and the student's process, which
+   has a copy of the teacher's head, computes the teacher's logits as it needs them: nothing is cut off;
+3. TRL: its own `training_step` for each micro-batch, with the batch in place of what it would have sampled, then
    clipping, optimizer and `zero_grad` as its loop calls them. Forward KL (`beta` 0) with its default chunked loss. TRL
    has no top-k: its loss is over the full vocabulary, from the teacher's hidden states, which never leave the step.
    There is no time of scoring alone, as the teacher reads inside the step.
@@ -48,7 +50,7 @@ from benchmarks.step_ways import WAYS, Prepared, Shape, Sizes, Step
 RESULTS = Path(__file__).with_suffix(".json")
 PACKAGES = ("torch", "transformers", "trl", "accelerate", "triton")
 FIRST = "ours, top-k"
-ON_CPU, ON_GPU = (FIRST, "TRL"), tuple(WAYS)
+ON_CPU, ON_GPU = (FIRST, "ours, full vocabulary", "TRL"), tuple(WAYS)
 
 GPU = Shape(
     student=Sizes(hidden=2048, layers=28, intermediate=6144, heads=16),

@@ -5,18 +5,21 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Literal
 
 import torch
+from safetensors.torch import save_file
 from tokenizers import Tokenizer, models
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
 from benchmarks.measure import Result, peak_bytes, timed
 from uopd.objectives import Distillation
-from uopd.rows import Scores, Share, TrainingRow, UpdateReport
+from uopd.rows import HiddenScores, Scores, Share, TrainingRow, UpdateReport
 from uopd.student import AdamW, ReferenceStudent, StudentSpec
-from uopd.teacher import ScorerSpec, TransformersScorer
+from uopd.teacher import HiddenScorer, ScorerSpec, TransformersScorer
+from uopd.teacher_head import HeadSpec
 
 RATE, CLIP = 1e-6, 1.0
 ADAMW = AdamW(beta1=0.9, beta2=0.999, epsilon=1e-8, weight_decay=0.0, clip=CLIP)
@@ -54,6 +57,10 @@ class Shape:
     @property
     def rows(self) -> int:
         return self.prompts * self.rollouts
+
+    @property
+    def positions_at_once(self) -> int:
+        return self.rows_at_once * (self.prompt + self.response)
 
     @property
     def tokens(self) -> int:
@@ -133,15 +140,17 @@ def make_rows(shape: Shape) -> tuple[TrainingRow, ...]:
     )
 
 
-def ours(shape: Shape) -> Prepared:
-    positions = shape.rows_at_once * (shape.prompt + shape.response)
-    student = make_student(shape, shape.dtype)
-    learner = ReferenceStudent(student, _student_spec(shape, positions))
-    scorer = TransformersScorer(make_model(shape.teacher, shape, shape.dtype), _scorer_spec(shape, positions), "random")
+def ours(shape: Shape, sends: Literal["topk", "hidden"] = "topk") -> Prepared:
+    """`hidden`: the teacher hands on hidden states, and the loss is over the full vocabulary."""
+    student, teacher = make_student(shape, shape.dtype), make_model(shape.teacher, shape, shape.dtype)
+    with tempfile.TemporaryDirectory() as folder:
+        learner = ReferenceStudent(student, _student_spec(shape, _head_of(teacher, Path(folder), shape, sends)))
+    kind = HiddenScorer if sends == "hidden" else TransformersScorer
+    scorer = kind(teacher, _scorer_spec(shape, sends), "random")
     rows = make_rows(shape)
 
     def step() -> Step:
-        made: list[Scores] = []
+        made: list[Scores | HiddenScores] = []
         scoring = timed(lambda: made.append(scorer.score(rows)), shape.device)
         peak = peak_bytes(shape.device)  # an update begins its own count
         report: UpdateReport = learner.update([Share(rows=rows, scores=made[0])], RATE)
@@ -153,10 +162,20 @@ def ours(shape: Shape) -> Prepared:
             peak_bytes=max(peak, peak_bytes(shape.device)),
         )
 
-    return Prepared(step=step, student=student, facts={"k": shape.k, "student_dtype": shape.dtype})
+    k = shape.k if sends == "topk" else "full vocabulary"
+    return Prepared(step=step, student=student, facts={"k": k, "student_dtype": shape.dtype})
 
 
-def _student_spec(shape: Shape, positions: int) -> StudentSpec:
+def _head_of(teacher: Any, folder: Path, shape: Shape, sends: str) -> HeadSpec | None:
+    """The teacher's head as the student reads it, from files that hold nothing else."""
+    if sends == "topk":
+        return None
+    teacher.config.save_pretrained(folder)
+    save_file({"lm_head.weight": teacher.lm_head.weight.detach()}, folder / "model.safetensors")
+    return HeadSpec(model=str(folder), revision=None, dtype=shape.dtype, device=shape.device, top_k=shape.vocabulary)
+
+
+def _student_spec(shape: Shape, head: HeadSpec | None) -> StudentSpec:
     return StudentSpec(
         model="random",
         revision=None,
@@ -167,12 +186,13 @@ def _student_spec(shape: Shape, positions: int) -> StudentSpec:
         objective=Distillation(),
         optimizer=ADAMW,
         layout="padded",
-        max_tokens=positions,
+        max_tokens=shape.positions_at_once,
         threads=0,
+        teacher_head=head,
     )
 
 
-def _scorer_spec(shape: Shape, positions: int) -> ScorerSpec:
+def _scorer_spec(shape: Shape, sends: Literal["topk", "hidden"]) -> ScorerSpec:
     return ScorerSpec(
         model="random",
         revision=None,
@@ -181,9 +201,10 @@ def _scorer_spec(shape: Shape, positions: int) -> ScorerSpec:
         attention="sdpa",
         top_k=shape.k,
         values="float32",
-        max_tokens=positions,
+        max_tokens=shape.positions_at_once,
         layout="padded",
         threads=0,
+        sends=sends,
     )
 
 
@@ -264,6 +285,7 @@ def _trl_batch(shape: Shape) -> dict[str, torch.Tensor]:
 
 WAYS: dict[str, Callable[[Shape], Prepared]] = {
     "ours, top-k": ours,
+    "ours, full vocabulary": lambda shape: ours(shape, "hidden"),
     "TRL": trl,
     "TRL, float32 student": lambda shape: trl(shape, "float32"),
 }

@@ -1,7 +1,7 @@
 """Pins of `benchmarks/step_speed.py`, on a tiny shape:
 
-- with the whole vocabulary for a top-k, our step and TRL's are the same: the same response tokens, loss, gradient's
-  norm and weights afterwards, over two steps;
+- with the whole vocabulary, as a top-k or from the teacher's hidden states, our step and TRL's are the same: the same
+  response tokens, loss, gradient's norm and weights afterwards, over two steps;
 - what the docstring says of TRL in one process: its autocast does not reach the student's backbone;
 - the record of a run: every way with its times and its memory, ratios to ours; a machine without a GPU says so and
   leaves the other section as it was.
@@ -11,6 +11,7 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -23,8 +24,10 @@ from benchmarks.step_ways import RATE, Shape, make_rows, ours, trl
 WHOLE = replace(TINY, k=TINY.vocabulary)
 
 
-def test_with_the_whole_vocabulary_both_do_the_same_step() -> None:
-    ways = [ours(WHOLE), trl(WHOLE)]
+@pytest.mark.parametrize("sends", ["topk", "hidden"])
+def test_with_the_whole_vocabulary_both_do_the_same_step(sends: Literal["topk", "hidden"]) -> None:
+    ways = [ours(WHOLE if sends == "topk" else TINY, sends), trl(WHOLE)]
+    assert all(way.student.is_gradient_checkpointing for way in ways)
     before = [parameter.detach().clone() for parameter in ways[0].student.parameters()]
     for _ in range(2):
         first, second = (way.step() for way in ways)
