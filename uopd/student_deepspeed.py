@@ -29,6 +29,7 @@ import torch.distributed
 from safetensors.torch import save_file
 from torch import Tensor
 
+from sure_math.engines import EngineUnavailable
 from sure_math.engines.load import model_folder
 from uopd.model import device_of
 from uopd.rows import Share, UpdateReport
@@ -156,7 +157,13 @@ class Ranks:
             done.append(action())
         except Exception as error:
             cause = error
-        told = None if cause is None else str(cause) if isinstance(cause, StudentError) else repr(cause)
+        told = (
+            None
+            if cause is None
+            else str(cause)
+            if isinstance(cause, StudentError | EngineUnavailable)
+            else repr(cause)
+        )
         failures = {rank: text for rank, text in enumerate(self.gather(told)) if text is not None}
         if failures:
             texts = [f"rank {rank}: {text}" for rank, text in failures.items()]
