@@ -24,6 +24,11 @@ from benchmarks.page_parts import (
 )
 
 NAMES = ("floor", *WAYS)
+MEMORY = {
+    "cpu": ("beyond_models_megabytes", "memory beyond the models"),
+    "gpu": ("peak_megabytes", "peak memory, models included"),
+}
+"""What is shown of a step's memory: a process on a CPU also holds its libraries, which are not the same for all."""
 
 
 def loss(results: Result) -> Section:
@@ -210,13 +215,14 @@ def step(results: Result) -> Section:
 
 def _step_blocks(where: str, found: Result) -> list[str | Figure]:
     ways = {name: way for name, way in found["ways"].items() if "failed" not in way}
+    key, kind = MEMORY[where]
     rows = []
     for name, way in found["ways"].items():
         if "failed" in way:
             rows.append([name, way["failed"], *["-"] * 6])
             continue
-        parts = [seconds(way[key]) for key in ("scoring_seconds", "update_seconds", "seconds")]
-        memory = f"{way['peak_megabytes']:,.0f} MB" if "peak_megabytes" in way else "-"
+        parts = [seconds(way[part]) for part in ("scoring_seconds", "update_seconds", "seconds")]
+        memory = f"{way[key]:,.0f} MB" if key in way else "-"
         speed = f"{way['tokens_per_second']:,.0f}"
         k = f"{way['k']:,}" if isinstance(way["k"], int) else way["k"]
         rows.append([name, k, *parts, times(way.get("times_ours")), speed, memory])
@@ -228,10 +234,10 @@ def _step_blocks(where: str, found: Result) -> list[str | Figure]:
     )
     drawing = Figure(
         name=f"step_{where}",
-        alt=f"Seconds and peak memory of a training step, ours and TRL's, {where}",
-        draw=partial(draw_panels, [partial(_draw_step, ways), partial(_draw_memory, ways)]),
+        alt=f"Seconds and memory of a training step, ours and TRL's, {where}",
+        draw=partial(draw_panels, [partial(_draw_step, ways), partial(_draw_memory, ways, where)]),
     )
-    columns = ["way", "teacher's entries", "scoring", "update", "step", "times ours", "tokens/s", "peak memory"]
+    columns = ["way", "teacher's entries", "scoring", "update", "step", "times ours", "tokens/s", kind]
     return [text, machine_line(found["machine"]), *([drawing] if ways else []), table(columns, rows)]
 
 
@@ -248,6 +254,7 @@ def _draw_step(ways: Result, axis: Axes) -> None:
     stacked(axis, parts, seconds, title="a step", xlabel="seconds")
 
 
-def _draw_memory(ways: Result, axis: Axes) -> None:
-    shown = {name: way["peak_megabytes"] / 1024 for name, way in ways.items() if "peak_megabytes" in way}
-    bars(axis, shown, lambda size: f"{size:.3g} GB", title="peak memory, models included", xlabel="GB")
+def _draw_memory(ways: Result, where: str, axis: Axes) -> None:
+    key, kind = MEMORY[where]
+    shown = {name: way[key] for name, way in ways.items() if key in way}
+    bars(axis, shown, lambda size: f"{size:,.0f} MB", title=kind, xlabel="MB")

@@ -22,11 +22,11 @@ mostly rounds away), and `TRL, float32 student`, the type in which TRL loads a s
 
 On a CPU everything is float32, and TRL's loss runs in plain torch, since its Triton kernels need a GPU; the ways take
 turns in one process, the fastest of `--rounds` counts after a first that does not, and the memory (what the highest
-resident memory rises by once both models are there) comes from a process of its own for each way. On a GPU two copies
-of both models do not fit, so each way has a process of its own for time and memory: the highest that torch allocated,
-models and optimizer included. The GPU's shape is Qwen3-1.7B and Qwen3-8B with 8 prompts x 4 responses of 256 + 768
-tokens, 8 rows at once: beside 18 bytes for each parameter of the student and 2 for the teacher's, 8,192 positions at a
-time leave room on a card of 80 GB.
+resident memory rises by once both models, and for 2 the copy of the head, are there) comes from a process of its own
+for each way. On a GPU two copies of both models do not fit, so each way has a process of its own for time and memory:
+the highest that torch allocated, models and optimizer included. The GPU's shape is Qwen3-1.7B and Qwen3-8B with 8
+prompts x 4 responses of 256 + 768 tokens, 8 rows at once: beside 18 bytes for each parameter of the student and 2 for
+the teacher's, 8,192 positions at a time leave room on a card of 80 GB.
 """
 
 from __future__ import annotations
@@ -166,14 +166,14 @@ def measure(shape: Shape, rounds: int) -> Result:
 
 def table(title: str, section: Result) -> Table:
     shown = Table(title=f"{title}: a step of {section['shape']['tokens']:,} response tokens")
-    for column in ("way", "scoring, s", "update, s", "step, s", "tokens/s", "times ours", "peak, MB"):
+    for column in ("way", "scoring, s", "update, s", "step, s", "tokens/s", "times ours", "memory, MB"):
         shown.add_column(column)
     for name, found in section["ways"].items():
         if "seconds" not in found:
             shown.add_row(name, found["failed"])
             continue
         parts = [f"{found[key]:.3g}" if found[key] else "-" for key in ("scoring_seconds", "update_seconds")]
-        memory = found.get("peak_megabytes")
+        memory = found.get("peak_megabytes" if section["shape"]["device"] == "cuda" else "beyond_models_megabytes")
         shown.add_row(
             name,
             *parts,
