@@ -1,6 +1,6 @@
 """What a training step's loss costs, forward and backward: ours beside other ways, as ratios in one run.
 
-    python -m benchmarks.loss_speed [--quick] [--gpu] [--rounds 3] [--threads N] [--out FILE]
+    python -m benchmarks.loss_speed [--quick] [--gpu [--tokens 2048 8192]] [--rounds 3] [--threads N] [--out FILE]
 
 From hidden states and the head's weight to the loss and both gradients; random numbers, the teacher a perturbed
 student. The ways take turns, `--rounds` times, and the fastest round of each counts, by the wall clock and by
@@ -23,9 +23,13 @@ before this gradient exists, as plain's does. The error is the weight's gradient
 `--gpu` measures the shapes of a GPU in bfloat16 instead, each shape in a process of its own; without CUDA the result
 says that it was not measured. Its rows have the floor's share of each way's time: a way at 1 runs at the measured rate
 of the products, and one on the full vocabulary does at least a fourth product, of the teacher. What does not fit is
-"out of memory". Then the goals below are checked at 8,192 x 4,096 x 151,936, k = 512, a line for each, and the exit
-code is 1 where one is missed; other people's ways are compared with `ours with scoring`, which begins where they do.
-The results file keeps a section for each number of threads and one for the GPU; a run replaces its own.
+"out of memory". `ours, PyTorch` is ours without Triton's kernels. Then the goals of `benchmarks/loss_goals.py` are
+checked, a line for each, and the exit code is 1 where one is missed; other people's ways are compared with `ours with
+scoring`, which begins where they do.
+
+The results file keeps a section for each number of threads and one for the GPU; a run replaces its own. On a GPU the
+file is written after every shape, and `--tokens` measures some of them and leaves the others as they were, so that a
+card that is lent for minutes can be used.
 """
 
 from __future__ import annotations
@@ -35,8 +39,8 @@ import json
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -45,7 +49,19 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.loss_ways import FEW_TOKENS, OTHERS, WAYS, Shape, make_batch, products, run_way
+from benchmarks.loss_goals import GOAL_K, goals, missed
+from benchmarks.loss_ways import (
+    FEW_TOKENS,
+    ON_ALL,
+    ON_TOP_K,
+    OTHERS,
+    QWEN_VOCABULARY,
+    WAYS,
+    Shape,
+    make_batch,
+    products,
+    run_way,
+)
 from benchmarks.measure import (
     MEGABYTE,
     NO_GPU,
@@ -53,22 +69,17 @@ from benchmarks.measure import (
     Taken,
     machine,
     peak_bytes,
+    read_results,
     reset_peak,
     timed,
     write_section,
 )
 from uopd.losses_reference import reference_cross_entropy
 
-QWEN_VOCABULARY = 151_936
 PLAIN_VALUES, PLAIN_ENTRY_VALUES = 3, 7
 """Of four bytes, that `plain` holds at its peak for each logit and each entry of the teacher, inputs included."""
-MOST_TIMES_FLOOR = 1.3
-MOST_MEGABYTES = 1024.0
-"""Beyond inputs and the weight's gradient."""
-GOAL_TOKENS, GOAL_HIDDEN, GOAL_K = 8_192, 4_096, 512
+GPU_TOKENS = (2_048, 8_192, 32_768)
 PACKAGES = ("torch", "triton", "trl", "liger-kernel")
-ON_TOP_K = ("ours", "plain", "ours with scoring")
-ON_ALL = ("ours, hidden states", "plain, hidden states", *OTHERS)
 OUT_OF_MEMORY = "out of memory"
 
 
@@ -215,76 +226,45 @@ def cpu_section(quick: bool, rounds: int) -> Result:
     }
 
 
-def gpu_section(quick: bool, rounds: int) -> Result | str:
-    """Memory does not depend on k for a way without one, and is asked of the others at one k."""
-    if not torch.cuda.is_available():
-        return NO_GPU
-    shapes = [
-        Shape(tokens=tokens, hidden=hidden, vocabulary=QWEN_VOCABULARY, k=k, dtype="bfloat16", device="cuda")
-        for tokens in ([2_048] if quick else [2_048, 8_192, 32_768])
+def gpu_shapes(quick: bool, tokens: Sequence[int]) -> list[Shape]:
+    """`tokens`: those of `GPU_TOKENS` that are wanted."""
+    return [
+        Shape(tokens=count, hidden=hidden, vocabulary=QWEN_VOCABULARY, k=k, dtype="bfloat16", device="cuda")
+        for count in (GPU_TOKENS[:1] if quick else tokens)
         for hidden in ([2_048] if quick else [2_048, 4_096])
         for k in ([GOAL_K, QWEN_VOCABULARY] if quick else [128, GOAL_K, 2_048, QWEN_VOCABULARY])
     ]
-    times, memory = [], []
+
+
+def gpu_section(shapes: Sequence[Shape], rounds: int, save: Callable[[Result], None]) -> Result:
+    """Memory does not depend on k for a way without one, and is asked of the others at one k.
+
+    `save`: called after every shape with what there is by then.
+    """
+    times: list[Result] = []
+    memory: list[Result] = []
+    section: Result = {"device": torch.cuda.get_device_name(), "time": times, "memory": memory}
     for shape in shapes:
         times.append(in_a_process(shape, rounds=rounds))
         names = ON_ALL if shape.full else ON_TOP_K if shape.k == GOAL_K else ("ours",)
         memory += [in_a_process(shape, way=name) for name in names]
-    return {"device": torch.cuda.get_device_name(), "time": times, "memory": memory}
+        save(section)
+    return section
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Goal:
-    """One thing that a GPU's section has to show."""
+def merged(before: Result | str | None, section: Result) -> Result:
+    """A section with the rows of an earlier one of the same device, of shapes that were not measured again."""
+    if not isinstance(before, dict) or before["device"] != section["device"]:
+        return section
+    measured = [row["shape"] for row in section["time"]]
+    kept = {
+        key: [row for row in before[key] if row["shape"] not in measured] + section[key] for key in ("time", "memory")
+    }
 
-    what: str
-    found: float | None
-    """None where it was not measured."""
-    most: float
-    why: str = ""
-    """Why it was not measured."""
+    def order(row: Result) -> tuple[int, int, int]:
+        return row["shape"]["tokens"], row["shape"]["hidden"], row["shape"]["k"]
 
-    @property
-    def met(self) -> bool:
-        return self.found is not None and self.found <= self.most
-
-    def line(self) -> str:
-        if self.found is None:
-            return f"{self.what}: not measured ({self.why})"
-        if self.met:
-            return f"{self.what}: met, {self.found:.3g} of at most {self.most:.3g}"
-        return f"{self.what}: missed by {self.found - self.most:.3g}, {self.found:.3g} of at most {self.most:.3g}"
-
-
-def goals(section: Result) -> Iterator[Goal]:
-    """The goals at the goals' shape, ours first and then against each other way, in time and in memory."""
-    rows = [row for row in section["time"] if at_goal(row["shape"]) and row["shape"]["k"] == GOAL_K]
-    seconds = rows[0].get("wall_seconds", {}) if rows else {}
-    absent = rows[0].get("skipped", {}) if rows else {}
-    memory = {row["way"]: row.get("extra_megabytes") for row in section["memory"] if at_goal(row["shape"], row["way"])}
-    floor = seconds["ours"] / seconds["floor"] if {"ours", "floor"} <= set(seconds) else None
-    yield Goal(what="ours, times the floor", found=floor, most=MOST_TIMES_FLOOR, why="no time")
-    yield Goal(what="ours, MB beyond", found=memory.get("ours"), most=MOST_MEGABYTES, why="no memory")
-    for other in ("plain", *OTHERS):
-        mine = "ours" if other == "plain" else "ours with scoring"
-        for what, found in (("seconds", seconds), ("MB beyond", memory)):
-            if found.get(other) is None:
-                yield Goal(what=f"{mine}, {what}, beside {other}", found=None, most=0, why=absent.get(other, "failed"))
-            else:
-                mine_found = found.get(mine)
-                yield Goal(what=f"{mine}, {what}, beside {other}", found=mine_found, most=found[other], why="no number")
-
-
-def at_goal(shape: Result, way: str = "ours") -> bool:
-    """Whether a row is of the goals' shape, at the k that the way is measured at."""
-    k = QWEN_VOCABULARY if way in ON_ALL else GOAL_K
-    wanted = (GOAL_TOKENS, GOAL_HIDDEN, QWEN_VOCABULARY, k)
-    return (shape["tokens"], shape["hidden"], shape["vocabulary"], shape["k"]) == wanted
-
-
-def missed(goal: Goal) -> bool:
-    """What another way has no number for is no miss of ours."""
-    return not goal.met and not (goal.found is None and goal.most == 0)
+    return {**section, **{key: sorted(rows, key=order) for key, rows in kept.items()}}
 
 
 def time_table(title: str, rows: list[Result], clock: str) -> Table:
@@ -332,6 +312,7 @@ def parse() -> argparse.Namespace:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     arguments.add_argument("--quick", action="store_true", help="small shapes, to see that it runs; writes no file")
     arguments.add_argument("--gpu", action="store_true", help="the shapes of a GPU, and the goals")
+    arguments.add_argument("--tokens", type=int, nargs="+", choices=GPU_TOKENS, default=GPU_TOKENS, help="of a GPU")
     arguments.add_argument("--rounds", type=int, default=3)
     arguments.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".json"))
@@ -346,14 +327,36 @@ def main() -> int:
     if options.part:
         print(json.dumps(part(options.part)))
         return 0
-    name = "gpu" if options.gpu else f"cpu_{options.threads}_threads"
     before = machine(PACKAGES, rounds=options.rounds, loop_tokens=FEW_TOKENS)
-    section = (gpu_section if options.gpu else cpu_section)(options.quick, options.rounds)
+    if options.gpu:
+        return measure_on_gpu(options, before)
+    name = f"cpu_{options.threads}_threads"
+    section = cpu_section(options.quick, options.rounds)
     print_section(name, section)
     if not options.quick:
-        write_section(options.out, name, section if isinstance(section, str) else {"machine": before, **section})
-    if not options.gpu or options.quick or isinstance(section, str):
+        write_section(options.out, name, {"machine": before, **section})
+    return 0
+
+
+def measure_on_gpu(options: argparse.Namespace, before: Result) -> int:
+    """1 where a goal is missed."""
+    if not torch.cuda.is_available():
+        print_section("gpu", NO_GPU)
+        if not options.quick:
+            write_section(options.out, "gpu", NO_GPU)
         return 0
+    earlier = read_results(options.out).get("gpu")
+
+    def save(section: Result) -> None:
+        if not options.quick:
+            write_section(options.out, "gpu", {"machine": before, **merged(earlier, section)})
+
+    found = gpu_section(gpu_shapes(options.quick, options.tokens), options.rounds, save)
+    if options.quick:
+        print_section("gpu", found)
+        return 0
+    section = merged(earlier, found)
+    print_section("gpu", section)
     wanted = list(goals(section))
     for goal in wanted:
         print(goal.line())

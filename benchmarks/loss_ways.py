@@ -1,9 +1,9 @@
 """The ways of `benchmarks/loss_speed.py`: what each computes, from hidden states and the head's weight to a scalar.
 
-On the teacher's top-k: `ours`, `ours with scoring`, `plain`, `loop`. On the full vocabulary, the teacher's logits
-computed from its hidden states inside the way, forward KL: `ours, hidden states`, `plain, hidden states`, `TRL`, and
-three of Liger. Divided by the number of tokens, all of a kind have the same gradient; tests/test_loss_ways.py compares
-those that run without a GPU with float64.
+On the teacher's top-k: `ours`, `ours, PyTorch`, `ours with scoring`, `plain`, `loop`. On the full vocabulary, the
+teacher's logits computed from its hidden states inside the way, forward KL: `ours, hidden states`, `plain, hidden
+states`, `TRL`, and three of Liger. Divided by the number of tokens, all of a kind have the same gradient;
+tests/test_loss_ways.py compares those that run without a GPU with float64.
 
 Liger is no dependency. Version 0.8.5 was read and run on a CPU in Triton's interpreter (TRITON_INTERPRET=1, the package
 and triton on PYTHONPATH): `python -m pytest tests/test_loss_ways.py` then compares its three ways too, whose loss and
@@ -31,6 +31,7 @@ from torch import Tensor
 from uopd.losses import topk, topk_cross_entropy
 from uopd.losses_hidden import hidden_cross_entropy
 
+QWEN_VOCABULARY = 151_936
 FEW_TOKENS = 16
 """Of the loop, and of the comparison with float64."""
 PERTURBATION = 0.3
@@ -92,6 +93,13 @@ def make_batch(shape: Shape, *, entries: Literal["own", "any", "none"]) -> Batch
 
 def ours(batch: Batch) -> Tensor:
     return topk_cross_entropy(batch.hidden_TD, batch.weight_VD, batch.ids_TK, batch.logprobs_TK, batch.weights_T).loss
+
+
+def ours_pytorch(batch: Batch) -> Tensor:
+    """Without Triton's kernels, which ours has on a GPU."""
+    return topk_cross_entropy(
+        batch.hidden_TD, batch.weight_VD, batch.ids_TK, batch.logprobs_TK, batch.weights_T, triton=False
+    ).loss
 
 
 def ours_with_scoring(batch: Batch) -> Tensor:
@@ -179,6 +187,7 @@ def products(batch: Batch) -> Callable[[], None]:
 
 WAYS: dict[str, Way] = {
     "ours": ours,
+    "ours, PyTorch": ours_pytorch,
     "ours with scoring": ours_with_scoring,
     "plain": plain,
     "loop": loop,
@@ -189,8 +198,10 @@ WAYS: dict[str, Way] = {
     "Liger JSD": liger_jsd,
     "Liger chunked JSD": liger_chunked,
 }
+ON_TOP_K = ("ours", "ours, PyTorch", "plain", "ours with scoring")
 OTHERS = ("TRL", "Liger KL", "Liger JSD", "Liger chunked JSD")
 """Of other people, all from the teacher's hidden states on the full vocabulary."""
+ON_ALL = ("ours, hidden states", "plain, hidden states", *OTHERS)
 
 
 def run_way(way: Way, batch: Batch) -> None:

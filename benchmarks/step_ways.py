@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer, models
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
-from benchmarks.measure import Result, peak_bytes, timed
+from benchmarks.measure import Result, peak_bytes, timed, torch_default_dtype
 from uopd.objectives import Distillation
 from uopd.rows import HiddenScores, Scores, Share, TrainingRow, UpdateReport
 from uopd.student import AdamW, ReferenceStudent, StudentSpec
@@ -108,13 +108,8 @@ def make_model(sizes: Sizes, shape: Shape, dtype: str) -> Any:
         bos_token_id=None,
         eos_token_id=0,
     )
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(getattr(torch, dtype))  # so that no float32 copy of a model stands on the device
-    try:
-        with torch.device(shape.device):
-            return Qwen3ForCausalLM(config)
-    finally:
-        torch.set_default_dtype(before)
+    with torch.device(shape.device), torch_default_dtype(dtype):
+        return Qwen3ForCausalLM(config)
 
 
 def make_student(shape: Shape, dtype: str) -> Any:

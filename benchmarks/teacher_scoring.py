@@ -27,7 +27,7 @@ from rich.console import Console
 from rich.table import Table
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
-from benchmarks.measure import NO_GPU, Result, machine, write_section
+from benchmarks.measure import NO_GPU, Result, machine, torch_default_dtype, write_section
 from uopd.batch import micro_batches
 from uopd.lm_head import chunks_of, compute_logits, workspace
 from uopd.model import hidden_states
@@ -103,8 +103,8 @@ def make(shape: Shape) -> tuple[TransformersScorer, Any]:
         head_dim=128 if shape.hidden >= 1024 else 64,
         tie_word_embeddings=shape.tied,
     )
-    with torch.device(shape.device):
-        model = Qwen3ForCausalLM(config).to(getattr(torch, shape.dtype)).eval()
+    with torch.device(shape.device), torch_default_dtype(shape.dtype):
+        model = Qwen3ForCausalLM(config).eval()
     spec = ScorerSpec(
         model="random",
         revision=None,

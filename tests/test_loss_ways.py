@@ -9,27 +9,40 @@
 import os
 import warnings
 from collections import Counter
-from dataclasses import replace
+from dataclasses import asdict, replace
 from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
 from benchmarks import loss_speed
+from benchmarks.loss_goals import goals, missed
 from benchmarks.loss_speed import (
-    ON_ALL,
+    GPU_TOKENS,
     OUT_OF_MEMORY,
     attempt,
-    goals,
     gpu_section,
-    missed,
+    gpu_shapes,
     ratios,
     time_shape,
     ways_of,
 )
-from benchmarks.loss_ways import FEW_TOKENS, WAYS, Batch, Shape, Way, liger_chunked, make_batch, run_way
-from benchmarks.measure import NO_GPU, Taken
+from benchmarks.loss_ways import (
+    FEW_TOKENS,
+    ON_ALL,
+    ON_TOP_K,
+    WAYS,
+    Batch,
+    Shape,
+    Way,
+    liger_chunked,
+    make_batch,
+    run_way,
+)
+from benchmarks.measure import NO_GPU, Result, Taken, read_results
 from tests.made_up_gpu import LOSS
 from uopd.losses_reference import reference_cross_entropy
 
@@ -98,17 +111,39 @@ def test_out_of_memory_is_named_so() -> None:
 
 
 def test_what_is_measured_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert gpu_section(quick=False, rounds=1) == NO_GPU
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "a card")
     monkeypatch.setattr(loss_speed, "in_a_process", lambda shape, **how: {"shape": shape, **how})
-    found = gpu_section(quick=False, rounds=1)
-    assert isinstance(found, dict) and found["device"] == "a card"
+    sizes: list[int] = []
+    found = gpu_section(gpu_shapes(False, GPU_TOKENS), 1, lambda section: sizes.append(len(section["time"])))
+    assert found["device"] == "a card" and sizes == list(range(1, 25))
     assert len({row["shape"] for row in found["time"]}) == 3 * 2 * 4
     asked = Counter(row["way"] for row in found["memory"])
-    assert asked == {"ours": 18, "plain": 6, "ours with scoring": 6, **dict.fromkeys(ON_ALL, 6)}
+    assert asked == {"ours": 18, **dict.fromkeys(ON_TOP_K[1:], 6), **dict.fromkeys(ON_ALL, 6)}
     assert all(row["shape"].full == (row["way"] in ON_ALL) for row in found["memory"])
+
+
+def test_a_gpu_is_measured_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "results.json"
+    arguments = ["loss_speed", "--gpu", "--rounds", "1", "--out", str(out)]
+    monkeypatch.setattr("sys.argv", arguments)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert loss_speed.main() == 0 and read_results(out) == {"gpu": NO_GPU}
+
+    def measured(shape: Shape, **how: Any) -> Result:
+        return {"shape": asdict(shape), "failed": "no card", **how}
+
+    monkeypatch.setattr(loss_speed, "in_a_process", measured)
+    monkeypatch.setattr(loss_speed, "machine", lambda *_, **more: more)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "a card")
+    for tokens in (["8192"], ["2048", "32768"], ["8192"]):
+        monkeypatch.setattr("sys.argv", [*arguments, "--tokens", *tokens])
+        assert loss_speed.main() == 1, "nothing was met"
+    found = read_results(out)["gpu"]
+    assert [row["shape"]["tokens"] for row in found["time"]] == [2048] * 8 + [8192] * 8 + [32768] * 8
+    assert len(found["memory"]) == 18 + 6 * (len(ON_TOP_K) - 1 + len(ON_ALL))
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "another")
+    assert loss_speed.main() == 1 and len(read_results(out)["gpu"]["time"]) == 8
 
 
 def test_ways_and_shares_of_a_gpu() -> None:

@@ -206,7 +206,8 @@ class ReferenceStudent:
         self._spec = spec
         self._passes = passes_of(model, spec)
         self._masters = Masters(list(model.parameters()))
-        self._optimizer = adamw(self._masters.tensors, spec.optimizer, next(model.parameters()).device)
+        self._device = next(model.parameters()).device
+        self._optimizer = adamw(self._masters.tensors, spec.optimizer, self._device)
         self._version = 0
 
     @property
@@ -225,7 +226,7 @@ class ReferenceStudent:
         """One step of the objective on the one share there is (several where it iterates)."""
         (share,) = shares
         started = time.monotonic()
-        reset_peak()
+        reset_peak(self._device)
         work = self._passes.prepare(share.rows)
         for _ in range(self._spec.objective.iterations):
             # Whatever a step that failed has left behind.
@@ -237,7 +238,7 @@ class ReferenceStudent:
             sums=sums,
             gradient_norm=norm,
             seconds=time.monotonic() - started,
-            peak_bytes=peak_bytes(),
+            peak_bytes=peak_bytes(self._device),
         )
 
     def logprobs(self, token_ids: Sequence[int]) -> list[float]:
@@ -339,13 +340,13 @@ def finite_norm(norm: float, update: int) -> float:
     return norm
 
 
-def reset_peak() -> None:
-    if torch.cuda.is_available():
-        torch.cuda.reset_peak_memory_stats()
+def reset_peak(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
 
 
-def peak_bytes() -> int:
+def peak_bytes(device: torch.device) -> int:
     """Most device memory since `reset_peak`; on a CPU the most this process ever had."""
-    if torch.cuda.is_available():
-        return int(torch.cuda.max_memory_allocated())
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device))
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

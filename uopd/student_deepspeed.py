@@ -200,7 +200,7 @@ class DeepSpeedRank:
     def update(self, share: Share, learning_rate: float) -> UpdateReport:
         """One step on the sum of all ranks' losses; every rank gives its share and gets the whole report."""
         started = time.monotonic()
-        reset_peak()
+        reset_peak(self._ranks.device)
         work = self._ranks.agree(partial(self._passes.prepare, share.rows))
         for _ in range(self._spec.objective.iterations):
             own = self._ranks.agree(partial(self._accumulate, work, share))
@@ -213,7 +213,7 @@ class DeepSpeedRank:
             sums=whole,
             gradient_norm=norm,
             seconds=max(self._ranks.gather(time.monotonic() - started)),
-            peak_bytes=max(self._ranks.gather(peak_bytes())),
+            peak_bytes=max(self._ranks.gather(peak_bytes(self._ranks.device))),
         )
 
     def logprobs(self, token_ids: Sequence[int]) -> list[float]:
