@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from benchmarks.loss_goals import goals
-from benchmarks.loss_ways import WAYS
+from benchmarks.loss_ways import ON_ALL, WAYS
 from benchmarks.page_parts import (
     Figure,
     Result,
@@ -99,6 +99,11 @@ def _k(shape: Result) -> str:
     return "full" if shape["k"] == shape["vocabulary"] else f"{shape['k']:,}"
 
 
+def _k_of(row: Result) -> str:
+    """Of a way, some of which have none, whatever entries the shape has."""
+    return "full" if row["way"] in ON_ALL else _k(row["shape"])
+
+
 def _shape(shape: Result) -> str:
     k = "full vocabulary" if _k(shape) == "full" else f"k {_k(shape)}"
     return f"{shape['tokens']:,} tokens × {shape['hidden']:,}, {k}"
@@ -145,8 +150,9 @@ def _memory_panels(rows: Sequence[Result]) -> list[Callable[[Axes], None]]:
     groups: dict[int, dict[str, float]] = {}
     most = 100 * max(row["of_fp32_logits"] for row in rows)
     for row in rows:
-        k = "full" if _k(row["shape"]) == "full" else f"k {_k(row['shape'])}"
-        groups.setdefault(row["shape"]["tokens"], {})[f"{row['way']}, {k}"] = 100 * row["of_fp32_logits"]
+        k = _k_of(row)
+        label = f"{row['way']}, {k if k == 'full' else f'k {k}'}"
+        groups.setdefault(row["shape"]["tokens"], {})[label] = 100 * row["of_fp32_logits"]
     return [
         partial(
             bars,
@@ -168,7 +174,7 @@ def _memory_table(rows: Sequence[Result]) -> str:
             cells = [row["failed"], "-"]
         else:
             cells = [f"{row['extra_megabytes']:,.0f} MB", f"{row['of_fp32_logits']:.1%}"]
-        lines.append([row["way"], f"{shape['tokens']:,}", f"{shape['hidden']:,}", _k(shape), *cells])
+        lines.append([row["way"], f"{shape['tokens']:,}", f"{shape['hidden']:,}", _k_of(row), *cells])
     return table(["way", "tokens", "hidden", "k", "memory beyond", "of the float32 logits"], lines)
 
 
