@@ -117,3 +117,33 @@ def test_policy_gradient_and_topk() -> None:
         bias_V[250] = value
         with pytest.raises(FloatingPointError, match="token 0"):
             topk(hidden_TD, weight_VD, 7, bias_V=bias_V)
+
+
+def test_the_check_of_a_device_sees_what_is_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu, write = torch.device("cpu"), kernels.write_pair_softmax
+    assert kernels._difference(cpu, torch.bfloat16) < kernels.ROUNDING
+
+    def wrong(out_CV: Tensor, *given: Tensor) -> None:
+        write(out_CV, *given)
+        out_CV[3, 100] = torch.nan
+
+    monkeypatch.setattr(kernels, "write_pair_softmax", wrong)
+    assert not kernels._difference(cpu, torch.bfloat16) <= kernels.ROUNDING
+    kernels._agrees.cache_clear()
+    with pytest.warns(UserWarning, match="differ from PyTorch by nan"):
+        assert not kernels.usable(torch.zeros(2, 2, dtype=torch.bfloat16))
+    kernels._agrees.cache_clear()
+
+
+@pytest.mark.parametrize("shift", [0.0, 1000.0])
+def test_a_small_difference_of_large_logits(shift: float) -> None:
+    """A student almost the teacher: what is left of the means is small beside the logits."""
+    generator = torch.Generator().manual_seed(3)
+    logits_TV = 12 * torch.randn(4, 5000, generator=generator) + shift
+    student_TV = logits_TV + 0.01 * torch.randn(4, 5000, generator=generator)
+    identity_VV = torch.eye(5000)
+    found = hidden_cross_entropy(student_TV, identity_VV, logits_TV, identity_VV, torch.ones(4), triton=True)
+    log_p_TV, log_q_TV = logits_TV.double().log_softmax(dim=-1), student_TV.double().log_softmax(dim=-1)
+    expected_T = (log_p_TV.exp() * (log_p_TV - log_q_TV)).sum(dim=-1)
+    kl_T = found.cross_entropy_T - found.teacher_entropy_T
+    torch.testing.assert_close(kl_T.double(), expected_T, rtol=0, atol=2e-6)

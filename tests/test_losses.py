@@ -6,6 +6,7 @@
 - `gradcheck`; the gradient of the logits at student = teacher, its L1 norm 2(1 - m), and 0 for k = V;
 - weight 0 gives exactly 0 even from a token that is not finite; upstream factors; tied embeddings; what needs no
   gradient gets none; no second backward after a scaled one, no double backward;
+- a vocabulary of 151,936 in float32, autocast, float16;
 - KL >= -log(student mass) >= 0, and -log m at student = teacher;
 - Eq. 8 and 9 over ragged responses, from one call and from any split of it;
 - memory: no [T, V] matrix; errors that name the field and the row.
@@ -232,6 +233,10 @@ def test_no_second_backward_after_a_scaled_one_and_no_double_backward() -> None:
     loss = topk_cross_entropy(case.hidden_TD, weight_VD, *case.teacher).loss
     first, second = (torch.autograd.grad(loss, weight_VD, retain_graph=True)[0].clone() for _ in range(2))
     assert torch.equal(first, second)
+    (held,) = torch.autograd.grad(loss, weight_VD, retain_graph=True)
+    (doubled,) = torch.autograd.grad(loss * 2, weight_VD, retain_graph=True)
+    assert torch.equal(held, first) and torch.equal(doubled, 2 * first), "what was handed out stays as it is"
+    loss = topk_cross_entropy(case.hidden_TD, weight_VD, *case.teacher).loss
     torch.autograd.grad(loss * 2, weight_VD, retain_graph=True)
     with pytest.raises(RuntimeError, match="second backward"):
         torch.autograd.grad(loss * 2, weight_VD)
@@ -354,6 +359,49 @@ def test_the_objective_over_ragged_responses() -> None:
 def test_chunks_are_even(tokens: int, limit: int, rows: int) -> None:
     assert chunk_rows(tokens, 10, limit * 10 + 9) == rows
     assert chunk_rows(tokens, 10, 1) == 1
+
+
+WIDE = 151_936
+
+
+@pytest.mark.parametrize("k", [512, WIDE])
+def test_float32_is_within_1e_5_over_a_real_vocabulary(k: int) -> None:
+    """Sums over so many tokens, which small cases do not have."""
+    generator = torch.Generator().manual_seed(2)
+    hidden_TD, other_TD = (torch.randn(4, 64, generator=generator) for _ in range(2))
+    weight_VD = torch.randn(WIDE, 64, generator=generator).mul_(0.4)
+    scored = topk(other_TD.double(), weight_VD.double(), k, value_dtype=torch.float64)
+    teacher = (scored.ids_TK, scored.logprobs_TK.float())
+    inputs = leaves(hidden_TD, weight_VD, dtype=torch.float32)
+    found = topk_cross_entropy(inputs[0], inputs[1], *teacher, torch.ones(4))
+    wide = leaves(hidden_TD, weight_VD)
+    losses_T = reference_cross_entropy(wide[0], wide[1], *teacher)
+    renormalised_TK = teacher[1].double().softmax(dim=-1)
+    entropy_T = -torch.special.xlogy(renormalised_TK, renormalised_TK).sum(dim=-1)
+    ours = [found.cross_entropy_T, found.teacher_entropy_T, *torch.autograd.grad(found.loss, inputs)]
+    exact = [losses_T.detach(), entropy_T, *torch.autograd.grad(losses_T.sum(), wide)]
+    assert worst(ours, exact) < FP32
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_autocast_changes_nothing(dtype: torch.dtype) -> None:
+    case = make_case(9, 16, 60, 6)
+    results = []
+    for autocast in (False, True):
+        inputs = leaves(*case.head, dtype=dtype)
+        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+            loss = topk_cross_entropy(inputs[0], inputs[1], *case.teacher, bias_V=inputs[2]).loss
+            logprobs_T = selected_logprobs(inputs[0], inputs[1], case.sampled_T, bias_V=inputs[2])
+            results.append([loss.detach(), *torch.autograd.grad(loss + logprobs_T.sum(), inputs)])
+    assert all(torch.equal(one, other) for one, other in zip(*results, strict=True))
+
+
+def test_float16_has_values_and_no_gradient() -> None:
+    case = make_case()
+    hidden_TD, weight_VD = (tensor.half() for tensor in case.head[:2])
+    assert topk_cross_entropy(hidden_TD, weight_VD, *case.teacher).loss.isfinite()
+    with pytest.raises(ValueError, match=r"torch.float16, in which .* train in bfloat16 or float32"):
+        topk_cross_entropy(hidden_TD, weight_VD.requires_grad_(), *case.teacher)
 
 
 BAD_ROWS = [torch.nan, torch.inf, -torch.inf]

@@ -4,7 +4,7 @@
   away: the head is the one of the model that transformers loads, in the dtype asked for;
 - where a tied model's files hold a head of its own too, it is that one, as in transformers;
 - what is refused: no such tensor, one that transformers renames as it loads (GPT-NeoX), another vocabulary, a file that
-  is not whole.
+  is not whole, an index that names other folders' files, quantised weights.
 """
 
 import json
@@ -114,6 +114,24 @@ def _truncated(folder: Path) -> None:
     (folder / WHOLE).write_bytes((folder / WHOLE).read_bytes()[:-100])
 
 
+def _quantised(folder: Path) -> None:
+    save_file({"lm_head.weight": torch.ones(VOCABULARY, 64, dtype=torch.int8)}, folder / WHOLE)
+
+
+def _flat(folder: Path) -> None:
+    save_file({"lm_head.weight": torch.ones(VOCABULARY)}, folder / WHOLE)
+
+
+def _index(text: str) -> Callable[[Path], None]:
+    """In place of the file, an index of that text beside it."""
+
+    def write(folder: Path) -> None:
+        (folder / WHOLE).rename(folder / "other.safetensors")
+        (folder / INDEX).write_text(text)
+
+    return write
+
+
 def _file_missing(folder: Path) -> None:
     (folder / WHOLE).rename(folder / "other.safetensors")
 
@@ -128,6 +146,21 @@ REFUSED: dict[str, tuple[Callable[[Path], None], int, str]] = {
     ),
     "truncated": (_truncated, VOCABULARY, "the model's files are not whole"),
     "no file": (_file_missing, VOCABULARY, "the model's files are not whole"),
+    "quantised": (_quantised, VOCABULARY, r"lm_head.weight is torch.int8, .*: set teacher.sends=topk"),
+    "no matrix": (_flat, VOCABULARY, r"its head is \(64,\)"),
+    **{
+        f"index {number}": (_index(text), VOCABULARY, f"{said}.*the model's files are not whole")
+        for number, (text, said) in enumerate(
+            {
+                "{": "JSONDecodeError",
+                "{}": "KeyError: 'weight_map'",
+                '{"weight_map": [1]}': "AttributeError",
+                '{"weight_map": {"lm_head.weight": 7}}': "TypeError",
+                '{"weight_map": {"lm_head.weight": "../model/other.safetensors"}}': "names the file .* not beside it",
+                '{"weight_map": {"lm_head.weight": "absent.safetensors"}}': "absent.safetensors",
+            }.items()
+        )
+    },
 }
 
 

@@ -1,6 +1,7 @@
 """Pins of `uopd/topk.py`:
 
 - against `torch.topk` of the whole log-softmax in float64, k from 0 to V, every chunk size, bias, chosen ids;
+- candidates are looked for in parts that keep to a share of the budget;
 - equal logits give distinct ids; 16-bit inputs and values; no tokens;
 - a logit that is not finite is refused by the number of its token; k and ids out of range.
 """
@@ -9,7 +10,8 @@ import pytest
 import torch
 
 from tests.loss_cases import EXACT, bytes_of, make_case
-from uopd.topk import topk
+from uopd.lm_head import ENTRY_SHARE
+from uopd.topk import candidate_bytes, largest, largest_in_parts, topk
 
 
 @pytest.mark.parametrize("k", [0, 1, 2, 16, 100, 337])
@@ -45,6 +47,24 @@ def test_topk_of_equal_logits_of_narrow_dtypes_and_of_nothing() -> None:
     assert rounded.logprobs_TK.dtype == torch.float16
     torch.testing.assert_close(rounded.logprobs_TK, plain_TV.topk(9).values.half(), rtol=1e-3, atol=1e-3)
     assert topk(torch.zeros(0, 6), torch.ones(64, 6), 9).ids_TK.shape == (0, 9)
+
+
+def test_candidates_keep_to_their_share_of_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = make_case(9, 6, 337, 1)
+    logits_TV = case.hidden_TD @ case.weight_VD.t()
+    for k in (1, 20, 200):
+        rows: list[int] = []
+
+        def counted(logits_PV: torch.Tensor, k: int, rows: list[int] = rows) -> tuple[torch.Tensor, torch.Tensor]:
+            rows.append(len(logits_PV))
+            return largest(logits_PV, k)
+
+        monkeypatch.setattr("uopd.topk.largest", counted)
+        found = largest_in_parts(logits_TV, k, 2 * ENTRY_SHARE * candidate_bytes(337, k))
+        assert rows == [2, 2, 2, 2, 1]
+        for one, other in zip(found, logits_TV.topk(k, dim=-1), strict=True):
+            assert torch.equal(one, other)
+    assert candidate_bytes(151_936, 512) < 151_936 * 4 / 2
 
 
 @pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])

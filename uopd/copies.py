@@ -1,6 +1,6 @@
 """Scores on their way between a device and the host's memory, a micro-batch at a time.
 
-On a GPU the host's side is pinned: a copy is begun and nobody waits for it, the scorer once at its end excepted. On a
+On a GPU the host's side is pinned: a copy is begun and no call here waits for it but `wait`, at the scorer's end. On a
 CPU the same calls are plain copies.
 """
 

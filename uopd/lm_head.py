@@ -2,7 +2,8 @@
 
 Shapes: T tokens, C tokens of one chunk, D hidden width, V vocabulary.
 
-Nothing here is of size [T, V]. The two matrices of size [C, V] live in a `Workspace`, which each chunk writes over.
+Nothing here is of size [T, V]. Matrices of size [C, V], from one to three, live in a `Workspace`, which each chunk
+writes over.
 """
 
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ CHUNK_BYTES = {"cpu": 160 * 2**20, "cuda": 768 * 2**20}
 """Default budget of a workspace, bytes. On a CPU the product with the weight is at full speed from about 256 rows of a
 vocabulary of 151,936, and this stays under a tenth of the logits of 4,096 tokens. On a GPU each chunk reads and writes
 the whole gradient of the weight, so chunks are larger; a gigabyte is the most that may be spent beyond it."""
+ENTRY_SHARE = 8
+"""The entries of a teacher that are worked on at a time take one such part of the budget more."""
 TILE_ROWS = 64
 """Chunks are whole numbers of matrix-product tiles where the budget allows."""
 CPU_BLOCK = 1024
@@ -92,16 +95,16 @@ def logits_into(logits_CV: Tensor, hidden_CD: Tensor, weight_VD: Tensor, bias_V:
 
     For 16-bit inputs the product is rounded to 16 bits on a CPU (as `nn.Linear` does) and not on a GPU.
     """
-    if hidden_CD.is_cuda and logits_CV.dtype != hidden_CD.dtype:
-        torch.mm(hidden_CD, weight_VD.t(), out_dtype=logits_CV.dtype, out=logits_CV)
-    elif hidden_CD.is_cuda:
+    if hidden_CD.is_cuda and logits_CV.dtype == hidden_CD.dtype:
         torch.mm(hidden_CD, weight_VD.t(), out=logits_CV)
+    elif hidden_CD.is_cuda and logits_CV.dtype == torch.float32 and hidden_CD.dtype.itemsize == 2:
+        torch.mm(hidden_CD, weight_VD.t(), out_dtype=torch.float32, out=logits_CV)
     else:
-        _product_on_a_cpu(hidden_CD, weight_VD, logits_CV)
+        _product_in_blocks(hidden_CD, weight_VD, logits_CV)
     return logits_CV if bias_V is None else logits_CV.add_(bias_V)
 
 
-def _product_on_a_cpu(hidden_CD: Tensor, weight_VD: Tensor, logits_CV: Tensor) -> None:
+def _product_in_blocks(hidden_CD: Tensor, weight_VD: Tensor, logits_CV: Tensor) -> None:
     for weight_BD, logits_CB in zip(weight_VD.split(CPU_BLOCK), logits_CV.split(CPU_BLOCK, dim=1), strict=True):
         if logits_CB.dtype == hidden_CD.dtype:
             torch.mm(hidden_CD, weight_BD.t(), out=logits_CB)
@@ -181,6 +184,11 @@ class HeadGradients:
         self, hidden_TD: Tensor, weight_VD: Tensor, bias_V: Tensor | None, needs: tuple[bool, ...], fp32: bool = False
     ) -> None:
         """`needs`: which of the three need a gradient. `fp32`: the weight's gradient is summed in float32."""
+        if any(needs) and weight_VD.dtype == torch.float16:
+            raise ValueError(
+                "lm_head_weight_VD is torch.float16, in which the gradient w (p_S - p) of most tokens is 0, whatever "
+                "the loss is scaled by afterwards: train in bfloat16 or float32"
+            )
         accumulated = compute_dtype(weight_VD.dtype) if fp32 else weight_VD.dtype
         self.hidden_TD = torch.zeros_like(hidden_TD) if needs[0] else None
         self.weight_VD = torch.empty_like(weight_VD, dtype=accumulated) if needs[1] else None

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from uopd import kernels
 from uopd.lm_head import (
+    ENTRY_SHARE,
     HeadGradients,
     Workspace,
     check_head,
@@ -41,9 +42,8 @@ from uopd.topk import topk as topk
 
 ENTRY_BYTES = 32
 """Memory of a teacher entry while it is worked on: an int64 id and six values of float32."""
-ENTRY_SHARE = 8
-"""Entries worked on at a time take one such part of a chunk's budget more; it matters for k near V."""
 
+DOT_BLOCK = 1024
 FEW = 8
 """Entries of the teacher up to such a part of the vocabulary are scattered one by one; more cost what a row costs."""
 IMPOSSIBLE = -1000.0
@@ -92,7 +92,7 @@ def topk_cross_entropy(
     """sum_t w_t l_t with l_t = logsumexp(z_t) - sum_j p~_T(v_j) z_t[v_j] (Eq. 7), z_t = W h_t + b.
 
     Args:
-        hidden_TD: [T, D] the student's last hidden states, float64, float32, bfloat16 or float16.
+        hidden_TD: [T, D] the student's last hidden states, float64, float32 or bfloat16; float16 without gradients.
         lm_head_weight_VD: [V, D] of the same dtype; may be the embedding's weight.
         teacher_ids_TK: [T, K] int32 or int64 token ids, 1 <= K <= V, in any order. One that occurs twice in a row is
             the sum of its entries.
@@ -104,12 +104,13 @@ def topk_cross_entropy(
         sampled_ids_T: [T] token ids whose log-probability is wanted.
         chunk_bytes: memory for the logits of one chunk, bytes; None: `lm_head.CHUNK_BYTES`. The result does not depend
             on it, up to rounding.
-        accumulate_fp32: the weight's gradient of 16-bit inputs is summed over chunks in float32 and rounded once.
+        accumulate_fp32: the weight's gradient of 16-bit inputs is summed over chunks in float32 and rounded once, for
+            which both are there at the end.
         triton: whether Triton's kernels work between the matrix products; None: where `kernels.usable`. The result does
             not depend on it, up to rounding.
 
-    Backward scales the gradients where they stand, so a second one through the same loss is refused where the upstream
-    gradient is not 1.
+    The first backward scales the gradients where they stand; where its upstream gradient is not 1, a second one through
+    the same loss is refused. Autocast is off inside: the inputs' dtype is what counts.
 
     Raises:
         ValueError: shapes, dtypes or ids that do not fit, or a row of the teacher without a finite log-probability.
@@ -179,7 +180,8 @@ def cross_entropy(
         check_ids("sampled_ids_T", sampled_ids_T, len(weight_VD))
     if not torch.is_grad_enabled():
         head = tuple(None if tensor is None else tensor.detach() for tensor in head)  # type: ignore[assignment]
-    loss, values_NT = _CrossEntropy.apply(*head, teacher, token_weights_T, sampled_ids_T, options)
+    with torch.autocast(hidden_TD.device.type, enabled=False):
+        loss, values_NT = _CrossEntropy.apply(*head, teacher, token_weights_T, sampled_ids_T, options)
     asked = sampled_ids_T is not None
     return TopkLoss(
         loss=loss,
@@ -224,7 +226,7 @@ class _CrossEntropy(torch.autograd.Function):
                 gradients.add(rows_C, hidden_CD, weight_VD, work)
         ctx.save_for_backward(*gradients.result())
         ctx.dtypes = (hidden_TD.dtype, weight_VD.dtype, None if bias_V is None else bias_V.dtype)
-        ctx.scaled = False
+        ctx.used = ctx.scaled = False
         ctx.mark_non_differentiable(values_NT)
         return torch.where(weights_T != 0, weights_T * values_NT[0], 0).sum(), values_NT
 
@@ -237,11 +239,14 @@ class _CrossEntropy(torch.autograd.Function):
                 "call topk_cross_entropy again"
             )
         gradients = ctx.saved_tensors
-        if grad_loss != 1:
+        if grad_loss != 1 and ctx.used:  # somebody has them as they are
+            gradients = [None if gradient is None else gradient * grad_loss for gradient in gradients]
+        elif grad_loss != 1:
             ctx.scaled = True
             for gradient in gradients:
                 if gradient is not None:
                     gradient.mul_(grad_loss)
+        ctx.used = True
         cast = [None if g is None else g.to(dtype) for g, dtype in zip(gradients, ctx.dtypes, strict=True)]
         return (*cast, *[None] * 4)
 
@@ -324,8 +329,12 @@ def sparse_rows_(
 
 
 def dot(a_PK: Tensor, b_PK: Tensor) -> Tensor:
-    """[P] sums of products, without the products."""
-    return torch.bmm(a_PK[:, None, :], b_PK[:, :, None]).flatten()
+    """[P] sums of products, without the products.
+
+    In blocks: one sum over a vocabulary loses four digits of float32 on a CPU.
+    """
+    blocks = zip(a_PK.split(DOT_BLOCK, dim=1), b_PK.split(DOT_BLOCK, dim=1), strict=True)
+    return torch.stack([torch.bmm(a_PB[:, None, :], b_PB[:, :, None]).flatten() for a_PB, b_PB in blocks]).sum(dim=0)
 
 
 def _check_teacher(ids_TK: Tensor, logprobs_TK: Tensor, vocabulary: int, *, tokens: int) -> None:

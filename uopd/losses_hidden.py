@@ -15,6 +15,7 @@ from torch import Tensor
 
 from uopd import kernels
 from uopd.lm_head import (
+    ENTRY_SHARE,
     Workspace,
     check_head,
     chunk_rows,
@@ -22,8 +23,8 @@ from uopd.lm_head import (
     logits_into,
     scale_into,
 )
-from uopd.losses import ENTRY_BYTES, ENTRY_SHARE, FEW, Options, TopkLoss, cross_entropy, dot, sparse_rows_
-from uopd.topk import largest
+from uopd.losses import ENTRY_BYTES, FEW, Options, TopkLoss, cross_entropy, dot, sparse_rows_
+from uopd.topk import candidate_bytes, largest
 
 
 def hidden_cross_entropy(
@@ -106,7 +107,10 @@ class HiddenTeacher:
         assert work.teacher_CV is not None
         whole = self.k == len(self.weight_VE)
         logits_into(work.teacher_CV[: len(rows_C)], self.hidden_TE[rows_C], self.weight_VE, self.bias_V)
-        row_bytes = len(self.weight_VE) * work.logits_CV.dtype.itemsize if whole else self.k * ENTRY_BYTES
+        vocabulary = len(self.weight_VE)
+        row_bytes = vocabulary * work.logits_CV.dtype.itemsize
+        if not whole:
+            row_bytes = max(self.k * ENTRY_BYTES, candidate_bytes(vocabulary, self.k))
         part = chunk_rows(len(rows_C), row_bytes, work.budget_bytes // ENTRY_SHARE)
         values_7C = work.logits_CV.new_empty((7, len(rows_C)))
         for start in range(0, len(rows_C), part):
@@ -188,5 +192,5 @@ def _compare_by_kernels_(
     if weights is not None:
         weights_P1, operand_PV = weights
         kernels.write_pair_softmax(operand_PV, student_PV, teacher_PV, found_7P, weights_P1)
-    mean_P, teacher_mean_P = student_dot_P / teacher_sum_P - max_P, teacher_dot_P / teacher_sum_P - teacher_max_P
+    mean_P, teacher_mean_P = student_dot_P / teacher_sum_P, teacher_dot_P / teacher_sum_P
     return max_P, sum_P.log(), mean_P, teacher_max_P, teacher_sum_P.log(), teacher_mean_P, first_P

@@ -46,7 +46,8 @@ def selected_logprobs(
     check_head(hidden_TD, lm_head_weight_VD, bias_V)
     check_tokens("ids_T", ids_T, len(hidden_TD))
     check_ids("ids_T", ids_T, len(lm_head_weight_VD))
-    return _SelectedLogprobs.apply(hidden_TD, lm_head_weight_VD, bias_V, ids_T, chunk_bytes)
+    with torch.autocast(hidden_TD.device.type, enabled=False):
+        return _SelectedLogprobs.apply(hidden_TD, lm_head_weight_VD, bias_V, ids_T, chunk_bytes)
 
 
 class _SelectedLogprobs(torch.autograd.Function):
@@ -68,6 +69,11 @@ class _SelectedLogprobs(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad_T: Tensor) -> tuple[Tensor | None, ...]:
         refuse_second_derivatives("selected_logprobs")
+        with torch.autocast(grad_T.device.type, enabled=False):  # a backward may be called inside of one
+            return _SelectedLogprobs._gradients(ctx, grad_T)
+
+    @staticmethod
+    def _gradients(ctx: Any, grad_T: Tensor) -> tuple[Tensor | None, ...]:
         hidden_TD, weight_VD, bias_V, ids_T = ctx.saved_tensors
         fused = kernels.usable(weight_VD)
         work: Workspace = workspace(weight_VD, len(hidden_TD), ctx.chunk_bytes, kernels=fused)

@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 
 from sure_math.settings import ConfigError, assumed_over
 from uopd.config import TrainConfig
-from uopd.lm_head import CHUNK_BYTES
+from uopd.lm_head import CHUNK_BYTES, ENTRY_SHARE
 from uopd.model_sizes import Shape
 
 GIB = 2**30
@@ -143,8 +143,8 @@ class Setting:
     @property
     def chunk(self) -> Item:
         """Of the language-model head: logits of a few positions at a time."""
-        bytes_ = CHUNK_BYTES["cuda" if self.on_gpu else "cpu"]
-        return Item(name="logits of a chunk", bytes=bytes_, why="at most, of the loss and of top-k (lm_head.py)")
+        bytes_ = CHUNK_BYTES["cuda" if self.on_gpu else "cpu"] * (1 + 1 / ENTRY_SHARE)
+        return Item(name="logits of a chunk", bytes=bytes_, why="and its entries, at most (lm_head.py)")
 
     @property
     def row(self) -> int:

@@ -74,9 +74,10 @@ def device_of(name: str) -> torch.device:
 
 
 def dtype_of(name: str, device: str) -> torch.dtype:
-    """`auto` is float32 on a CPU and bfloat16 on a GPU."""
+    """`auto` is float32 on a CPU and bfloat16 on a GPU, which need not be this machine's where it is named."""
     if name == "auto":
-        name = "float32" if device_of(device).type == "cpu" else "bfloat16"
+        gpu = device.startswith("cuda") or device_of(device).type == "cuda"
+        name = "bfloat16" if gpu else "float32"
     found: torch.dtype = getattr(torch, name)
     return found
 

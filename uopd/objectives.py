@@ -79,22 +79,18 @@ class Distillation:
         else:
             found, teacher_logprob_T = _from_hidden(hidden_TD, head, micro, target)
         assert found.sampled_logprob_T is not None
-        kl_T = found.cross_entropy_T - found.teacher_entropy_T
-        return Outcome(
+        sums = _sums(
             loss=found.loss,
-            sums={
-                "tokens": float(len(hidden_TD)),
-                "loss": float(found.loss.detach()),
-                "cross_entropy": _sum(found.cross_entropy_T),
-                "kl": _sum(kl_T),
-                "truncation_floor": _sum(-found.teacher_mass_T.double().clamp_min(SMALLEST).log()),
-                "teacher_mass": _sum(found.teacher_mass_T),
-                "student_mass": _sum(found.student_mass_T),
-                "agreement": _sum(found.agreement_T),
-                "student_logprob": _sum(found.sampled_logprob_T),
-                "teacher_logprob": _sum(teacher_logprob_T),
-            },
+            cross_entropy=found.cross_entropy_T,
+            kl=found.cross_entropy_T - found.teacher_entropy_T,
+            truncation_floor=-found.teacher_mass_T.double().clamp_min(SMALLEST).log(),
+            teacher_mass=found.teacher_mass_T,
+            student_mass=found.student_mass_T,
+            agreement=found.agreement_T,
+            student_logprob=found.sampled_logprob_T,
+            teacher_logprob=teacher_logprob_T,
         )
+        return Outcome(loss=found.loss, sums={"tokens": float(len(hidden_TD)), **sums})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,15 +128,10 @@ class PolicyGradient:
             reference_logprobs_T=None if target is None else target.sampled.to(logprobs_T),
             kl_coefficient=self.kl_coefficient,
         )
-        sums = {
-            "tokens": float(len(hidden_TD)),
-            "loss": float(found.loss.detach()),
-            "student_logprob": _sum(logprobs_T.detach()),
-            "clipped": _sum(found.clipped_T),
-        }
+        sums = _sums(loss=found.loss, student_logprob=logprobs_T, clipped=found.clipped_T)
         if found.kl_T is not None:
-            sums["reference_kl"] = _sum(found.kl_T)
-        return Outcome(loss=found.loss, sums=sums)
+            sums |= _sums(reference_kl=found.kl_T)
+        return Outcome(loss=found.loss, sums={"tokens": float(len(hidden_TD)), **sums})
 
 
 Objective: TypeAlias = Distillation | PolicyGradient
@@ -176,5 +167,7 @@ def _from_hidden(hidden_TD: Tensor, head: Head, micro: MicroBatch, target: Hidde
     return found, found.teacher_sampled_logprob_T
 
 
-def _sum(values: Tensor) -> float:
-    return float(values.double().sum())
+def _sums(**values: Tensor) -> Sums:
+    """Each one summed, in float64; a device is waited for once."""
+    totals = torch.stack([value.detach().double().sum() for value in values.values()])
+    return dict(zip(values, totals.tolist(), strict=True))

@@ -7,10 +7,10 @@ scorer, which may be on another machine; of the initial student it is the initia
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -47,6 +47,10 @@ def load_head(spec: HeadSpec, vocabulary: int, device: torch.device) -> Head:
     folder = model_folder(spec.model, spec.revision)
     weights, biases = _names(folder)
     weight_VE = _read(folder, weights)
+    if weight_VE.dim() != 2:
+        raise StudentError(
+            f"{folder}: its head is {tuple(weight_VE.shape)}, and a head is a matrix: is it the model's?"
+        )
     if len(weight_VE) != vocabulary:
         raise StudentError(
             f"{folder}: its head has {len(weight_VE):,} rows and the student's {vocabulary:,}; teacher.sends=hidden "
@@ -67,7 +71,7 @@ def _names(folder: Path) -> tuple[list[str], list[str]]:
     """
     config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config)
+        model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
     layer = model.get_output_embeddings()
     own = next(name for name, module in model.named_modules() if module is layer)
     # A tied head is the embedding under its name, and transformers reads files without the base model's prefix too.
@@ -86,22 +90,45 @@ def _read(folder: Path, names: Sequence[str]) -> Tensor:
             f"{folder}: its files have no tensor {names[0]} (nor a tied one), which teacher.sends=hidden reads: set "
             "teacher.sends=topk"
         )
-    with _open(files[name]) as file:
-        found: Tensor = file.get_tensor(name)
+    found = _tensor(files[name], name)
+    if found.dtype not in (torch.float32, torch.bfloat16, torch.float16):
+        raise StudentError(
+            f"{files[name]}: {name} is {found.dtype}, a quantised weight perhaps; teacher.sends=hidden needs it in "
+            "float32, bfloat16 or float16: set teacher.sends=topk"
+        )
     return found
 
 
 def _files(folder: Path) -> dict[str, Path]:
     """The file of every tensor, as transformers finds it."""
     if not (folder / WHOLE).is_file() and (folder / INDEX).is_file():
-        named = json.loads((folder / INDEX).read_text(encoding="utf-8"))["weight_map"]
-        return {name: folder / file for name, file in named.items()}
-    with _open(folder / WHOLE) as file:
+        return _indexed(folder / INDEX)
+    with _whole(folder / WHOLE), safe_open(folder / WHOLE, framework="pt") as file:
         return dict.fromkeys(file.keys(), folder / WHOLE)
 
 
-def _open(path: Path) -> Any:
+def _indexed(path: Path) -> dict[str, Path]:
+    """The files that an index names, all beside it."""
+    with _whole(path):
+        named: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))["weight_map"]
+        for file in named.values():
+            if Path(file).name != file:
+                raise ValueError(f"it names the file {file!r}, which is not beside it")
+        return {name: path.parent / file for name, file in named.items()}
+
+
+def _tensor(path: Path, name: str) -> Tensor:
+    with _whole(path), safe_open(path, framework="pt") as file:
+        found: Tensor = file.get_tensor(name)
+        return found
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[None]:
+    """What goes wrong in reading a model's file as a StudentError."""
     try:
-        return safe_open(path, framework="pt")
-    except (OSError, SafetensorError) as error:
-        raise StudentError(f"{path}: {error}: the model's files are not whole; fetch or save them again") from None
+        yield
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StudentError(
+            f"{path}: {type(error).__name__}: {error}: the model's files are not whole; fetch or save them again"
+        ) from None

@@ -10,7 +10,16 @@ import torch
 from torch import Tensor
 
 from uopd import kernels
-from uopd.lm_head import check_head, check_ids, chunks_of, compute_logits, exponentials_, workspace
+from uopd.lm_head import (
+    ENTRY_SHARE,
+    check_head,
+    check_ids,
+    chunk_rows,
+    chunks_of,
+    compute_logits,
+    exponentials_,
+    workspace,
+)
 
 
 class TopK(NamedTuple):
@@ -65,7 +74,7 @@ def topk(
     finite_T = torch.ones(tokens, dtype=torch.bool, device=hidden_TD.device)
     for rows_C, _ in chunks_of(sampled_T, work.rows, separate=False):
         logits_CV = compute_logits(hidden_TD[rows_C], lm_head_weight_VD, bias_V, work)
-        values_CK, found_CK = largest(logits_CV, k)
+        values_CK, found_CK = largest_in_parts(logits_CV, k, work.budget_bytes)
         if ids_T is not None:
             sampled_T[rows_C] = logits_CV.gather(-1, ids_T[rows_C, None].long()).squeeze(-1)
         if fused:
@@ -84,6 +93,22 @@ def topk(
             f"tokens of {tokens}): load the model in bfloat16 or float32, and look at its weights for NaN"
         )
     return TopK(ids_TK, logprobs_TK, None if ids_T is None else sampled_T)
+
+
+def largest_in_parts(logits_CV: Tensor, k: int, budget_bytes: int) -> tuple[Tensor, Tensor]:
+    """`largest`, of as many rows at a time as have room in their share of a chunk's budget."""
+    part = chunk_rows(len(logits_CV), candidate_bytes(logits_CV.shape[1], k), budget_bytes // ENTRY_SHARE)
+    found = [largest(logits_PV, k) for logits_PV in logits_CV.split(part)]
+    values_CK, ids_CK = (torch.cat(parts) if len(parts) > 1 else parts[0] for parts in zip(*found, strict=True))
+    return values_CK, ids_CK
+
+
+def candidate_bytes(vocabulary: int, k: int) -> int:
+    """What `largest` holds of one row beside the row: two int64 and a float32 of each candidate, and the maxima."""
+    groups = max(1, math.isqrt(vocabulary * k))
+    size = vocabulary // groups
+    candidates = k * size + vocabulary - size * groups if size > 1 else vocabulary
+    return 20 * candidates + 4 * groups
 
 
 def largest(logits_CV: Tensor, k: int) -> tuple[Tensor, Tensor]:
