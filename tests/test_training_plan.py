@@ -127,9 +127,9 @@ def test_the_student_of_pair_3_by_hand() -> None:
     reference, processes = 2 * parameters, 2 * GIB
     gpu = device(plan, "GPU 0")
     assert gpu.asked == held + reference + processes
-    assert gpu.excess / GIB == pytest.approx(163.30 - 79.1, abs=0.01)
+    assert gpu.excess / GIB == pytest.approx(163.40 - 79.1, abs=0.01)
     assert not plan.fits and len(plan.problems) == 1
-    assert "GPU 0: 163.3 GiB are needed and 79.1 GiB are there, 84.2 GiB too much" in plan.problems[0]
+    assert "GPU 0: 163.4 GiB are needed and 79.1 GiB are there, 84.3 GiB too much" in plan.problems[0]
     assert "student.offload_optimizer=true" in plan.problems[0] and "reference.load=when_used" in plan.problems[0]
     assert "It does not fit. GPU 0: 163.3 GiB" in printed(plan) and "ZeRO-1 on one rank shards nothing" in printed(plan)
     # Weights and optimizer alone are too much, whatever the implementation adds to them.
