@@ -217,7 +217,7 @@ def pocket_training(found: Result) -> Section:
         what=f"{run['steps']} steps of UOPD ({found['seconds']['uopd']} s, {run['tokens_per_second']:,.0f} response "
         "tokens per second) beside the student's own supervised training continued for as many; greedy accuracy on "
         "held-out problems, and the paired difference from the student before, in points, with its 95 % interval.",
-        command="python -m benchmarks.pocket_training --data DIR",
+        command=f"python -m benchmarks.pocket_training --data DIR --methods {' '.join(found['runs'])}",
         blocks=[
             machine_line(found.get("machine")),
             LINK.format(alt="The pocket student in training", name="pocket_training"),
