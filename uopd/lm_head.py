@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from uopd.kernels import row_statistics, write_softmax
+
 CHUNK_BYTES = {"cpu": 160 * 2**20, "cuda": 768 * 2**20}
 """Default budget of a workspace, bytes. On a CPU the product with the weight is at full speed from about 256 rows of a
 vocabulary of 151,936, and this stays under a tenth of the logits of 4,096 tokens. On a GPU each chunk reads and writes
@@ -118,8 +120,6 @@ def normalisers_(logits_CV: Tensor, work: Workspace) -> tuple[Tensor, Tensor]:
     After it the logits are for `softmax_gradient_` alone: PyTorch leaves exp(z - max z) in their place.
     """
     if work.kernels:
-        from uopd.kernels import row_statistics
-
         max_C1, sum_C1, _ = row_statistics(logits_CV)
         return max_C1, sum_C1
     return exponentials_(logits_CV)
@@ -155,8 +155,6 @@ def softmax_gradient_(
         logits_CV.scatter_add_(-1, ids_CK, entries_CK.mul_(-sum_C1))
         scale_into(operand_CV, logits_CV, weights_C1 / sum_C1)
         return
-    from uopd.kernels import write_softmax
-
     # The sum over equal ids, with the logits for a scratch pad: what the kernel makes of these places is written over.
     logits_CV.scatter_(-1, ids_CK, 0.0).scatter_add_(-1, ids_CK, entries_CK)
     difference_CK = student_CK.sub_(logits_CV.gather(-1, ids_CK)).mul_(weights_C1)

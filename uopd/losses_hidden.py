@@ -105,13 +105,9 @@ class HiddenTeacher:
 
     def rows_(self, rows_C: Tensor, sampled_C1: Tensor, weights_C1: Tensor | None, work: Workspace) -> Tensor:
         assert work.teacher_CV is not None
-        whole = self.k == len(self.weight_VE)
         logits_into(work.teacher_CV[: len(rows_C)], self.hidden_TE[rows_C], self.weight_VE, self.bias_V)
-        vocabulary = len(self.weight_VE)
-        row_bytes = vocabulary * work.logits_CV.dtype.itemsize
-        if not whole:
-            row_bytes = max(self.k * ENTRY_BYTES, candidate_bytes(vocabulary, self.k))
-        part = chunk_rows(len(rows_C), row_bytes, work.budget_bytes // ENTRY_SHARE)
+        whole = self.k == len(self.weight_VE)
+        part = chunk_rows(len(rows_C), self._row_bytes(work), work.budget_bytes // ENTRY_SHARE)
         values_7C = work.logits_CV.new_empty((7, len(rows_C)))
         for start in range(0, len(rows_C), part):
             here = slice(start, min(start + part, len(rows_C)))
@@ -121,6 +117,13 @@ class HiddenTeacher:
             else:
                 values_7C[:, here] = _largest_rows_(here, self.k, sampled_C1[here], weights_P1, work)
         return values_7C
+
+    def _row_bytes(self, work: Workspace) -> int:
+        """Of what a row takes beside its logits."""
+        vocabulary = len(self.weight_VE)
+        if self.k < vocabulary:
+            return max(self.k * ENTRY_BYTES, candidate_bytes(vocabulary, self.k))
+        return ENTRY_BYTES if work.kernels else vocabulary * work.logits_CV.dtype.itemsize
 
 
 def _largest_rows_(here: slice, k: int, sampled_P1: Tensor, weights_P1: Tensor | None, work: Workspace) -> Tensor:
