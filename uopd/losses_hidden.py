@@ -23,7 +23,7 @@ from uopd.lm_head import (
     logits_into,
     scale_into,
 )
-from uopd.losses import ENTRY_BYTES, FEW, Options, TopkLoss, cross_entropy, dot, sparse_rows_
+from uopd.losses import ENTRY_BYTES, FEW, Options, TopkLoss, cross_entropy, sparse_rows_
 from uopd.topk import candidate_bytes, largest
 
 
@@ -123,7 +123,7 @@ class HiddenTeacher:
         vocabulary = len(self.weight_VE)
         if self.k < vocabulary:
             return max(self.k * ENTRY_BYTES, candidate_bytes(vocabulary, self.k))
-        return ENTRY_BYTES if work.kernels else vocabulary * work.logits_CV.dtype.itemsize
+        return ENTRY_BYTES if work.kernels else 2 * vocabulary * work.logits_CV.dtype.itemsize
 
 
 def _largest_rows_(here: slice, k: int, sampled_P1: Tensor, weights_P1: Tensor | None, work: Workspace) -> Tensor:
@@ -175,7 +175,8 @@ def _compare_(student_PV: Tensor, teacher_PV: Tensor, weights: tuple[Tensor, Ten
     exponentials_PV = teacher_PV.sub_(teacher_max_P1).exp()
     teacher_sum_P1 = exponentials_PV.sum(dim=-1, keepdim=True)
     max_P1 = student_PV.amax(dim=-1, keepdim=True)
-    means = [dot(exponentials_PV, shifted_PV)[:, None] for shifted_PV in (student_PV.sub_(max_P1), teacher_PV)]
+    shifted = (student_PV.sub_(max_P1), teacher_PV)
+    means = [(exponentials_PV * shifted_PV).sum(dim=-1, keepdim=True) for shifted_PV in shifted]
     sum_P1 = student_PV.exp_().sum(dim=-1, keepdim=True)
     if weights is not None:
         weights_P1, operand_PV = weights
