@@ -1,6 +1,7 @@
 """Fixtures shared by all tests: the folder of real data, a tiny model, and vLLM running on it, here and as a server."""
 
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,3 +68,13 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+def pytest_sessionfinish() -> None:
+    """Wait for threads that a hanging transfer left behind.
+
+    One that comes back from torch while the interpreter ends aborts the process, whatever the tests have said.
+    """
+    for thread in threading.enumerate():
+        if thread.name.startswith("weight-sync"):
+            thread.join(timeout=60)
