@@ -17,7 +17,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from sure_math.command import config_parser, print_plan
+from sure_math.command import config_parser, print_disk_full, print_error, print_plan
 from sure_math.config import BuildConfig, config_names, load_config
 from sure_math.cost import Assumptions, assume
 from sure_math.engines import EngineUnavailable
@@ -34,7 +34,7 @@ from sure_math.prompts import PromptError
 from sure_math.publish import Published, PublishError, publish, push
 from sure_math.seeds import file_digest
 from sure_math.settings import ConfigError
-from sure_math.store import Store, StoreError, disk_full
+from sure_math.store import Store, StoreError
 from sure_math.stored import kind_of
 from sure_math.tabular import InputError
 
@@ -149,17 +149,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.push is not None:
             console.print(push(published.folder, options.push, private=config.publish.private))
     except EXPECTED as error:
-        console.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        print_error(console, error)
         return 1
     except OSError as error:
-        if not disk_full(error):
-            raise
-        console.print(
-            f"error: no space left on the disk of {options.out}: free some and repeat the command; what is computed so "
-            "far is kept",
-            style="red",
-            soft_wrap=True,
-        )
+        print_disk_full(console, error, options.out, "; what is computed so far is kept")
         return 1
     return 0
 

@@ -12,6 +12,8 @@ from rich import box
 from rich.console import Console, RenderableType
 from rich.table import Table
 
+from sure_math.store import disk_full
+
 PLAN_WIDTH = 120
 """Columns of a plan that goes into a file or a pipe."""
 
@@ -33,6 +35,18 @@ def config_parser(
     )
     parser.add_argument("overrides", nargs="*", metavar="key=value", help=f"settings, such as {setting}")
     return parser
+
+
+def print_error(console: Console, message: object) -> None:
+    """As it is: paths and values may hold what rich takes for markup."""
+    console.print(f"error: {message}", style="red", markup=False, highlight=False, soft_wrap=True)
+
+
+def print_disk_full(console: Console, error: OSError, out: Path, then: str) -> None:
+    """Where the disk of `out` is full; `then` says what a repeated command finds. Any other error is raised again."""
+    if not disk_full(error):
+        raise error
+    print_error(console, f"no space left on the disk of {out}: free some and repeat the command{then}")
 
 
 def print_plan(plan: RenderableType) -> None:

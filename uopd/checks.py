@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig
 
-from sure_math.engines.load import fingerprint_of, model_folder
+from sure_math.engines.load import fingerprint_of, model_folder, text_config
 from uopd.config import TrainConfig
 from uopd.data import DataError, Dataset
 from uopd.memory import GIB, Assumptions, machine_bytes
@@ -72,7 +71,7 @@ def check_vocabularies(student: tuple[str, Path, Any], scorer: tuple[str, Path, 
             f"{where}: {len(different):,} tokens differ, such as {different[0]!r} ({own.get(different[0])} and "
             f"{other.get(different[0])}); {remedy}"
         )
-    rows, other_rows = (_model_config(path).vocab_size for path in (folder, other_folder))
+    rows, other_rows = (text_config(path).vocab_size for path in (folder, other_folder))
     if other_rows > rows:
         raise RefusedError(
             f"{where}: heads of {rows:,} and {other_rows:,} rows; the teacher names tokens that the student "
@@ -91,7 +90,7 @@ def check_positions(prompts: Sequence[Prompt], student: Path, scorer: tuple[str,
         RefusedError: naming the problem with the longest text.
     """
     name, folder = scorer
-    most, room = (_model_config(path).max_position_embeddings for path in (student, folder))
+    most, room = (text_config(path).max_position_embeddings for path in (student, folder))
 
     def needed(prompt: Prompt) -> int:
         return len(prompt.scorer_ids) + max(0, min(new_tokens, most - len(prompt.token_ids)))
@@ -103,10 +102,6 @@ def check_positions(prompts: Sequence[Prompt], student: Path, scorer: tuple[str,
             f"{len(longest.scorer_ids):,} of the scorer's prompt and a response of up to {new_tokens:,} tokens; lower "
             "rollouts.max_new_tokens or data.max_prompt_tokens, or take a scorer of longer texts"
         )
-
-
-def _model_config(folder: Path) -> Any:
-    return AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True).get_text_config()
 
 
 def check_layout(config: TrainConfig) -> None:

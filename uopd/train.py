@@ -16,12 +16,11 @@ from pathlib import Path
 import transformers
 from rich.console import Console
 
-from sure_math.command import config_parser, print_plan
+from sure_math.command import config_parser, print_disk_full, print_error, print_plan
 from sure_math.engines import EngineUnavailable
 from sure_math.equivalence.worker import WorkerUnavailable
 from sure_math.prompts import PromptError
 from sure_math.settings import ConfigError
-from sure_math.store import disk_full
 from uopd.batch import shares
 from uopd.checks import RefusedError
 from uopd.config import TrainConfig, config_names, load_config
@@ -87,19 +86,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with open_run(config, options.out, console) as run:
             train(run)
     except EXPECTED as error:
-        console.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        print_error(console, error)
         return 1
     except OSError as error:
-        if not disk_full(error):
-            raise
-        console.print(
-            f"error: no space left on the disk of {options.out}: free some and repeat the command, which goes on from "
-            "the last checkpoint",
-            style="red",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
+        print_disk_full(console, error, options.out, ", which goes on from the last checkpoint")
         return 1
     return 0
 

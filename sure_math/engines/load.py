@@ -235,11 +235,15 @@ def _stop_token_ids(folder: Path) -> tuple[int, ...]:
     return tuple(sorted(found))
 
 
-def _max_length(spec: ModelSpec, folder: Path) -> int:
+def text_config(folder: Path) -> Any:
+    """The configuration of a model folder, of its language model where it has other parts."""
     from transformers import AutoConfig
 
-    config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True).get_text_config()
-    positions = int(config.max_position_embeddings)
+    return AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True).get_text_config()
+
+
+def _max_length(spec: ModelSpec, folder: Path) -> int:
+    positions = int(text_config(folder).max_position_embeddings)
     if spec.max_model_len is None or spec.server is not None:  # a server has its own, and may serve more than this
         return positions
     if not 0 < spec.max_model_len <= positions:
