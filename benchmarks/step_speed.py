@@ -44,8 +44,8 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.measure import MEGABYTE, NO_GPU, Result, machine, peak_bytes, reset_peak, timed, write_section
-from benchmarks.step_ways import WAYS, Prepared, Shape, Sizes, Step
+from benchmarks.measure import MEGABYTE, NO_GPU, Result, Sizes, machine, peak_bytes, reset_peak, timed, write_section
+from benchmarks.step_ways import WAYS, Prepared, Shape, Step
 
 RESULTS = Path(__file__).with_suffix(".json")
 PACKAGES = ("torch", "transformers", "trl", "accelerate", "triton")

@@ -12,9 +12,9 @@ from typing import Any, Literal
 import torch
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, models
-from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
+from transformers import PreTrainedTokenizerFast
 
-from benchmarks.measure import Result, peak_bytes, timed, torch_default_dtype
+from benchmarks.measure import Result, Sizes, peak_bytes, random_qwen3, timed
 from uopd.objectives import Distillation
 from uopd.rows import HiddenScores, Scores, Share, TrainingRow, UpdateReport
 from uopd.student import AdamW, ReferenceStudent, StudentSpec
@@ -23,19 +23,6 @@ from uopd.teacher_head import HeadSpec
 
 RATE, CLIP = 1e-6, 1.0
 ADAMW = AdamW(beta1=0.9, beta2=0.999, epsilon=1e-8, weight_decay=0.0, clip=CLIP)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sizes:
-    """Of one Qwen3."""
-
-    hidden: int
-    layers: int
-    intermediate: int
-    heads: int
-    key_value_heads: int = 8
-    head_dim: int = 128
-    tied: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,27 +80,8 @@ class Prepared:
     """What the record says of the way beyond its numbers."""
 
 
-def make_model(sizes: Sizes, shape: Shape, dtype: str) -> Any:
-    """The same weights for the same sizes."""
-    torch.manual_seed(sizes.hidden)
-    config = Qwen3Config(
-        vocab_size=shape.vocabulary,
-        hidden_size=sizes.hidden,
-        intermediate_size=sizes.intermediate,
-        num_hidden_layers=sizes.layers,
-        num_attention_heads=sizes.heads,
-        num_key_value_heads=sizes.key_value_heads,
-        head_dim=sizes.head_dim,
-        tie_word_embeddings=sizes.tied,
-        bos_token_id=None,
-        eos_token_id=0,
-    )
-    with torch.device(shape.device), torch_default_dtype(dtype):
-        return Qwen3ForCausalLM(config)
-
-
 def make_student(shape: Shape, dtype: str) -> Any:
-    model = make_model(shape.student, shape, dtype).train()
+    model = random_qwen3(shape.student, shape.vocabulary, dtype, shape.device).train()
     model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     return model
 
@@ -137,7 +105,10 @@ def make_rows(shape: Shape) -> tuple[TrainingRow, ...]:
 
 def ours(shape: Shape, sends: Literal["topk", "hidden"] = "topk") -> Prepared:
     """`hidden`: the teacher hands on hidden states, and the loss is over the full vocabulary."""
-    student, teacher = make_student(shape, shape.dtype), make_model(shape.teacher, shape, shape.dtype)
+    student, teacher = (
+        make_student(shape, shape.dtype),
+        random_qwen3(shape.teacher, shape.vocabulary, shape.dtype, shape.device),
+    )
     with tempfile.TemporaryDirectory() as folder:
         learner = ReferenceStudent(student, _student_spec(shape, _head_of(teacher, Path(folder), shape, sends)))
     kind = HiddenScorer if sends == "hidden" else TransformersScorer
@@ -258,7 +229,7 @@ def _trainer(shape: Shape, student: Any) -> Any:
         )
         return DistillationTrainer(
             model=student,
-            teacher_model=make_model(shape.teacher, shape, shape.dtype),
+            teacher_model=random_qwen3(shape.teacher, shape.vocabulary, shape.dtype, shape.device),
             processing_class=PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|end|>"),
             args=arguments,
         )

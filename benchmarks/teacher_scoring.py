@@ -25,9 +25,8 @@ import ray
 import torch
 from rich.console import Console
 from rich.table import Table
-from transformers import Qwen3Config, Qwen3ForCausalLM
 
-from benchmarks.measure import NO_GPU, Result, machine, torch_default_dtype, write_section
+from benchmarks.measure import NO_GPU, Result, Sizes, machine, random_qwen3, write_section
 from uopd.batch import micro_batches
 from uopd.lm_head import chunks_of, compute_logits, workspace
 from uopd.model import hidden_states
@@ -92,19 +91,16 @@ TINY = replace(SMALL, hidden=64, layers=2, intermediate=128, heads=2, key_value_
 
 def make(shape: Shape) -> tuple[TransformersScorer, Any]:
     """The scorer and its model."""
-    torch.manual_seed(0)
-    config = Qwen3Config(
-        vocab_size=shape.vocabulary,
-        hidden_size=shape.hidden,
-        intermediate_size=shape.intermediate,
-        num_hidden_layers=shape.layers,
-        num_attention_heads=shape.heads,
-        num_key_value_heads=shape.key_value_heads,
+    sizes = Sizes(
+        hidden=shape.hidden,
+        layers=shape.layers,
+        intermediate=shape.intermediate,
+        heads=shape.heads,
+        key_value_heads=shape.key_value_heads,
         head_dim=128 if shape.hidden >= 1024 else 64,
-        tie_word_embeddings=shape.tied,
+        tied=shape.tied,
     )
-    with torch.device(shape.device), torch_default_dtype(shape.dtype):
-        model = Qwen3ForCausalLM(config).eval()
+    model = random_qwen3(sizes, shape.vocabulary, shape.dtype, shape.device).eval()
     spec = ScorerSpec(
         model="random",
         revision=None,
