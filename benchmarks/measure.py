@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
-from sure_math.store import write_whole
+from sure_math.files import write_whole
 from sure_math.versions import installed
 
 Result = dict[str, Any]

@@ -27,7 +27,8 @@ from transformers import Qwen3ForCausalLM
 
 from benchmarks.measure import machine
 from sure_math.engines import Refusal, Sampling
-from sure_math.engines.load import ModelSpec, load_tokenizer, model_folder
+from sure_math.engines.files import load_tokenizer, model_folder
+from sure_math.engines.spec import ModelSpec
 from sure_math.equivalence import is_correct
 from sure_math.figures import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, panels
 from sure_math.pocket.evaluate import held_out_instances

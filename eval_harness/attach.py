@@ -14,26 +14,24 @@ import contextlib
 import functools
 import logging
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lm_eval import evaluator
 from lm_eval.api.model import CachingLM
 
 from eval_harness.generate import RecordedModel, journal_path, model_identity
+from eval_harness.protocol import OurTask
 from eval_harness.settings import OptionError
 from eval_harness.summary import add_summary
 from sure_math.journal import Journal
 
-if TYPE_CHECKING:
-    from eval_harness.task import SureTask
-
 _running = 0
 
 
-def attach() -> None:
-    """Put our `evaluate` in the place of lm-eval's, once."""
+def attach(task_class: type[OurTask]) -> None:
+    """Put our `evaluate` in the place of lm-eval's, once. Tasks of `task_class` are ours."""
     if not hasattr(evaluator.evaluate, "sure_math_original"):
-        evaluator.evaluate = _around(evaluator.evaluate)
+        evaluator.evaluate = _around(evaluator.evaluate, task_class)
 
 
 def is_attached() -> bool:
@@ -41,10 +39,10 @@ def is_attached() -> bool:
     return _running > 0
 
 
-def _around(original: Any) -> Any:
+def _around(original: Any, task_class: type[OurTask]) -> Any:
     @functools.wraps(original)
     def evaluate(lm: Any, task_dict: Any, *arguments: Any, **named: Any) -> Any:
-        tasks = _ours(task_dict)
+        tasks = _ours(task_dict, task_class)
         if not tasks:
             return original(lm, task_dict, *arguments, **named)
         _check_data(tasks)
@@ -63,14 +61,12 @@ def _around(original: Any) -> Any:
     return evaluate
 
 
-def _ours(task_dict: Mapping[str, Any]) -> dict[str, SureTask]:
-    from eval_harness.task import SureTask
-
+def _ours(task_dict: Mapping[str, Any], task_class: type[OurTask]) -> dict[str, OurTask]:
     tasks = task_dict.get("tasks", task_dict)
-    return {name: task for name, task in tasks.items() if isinstance(task, SureTask)}
+    return {name: task for name, task in tasks.items() if isinstance(task, task_class)}
 
 
-def _check_data(tasks: Mapping[str, SureTask]) -> None:
+def _check_data(tasks: Mapping[str, OurTask]) -> None:
     """One file is one benchmark's."""
     named = [name for name, task in tasks.items() if isinstance(task.options.get("data"), str)]
     if len(named) > 1:

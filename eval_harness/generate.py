@@ -270,7 +270,7 @@ def model_identity(lm: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 def _content(value: str, revision: str | None) -> str | None:
     """The digest of a folder's files, or the commit of a Hub model that is on this disk."""
-    from sure_math.engines.load import fingerprint_of
+    from sure_math.engines.files import fingerprint_of
 
     if Path(value).is_dir():
         return fingerprint_of(Path(value))

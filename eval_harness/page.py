@@ -28,7 +28,7 @@ from eval_harness.grade import OUTCOMES
 from eval_harness.results import ResultError, Run, read_run
 from sure_math.card import environment
 from sure_math.cluster import AnswerSet, cluster_shard
-from sure_math.store import write_whole
+from sure_math.files import write_whole
 
 TEMPLATE, SCRIPT = "results_page.html.j2", "results_page.js"
 MEGABYTES = 30.0

@@ -9,16 +9,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from eval_harness.generate import RecordedModel
 from eval_harness.grade import OUTCOMES
+from eval_harness.protocol import OurTask
 from eval_harness.settings import RESPONSES
 from sure_math.statistics import Estimate, mean_over_problems, pass_at_k, removable_share
 from sure_math.versions import installed
-
-if TYPE_CHECKING:
-    from eval_harness.generate import RecordedModel
-    from eval_harness.task import SureTask
 
 FORMAT = 1
 SECTION = "sure_math"
@@ -31,7 +29,7 @@ PASS_AT = (1, 2, 4, 8, 16)
 
 
 def add_summary(
-    results: dict[str, Any], tasks: Mapping[str, SureTask], model: RecordedModel, *, templated: bool
+    results: dict[str, Any], tasks: Mapping[str, OurTask], model: RecordedModel, *, templated: bool
 ) -> list[str]:
     """Put the section into the results of one run, take the carried responses out, and return what must be said."""
     section: dict[str, Any] = {"format": FORMAT, "tasks": {}, "versions": versions(), "notes": []}
@@ -148,7 +146,7 @@ def _repeats(task: str, summary: Mapping[str, Any]) -> Iterator[str]:
         yield f"{task}: few distinct samples: {distinct['mean']:.1f} of {samples} per problem on average at T = 1.2"
 
 
-def _asked(task: SureTask, model: RecordedModel, *, templated: bool) -> dict[str, Any]:
+def _asked(task: OurTask, model: RecordedModel, *, templated: bool) -> dict[str, Any]:
     return {
         "benchmark": task.benchmark_name,
         "origin": task.exam.origin,

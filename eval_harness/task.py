@@ -32,8 +32,6 @@ TEMPERATURE, TOP_P = 1.2, 0.95
 """Of the sampled responses, Sec. 4.3."""
 OPTIONS = ("data", "problems", "judge")
 
-attach()
-
 
 class SureTask(ConfigurableTask):
     """One benchmark. `metadata.benchmark` of its YAML names it; see the module for what a user may set."""
@@ -185,3 +183,6 @@ def _shares(suffix: str, graded: Sequence[Graded]) -> dict[str, float]:
         "timed_out": sum(each.outcome == "timed_out" for each in graded),
     }
     return {f"{name}{suffix}": count / len(graded) for name, count in counts.items()}
+
+
+attach(SureTask)

@@ -23,6 +23,7 @@ from sure_math.cost import Assumptions, assume
 from sure_math.engines import EngineUnavailable
 from sure_math.equivalence.worker import WorkerUnavailable
 from sure_math.facts import Run, run_facts
+from sure_math.files import digest_if_file
 from sure_math.inputs import read
 from sure_math.journal import CallLog, Journal, JournalError
 from sure_math.models import Loader, Models, load_model
@@ -32,7 +33,6 @@ from sure_math.plan_tables import plan_table
 from sure_math.progress import Progress, funnel_table
 from sure_math.prompts import PromptError
 from sure_math.publish import Published, PublishError, publish, push
-from sure_math.seeds import file_digest
 from sure_math.settings import ConfigError
 from sure_math.store import Store, StoreError
 from sure_math.stored import kind_of
@@ -125,7 +125,7 @@ def run_build(
     progress = Progress(console or Console(stderr=True))
     with workplace(config, out, progress, update=update, load=load) as work:
         run = build(config, work.phases, work.store)
-        stored = file_digest(config.samples.path)
+        stored = digest_if_file(config.samples.path)
         facts = run_facts(config, name, command, run, work.models.identities(), stored)
         with progress.phase("publish", run.problems.kept) as bar:
             published = publish(run.shards(bar.advance), facts, out)

@@ -11,8 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from sure_math.curated.problems import is_curated
 from sure_math.identity import digest
-from sure_math.rows import Dropped, Problem, Tier
-from sure_math.store import Output
+from sure_math.rows import Dropped, Output, Problem, Tier
 
 
 def drawn_seeds(seeds: Iterable[Problem], per_tier: Mapping[Tier, int], run_seed: int) -> frozenset[str]:

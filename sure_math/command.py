@@ -12,7 +12,7 @@ from rich import box
 from rich.console import Console, RenderableType
 from rich.table import Table
 
-from sure_math.store import disk_full
+from sure_math.files import disk_full
 
 PLAN_WIDTH = 120
 """Columns of a plan that goes into a file or a pipe."""

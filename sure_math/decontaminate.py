@@ -15,10 +15,10 @@ from typing import Literal
 import numpy as np
 
 from sure_math.curated.problems import is_curated
-from sure_math.identity import Seen, normalised
+from sure_math.identity import normalised
 from sure_math.overlap import SHINGLE, BenchmarkIndex, Match
-from sure_math.rows import Dropped, Problem
-from sure_math.store import Output
+from sure_math.rows import Dropped, Output, Problem
+from sure_math.seen import Seen
 from sure_math.wording import Wording
 
 TEST_SPLIT = "test_split"

@@ -21,8 +21,7 @@ from sure_math.engines import Refusal, Sampling
 from sure_math.identity import normalised, random_seed, short_id
 from sure_math.reply import read_problem
 from sure_math.responder import Message, Question, Reply, Responder
-from sure_math.rows import Dropped, Problem, Tier
-from sure_math.store import Output
+from sure_math.rows import Dropped, Output, Problem, Tier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,6 @@ Rows are read and written in batches, so memory does not grow with their number.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import shutil
 import sys
@@ -25,6 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sure_math.card import CONFIGS, environment
+from sure_math.files import file_digest
 from sure_math.prompts import load_prompt
 from sure_math.publish import MANIFEST
 from sure_math.sample import solve_messages
@@ -270,14 +270,9 @@ def _files(folder: Path, manifest: Mapping[str, Any], split: str) -> list[Path]:
     digests = {name: given for name, given in manifest["dataset"]["files"].items() if name.startswith(f"{table}-")}
     for name, given in digests.items():
         path = folder / "data" / name
-        if not path.is_file() or _sha256(path) != given:
+        if not path.is_file() or file_digest(path) != given:
             raise ExportError(f"{path} is missing or not as it was published; run the build again, or fetch it again")
     return [folder / "data" / name for name in sorted(digests)]
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _rows(files: Sequence[Path], split: str, prompt: str) -> Iterator[Published]:

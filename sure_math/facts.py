@@ -11,8 +11,8 @@ from sure_math.config import BuildConfig
 from sure_math.engines import ModelIdentity
 from sure_math.phases import evolution_prompts
 from sure_math.prompts import load_prompt
-from sure_math.publish import ModelFacts, PhaseCount, RunFacts, ShardRows, SourceFacts
-from sure_math.rows import Answer, Cluster, Problem, Sample, Uncertainty, Verdict
+from sure_math.publish import ModelFacts, PhaseCount, RunFacts, ShardRows
+from sure_math.rows import Answer, Cluster, Problem, Sample, SourceFacts, Uncertainty, Verdict
 from sure_math.store import Table
 from sure_math.versions import installed
 

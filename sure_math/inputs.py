@@ -14,8 +14,7 @@ from sure_math.config import BuildConfig, CopyConfig, SourceConfig
 from sure_math.curated.problems import FILE, LICENSE, SOURCE, curated_digest
 from sure_math.identity import digest
 from sure_math.public import commit_of, read_benchmark, read_source, source_digest
-from sure_math.publish import SourceFacts
-from sure_math.rows import Dropped, Problem, Sample
+from sure_math.rows import Dropped, Problem, Sample, SourceFacts
 from sure_math.seeds import checked, curated_seeds, read_seeds, source_fingerprint
 from sure_math.sources import SOURCES
 from sure_math.store import Store, Table

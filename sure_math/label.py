@@ -15,9 +15,8 @@ from sure_math.engines import Refusal, Sampling
 from sure_math.extract import final_answer
 from sure_math.identity import random_seed
 from sure_math.responder import Question, Reply, Responder
-from sure_math.rows import Dropped, Problem
+from sure_math.rows import Dropped, Output, Problem
 from sure_math.sample import solve_messages
-from sure_math.store import Output
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

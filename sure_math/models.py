@@ -15,7 +15,7 @@ from sure_math.journal import CallLog, Journal, RecordedResponder
 from sure_math.responder import Question, Reply, Responder
 
 if TYPE_CHECKING:
-    from sure_math.engines.load import ModelSpec
+    from sure_math.engines.spec import ModelSpec
 
 Starter = Callable[[], Responder]
 Loader = Callable[[ModelConfig], tuple[ModelIdentity, Starter]]
@@ -24,7 +24,8 @@ Loader = Callable[[ModelConfig], tuple[ModelIdentity, Starter]]
 
 def load_model(config: ModelConfig) -> tuple[ModelIdentity, Starter]:
     """The loader of real models; EngineUnavailable where the model or its engine is not there."""
-    from sure_math.engines.load import ModelSpec, ServerSpec, model_identity
+    from sure_math.engines.load import model_identity
+    from sure_math.engines.spec import ModelSpec, ServerSpec
     from sure_math.responder import load_responder
 
     spec = ModelSpec(
@@ -57,7 +58,7 @@ def _replicated(
         )
 
     def start() -> Responder:
-        from sure_math.engines.load import load_tokenizer, model_folder
+        from sure_math.engines.files import load_tokenizer, model_folder
         from sure_math.engines.ray_replicas import RayReplicas
         from sure_math.responder import ChatResponder
 

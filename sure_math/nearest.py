@@ -159,7 +159,7 @@ def load_encoder(model: str, revision: str | None = None, *, device: str = "auto
     import torch
     from transformers import AutoModel
 
-    from sure_math.engines.load import load_tokenizer, model_folder
+    from sure_math.engines.files import load_tokenizer, model_folder
 
     folder = model_folder(model, revision)
     place = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
@@ -184,7 +184,7 @@ def load_encoder(model: str, revision: str | None = None, *, device: str = "auto
 
 def encoder_fingerprint(model: str, revision: str | None = None) -> str:
     """Digest of the encoder's files, or its commit on the Hub: what the nearest problems depend on."""
-    from sure_math.engines.load import fingerprint_of, model_folder
+    from sure_math.engines.files import fingerprint_of, model_folder
 
     return fingerprint_of(Path(model_folder(model, revision)))
 

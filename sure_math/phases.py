@@ -21,10 +21,10 @@ from sure_math.inputs import Inputs
 from sure_math.label import label, model_labeller
 from sure_math.models import Models, reply_settings, roles
 from sure_math.prompts import load_prompt
-from sure_math.rows import Answer, Cluster, Problem, Sample, Uncertainty, Verdict
+from sure_math.rows import Answer, Cluster, Output, Problem, Sample, Uncertainty, Verdict
 from sure_math.sample import sample
 from sure_math.screening import Screening
-from sure_math.store import Output, Phase, Table
+from sure_math.store import Phase, Table
 
 VERSIONS = {
     "distinct": 2,

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sure_math.config import CopyConfig, SourceConfig
+from sure_math.files import digest_if_file, file_digest
 from sure_math.hub import Place, commit_at, stream
 from sure_math.identity import digest, normalised, short_id
 from sure_math.rows import Dropped, Problem
-from sure_math.seeds import conversation, file_digest, left_out, seed_problem
+from sure_math.seeds import conversation, left_out, seed_problem
 from sure_math.source_rules import VERSION, Unusable
 from sure_math.sources import SOURCES, Columns, columns_of, read_row
 from sure_math.tabular import InputError, Rows, open_rows
@@ -166,7 +167,7 @@ def _revision(name: str, config: SourceConfig | CopyConfig) -> str | None:
 def _content_digest(path: Path) -> str | None:
     """A digest of a file, or of every file below a folder with its name."""
     if not path.is_dir():
-        return file_digest(path)
+        return digest_if_file(path)
     files = {file.relative_to(path): file for file in sorted(path.rglob("*")) if file.is_file()}
     # The Hub's client keeps its own notes, with times, in a `.cache` of the folder it downloads to.
     return digest([[str(name), file_digest(file)] for name, file in files.items() if name.parts[0] != ".cache"])

@@ -19,13 +19,14 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Protocol
+from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sure_math.card import CONFIGS, render_card
-from sure_math.rows import Answer, Cluster, Dropped, Problem, Sample, Uncertainty, Verdict, schema_of
+from sure_math.files import file_digest
+from sure_math.rows import Answer, Cluster, Dropped, Problem, Sample, SourceFacts, Uncertainty, Verdict, schema_of
 from sure_math.tally import PublishedProblem, Tally
 
 MANIFEST = "manifest.json"
@@ -136,20 +137,6 @@ class PhaseCount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SourceFacts:
-    """A public source the run read (seeds, or a benchmark it was compared with), or the package's curated problems."""
-
-    name: str
-    role: Literal["seeds", "benchmark"]
-    dataset: str
-    """Name on the Hub; what a local copy stands for; a file of the package."""
-    revision: str | None
-    """Commit on the Hub; None for a local copy; SHA-256 of a file of the package."""
-    license: str
-    problems: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RunFacts:
     """What the card says about the run and the rows cannot tell. Same facts, same rows: same bytes."""
 
@@ -204,7 +191,7 @@ def publish(shards: Iterable[ShardRows], facts: RunFacts, folder: Path) -> Publi
         raise PublishError(
             f"no problem is left to publish; dropped rows by phase and reason: {tally.dropped_summary()}"
         )
-    files = {path.name: _sha256(path) for path in sorted((staging / "data").iterdir())}
+    files = {path.name: file_digest(path) for path in sorted((staging / "data").iterdir())}
     manifest = _manifest(facts, tally, rows, files)
     _write_card(manifest, staging)
     check_readable(staging, rows)
@@ -428,11 +415,6 @@ def _fingerprint(folder: Path) -> str | None:
         return None
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 class HubApi(Protocol):
     """The two calls of `huggingface_hub.HfApi` that an upload needs."""
 
@@ -481,7 +463,7 @@ def _verified_fingerprint(folder: Path) -> str:
     if not path.is_file():
         raise PublishError(f"{folder} has no {MANIFEST}: it is not a finished dataset; run the build to its end first")
     dataset = json.loads(path.read_text(encoding="utf-8"))["dataset"]
-    found = {file.name: _sha256(file) for file in sorted((folder / "data").iterdir())}
+    found = {file.name: file_digest(file) for file in sorted((folder / "data").iterdir())}
     changed = sorted(name for name in found.keys() | dataset["files"] if found.get(name) != dataset["files"].get(name))
     if changed:
         raise PublishError(f"{folder}/data differs from its manifest in {', '.join(changed)}; run the build again")

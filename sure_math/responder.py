@@ -18,7 +18,9 @@ from sure_math.engines import (
     Request,
     Sampling,
 )
-from sure_math.engines.load import ModelSpec, load_engine, load_tokenizer, model_folder
+from sure_math.engines.files import load_tokenizer, model_folder
+from sure_math.engines.load import load_engine
+from sure_math.engines.spec import ModelSpec
 from sure_math.rows import LogprobMode
 
 

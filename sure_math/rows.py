@@ -7,7 +7,7 @@ column or a null never changes a type. A test holds every schema against its dat
 import dataclasses
 import types
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -143,6 +143,28 @@ class Dropped:
     problem: str
     source: str
     strategy: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output(typing.Generic[RowT]):
+    """What a phase makes of one shard."""
+
+    rows: Sequence[RowT]
+    dropped: Sequence[Dropped] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceFacts:
+    """A public source the run read (seeds, or a benchmark it was compared with), or the package's curated problems."""
+
+    name: str
+    role: Literal["seeds", "benchmark"]
+    dataset: str
+    """Name on the Hub; what a local copy stands for; a file of the package."""
+    revision: str | None
+    """Commit on the Hub; None for a local copy; SHA-256 of a file of the package."""
+    license: str
+    problems: int
 
 
 def schema_of(row_type: type) -> pa.Schema:

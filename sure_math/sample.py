@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from sure_math.engines import Refusal, Sampling
 from sure_math.identity import random_seed
 from sure_math.responder import Message, Question, Reply, Responder
-from sure_math.rows import Dropped, Problem, Sample
-from sure_math.store import Output
+from sure_math.rows import Dropped, Output, Problem, Sample
 
 GREEDY = -1
 """Sample index of the greedy answer, which takes no part in the entropy."""

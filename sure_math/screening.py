@@ -13,8 +13,7 @@ from sure_math.identity import digest
 from sure_math.inputs import Inputs
 from sure_math.overlap import BenchmarkIndex, Entry
 from sure_math.responder import Responder
-from sure_math.rows import Problem
-from sure_math.store import Output
+from sure_math.rows import Output, Problem
 
 VERSION = 2
 """Raise it with every change of `wording.py`, `overlap.py`, `nearest.py` or `decontaminate.py` that finds others."""

@@ -10,17 +10,17 @@ that rows added to a file change no other row.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 from sure_math.config import TIERS, BuildConfig, SeedsConfig
 from sure_math.curated.problems import LICENSE, SOURCE, curated_digest, curated_problems
+from sure_math.files import digest_if_file
 from sure_math.hub import Place, commit_at, stream
-from sure_math.identity import Seen, digest, normalised, short_id
+from sure_math.identity import digest, normalised, short_id
 from sure_math.rows import Dropped, Problem, Split
+from sure_math.seen import Seen
 from sure_math.tabular import InputError, Row, Rows, choose, open_rows, text_of, whole
 
 PROBLEM_NAMES = ("problem", "question", "query", "prompt", "instruction", "input")
@@ -75,7 +75,9 @@ def checked(
 def source_fingerprint(config: BuildConfig) -> str:
     """A digest of where the seeds come from: the settings, and the content of a file or the commit on the Hub."""
     seeds = config.seeds
-    content = {"file": lambda: file_digest(seeds.path), "hub": lambda: commit_at(_hub_place(seeds))}.get(seeds.source)
+    content = {"file": lambda: digest_if_file(seeds.path), "hub": lambda: commit_at(_hub_place(seeds))}.get(
+        seeds.source
+    )
     curated = curated_digest() if seeds.curated else None
     return digest(["seeds", 1, config.run.seed, seeds.model_dump(mode="json"), content() if content else None, curated])
 
@@ -103,14 +105,6 @@ def curated_seeds(seeds: SeedsConfig) -> list[Problem]:
         )
         for each in (*held_out, *train[: seeds.limit if seeds.curated_alone else None])
     ]
-
-
-def file_digest(path: Path | None) -> str | None:
-    """SHA-256 of a file; None where it is not there (reading it gives the message)."""
-    if path is None or not path.is_file():
-        return None
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def seed_problem(row_id: str | None, text: str, *, source: str, license: str, tier: str, **fields: Any) -> Problem:

@@ -10,11 +10,9 @@ asks nothing twice.
 from __future__ import annotations
 
 import dataclasses
-import errno
 import fcntl
 import hashlib
 import json
-import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -26,8 +24,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sure_math.config import PLACEMENT
+from sure_math.files import file_digest, write_whole
 from sure_math.progress import Progress
-from sure_math.rows import Dropped, RowT, from_table, schema_of, to_table
+from sure_math.rows import Dropped, Output, RowT, from_table, schema_of, to_table
 from sure_math.settings import differing_keys
 
 FORMAT = 1
@@ -40,14 +39,6 @@ _INPUT = re.compile(r"(seeds|benchmark)([.-]|$)")
 
 class StoreError(RuntimeError):
     """The output folder cannot be used as asked; the message says how to go on."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Output(Generic[RowT]):
-    """What a phase makes of one shard."""
-
-    rows: Sequence[RowT]
-    dropped: Sequence[Dropped] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,7 +229,7 @@ class Store:
         folder = self.folder / "shards" / name
         try:
             manifest = _Manifest(**json.loads((folder / f"{shard:05d}.json").read_bytes()))
-            whole = all(_sha256(folder / file) == digest for file, digest in manifest.files.items())
+            whole = all(file_digest(folder / file) == digest for file, digest in manifest.files.items())
         except (FileNotFoundError, ValueError, TypeError):
             return None
         return manifest if whole and manifest.fingerprint == fingerprint else None
@@ -261,7 +252,7 @@ class Store:
             dropped=dict(Counter(row.reason for row in output.dropped)),
         )
         for file, content in contents.items():
-            if not (folder / file).is_file() or _sha256(folder / file) != files[file]:
+            if not (folder / file).is_file() or file_digest(folder / file) != files[file]:
                 write_whole(folder / file, content)
         # No fsync: what a power cut tears, the digests find, and the journal, which is synced, gives the rows back.
         write_whole(folder / f"{shard:05d}.json", json.dumps(dataclasses.asdict(manifest)).encode())
@@ -285,22 +276,5 @@ def _parquet(row_type: type, rows: Sequence[object]) -> memoryview:
     return memoryview(sink.getvalue())
 
 
-def write_whole(path: Path, content: bytes | memoryview) -> None:
-    """Write under a temporary name and rename, so that a name stands for a whole file."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_bytes(content)
-    os.replace(temporary, path)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _digest(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
-
-
-def disk_full(error: BaseException) -> bool:
-    """Whether an error says that there is no space left."""
-    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)

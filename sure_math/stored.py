@@ -16,7 +16,8 @@ from typing import Any, Literal
 
 from sure_math.config import TIERS, BuildConfig, SamplesConfig
 from sure_math.extract import extract_answer
-from sure_math.identity import Seen, digest
+from sure_math.files import digest_if_file
+from sure_math.identity import digest
 from sure_math.rows import Dropped, LogprobMode, Problem, Sample
 from sure_math.seeds import (
     ANSWER_NAMES,
@@ -24,11 +25,11 @@ from sure_math.seeds import (
     PROBLEM_NAMES,
     SOLUTION_NAMES,
     conversation,
-    file_digest,
     left_out,
     one_of,
     seed_problem,
 )
+from sure_math.seen import Seen
 from sure_math.tabular import InputError, Row, Rows, choose, open_rows, text_of, whole
 
 SAMPLES_NAMES = (
@@ -91,7 +92,7 @@ def read_stored(config: BuildConfig) -> Iterator[Item]:
 def stored_fingerprint(config: BuildConfig) -> str:
     """A digest of the file and of how it is read."""
     return digest(
-        ["samples", 1, config.samples.model_dump(mode="json"), config.seeds.limit, file_digest(config.samples.path)]
+        ["samples", 1, config.samples.model_dump(mode="json"), config.seeds.limit, digest_if_file(config.samples.path)]
     )
 
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from sure_math.engines import Engine
-from sure_math.engines.load import ModelSpec, load_engine
+from sure_math.engines.load import load_engine
+from sure_math.engines.spec import ModelSpec
 from tests.tiny_model import save_tiny_model
 from tests.vllm_server import VllmServer
 

@@ -1,7 +1,7 @@
 """Rows and facts of a small made-up run, for the tests of what is done with a finished run."""
 
-from sure_math.publish import ModelFacts, PhaseCount, RunFacts, ShardRows, SourceFacts
-from sure_math.rows import Answer, Cluster, Dropped, Problem, Sample, Uncertainty, Verdict
+from sure_math.publish import ModelFacts, PhaseCount, RunFacts, ShardRows
+from sure_math.rows import Answer, Cluster, Dropped, Problem, Sample, SourceFacts, Uncertainty, Verdict
 
 
 def a_problem(name: str, **changes: object) -> Problem:

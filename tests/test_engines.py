@@ -25,16 +25,9 @@ from scipy.stats import chisquare
 from transformers import AutoModelForCausalLM
 
 from sure_math.engines import Completion, Engine, EngineUnavailable, Refusal, Request, Sampling
-from sure_math.engines.load import (
-    ENGINES,
-    ModelSpec,
-    ServerSpec,
-    fingerprint_of,
-    load_engine,
-    load_tokenizer,
-    model_files,
-    model_identity,
-)
+from sure_math.engines.files import fingerprint_of, load_tokenizer
+from sure_math.engines.load import ENGINES, load_engine, model_files, model_identity
+from sure_math.engines.spec import ModelSpec, ServerSpec
 from sure_math.engines.transformers import Budget, draw, plan_batches, truncated
 from sure_math.responder import ChatResponder, Message, Question, load_responder
 from tests.fakes import ScriptedEngine

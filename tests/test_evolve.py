@@ -19,9 +19,8 @@ from sure_math.evolve import EvolutionRules, evolve, strategy_for
 from sure_math.label import label
 from sure_math.phases import evolution_prompts
 from sure_math.prompts import load_prompt
-from sure_math.rows import Problem
+from sure_math.rows import Output, Problem
 from sure_math.seeds import seed_problem
-from sure_math.store import Output
 from tests.fakes import ScriptedResponder, last_user_text
 
 CONFIG = load_config("pocket").evolve

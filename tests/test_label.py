@@ -11,7 +11,7 @@ import dataclasses
 import pytest
 
 from sure_math.engines import Refusal
-from sure_math.engines.load import ModelSpec
+from sure_math.engines.spec import ModelSpec
 from sure_math.identity import random_seed
 from sure_math.label import Label, Labeller, Unlabelled, label, model_labeller
 from sure_math.pocket.world import seed_problems

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM
 
-from sure_math.engines.load import load_tokenizer
+from sure_math.engines.files import load_tokenizer
 from sure_math.responder import Chat, Message
 from tests.tiny_model import SPECIAL, VOCABULARY
 from tests.training import a_row

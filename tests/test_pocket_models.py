@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from sure_math.engines.load import ModelSpec
+from sure_math.engines.spec import ModelSpec
 from sure_math.pocket import ROLES, model_folder
 from sure_math.pocket.evaluate import author_usability, judge_accuracy, solver_accuracy
 from sure_math.pocket.train import COURSES, train_role

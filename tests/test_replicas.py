@@ -35,8 +35,9 @@ from sure_math.build import run_build
 from sure_math.config import ModelConfig, ReplicasConfig, load_config
 from sure_math.engines import Completion, Engine, EngineUnavailable, Interrupted, Refusal, Request, Sampling
 from sure_math.engines.chunks import Answer, Batch, cut
-from sure_math.engines.load import ModelSpec, load_engine, model_identity
+from sure_math.engines.load import load_engine, model_identity
 from sure_math.engines.ray_replicas import TRIES, RayReplicas, capacity, check_address, check_room
+from sure_math.engines.spec import ModelSpec
 from sure_math.models import LazyResponder, load_model
 from sure_math.responder import Message, Question
 from tests import builds, test_engines

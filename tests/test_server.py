@@ -28,9 +28,11 @@ import yaml
 from sure_math.config import ModelConfig, ServerConfig
 from sure_math.engines import Completion, EngineUnavailable, Interrupted, Refusal, Request, Sampling
 from sure_math.engines.endpoint import INTERNAL_ERRORS, Endpoint
-from sure_math.engines.load import ModelSpec, ServerSpec, load_engine, load_tokenizer, model_identity
+from sure_math.engines.files import load_tokenizer
+from sure_math.engines.load import load_engine, model_identity
 from sure_math.engines.server import ServerEngine
 from sure_math.engines.server_chat import load_served
+from sure_math.engines.spec import ModelSpec, ServerSpec
 from sure_math.journal import CallLog, Journal, RecordedResponder
 from sure_math.models import load_model
 from sure_math.responder import Message, Question, Reply

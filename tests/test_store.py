@@ -15,11 +15,13 @@ from rich.console import Console
 
 from sure_math import store as store_module
 from sure_math.engines import Refusal, Sampling
-from sure_math.identity import Seen, random_seed
+from sure_math.files import disk_full
+from sure_math.identity import random_seed
 from sure_math.journal import CallLog, Journal, JournalError, RecordedResponder
 from sure_math.progress import Progress
 from sure_math.responder import Message, Question, Reply
-from sure_math.store import Store, StoreError, disk_full
+from sure_math.seen import Seen
+from sure_math.store import Store, StoreError
 from tests.builds import Scripted, run_phases, shard_files, write_problems
 from tests.fakes import ScriptedResponder
 

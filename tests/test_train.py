@@ -20,7 +20,7 @@ import yaml
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from sure_math.engines.load import load_tokenizer
+from sure_math.engines.files import load_tokenizer
 from sure_math.pocket import model_folder
 from sure_math.settings import ConfigError
 from tests.training import (

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sure_math.engines import Completion, Refusal, Request, Sampling
-from sure_math.engines.load import load_tokenizer
+from sure_math.engines.files import load_tokenizer
 from sure_math.pocket import model_folder
 from sure_math.statistics import paired_difference
 from tests.training import a_row, pocket_chat

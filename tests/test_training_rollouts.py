@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from sure_math.engines import Completion, Refusal, Request, Sampling
-from sure_math.engines.load import load_tokenizer
+from sure_math.engines.files import load_tokenizer
 from sure_math.identity import random_seed
 from sure_math.pocket import model_folder
 from tests.training import pocket_chat

@@ -21,7 +21,8 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM
 
 from sure_math.engines import EngineUnavailable, Request, Sampling
-from sure_math.engines.load import ModelSpec, model_files
+from sure_math.engines.load import model_files
+from sure_math.engines.spec import ModelSpec
 from sure_math.engines.vllm import start_llm, wrap
 from tests.small_parts import join
 from tests.tiny_model import VOCABULARY, save_tiny_model

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from rich.console import Console
 
-from sure_math.engines.load import fingerprint_of, load_tokenizer
+from sure_math.engines.files import fingerprint_of, load_tokenizer
 from sure_math.identity import digest
 from sure_math.pocket import model_folder
 from sure_math.pocket.world import WorldProblem, draw_core, is_held_out, to_problem

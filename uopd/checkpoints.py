@@ -11,7 +11,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from sure_math.store import write_whole
+from sure_math.files import write_whole
 from uopd.rows import Student
 
 DONE = "checkpoint.json"

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from sure_math.engines.load import fingerprint_of, model_folder, text_config
+from sure_math.engines.files import fingerprint_of, model_folder, text_config
 from uopd.config import TrainConfig
 from uopd.data import DataError, Dataset
 from uopd.memory import GIB, Assumptions, machine_bytes

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sure_math.engines.load import ModelSpec, model_files
+from sure_math.engines.load import model_files
+from sure_math.engines.spec import ModelSpec
 from uopd.config import TrainConfig
 from uopd.methods import Method
 from uopd.parts import Parts

@@ -14,7 +14,8 @@ from typing import Any, Literal, Protocol, TypeVar
 from torch import Tensor
 
 from sure_math.engines import Request, Sampling
-from sure_math.engines.load import ModelSpec, fingerprint_of, model_folder
+from sure_math.engines.files import fingerprint_of, model_folder
+from sure_math.engines.spec import ModelSpec
 from uopd.config import StudentConfig, TeacherConfig, TrainConfig
 from uopd.methods import Method
 from uopd.parcels import Answer

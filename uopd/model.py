@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM
 
-from sure_math.engines.load import model_folder
+from sure_math.engines.files import model_folder
 from uopd.batch import MicroBatch
 from uopd.student_files import StudentError
 

@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 
 from sure_math.engines import EngineUnavailable, Sampling
-from sure_math.engines.load import fingerprint_of, load_tokenizer, model_folder
+from sure_math.engines.files import fingerprint_of, load_tokenizer, model_folder
 from sure_math.prompts import load_prompt
 from sure_math.responder import Chat
 from sure_math.versions import installed

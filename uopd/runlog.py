@@ -20,9 +20,9 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from sure_math.files import write_whole
 from sure_math.models import SPEED_OPTIONS
 from sure_math.settings import differing_keys
-from sure_math.store import write_whole
 from uopd.config import TrainConfig
 from uopd.evaluate import Evaluation
 

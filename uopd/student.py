@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sure_math.engines.load import model_folder
+from sure_math.engines.files import model_folder
 from uopd.batch import Layout, MicroBatch, micro_batches
 from uopd.copies import take
 from uopd.losses import selected_logprobs

@@ -30,7 +30,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from sure_math.engines import EngineUnavailable
-from sure_math.engines.load import model_folder
+from sure_math.engines.files import model_folder
 from uopd.model import device_of
 from uopd.rows import Share, UpdateReport
 from uopd.student import (

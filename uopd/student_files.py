@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from sure_math.engines.load import load_tokenizer
+from sure_math.engines.files import load_tokenizer
 
 STATE = "student.json"
 WEIGHTS = "student.safetensors"

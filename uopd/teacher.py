@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import torch
 
-from sure_math.engines.load import fingerprint_of, model_folder
+from sure_math.engines.files import fingerprint_of, model_folder
 from uopd.batch import Layout, MicroBatch, micro_batches
 from uopd.copies import host_room, put, wait
 from uopd.model import device_of, head_of, hidden_states, load_model

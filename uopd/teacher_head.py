@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from sure_math.engines.load import model_folder
+from sure_math.engines.files import model_folder
 from uopd.model import Head, dtype_of
 from uopd.student_files import StudentError
 

@@ -20,7 +20,8 @@ from vllm.inputs import TokensPrompt
 from vllm.platforms import current_platform
 
 from sure_math.engines import Completion, EngineUnavailable, ModelIdentity, Refusal, Request, Sampling
-from sure_math.engines.load import ModelFiles, ModelSpec, model_files
+from sure_math.engines.load import model_files
+from sure_math.engines.spec import ModelFiles, ModelSpec
 from sure_math.engines.vllm import VllmEngine, start_llm, wrap
 from uopd.rows import Scores, TrainingRow
 from uopd.teacher import difference_of_repeats

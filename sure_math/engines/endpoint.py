@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 import httpx2
 
 from sure_math.engines import EngineUnavailable, Interrupted, Refusal
-from sure_math.engines.load import ServerSpec
+from sure_math.engines.spec import ServerSpec
 from sure_math.identity import digest
 
 T = TypeVar("T")

@@ -41,7 +41,8 @@ from ray.exceptions import RayError, RayTaskError
 from sure_math.config import ReplicasConfig
 from sure_math.engines import Engine, EngineUnavailable, Interrupted, ModelIdentity, Request, Sampling
 from sure_math.engines.chunks import Answer, Batch
-from sure_math.engines.load import ModelSpec, load_engine, model_identity
+from sure_math.engines.load import load_engine, model_identity
+from sure_math.engines.spec import ModelSpec
 
 TRIES = 3
 """Replicas one chunk may lose: a chunk that kills what answers it must not go on for ever."""

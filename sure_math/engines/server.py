@@ -12,7 +12,8 @@ from typing import Any
 
 from sure_math.engines import Completion, EngineUnavailable, ModelIdentity, Refusal, Request, Sampling, refuse
 from sure_math.engines.endpoint import Call, Endpoint, Incomplete, Unanswered
-from sure_math.engines.load import ModelFiles, ModelSpec, ServerSpec, load_tokenizer
+from sure_math.engines.files import load_tokenizer
+from sure_math.engines.spec import ModelFiles, ModelSpec, ServerSpec
 from sure_math.rows import LogprobMode
 
 SAMPLED_TOKEN_ONLY = 0

@@ -7,7 +7,8 @@ from typing import Any
 
 from sure_math.engines import EngineUnavailable, ModelIdentity, Refusal, Sampling
 from sure_math.engines.endpoint import Call, Endpoint, Incomplete
-from sure_math.engines.load import ModelSpec, load_engine, load_tokenizer, model_files, model_identity
+from sure_math.engines.files import load_tokenizer
+from sure_math.engines.load import load_engine, model_files, model_identity
 from sure_math.engines.server import (
     NARROW,
     OPTIONS,
@@ -24,6 +25,7 @@ from sure_math.engines.server import (
     shared_body,
     whole,
 )
+from sure_math.engines.spec import ModelSpec
 from sure_math.responder import ChatResponder, Message, Question, Reply, Responder
 
 

@@ -16,7 +16,7 @@ import torch
 from transformers import AutoModelForCausalLM, DynamicCache
 
 from sure_math.engines import Completion, EngineUnavailable, ModelIdentity, Refusal, Request, Sampling, refuse
-from sure_math.engines.load import ModelFiles, ModelSpec
+from sure_math.engines.spec import ModelFiles, ModelSpec
 
 COMPACT_AT = 7 / 8
 """Finished sequences leave the batch once the rest is at most this share: leaving copies the cache, staying costs a

@@ -14,7 +14,7 @@ from vllm.platforms import current_platform
 from vllm.sampling_params import RequestOutputKind
 
 from sure_math.engines import Completion, EngineUnavailable, ModelIdentity, Refusal, Request, Sampling, refuse
-from sure_math.engines.load import ModelFiles, ModelSpec
+from sure_math.engines.spec import ModelFiles, ModelSpec
 
 SAMPLED_TOKEN_ONLY = 0
 """`logprobs=0` returns the log-probability of the sampled token and no alternatives."""

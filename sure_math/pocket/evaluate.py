@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sure_math.engines import Refusal, Sampling
-from sure_math.engines.load import ModelSpec
+from sure_math.engines.spec import ModelSpec
 from sure_math.equivalence import is_correct
 from sure_math.judge import MAX_REPLY_TOKENS, parse_verdict
 from sure_math.pocket.evolution import STRATEGIES, check
