@@ -28,8 +28,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.planted import WAYS, at_once
-from sure_math.decontaminate import Distinct, decontaminate
-from sure_math.overlap import NEAR, RETOLD, SHINGLE, BenchmarkIndex, Entry
+from sure_math.problems.contamination.decontaminate import Distinct, decontaminate
+from sure_math.problems.contamination.overlap_index import NEAR, RETOLD, SHINGLE, BenchmarkIndex, Entry
 from sure_math.rows import Problem
 
 RESULTS = Path(__file__).with_suffix(".json")

@@ -11,8 +11,8 @@ the process's own time on the CPU (with `--threads 1` the one to read on a machi
 4. loop: appendix A.2, token by token over the rows of the logits matrix, on the first few tokens only and scaled up in
    proportion. That flatters it: the backward of each row writes a gradient of the size of the whole matrix;
 5. TRL: the chunked loss of its DistillationTrainer, forward KL over the full vocabulary. It takes the teacher's hidden
-   states, so it also computes the teacher's logits; `ours with scoring` is ours with `uopd.losses.topk` before it.
-   TRL has no top-k, so its numbers stand beside every k;
+   states, so it also computes the teacher's logits; `ours with scoring` is ours with `uopd.losses.teacher_topk` before
+   it. TRL has no top-k, so its numbers stand beside every k;
 6. on the full vocabulary: `ours, hidden states` and `plain, hidden states`, which compute the teacher's logits as TRL
    does; and on a GPU three ways of Liger, where it is installed (`benchmarks/loss_ways.py` says what they are).
 
@@ -74,7 +74,7 @@ from benchmarks.measure import (
     timed,
     write_section,
 )
-from uopd.losses_reference import reference_cross_entropy
+from uopd.losses.reference import reference_cross_entropy
 
 PLAIN_VALUES, PLAIN_ENTRY_VALUES = 3, 7
 """Of four bytes, that `plain` holds at its peak for each logit and each entry of the teacher, inputs included."""

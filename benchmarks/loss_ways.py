@@ -3,11 +3,11 @@
 On the teacher's top-k: `ours`, `ours, PyTorch`, `ours with scoring`, `plain`, `loop`. On the full vocabulary, the
 teacher's logits computed from its hidden states inside the way, forward KL: `ours, hidden states`, `plain, hidden
 states`, `TRL`, and three of Liger. Divided by the number of tokens, all of a kind have the same gradient;
-tests/test_loss_ways.py compares those that run without a GPU with float64.
+tests/benchmarks/test_loss_ways.py compares those that run without a GPU with float64.
 
-Liger is no dependency. Version 0.8.5 was read and run on a CPU in Triton's interpreter (TRITON_INTERPRET=1, the package
-and triton on PYTHONPATH): `python -m pytest tests/test_loss_ways.py` then compares its three ways too, whose loss and
-gradients are those of float64 to 1e-5. What was checked in its source:
+Liger is no dependency. Version 0.8.5 was read and run on a CPU in Triton's interpreter (TRITON_INTERPRET=1, the
+package and triton on PYTHONPATH): `python -m pytest tests/benchmarks/test_loss_ways.py` then compares its three ways
+too, whose loss and gradients are those of float64 to 1e-5. What was checked in its source:
 1. `LigerFusedLinearJSD` has no default for its last argument, the labels; `jsd_beta` 0 is KL(teacher || student), a
    mean over tokens. Its kernel is Triton's or, where the packages are there, CuTe's: its own choice.
 2. `LigerFusedLinearKLDivLoss` takes the teacher's probabilities [tokens, vocabulary], which are made here in the
@@ -28,8 +28,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from uopd.losses import topk, topk_cross_entropy
-from uopd.losses_hidden import hidden_cross_entropy
+from uopd.losses.cross_entropy import topk, topk_cross_entropy
+from uopd.losses.hidden_teacher import hidden_cross_entropy
 
 QWEN_VOCABULARY = 151_936
 FEW_TOKENS = 16

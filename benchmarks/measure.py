@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
-from sure_math.files import write_whole
-from sure_math.versions import installed
+from sure_math.storage.files import write_whole
+from sure_math.storage.package_versions import installed
 
 Result = dict[str, Any]
 NO_GPU = "not measured: no CUDA device"

@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks import page_data, page_training
 from benchmarks.page_parts import FIGURES, Section
-from sure_math.files import write_whole
+from sure_math.storage.files import write_whole
 
 FOLDER = Path(__file__).parent
 HEAD = """# Benchmarks

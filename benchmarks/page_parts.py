@@ -9,7 +9,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from sure_math.figures import BLUE, GREEN, GREY, ORANGE, panels
+from sure_math.reporting.figures import BLUE, GREEN, GREY, ORANGE, panels
 
 Result = dict[str, Any]
 FIGURES = "figures"

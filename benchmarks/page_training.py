@@ -213,7 +213,8 @@ def step(results: Result) -> Section:
         what="The teacher reads a batch of responses, the student learns from it and the optimizer steps: ours in one "
         "process beside TRL's DistillationTrainer, with the same random models and the same tokens; no sampling. TRL "
         "has no top-k, and no end of the teacher's part that could be timed. `ours, full vocabulary` hands on hidden "
-        "states; it and TRL have the same loss, gradient and weights after a step (`tests/test_step_speed.py`).",
+        "states; it and TRL have the same loss, gradient and weights after a step "
+        "(`tests/benchmarks/test_step_speed.py`).",
         command="python -m benchmarks.step_speed --threads 1 | --gpu",
         blocks=blocks,
     )

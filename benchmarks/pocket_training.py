@@ -26,20 +26,20 @@ from rich.table import Table
 from transformers import Qwen3ForCausalLM
 
 from benchmarks.measure import machine
-from sure_math.engines import Refusal, Sampling
-from sure_math.engines.files import load_tokenizer, model_folder
-from sure_math.engines.spec import ModelSpec
 from sure_math.equivalence import is_correct
-from sure_math.figures import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, panels
+from sure_math.models.engines import Refusal, Sampling
+from sure_math.models.engines.files import load_tokenizer, model_folder
+from sure_math.models.engines.spec import ModelSpec
+from sure_math.models.responders.chat import Message, Question, load_responder
 from sure_math.pocket.evaluate import held_out_instances
 from sure_math.pocket.lessons import solve_prompt
 from sure_math.pocket.train import batches
 from sure_math.pocket.world import to_problem
-from sure_math.responder import Message, Question, load_responder
-from sure_math.statistics import paired_difference
+from sure_math.reporting.accuracy import paired_difference
+from sure_math.reporting.figures import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, panels
 from uopd.config import TrainConfig, load_config
-from uopd.runlog import EVALUATIONS, read_lines
-from uopd.schedule import learning_rate
+from uopd.run.log import EVALUATIONS, read_lines
+from uopd.student.learning_rate import learning_rate
 
 LEAST_GAIN = 0.10
 """Of UOPD over the student it began with, on the dataset's own held-out problems and in greedy accuracy."""

@@ -15,11 +15,11 @@ from tokenizers import Tokenizer, models
 from transformers import PreTrainedTokenizerFast
 
 from benchmarks.measure import Result, Sizes, peak_bytes, random_qwen3, timed
-from uopd.objectives import Distillation
 from uopd.rows import HiddenScores, Scores, Share, TrainingRow, UpdateReport
-from uopd.student import AdamW, ReferenceStudent, StudentSpec
-from uopd.teacher import HiddenScorer, ScorerSpec, TransformersScorer
-from uopd.teacher_head import HeadSpec
+from uopd.student.objectives import Distillation
+from uopd.student.reference import AdamW, ReferenceStudent, StudentSpec
+from uopd.teacher.frozen_head import HeadSpec
+from uopd.teacher.scorer import HiddenScorer, ScorerSpec, TransformersScorer
 
 RATE, CLIP = 1e-6, 1.0
 ADAMW = AdamW(beta1=0.9, beta2=0.999, epsilon=1e-8, weight_decay=0.0, clip=CLIP)

@@ -27,12 +27,12 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.measure import NO_GPU, Result, Sizes, machine, random_qwen3, write_section
-from uopd.batch import micro_batches
-from uopd.lm_head import chunks_of, compute_logits, workspace
-from uopd.model import hidden_states
-from uopd.parcels import pack, unpack
+from uopd.losses.lm_head import chunks_of, compute_logits, workspace
+from uopd.model.causal_model import hidden_states
+from uopd.model.micro_batches import micro_batches
 from uopd.rows import Scores, TrainingRow
-from uopd.teacher import ScorerSpec, TransformersScorer
+from uopd.runtime.ray.messages import pack, unpack
+from uopd.teacher.scorer import ScorerSpec, TransformersScorer
 
 K = 512
 MOST_ON_A_CPU, MOST_ON_A_GPU = 1.5, 1.1

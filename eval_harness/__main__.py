@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given and given[0] in LM_EVAL:
         return _lm_eval(given)
     if given and given[0] in OWN_MODULES:
-        return importlib.import_module(f"eval_harness.{given[0]}").main(given[1:])
+        return importlib.import_module(f"eval_harness.{given[0]}.__main__").main(given[1:])
     parser = argparse.ArgumentParser(prog="python -m eval_harness", description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in LM_EVAL:
@@ -90,10 +90,10 @@ def _lm_eval(given: Sequence[str]) -> int:
 
     from eval_harness.backends import ServerError
     from eval_harness.generate import GenerationError
-    from eval_harness.settings import OptionError
-    from sure_math.engines import EngineUnavailable
-    from sure_math.journal import JournalError
-    from sure_math.tabular import InputError
+    from eval_harness.options import OptionError
+    from sure_math.models.engines import EngineUnavailable
+    from sure_math.models.responders.journal import JournalError
+    from sure_math.problems.sources.table_files import InputError
 
     try:
         arguments = lm_eval_arguments(given)

@@ -20,10 +20,10 @@ from lm_eval import evaluator
 from lm_eval.api.model import CachingLM
 
 from eval_harness.generate import RecordedModel, journal_path, model_identity
+from eval_harness.options import OptionError
 from eval_harness.protocol import OurTask
-from eval_harness.settings import OptionError
 from eval_harness.summary import add_summary
-from sure_math.journal import Journal
+from sure_math.models.responders.journal import Journal
 
 _running = 0
 

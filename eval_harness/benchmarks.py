@@ -1,7 +1,7 @@
 """Benchmarks: which problems a task asks, with which words, and how an answer is graded.
 
-A benchmark is read from a public source (`sure_math.sources`: the Hub, or a copy named in the task's metadata), from
-the curated problems in the package, from the pocket world, or from a built folder.
+A benchmark is read from a public source (`sure_math.problems.sources.catalogue`: the Hub, or a copy named in the
+task's metadata), from the curated problems in the package, from the pocket world, or from a built folder.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Literal
 import datasets
 
 from sure_math.curated.problems import curated_problems
-from sure_math.hub import Place, stream
 from sure_math.identity import short_id
+from sure_math.problems.sources.catalogue import SOURCES, Source, columns_of, read_row
+from sure_math.problems.sources.hub import Place, stream
+from sure_math.problems.sources.seeds import ANSWER_NAMES, ID_NAMES, PROBLEM_NAMES, conversation
+from sure_math.problems.sources.table_files import InputError, Row, Rows, choose, open_rows, peeked, text_of
 from sure_math.prompts import load_prompt
-from sure_math.seeds import ANSWER_NAMES, ID_NAMES, PROBLEM_NAMES, conversation
-from sure_math.sources import SOURCES, Source, columns_of, read_row
-from sure_math.tabular import InputError, Row, Rows, choose, open_rows, peeked, text_of
 
 Grading = Literal["boxed", "number", "judge"]
 """`boxed`: the last box against the gold; `number`: B.2, the last number; `judge`: a model compares (AMO-Bench)."""

@@ -29,8 +29,8 @@ from eval_harness.backends import (
 )
 from eval_harness.grade import Response
 from sure_math.identity import digest
-from sure_math.journal import Journal
-from sure_math.responder import Reply
+from sure_math.models.responders.chat import Reply
+from sure_math.models.responders.journal import Journal
 
 VLLM_CHUNK = 512
 """Requests of one call of vLLM, which reports nothing before all of them are done."""
@@ -270,7 +270,7 @@ def model_identity(lm: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 def _content(value: str, revision: str | None) -> str | None:
     """The digest of a folder's files, or the commit of a Hub model that is on this disk."""
-    from sure_math.engines.files import fingerprint_of
+    from sure_math.models.engines.files import fingerprint_of
 
     if Path(value).is_dir():
         return fingerprint_of(Path(value))

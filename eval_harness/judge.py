@@ -8,11 +8,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from eval_harness.settings import OptionError
+from eval_harness.options import OptionError
+from sure_math.annotation.judge import JudgePrompt, LlmJudge
 from sure_math.cluster import PairCheck
 from sure_math.config import ModelConfig
-from sure_math.judge import JudgePrompt, LlmJudge
-from sure_math.models import LazyResponder, load_model
+from sure_math.models.responders.roles import LazyResponder, load_model
 from sure_math.prompts import load_prompt
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from eval_harness.summary import FORMAT, SECTION
-from sure_math.statistics import Difference, paired_difference
+from sure_math.reporting.accuracy import Difference, paired_difference
 
 
 class ResultError(ValueError):

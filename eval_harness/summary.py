@@ -13,10 +13,10 @@ from typing import Any
 
 from eval_harness.generate import RecordedModel
 from eval_harness.grade import OUTCOMES
+from eval_harness.options import RESPONSES
 from eval_harness.protocol import OurTask
-from eval_harness.settings import RESPONSES
-from sure_math.statistics import Estimate, mean_over_problems, pass_at_k, removable_share
-from sure_math.versions import installed
+from sure_math.reporting.accuracy import Estimate, mean_over_problems, pass_at_k, removable_share
+from sure_math.storage.package_versions import installed
 
 FORMAT = 1
 SECTION = "sure_math"

@@ -26,7 +26,7 @@ from eval_harness.attach import attach, is_attached
 from eval_harness.benchmarks import BENCHMARKS, Benchmark, Exam, fingerprint, read_exam
 from eval_harness.grade import Graded, grade_boxed, grade_judged, grade_number
 from eval_harness.judge import NamedJudge, named_judge
-from eval_harness.settings import RESPONSES, OptionError, budget_of, metric_directions
+from eval_harness.options import RESPONSES, OptionError, budget_of, metric_directions
 
 TEMPERATURE, TOP_P = 1.2, 0.95
 """Of the sampled responses, Sec. 4.3."""

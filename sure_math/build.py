@@ -17,26 +17,26 @@ from pathlib import Path
 
 from rich.console import Console
 
-from sure_math.command import config_parser, print_disk_full, print_error, print_plan
+from sure_math.command_line.arguments import config_parser, print_disk_full, print_error, print_plan
+from sure_math.command_line.progress import Progress, funnel_table
+from sure_math.command_line.settings import ConfigError
 from sure_math.config import BuildConfig, config_names, load_config
-from sure_math.cost import Assumptions, assume
-from sure_math.engines import EngineUnavailable
+from sure_math.dry_run.cost import Assumptions, assume
+from sure_math.dry_run.plan import make_plan
+from sure_math.dry_run.tables import plan_table
 from sure_math.equivalence.worker import WorkerUnavailable
-from sure_math.facts import Run, run_facts
-from sure_math.files import digest_if_file
-from sure_math.inputs import read
-from sure_math.journal import CallLog, Journal, JournalError
-from sure_math.models import Loader, Models, load_model
+from sure_math.models.engines import EngineUnavailable
+from sure_math.models.responders.journal import CallLog, Journal, JournalError
+from sure_math.models.responders.roles import Loader, Models, load_model
 from sure_math.phases import Phases
-from sure_math.plan import make_plan
-from sure_math.plan_tables import plan_table
-from sure_math.progress import Progress, funnel_table
+from sure_math.problems.sources.inputs import read
+from sure_math.problems.sources.stored_samples import kind_of
+from sure_math.problems.sources.table_files import InputError
 from sure_math.prompts import PromptError
-from sure_math.publish import Published, PublishError, publish, push
-from sure_math.settings import ConfigError
-from sure_math.store import Store, StoreError
-from sure_math.stored import kind_of
-from sure_math.tabular import InputError
+from sure_math.publication.publish import Published, PublishError, publish, push
+from sure_math.publication.run_facts import Run, run_facts
+from sure_math.storage.files import digest_if_file
+from sure_math.storage.store import Store, StoreError
 
 EXPECTED = (
     ConfigError,

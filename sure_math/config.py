@@ -12,9 +12,9 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, field_validator, model_validator
 
+from sure_math.command_line.settings import Section, Settings
+from sure_math.problems.sources.catalogue import BENCHMARKS, SOURCES
 from sure_math.rows import Tier
-from sure_math.settings import Section, Settings
-from sure_math.sources import BENCHMARKS, SOURCES
 
 Strategy = Literal["harder", "rewrite", "algebraize", "apply", "compose", "competition"]
 Weights = Mapping[Strategy, Annotated[float, Field(ge=0)]]

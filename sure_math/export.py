@@ -23,11 +23,11 @@ from typing import Any, Literal, get_args
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sure_math.card import CONFIGS, environment
-from sure_math.files import file_digest
+from sure_math.annotation.sample import solve_messages
 from sure_math.prompts import load_prompt
-from sure_math.publish import MANIFEST
-from sure_math.sample import solve_messages
+from sure_math.publication.card import CONFIGS, environment
+from sure_math.publication.publish import MANIFEST
+from sure_math.storage.files import file_digest
 
 Unlabelled = Literal["keep", "drop"]
 BATCH_ROWS = 1024
@@ -117,7 +117,7 @@ class Format:
     unlabelled: Unlabelled
     """What happens to rows without a reference answer if the user does not say."""
     recipe: str
-    """Module of `sure_math.recipes`."""
+    """Module of `sure_math.publication.recipes`."""
     recipe_file: str
     """Its name beside the rows."""
     readme: str
@@ -209,7 +209,8 @@ def export(folder: Path, to: str, out: Path, *, split: str = "train", unlabelled
             )
         )
         (staging / "README.md").write_text(readme, encoding="utf-8")
-        recipe = resources.files("sure_math.recipes").joinpath(f"{chosen.recipe}.py").read_text(encoding="utf-8")
+        recipes = resources.files("sure_math.publication.recipes")
+        recipe = recipes.joinpath(f"{chosen.recipe}.py").read_text(encoding="utf-8")
         (staging / chosen.recipe_file).write_text(recipe, encoding="utf-8")
         staging.chmod(0o755)  # mkdtemp's folder is its owner's alone
         staging.rename(out)

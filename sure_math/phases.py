@@ -9,22 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, get_args
 
-from sure_math.choose import choose, drawn_seeds, kept_children
+from sure_math.annotation.label import label, model_labeller
+from sure_math.annotation.sample import sample
 from sure_math.config import BuildConfig, Strategy
-from sure_math.decontaminate import Distinct
-from sure_math.eliminate import check_language
-from sure_math.engines import Sampling
-from sure_math.evolve import EvolutionRules, evolve
 from sure_math.extract import extract_answer, final_answer
 from sure_math.identity import digest
-from sure_math.inputs import Inputs
-from sure_math.label import label, model_labeller
-from sure_math.models import Models, reply_settings, roles
+from sure_math.models.engines import Sampling
+from sure_math.models.responders.roles import Models, reply_settings, roles
+from sure_math.problems.contamination.decontaminate import Distinct
+from sure_math.problems.contamination.screening import Screening
+from sure_math.problems.evolution.draw import choose, drawn_seeds, kept_children
+from sure_math.problems.evolution.eliminate import check_language
+from sure_math.problems.evolution.evolve import EvolutionRules, evolve
+from sure_math.problems.sources.inputs import Inputs
 from sure_math.prompts import load_prompt
 from sure_math.rows import Answer, Cluster, Output, Problem, Sample, Uncertainty, Verdict
-from sure_math.sample import sample
-from sure_math.screening import Screening
-from sure_math.store import Phase, Table
+from sure_math.storage.store import Phase, Table
 
 VERSIONS = {
     "distinct": 2,
@@ -223,7 +223,7 @@ class Phases:
         return self._phase("entropy", Uncertainty, {"equivalence": equivalence}, run)
 
     def verdict(self) -> Phase[Verdict]:
-        from sure_math.verdict import verdicts
+        from sure_math.annotation.grade import verdicts
 
         equivalence, judge = self._config.cluster.equivalence, self._judge()
 
@@ -246,7 +246,7 @@ class Phases:
     def _judge(self) -> Any:
         if "judge" not in self._models:
             return None
-        from sure_math.judge import JudgePrompt, LlmJudge
+        from sure_math.annotation.judge import JudgePrompt, LlmJudge
 
         return LlmJudge(self._models["judge"], JudgePrompt.parse(load_prompt(self._config.prompts, "judge")))
 

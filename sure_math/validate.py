@@ -20,8 +20,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sure_math.card import environment
-from sure_math.discrimination import (
+from sure_math.publication.card import environment
+from sure_math.reporting.auroc import (
     auroc,
     bins,
     estimate_auroc,
@@ -29,7 +29,15 @@ from sure_math.discrimination import (
     largest_rise,
     risk_coverage,
 )
-from sure_math.rollouts import Input, Measures, Rollouts, ValidationInputError, measure, read_dataset, read_jsonl
+from sure_math.validation.graded_answers import (
+    Input,
+    Measures,
+    Rollouts,
+    ValidationInputError,
+    measure,
+    read_dataset,
+    read_jsonl,
+)
 
 LABELS = ("greedy", "majority", "held-out")
 UNANIMOUS = 1e-9  # H / log N below this is zero: what is left is rounding
@@ -316,7 +324,7 @@ def _counted(values: Iterable[int | str]) -> dict[str, int]:
 
 def write_report(report: Mapping, judged: Sequence[Judged], out: Path) -> None:
     """`report.json`, `report.md` and the figures (PNG and SVG) in `out`."""
-    from sure_math.figures import draw_validation
+    from sure_math.reporting.figures import draw_validation
 
     out.mkdir(parents=True, exist_ok=True)
     (out / "report.json").write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

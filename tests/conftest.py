@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from sure_math.engines import Engine
-from sure_math.engines.load import load_engine
-from sure_math.engines.spec import ModelSpec
-from tests.tiny_model import save_tiny_model
-from tests.vllm_server import VllmServer
+from sure_math.models.engines import Engine
+from sure_math.models.engines.load import load_engine
+from sure_math.models.engines.spec import ModelSpec
+from tests.helpers.tiny_model import save_tiny_model
+from tests.helpers.vllm_server import VllmServer
 
 REPOSITORY = Path(__file__).parent.parent
 

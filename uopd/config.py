@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from sure_math.settings import Section, Settings
+from sure_math.command_line.settings import Section, Settings
 
 Dtype = Literal["auto", "float32", "bfloat16"]
 MethodName = Literal["uopd", "opd", "filter", "grpo", "opsd", "shuffled", "majority", "opd-scaled", "sampled"]

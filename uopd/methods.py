@@ -32,9 +32,9 @@ from typing import Literal
 from sure_math.equivalence import is_correct
 from sure_math.identity import digest
 from uopd.config import FilterConfig, GrpoConfig, TrainConfig
-from uopd.data import PoolRow
-from uopd.objectives import Distillation, Objective, PolicyGradient
+from uopd.dataset import PoolRow
 from uopd.rows import Rollout, TrainingRow
+from uopd.student.objectives import Distillation, Objective, PolicyGradient
 
 Need = Literal["weight", "answer", "solution"]
 ROUNDING = 1e-12

@@ -168,7 +168,7 @@ class Sampler(Protocol):
         ...
 
     def generate(self, requests: Sequence[Any], sampling: Any) -> list[Any]:
-        """As `sure_math.engines.Engine.generate`."""
+        """As `sure_math.models.engines.Engine.generate`."""
         ...
 
     def logprobs(self, token_ids: Sequence[int]) -> list[list[float]]:

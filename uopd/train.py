@@ -16,22 +16,22 @@ from pathlib import Path
 import transformers
 from rich.console import Console
 
-from sure_math.command import config_parser, print_disk_full, print_error, print_plan
-from sure_math.engines import EngineUnavailable
+from sure_math.command_line.arguments import config_parser, print_disk_full, print_error, print_plan
+from sure_math.command_line.settings import ConfigError
 from sure_math.equivalence.worker import WorkerUnavailable
+from sure_math.models.engines import EngineUnavailable
 from sure_math.prompts import PromptError
-from sure_math.settings import ConfigError
-from uopd.batch import shares
-from uopd.checks import RefusedError
 from uopd.config import TrainConfig, config_names, load_config
-from uopd.data import DataError
+from uopd.dataset import DataError
 from uopd.methods import training_rows
-from uopd.metrics import Stopwatch
-from uopd.parts import OutOfStep, Parts
+from uopd.model.micro_batches import shares
+from uopd.protocols import OutOfStep, Parts
 from uopd.rows import Share, TrainingRow
-from uopd.run import Run, open_run
-from uopd.runlog import RunError
-from uopd.student_files import StudentError
+from uopd.run.checks import RefusedError
+from uopd.run.log import RunError
+from uopd.run.metrics import Stopwatch
+from uopd.run.run import Run, open_run
+from uopd.student.files import StudentError
 
 EXPECTED = (
     ConfigError,
@@ -107,8 +107,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _dry_run(config: TrainConfig, assumptions: Sequence[str]) -> int:
-    from uopd.plan import assume, make_plan
-    from uopd.plan_tables import plan_table
+    from uopd.dry_run.plan import assume, make_plan
+    from uopd.dry_run.tables import plan_table
 
     plan = make_plan(config, assume(assumptions))
     print_plan(plan_table(plan))

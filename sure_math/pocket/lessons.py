@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
+from sure_math.models.responders.chat import Message
 from sure_math.pocket.evolution import FOLLOW_UPS, STRATEGIES, evolve
 from sure_math.pocket.numbers import WorldError, surface_forms
 from sure_math.pocket.pairs import Pair, draw_pair
 from sure_math.pocket.world import Instance, draw_core, is_held_out, render, to_problem, work_out
 from sure_math.prompts import load_prompt
-from sure_math.responder import Message
 
 LEVEL_SHARES = (0.4, 0.3, 0.2, 0.1)
 ROUND_SHARES = (0.40, 0.27, 0.16, 0.09, 0.05, 0.03)

@@ -1,0 +1,1 @@
+"""One run problem by problem, as an HTML page."""

@@ -1,0 +1,1 @@
+"""Annotation: labels, teacher samples, the judge, and whether the teacher is right."""

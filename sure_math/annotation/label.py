@@ -1,0 +1,168 @@
+"""Label: answers for problems that came without one. Who gives them is a row of a table, or a model.
+
+A model's label is its greedy answer, or the majority of several samples: the symbolic check alone puts them together,
+without a judge, so that two answers count as one only where that is computed. Nobody verifies a label of a model; the
+card says how often it agrees with the teacher's majority.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sure_math.annotation.sample import solve_messages
+from sure_math.extract import final_answer
+from sure_math.identity import random_seed
+from sure_math.models.engines import Refusal, Sampling
+from sure_math.models.responders.chat import Question, Reply, Responder
+from sure_math.rows import Dropped, Output, Problem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """An answer and how it is reached."""
+
+    answer: str
+    solution: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unlabelled:
+    """Why a problem got no answer."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labeller:
+    """Who answers, and how: one entry per problem, in order."""
+
+    name: str
+    """`answer_source` of the problems it answers."""
+    answer: Callable[[Sequence[Problem]], Sequence[Label | Unlabelled]]
+
+
+def label(
+    problems: Sequence[Problem], *, by: str, drop_unlabelled: bool, labeller: Labeller | None = None
+) -> Output[Problem]:
+    """The problems with the labels of `labeller`, or of `by`, a key of `LABELLERS`; an answer that is there stays.
+
+    Only evolved problems are dropped: a seed is the user's own.
+    """
+    labeller = labeller or LABELLERS[by]()
+    open_problems = [problem for problem in problems if problem.answer is None]
+    found = labeller.answer(open_problems)
+    by_id = {problem.problem_id: one for problem, one in zip(open_problems, found, strict=True)}
+    rows, dropped = [], []
+    for problem in problems:
+        one = by_id.get(problem.problem_id)
+        if isinstance(one, Label):
+            problem = dataclasses.replace(
+                problem, answer=one.answer, solution=one.solution, answer_source=labeller.name
+            )
+        if isinstance(one, Unlabelled) and problem.round and drop_unlabelled:
+            dropped.append(_unlabelled(problem, one))
+        else:
+            rows.append(problem)
+    return Output(rows=rows, dropped=dropped)
+
+
+def model_labeller(
+    responder: Responder,
+    prompt: str,
+    *,
+    num_samples: int,
+    temperature: float,
+    max_new_tokens: int,
+    min_share: float,
+    run_seed: int,
+    tags: Mapping[str, str],
+) -> Labeller:
+    """A model that answers as the teacher is asked to, with `prompt`.
+
+    Args:
+        num_samples: 1 takes its greedy answer, whatever `temperature` is; more take the majority.
+        min_share: least share of all samples, answered or not, in the largest cluster.
+        tags: `opening_tag` and `closing_tag` of a thinking model; its thinking is no part of a solution.
+    """
+    sampling = Sampling(max_new_tokens=max_new_tokens, temperature=temperature if num_samples > 1 else 0.0)
+
+    def answer(problems: Sequence[Problem]) -> list[Label | Unlabelled]:
+        questions = [
+            Question(
+                messages=solve_messages(problem.problem, problem.system, prompt),
+                seeds=tuple(random_seed(run_seed, "label", problem.problem_id, index) for index in range(num_samples)),
+            )
+            for problem in problems
+        ]
+        replies = responder.ask(questions, sampling) if questions else []
+        return [_majority(reply, min_share, tags) for reply in replies]
+
+    return Labeller(name=responder.identity.name, answer=answer)
+
+
+def _majority(replies: tuple[Reply, ...] | Refusal, min_share: float, tags: Mapping[str, str]) -> Label | Unlabelled:
+    if isinstance(replies, Refusal):
+        return Unlabelled(detail=f"refused by the engine: {replies.reason}: {replies.detail}")
+    finals = [final_answer(reply.text, reply.finish_reason, **tags) for reply in replies]
+    answers = [final.answer for final in finals]
+    if all(answer is None for answer in answers):
+        reasons = ", ".join(sorted({str(final.missing) for final in finals}))
+        return Unlabelled(detail=f"no final answer in {len(answers)} of {len(answers)}: {reasons}")
+    chosen, votes = _vote(answers)
+    if votes < min_share * len(answers):
+        return Unlabelled(detail=f"share {votes} of {len(answers)} is below {min_share:g}")
+    # The solution ends in the very string that became the label, not in another form of it.
+    text = replies[answers.index(chosen)].text
+    return Label(answer=chosen, solution=text.rpartition(tags["closing_tag"])[2].strip())
+
+
+def _vote(answers: Sequence[str | None]) -> tuple[str, int]:
+    """The most frequent string of the largest cluster, and the size of that cluster."""
+    if len(answers) == 1:
+        assert answers[0] is not None, "the caller sees to it"
+        return answers[0], 1
+    from sure_math.cluster import cluster_answers
+    from sure_math.entropy import majority_answer
+    from sure_math.equivalence import canonical
+
+    ids = cluster_answers(answers).ids
+    chosen = majority_answer(ids, answers, canonical)
+    assert chosen is not None, "the caller sees to it"
+    return chosen, ids.count(ids[answers.index(chosen)])
+
+
+def _unlabelled(problem: Problem, why: Unlabelled) -> Dropped:
+    return Dropped(
+        problem_id=problem.problem_id,
+        phase="label",
+        reason="unlabelled",
+        detail=why.detail,
+        problem=problem.problem,
+        source=problem.source,
+        strategy=problem.strategy,
+    )
+
+
+def _nobody() -> Labeller:
+    return Labeller(name="none", answer=lambda problems: [Unlabelled(detail="label.by = none")] * len(problems))
+
+
+def _pocket_world() -> Labeller:
+    from sure_math.pocket import world
+
+    def answer(problems: Sequence[Problem]) -> list[Label | Unlabelled]:
+        solved = [world.solve(problem.problem) for problem in problems]
+        return [
+            Unlabelled(detail="pocket-world cannot solve it")
+            if one is None
+            else Label(answer=one.answer, solution=one.solution)
+            for one in solved
+        ]
+
+    return Labeller(name="pocket-world", answer=answer)
+
+
+LABELLERS: dict[str, Callable[[], Labeller]] = {"none": _nobody, "pocket-world": _pocket_world}
+"""Labellers that need nothing else; `model_labeller` makes the one of `label.by: model`."""

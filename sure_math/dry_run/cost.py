@@ -1,0 +1,169 @@
+"""What a plan assumes: tokens per request, problems that survive, and how fast a GPU is. Every number has its reason.
+
+GPU time is counted in operations: a token costs 2 operations per active parameter, whether it is read or written, and a
+GPU reaches a share of its peak that is high for prompts and low for generated tokens, which wait for memory. Such a
+count is independent of how many GPUs share the work, and right within a factor of about two.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sure_math.command_line.settings import ConfigError, assumed_over
+from sure_math.config import ModelConfig
+
+
+def _assumed(value: float, reason: str) -> float:
+    made: float = field(default=value, metadata={"reason": reason})
+    return made
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assumptions:
+    """What nobody knows before a run; `assume` sets any of them."""
+
+    survival: float = _assumed(
+        0.8,
+        "share of an author's texts that are left after elimination, duplicates and decontamination, in every round; a "
+        "guess: the funnel of a first run has the real one. 1 makes every count an upper bound",
+    )
+    problem_tokens: float = _assumed(120, "a problem of 300 to 500 characters, as competition problems have")
+    evolved_tokens: float = _assumed(200, "what an author writes: a problem and some words around it")
+    answer_tokens: float = _assumed(
+        1000,
+        "a worked solution without thinking: between the hundreds of tokens an easy problem takes and the thousands of "
+        "a competition problem; `mean tokens per answer` on the card of a first run is the real one",
+    )
+    judge_pairs: float = _assumed(
+        1.5,
+        "pairs of answers per problem that only a judge can decide; most problems have none, and N (N - 1) / 2 is most",
+    )
+    judge_tokens: float = _assumed(8, "a judge's yes or no, with some words around it")
+    template_tokens: float = _assumed(20, "the chat template around a conversation")
+    chars_per_token: float = _assumed(3.5, "mathematical English with LaTeX; digits are tokens of their own")
+    peak_tflops: float = _assumed(989, "an H100 SXM in bfloat16, without sparsity (NVIDIA's data sheet)")
+    gpu_gigabytes: float = _assumed(80, "memory of an H100")
+    prompt_share: float = _assumed(0.4, "share of the peak that reading a prompt reaches: large matrix products")
+    generated_share: float = _assumed(
+        0.1, "share of the peak that generation reaches with hundreds of sequences at once: bound by memory"
+    )
+
+    def __post_init__(self) -> None:
+        for name, most in (("survival", 1.0), ("prompt_share", 1.0), ("generated_share", 1.0)):
+            if not 0 < getattr(self, name) <= most:
+                raise ConfigError(f"--assume {name}={getattr(self, name):g}: is a share, above 0 and at most 1")
+        for item in dataclasses.fields(self):
+            if not 0 < getattr(self, item.name) < float("inf"):
+                raise ConfigError(f"--assume {item.name}={getattr(self, item.name):g}: must be above 0")
+
+
+SMALLEST = 1e8
+"""Parameters of a model below which its time is not a matter of operations; such a model runs on a CPU."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameters:
+    """Size of a model."""
+
+    total: float
+    active: float
+    """What one token passes through; less than `total` in a mixture of experts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What a model is asked in one phase. None: not known."""
+
+    requests: int | None
+    prompt_tokens: int | None
+    generated_tokens: int | None
+    gpu_hours: float | None
+    gpus: int
+    """That work on it at the same time; 0 for a server, whose machines are its own, and for a model that needs none."""
+
+    @property
+    def hours(self) -> float | None:
+        """Of wall-clock time."""
+        return None if self.gpu_hours is None or not self.gpus else self.gpu_hours / self.gpus
+
+
+def assume(settings: Sequence[str]) -> Assumptions:
+    """The assumptions with `name=value` on top; ConfigError for an unknown name or no number."""
+    return assumed_over(Assumptions, settings)
+
+
+def reasons(assumptions: Assumptions) -> list[tuple[str, float, str]]:
+    """Name, value and reason of every assumption; one that was set has its user's reason."""
+    return [
+        (item.name, getattr(assumptions, item.name), _reason(item, getattr(assumptions, item.name)))
+        for item in dataclasses.fields(assumptions)
+    ]
+
+
+def work(
+    model: ModelConfig, requests: int | None, prompt_tokens: float | None, generated_tokens: float, given: Assumptions
+) -> Work:
+    """The work of `requests` requests of so many tokens each; a prompt counts once per request."""
+    size = parameters(model.model)
+    prompts = round(requests * prompt_tokens) if requests is not None and prompt_tokens is not None else None
+    generated = None if requests is None else round(requests * generated_tokens)
+    hours = None
+    if size is not None and size.total < SMALLEST:
+        hours = 0.0
+    elif size is not None and prompts is not None and generated is not None:
+        seconds = prompts / speed(size, given.prompt_share, given) + generated / speed(
+            size, given.generated_share, given
+        )
+        hours = seconds / 3600
+    return Work(requests=requests, prompt_tokens=prompts, generated_tokens=generated, gpu_hours=hours, gpus=gpus(model))
+
+
+def speed(size: Parameters, share: float, given: Assumptions) -> float:
+    """Tokens per second of one GPU that reaches `share` of its peak."""
+    return share * given.peak_tflops * 1e12 / (2 * size.active)
+
+
+def gpus(model: ModelConfig) -> int:
+    """GPUs a model works on: those of one engine times its replicas."""
+    size = parameters(model.model)
+    if model.engine == "server" or (size is not None and size.total < SMALLEST):
+        return 0
+    parallel = [model.engine_options.get(f"{kind}_parallel_size", 1) for kind in ("tensor", "pipeline")]
+    return int(parallel[0]) * int(parallel[1]) * (model.replicas.max if model.replicas else 1)
+
+
+def parameters(model: str) -> Parameters | None:
+    """Of a folder from the size of its weights (2 bytes each), else from the model's name; None where it has none."""
+    folder = _folder(model)
+    if folder is not None:
+        count = sum(path.stat().st_size for path in folder.glob("*.safetensors")) / 2
+        return Parameters(total=count, active=count) if count else None
+    found = _SIZE.findall(model.rpartition("/")[2])
+    if not found:
+        return None
+    total, active = found[-1]
+    return Parameters(total=float(total) * 1e9, active=float(active or total) * 1e9)
+
+
+_SIZE = re.compile(r"(?<![\d.])(\d+(?:\.\d+)?)B(?:-A(\d+(?:\.\d+)?)B)?(?![A-Za-z])", re.IGNORECASE)
+"""`72B`, `1.7B`, `30B-A3B`."""
+
+
+def _folder(model: str) -> Path | None:
+    if model.startswith("pocket:"):
+        from sure_math.pocket import model_folder
+
+        try:
+            return model_folder(model.removeprefix("pocket:"))
+        except ValueError:
+            return None
+    folder = Path(model).expanduser()
+    return folder if folder.is_dir() else None
+
+
+def _reason(item: dataclasses.Field, value: float) -> str:
+    return str(item.metadata["reason"]) if value == item.default else f"set; {item.default:g} is assumed otherwise"

@@ -1,0 +1,341 @@
+"""The plan of a build (`--dry-run`): what every phase would take in, ask and cost, without a model and without network.
+
+Counts of seeds are exact for a file, for stored samples and for the pocket world, which are read; for a dataset on the
+Hub they are what the config asks for, or the size the source was published with. Whatever follows rests on `cost.py`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from sure_math.config import TIERS, BuildConfig, ModelConfig, SourceConfig
+from sure_math.curated.problems import is_curated
+from sure_math.dry_run.cost import Assumptions, Work, work
+from sure_math.models.responders.roles import roles
+from sure_math.phases import evolution_prompts
+from sure_math.problems.sources.catalogue import SOURCES
+from sure_math.problems.sources.seeds import curated_seeds, read_seeds
+from sure_math.problems.sources.stored_samples import kind_of, read_stored
+from sure_math.problems.sources.table_files import InputError
+from sure_math.prompts import PromptError, load_prompt
+from sure_math.rows import Problem, Tier
+
+ANSWER_TOKENS = 20
+"""Of a final answer, two of which a judge is shown."""
+
+PUBLISHED_ROWS: Mapping[str, Mapping[str, int]] = {
+    "numina_cot": {"train": 859_494},
+    "numina_15": {"train": 896_215},
+    "math": {"train": 7_500, "test": 5_000},
+    "omni_math": {"test": 4_428},
+    "olympiadbench": {
+        "OE_TO_maths_en_COMP": 674,
+        "OE_TO_maths_zh_COMP": 408,
+        "OE_TO_maths_zh_CEE": 1_240,
+        "OE_MM_maths_en_COMP": 150,
+        "OE_MM_maths_zh_COMP": 56,
+        "OE_MM_maths_zh_CEE": 1_910,
+        "OE_TO_physics_en_COMP": 236,
+        "OE_TO_physics_zh_CEE": 115,
+        "OE_MM_physics_en_COMP": 456,
+        "OE_MM_physics_zh_CEE": 1_483,
+        "TP_TO_maths_en_COMP": 503,
+        "TP_TO_maths_zh_COMP": 199,
+        "TP_TO_maths_zh_CEE": 207,
+        "TP_TO_physics_en_COMP": 25,
+        "TP_MM_maths_en_COMP": 62,
+        "TP_MM_maths_zh_COMP": 81,
+        "TP_MM_maths_zh_CEE": 652,
+        "TP_MM_physics_en_COMP": 19,
+    },
+    "aime24": {"train": 30},
+    "aime25": {"test": 30},
+    "hmmt_feb25": {"train": 30},
+    "hmmt_nov25": {"train": 30},
+    "amo_bench": {"test": 50},
+    "aimo_aime": {"train": 90},
+    "aimo_amc": {"train": 83},
+    "math500": {"test": 500},
+    "gsm8k": {"train": 7_473, "test": 1_319},
+}
+"""Rows of a source by split, or by configuration where those are chosen among; usable are fewer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One phase of the plan."""
+
+    phase: str
+    problems: int | None
+    """That leave the phase; None where nobody knows without reading a remote source."""
+    role: str | None = None
+    """Of the model that is asked."""
+    work: Work | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a build would do, and what it lacks."""
+
+    config: BuildConfig
+    assumptions: Assumptions
+    steps: tuple[Step, ...]
+    missing: tuple[str, ...]
+
+
+def make_plan(config: BuildConfig, assumptions: Assumptions | None = None) -> Plan:
+    """Reads the seeds (not those on the Hub) and counts; nothing is written and no model is touched."""
+    given = assumptions or Assumptions()
+    missing = [error for error in (_prompt_error(config),) if error]
+    pool, note = Pool(), ""
+    try:
+        pool, note = _pool(config)
+    except InputError as error:
+        missing.append(str(error))
+    steps = tuple(_steps(config, pool, note, given))
+    return Plan(config=config, assumptions=given, steps=steps, missing=tuple(missing))
+
+
+def source_rows(name: str, chosen: SourceConfig) -> int | None:
+    """Rows of a public source that are read at most; None where its size is not known."""
+    table, published = SOURCES[name], PUBLISHED_ROWS.get(name, {})
+    subsets = table.subsets if chosen.subsets is None else chosen.subsets
+    splits = table.splits if chosen.splits is None else chosen.splits
+    parts = subsets if set(subsets) & set(published) else splits
+    # A part of the configurations of a source, or a copy, has a size of its own.
+    known = chosen.path is None and (parts == subsets or subsets == table.subsets)
+    size = _sum(published.get(part) for part in parts) if known else None
+    return chosen.rows if size is None else min(size, chosen.rows or size)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """Seeds as they are read. None: not known."""
+
+    train: Mapping[Tier, int | None] | None = None
+    """Those that evolve, per tier; None: not even the tiers are known."""
+    curated: int = 0
+    """Training problems that stay as they are."""
+    test: int | None = None
+    open: int | None = None
+    """Of all of them, those without an answer."""
+
+
+def _pool(config: BuildConfig) -> tuple[Pool, str]:
+    seeds = config.seeds
+    if config.samples.path is not None:
+        return _stored(config)
+    added = _counted(curated_seeds(seeds))
+    if seeds.source == "public":
+        train: dict[Tier, int | None] = {}
+        for name, chosen in seeds.public.items():
+            tier = SOURCES[name].tier
+            train[tier] = _sum((train.get(tier, 0), source_rows(name, chosen)))
+        pool = dataclasses.replace(added, train=train)
+        return pool, "at most; rows without an answer or a text are left out"
+    if seeds.source == "hub":
+        known: dict[Tier, int | None] | None = None if seeds.limit is None else {seeds.tier: seeds.limit}
+        return dataclasses.replace(added, train=known, open=None if known is None else seeds.limit), "at most"
+    return _counted(row for (rows,) in read_seeds(config) for row in rows if isinstance(row, Problem)), ""
+
+
+def _stored(config: BuildConfig) -> tuple[Pool, str]:
+    samples = 0
+
+    def problems() -> Iterator[Problem]:
+        nonlocal samples
+        for rows, stored in read_stored(config):
+            samples += len(stored)
+            yield from (row for row in rows if isinstance(row, Problem))
+
+    pool = _counted(problems())
+    return pool, f"{samples:,} stored samples, read as kind `{kind_of(config.samples)}`"
+
+
+def _counted(problems: Iterable[Problem]) -> Pool:
+    train: Counter[Tier] = Counter()
+    curated = test = open_ = 0
+    for row in problems:
+        open_ += row.answer is None
+        if row.split == "test":
+            test += 1
+        elif is_curated(row):
+            curated += 1
+        else:
+            train[row.tier] += 1
+    return Pool(train=dict(train), curated=curated, test=test, open=open_)
+
+
+def _steps(config: BuildConfig, pool: Pool, note: str, given: Assumptions) -> Iterator[Step]:
+    models = roles(config)
+    read = None if pool.train is None else _sum((*pool.train.values(), pool.curated, pool.test))
+    yield Step(phase="seeds", problems=read, note="; ".join(part for part in (_source(config), note) if part))
+    yield from _screening("screen", config, models, read, read, given)
+    drawn = _drawn(config, pool)
+    fixed = _sum((pool.curated, pool.test))
+    stay = None if drawn is None else _sum((*drawn.values(), fixed))
+    children: int | None = 0
+    if config.evolve.enabled:
+        if config.seeds.per_tier is not None:
+            yield Step(phase="draw", problems=stay)
+        asked, children = _evolved(config, drawn, given.survival)
+        stay = stay if config.evolve.keep_seeds else fixed
+        yield _asks("evolve", "author", models, _sum((children, stay)), asked, _evolve_tokens(config, given), given)
+        yield from _screening("decontaminate", config, models, _sum((children, stay)), children, given)
+        if config.evolve.keep is not None:
+            children = config.evolve.keep if children is None else min(children, config.evolve.keep)
+            yield Step(
+                phase="choose", problems=_sum((children, stay)), note="a digest chooses the evolved ones that stay"
+            )
+    problems = _sum((children, stay))
+    answered = -len(curated_seeds(config.seeds))  # each of them
+    unanswered = _unanswered(pool, children, _sum((stay, answered)), _sum((read, answered)))
+    yield from _annotation(config, models, problems, pool.test, unanswered, given)
+
+
+def _source(config: BuildConfig) -> str:
+    """What the seeds are read from."""
+    seeds = config.seeds
+    source = str(config.samples.path or seeds.path or seeds.dataset or seeds.source)
+    return "curated" if seeds.curated_alone else f"curated and {source}" if seeds.curated else source
+
+
+def _screening(
+    phase: str,
+    config: BuildConfig,
+    models: Mapping[str, ModelConfig],
+    problems: int | None,
+    compared: int | None,
+    given: Assumptions,
+) -> Iterator[Step]:
+    """Overlap with benchmarks, and the second look of a model at `compared` problems, where there is one."""
+    settings = config.decontaminate
+    benchmarks = len(settings.benchmarks) - len(settings.skip)
+    note = f"against {benchmarks} benchmarks" + (" and the test split" if settings.test_split else "")
+    if settings.check is None or not benchmarks:
+        if benchmarks or settings.test_split:
+            yield Step(phase=phase, problems=problems, note=note)
+        return
+    asked = None if compared is None else compared * 2 * settings.check.top_k
+    shown = _prompt_tokens(config, "overlap", given, extra=2 * given.problem_tokens)
+    note += f"; the {settings.check.top_k} nearest in both orders at most"
+    yield _asks(phase, "inspector", models, problems, asked, (shown, given.judge_tokens), given, note)
+
+
+def _annotation(
+    config: BuildConfig,
+    models: Mapping[str, ModelConfig],
+    problems: int | None,
+    held_out: int | None,
+    unanswered: int | None,
+    given: Assumptions,
+) -> Iterator[Step]:
+    """The phases from the labels on."""
+    labels, sampling = config.label, config.sample
+    solve = _prompt_tokens(config, "solve", given, extra=given.problem_tokens)
+    if labels.model is not None:
+        asked = None if unanswered is None else unanswered * labels.num_samples
+        tokens = (solve, min(given.answer_tokens, labels.max_new_tokens))
+        yield _asks("label", "labeller", models, problems, asked, tokens, given)
+    else:
+        yield Step(phase="label", problems=problems, note=f"by {labels.by}")
+    if config.samples.path is None:
+        each = sampling.num_samples + sampling.greedy
+        asked = None if problems is None else problems * each
+        tokens = (solve, min(given.answer_tokens, sampling.max_new_tokens))
+        yield _asks("sample", "teacher", models, problems, asked, tokens, given, f"{each} per problem")
+    else:
+        yield Step(phase="sample", problems=problems, note="stored")
+    clustering = f"procedure {config.cluster.procedure}, equivalence {config.cluster.equivalence}"
+    if "judge" in models:
+        pairs = None if problems is None else round(problems * given.judge_pairs)
+        note = f"{clustering}; {given.judge_pairs:g} pairs per problem"
+        shown = _prompt_tokens(config, "judge", given, extra=given.problem_tokens + 2 * ANSWER_TOKENS)
+        yield _asks("cluster", "judge", models, problems, pairs, (shown, given.judge_tokens), given, note)
+    else:
+        yield Step(phase="cluster", problems=problems, note=clustering)
+    splits = "" if problems is None or not held_out else f"{problems - held_out:,} to train on, {held_out:,} held out"
+    yield Step(phase="publish", problems=problems, note=splits)
+
+
+def _asks(
+    phase: str,
+    role: str,
+    models: Mapping[str, ModelConfig],
+    problems: int | None,
+    requests: int | None,
+    tokens: tuple[float | None, float],
+    given: Assumptions,
+    note: str = "",
+) -> Step:
+    """`tokens`: of a prompt and of what is generated."""
+    cost = work(models[role], requests, tokens[0], tokens[1], given)
+    return Step(phase=phase, problems=problems, role=role, work=cost, note=note)
+
+
+def _drawn(config: BuildConfig, pool: Pool) -> Mapping[Tier, int | None] | None:
+    """Training seeds of each tier that go on; a tier of unknown size gives as many as are asked for."""
+    wanted: Mapping[Tier, int] = (config.seeds.per_tier if config.evolve.enabled else None) or {}
+    if pool.train is None:
+        return {tier: wanted[tier] for tier in TIERS} if set(wanted) == set(TIERS) else None
+    return {
+        tier: count if tier not in wanted else wanted[tier] if count is None else min(count, wanted[tier])
+        for tier, count in pool.train.items()
+    }
+
+
+def _evolved(
+    config: BuildConfig, drawn: Mapping[Tier, int | None] | None, survival: float
+) -> tuple[int | None, int | None]:
+    """Requests to the author and children that are left: a lineage goes on from what survived the round before."""
+    if drawn is None or any(count is None for count in drawn.values()):
+        return None, None
+    rounds = {tier: range(config.evolve.rounds[tier]) for tier in TIERS}
+    asked = sum((count or 0) * float(survival**place) for tier, count in drawn.items() for place in rounds[tier])
+    return round(asked), round(asked * survival)
+
+
+def _unanswered(pool: Pool, children: int | None, stay: int | None, read: int | None) -> int | None:
+    """Problems a labelling model is asked; of the seeds that stay, as many in a hundred as of all that were read."""
+    if children is None or stay is None or read is None or pool.open is None:
+        return None
+    return children + (round(stay * pool.open / read) if read else 0)
+
+
+def _evolve_tokens(config: BuildConfig, given: Assumptions) -> tuple[float | None, float]:
+    written = min(given.evolved_tokens, config.evolve.max_new_tokens)
+    try:
+        prompts = evolution_prompts(config).values()
+    except PromptError:
+        return None, written
+    mean = sum(map(len, prompts)) / len(prompts) if prompts else 0.0
+    return given.template_tokens + mean / given.chars_per_token + given.problem_tokens, written
+
+
+def _prompt_tokens(config: BuildConfig, name: str, given: Assumptions, *, extra: float) -> float | None:
+    """Of a request made with the prompt `name`, whose placeholders hold `extra` tokens."""
+    try:
+        prompt = load_prompt(config.prompts, name)
+    except PromptError:
+        return None
+    return given.template_tokens + len(prompt) / given.chars_per_token + extra
+
+
+def _prompt_error(config: BuildConfig) -> str | None:
+    try:
+        if config.evolve.enabled:
+            evolution_prompts(config)
+        load_prompt(config.prompts, "solve")
+    except PromptError as error:
+        return str(error)
+    return None
+
+
+def _sum(counts: Iterable[int | None]) -> int | None:
+    """None where one of them is not known."""
+    known = list(counts)
+    return None if any(count is None for count in known) else sum(count or 0 for count in known)

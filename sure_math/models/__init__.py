@@ -1,0 +1,1 @@
+"""Models: engines that continue tokens, and responders that answer text."""

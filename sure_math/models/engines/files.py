@@ -1,0 +1,146 @@
+"""The files of a model on this disk: where they are, what they are worth as an identity, and what is read from them.
+
+A model is a folder, a Hub id, or `pocket:ROLE`. Everything is resolved to a local folder first (the Hub's snapshot of
+one commit), so that all engines load the same files and the fingerprint is known before a model is started. Of a model
+behind a server only the tokenizer and the small files beside it are fetched.
+"""
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from sure_math.identity import digest
+from sure_math.models.engines import EngineUnavailable
+from sure_math.models.engines.spec import ModelSpec, ServerSpec
+
+_TOKENIZER_FILES = ("*.json", "*.jinja", "*.model", "*.txt")
+_MODEL_FILES = ("*.safetensors", *_TOKENIZER_FILES)
+"""What a model is made of. Pickled weights and Python files are neither fetched nor read."""
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
+
+
+def model_folder(model: str, revision: str | None = None, *, weights: bool = True) -> Path:
+    """The folder with the model's files; EngineUnavailable where there is none, or none with safetensors weights.
+
+    Without `weights` they are neither fetched nor asked for.
+    """
+    folder = _locate(model, revision, weights)
+    for pattern, remedy in (
+        ("config.json", "is it the folder that `save_pretrained` wrote?"),
+        ("*.safetensors", "only safetensors weights are loaded; save the model again in that format"),
+    ):
+        if not any(folder.glob(pattern)) and (weights or pattern != "*.safetensors"):
+            raise EngineUnavailable(f"model {model!r}: no {pattern} in {folder}; {remedy}")
+    return folder
+
+
+def fingerprint_of(folder: Path) -> str:
+    """The commit of a Hub snapshot, else the SHA-256 over names, sizes and contents of the model's files."""
+    if folder.parent.name == "snapshots":
+        return folder.name
+    return _contents({path for pattern in _MODEL_FILES for path in folder.glob(pattern)})
+
+
+def served_fingerprint(spec: ModelSpec, server: ServerSpec) -> str:
+    """The SHA-256 over a served model's name there, the revision in the config, and its tokenizer's files here.
+
+    The address is not in it: the same model may move to another machine. Nothing a server says can prove which weights
+    it runs, so none of that is in it either: who serves other weights under one name must change `revision`.
+    """
+    files = None
+    if server.api == "completions":
+        paths = {
+            path
+            for pattern in _TOKENIZER_FILES
+            for path in model_folder(spec.model, spec.revision, weights=False).glob(pattern)
+        }
+        files = _contents({path for path in paths if not path.name.endswith(".safetensors.index.json")})
+    return digest({"served_name": server.served_name or spec.model, "revision": spec.revision, "tokenizer": files})
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """The tokenizer beside a model's weights; code from the folder is never run."""
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+
+
+def _contents(paths: set[Path]) -> str:
+    total = hashlib.sha256()
+    for path in sorted(paths):
+        total.update(f"{path.name}\0{path.stat().st_size}\0".encode())
+        with path.open("rb") as file:
+            total.update(hashlib.file_digest(file, "sha256").digest())
+    return total.hexdigest()
+
+
+def _locate(model: str, revision: str | None, weights: bool) -> Path:
+    if model.startswith("pocket:"):
+        return _pocket_folder(model.removeprefix("pocket:"))
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        return folder
+    if not _HUB_ID.fullmatch(model):
+        raise EngineUnavailable(f"model folder {model!r} is not there; name a folder, a Hub id, or pocket:ROLE")
+    return _download(model, revision, _MODEL_FILES if weights else _TOKENIZER_FILES)
+
+
+def _pocket_folder(role: str) -> Path:
+    from sure_math import pocket
+
+    try:
+        folder = pocket.model_folder(role)
+    except ValueError as error:
+        raise EngineUnavailable(str(error)) from error
+    if not folder.is_dir():
+        raise EngineUnavailable(f"pocket model {role!r}: {folder} is not there; install the package with its data")
+    return folder
+
+
+def _download(model: str, revision: str | None, patterns: tuple[str, ...]) -> Path:
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(model, revision=revision, allow_patterns=list(patterns)))
+    except Exception as error:  # the Hub client raises its own, its HTTP library's, and plain OSError
+        where = f"model {model!r}: no such folder here, and the Hub gave no such model"
+        raise EngineUnavailable(
+            f"{where} (revision {revision or 'main'}): {_first_line(error)}; check the name, the connection and, "
+            "for a gated model, `hf auth login`"
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'no message'}"
+
+
+def stop_token_ids(folder: Path) -> tuple[int, ...]:
+    eos = load_tokenizer(folder).eos_token_id
+    found = set() if eos is None else {eos}
+    path = folder / "generation_config.json"
+    if path.is_file():
+        listed = json.loads(path.read_text(encoding="utf-8")).get("eos_token_id")
+        found |= {listed} if isinstance(listed, int) else set(listed or ())
+    if not found:
+        raise EngineUnavailable(f"model folder {folder}: no end token in the tokenizer or generation_config.json")
+    return tuple(sorted(found))
+
+
+def text_config(folder: Path) -> Any:
+    """The configuration of a model folder, of its language model where it has other parts."""
+    from transformers import AutoConfig
+
+    return AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True).get_text_config()
+
+
+def max_length(spec: ModelSpec, folder: Path) -> int:
+    positions = int(text_config(folder).max_position_embeddings)
+    if spec.max_model_len is None or spec.server is not None:  # a server has its own, and may serve more than this
+        return positions
+    if not 0 < spec.max_model_len <= positions:
+        raise EngineUnavailable(
+            f"max_model_len {spec.max_model_len}: model {spec.model!r} has {positions} positions; give 1 to {positions}"
+        )
+    return spec.max_model_len

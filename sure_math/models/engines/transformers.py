@@ -1,0 +1,289 @@
+"""The transformers engine: a decode loop of our own, because randomness must come from identity.
+
+`model.generate` draws from torch's global state, so that a sample depends on its neighbours in the batch. Here each
+sequence reads its own uniforms from Philox(seed) and inverts its own distribution in float64: the same seed gives the
+same sample in any batch, up to the rounding of the forward pass (about 1e-6 nats in float32).
+
+Shapes: B sequences being decoded, R prompts, S positions so far, T new tokens, V vocabulary.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import AutoModelForCausalLM, DynamicCache
+
+from sure_math.models.engines import Completion, EngineUnavailable, ModelIdentity, Refusal, Request, Sampling, refuse
+from sure_math.models.engines.spec import ModelFiles, ModelSpec
+
+COMPACT_AT = 7 / 8
+"""Finished sequences leave the batch once the rest is at most this share: leaving copies the cache, staying costs a
+forward pass of the finished ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """Bounds of one batch inside the engine."""
+
+    sequences: int = 256
+    tokens: int = 131_072
+    """Sequences times the positions each may reach; a single sequence is never split."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """Some of one request's seeds: what a batch is made of."""
+
+    request_index: int
+    token_ids: tuple[int, ...]
+    seeds: tuple[int, ...]
+
+
+class TransformersEngine:
+    """An `Engine` on `transformers` models of the decoder kind.
+
+    Settings of the model's `generation_config` are not read. Log-probabilities are raw: temperature 1, no truncation.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        *,
+        identity: ModelIdentity,
+        stop_token_ids: Sequence[int],
+        max_length: int,
+        budget: Budget,
+    ) -> None:
+        self._model: Any = model
+        self._identity = identity
+        self._stops = torch.tensor(sorted(stop_token_ids), device=model.device)
+        self._max_length = max_length
+        self._budget = budget
+
+    @property
+    def identity(self) -> ModelIdentity:
+        return self._identity
+
+    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[tuple[Completion, ...] | Refusal]:
+        """One entry per request, in order; the batches inside are a function of `requests` and `sampling` alone."""
+        refusals = [refuse(request, sampling, self._max_length) for request in requests]
+        served = [index for index, refusal in enumerate(refusals) if refusal is None]
+        completions: dict[int, list[Completion]] = {index: [] for index in served}
+        for pieces in plan_batches(requests, served, sampling.max_new_tokens, self._budget):
+            decoded = iter(self._decode(pieces, sampling))
+            for piece in pieces:
+                completions[piece.request_index] += [next(decoded) for _ in piece.seeds]
+        return [refusal or tuple(completions[index]) for index, refusal in enumerate(refusals)]
+
+    def close(self) -> None:
+        self._model = None
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    @torch.inference_mode()
+    def _decode(self, pieces: Sequence[Piece], sampling: Sampling) -> list[Completion]:
+        """Continue every seed of every piece; completions in the order of pieces and seeds."""
+        logits_BV, cache, mask_BS = self._prefill(pieces)
+        uniforms_BT = _uniforms([seed for piece in pieces for seed in piece.seeds], sampling, self._stops.device)
+        record = _Record(len(mask_BS), sampling.max_new_tokens, self._stops.device)
+        rows_B = torch.arange(len(mask_BS), device=self._stops.device)
+        live_B = torch.ones_like(rows_B, dtype=torch.bool)
+        for step in range(sampling.max_new_tokens):
+            logprobs_BV = torch.log_softmax(logits_BV.double(), dim=-1)
+            ids_B = draw(logprobs_BV, uniforms_BT[rows_B, step], sampling)
+            logprob_B = logprobs_BV.gather(1, ids_B[:, None])[:, 0]
+            stop_B = torch.isin(ids_B, self._stops)
+            record.add(step, rows_B[live_B], ids_B[live_B], logprob_B[live_B], stop_B[live_B])
+            live_B = live_B & ~stop_B
+            live = int(live_B.sum())
+            if live == 0 or step + 1 == sampling.max_new_tokens:
+                break
+            if live <= COMPACT_AT * len(live_B):
+                keep = live_B.nonzero()[:, 0]
+                cache.batch_select_indices(keep)
+                mask_BS, ids_B, rows_B, live_B = mask_BS[keep], ids_B[keep], rows_B[keep], live_B[keep]
+            mask_BS = torch.cat([mask_BS, mask_BS.new_ones(len(mask_BS), 1)], dim=1)
+            logits_BV = self._forward(ids_B[:, None], mask_BS, cache)
+        return record.completions()
+
+    def _prefill(self, pieces: Sequence[Piece]) -> tuple[torch.Tensor, DynamicCache, torch.Tensor]:
+        """Run each prompt once, padded on the left, then repeat it for its seeds: logits [B, V], cache, mask [B, S]."""
+        longest = max(len(piece.token_ids) for piece in pieces)
+        ids = [[0] * (longest - len(piece.token_ids)) + list(piece.token_ids) for piece in pieces]
+        mask = [[0] * (longest - len(piece.token_ids)) + [1] * len(piece.token_ids) for piece in pieces]
+        device = self._stops.device
+        mask_RS = torch.tensor(mask, device=device)
+        cache = DynamicCache(config=self._model.config)
+        logits_RV = self._forward(torch.tensor(ids, device=device), mask_RS, cache)
+        counts = torch.tensor([len(piece.seeds) for piece in pieces], device=device)
+        repeat_B = torch.arange(len(pieces), device=device).repeat_interleave(counts)
+        cache.batch_select_indices(repeat_B)
+        return logits_RV[repeat_B], cache, mask_RS[repeat_B]
+
+    def _forward(self, ids: torch.Tensor, mask_BS: torch.Tensor, cache: DynamicCache) -> torch.Tensor:
+        """Logits [B, V] after the last of `ids` [B, new]; the cache grows by `ids`."""
+        positions = (mask_BS.cumsum(dim=1) - 1).clamp(min=0)[:, -ids.shape[1] :]
+        output = self._model(
+            input_ids=ids,
+            attention_mask=mask_BS,
+            position_ids=positions,
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=1,
+        )
+        return output.logits[:, -1]
+
+
+class _Record:
+    """What a batch has generated so far, one row per sequence."""
+
+    def __init__(self, rows: int, max_new_tokens: int, device: torch.device) -> None:
+        self._ids_BT = torch.zeros(rows, max_new_tokens, dtype=torch.long, device=device)
+        self._logprob_B = torch.zeros(rows, dtype=torch.float64, device=device)
+        self._count_B = torch.zeros(rows, dtype=torch.long, device=device)
+        self._stopped_B = torch.zeros(rows, dtype=torch.bool, device=device)
+
+    def add(
+        self, step: int, rows: torch.Tensor, ids: torch.Tensor, logprobs: torch.Tensor, stopped: torch.Tensor
+    ) -> None:
+        self._ids_BT[rows, step] = ids
+        self._logprob_B[rows] += logprobs
+        self._count_B[rows] = step + 1
+        self._stopped_B[rows] = stopped
+
+    def completions(self) -> list[Completion]:
+        rows = zip(
+            self._ids_BT.tolist(),
+            self._count_B.tolist(),
+            self._logprob_B.tolist(),
+            self._stopped_B.tolist(),
+            strict=True,
+        )
+        return [
+            Completion(token_ids=tuple(ids[:count]), sum_logprob=total, finish_reason="stop" if stopped else "length")
+            for ids, count, total, stopped in rows
+        ]
+
+
+def plan_batches(
+    requests: Sequence[Request], served: Sequence[int], max_new_tokens: int, budget: Budget
+) -> Iterator[list[Piece]]:
+    """Cut the served requests into batches within `budget`, prompts of like length together (less padding).
+
+    A request with more seeds than fit is cut too; its pieces keep the order of its seeds.
+    """
+    batch: list[Piece] = []
+    for index in sorted(served, key=lambda index: len(requests[index].token_ids)):
+        request = requests[index]
+        # Ascending order: the prompt at hand is the longest of its batch.
+        room = max(1, min(budget.sequences, budget.tokens // (len(request.token_ids) + max_new_tokens)))
+        start = 0
+        while start < len(request.seeds):
+            free = room - sum(len(piece.seeds) for piece in batch)
+            if (batch and free <= 0) or (batch and len(request.seeds) - start > free and len(request.seeds) <= room):
+                yield batch
+                batch = []
+                continue
+            seeds = request.seeds[start : start + free]
+            batch.append(Piece(request_index=index, token_ids=request.token_ids, seeds=seeds))
+            start += len(seeds)
+    if batch:
+        yield batch
+
+
+def draw(logprobs_BV: torch.Tensor, uniforms_B: torch.Tensor, sampling: Sampling) -> torch.Tensor:
+    """One token per row, [B]: the argmax at temperature 0, else the inverse of the cumulative distribution."""
+    if sampling.temperature == 0:
+        return logprobs_BV.argmax(dim=-1)
+    cumulative_BV = truncated(logprobs_BV, sampling).cumsum(dim=-1)
+    total_B = cumulative_BV[:, -1]
+    # Rounding must not carry the target to the total: the search would then end behind the last possible token.
+    target_B = torch.minimum(uniforms_B * total_B, torch.nextafter(total_B, torch.zeros_like(total_B)))
+    return torch.searchsorted(cumulative_BV, target_B[:, None], right=True)[:, 0]
+
+
+def truncated(logprobs_BV: torch.Tensor, sampling: Sampling) -> torch.Tensor:
+    """Probabilities [B, V] after temperature, then top_k, then top_p (the order vLLM has); 0 where cut off.
+
+    top_p keeps the fewest most probable tokens whose sum reaches it, at least one. Rows sum to the kept mass.
+    """
+    probs_BV = torch.softmax(logprobs_BV / sampling.temperature, dim=-1)
+    vocabulary = probs_BV.shape[-1]
+    if not 0 < sampling.top_k < vocabulary and sampling.top_p >= 1:
+        return probs_BV
+    sorted_BV, order_BV = probs_BV.sort(dim=-1, descending=True, stable=True)
+    if 0 < sampling.top_k < vocabulary:
+        sorted_BV[:, sampling.top_k :] = 0
+        sorted_BV /= sorted_BV.sum(dim=-1, keepdim=True)
+    if sampling.top_p < 1:
+        before_BV = sorted_BV.cumsum(dim=-1) - sorted_BV
+        before_BV[:, 0] = 0
+        sorted_BV[before_BV >= sampling.top_p] = 0
+    return torch.zeros_like(probs_BV).scatter(1, order_BV, sorted_BV)
+
+
+def _uniforms(seeds: Sequence[int], sampling: Sampling, device: torch.device) -> torch.Tensor:
+    """Numbers in [0, 1), [B, T] in float64, row by row from Philox(seed); [B, T] of zeros where none is needed."""
+    shape = (len(seeds), sampling.max_new_tokens)
+    if sampling.temperature == 0:
+        return torch.zeros(shape, dtype=torch.float64, device=device)
+    rows = [np.random.Generator(np.random.Philox(key=seed)).random(sampling.max_new_tokens) for seed in seeds]
+    return torch.from_numpy(np.stack(rows)).to(device)
+
+
+def start(spec: ModelSpec, files: ModelFiles) -> TransformersEngine:
+    """Load the weights (safetensors only; no code from the folder) and place them on the device."""
+    chosen = _options(spec)
+    device = _device(spec.device)
+    if chosen["cpu_threads"]:
+        torch.set_num_threads(int(chosen["cpu_threads"]))
+    model = AutoModelForCausalLM.from_pretrained(
+        files.folder,
+        dtype=_dtype(spec.dtype, device),
+        attn_implementation=str(chosen["attn_implementation"]),
+        use_safetensors=True,
+        trust_remote_code=False,
+        local_files_only=True,
+    )
+    return TransformersEngine(
+        model.to(device).eval(),
+        identity=files.identity,
+        stop_token_ids=files.stop_token_ids,
+        max_length=files.max_length,
+        budget=Budget(sequences=int(chosen["max_batch_sequences"]), tokens=int(chosen["max_batch_tokens"])),
+    )
+
+
+def _options(spec: ModelSpec) -> dict[str, Any]:
+    """`spec.options` over the defaults; refuses options it does not know.
+
+    `cpu_threads` 0 leaves torch's own number. It holds for the whole process, as torch's setting does.
+    """
+    known: dict[str, Any] = {
+        "attn_implementation": "sdpa",
+        "max_batch_sequences": 256,
+        "max_batch_tokens": 131_072,
+        "cpu_threads": 0,
+    }
+    unknown = sorted(set(spec.options) - set(known))
+    if unknown:
+        raise EngineUnavailable(f"engine option {unknown[0]!r}: the transformers engine has {', '.join(known)}")
+    return known | dict(spec.options)
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise EngineUnavailable(f"device {name!r}: torch sees no GPU; use device=cpu or auto")
+    return torch.device(name)
+
+
+def _dtype(name: str, device: torch.device) -> str | torch.dtype:
+    if name == "auto":
+        # CPUs multiply bfloat16 slowly, and float32 is what makes a resumed run equal an uninterrupted one.
+        return torch.float32 if device.type == "cpu" else "auto"
+    dtype: torch.dtype = getattr(torch, name)
+    return dtype

@@ -1,0 +1,136 @@
+"""The vLLM engine; the only module of `sure_math` that imports vLLM.
+
+Every setting that shapes the distribution is given explicitly, and the model's own `generation_config.json` is
+ignored: left alone, vLLM would take top_k = 20 and top_p = 0.95 from it for Qwen3. Each seed is a request of its own,
+because `n` > 1 derives its seeds in a way the journal cannot name and is refused at temperature 0.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from vllm import LLM, SamplingParams
+from vllm.inputs import TokensPrompt
+from vllm.platforms import current_platform
+from vllm.sampling_params import RequestOutputKind
+
+from sure_math.models.engines import Completion, EngineUnavailable, ModelIdentity, Refusal, Request, Sampling, refuse
+from sure_math.models.engines.spec import ModelFiles, ModelSpec
+
+SAMPLED_TOKEN_ONLY = 0
+"""`logprobs=0` returns the log-probability of the sampled token and no alternatives."""
+
+
+class VllmEngine:
+    """An `Engine` on vLLM's offline `LLM`, started with raw log-probabilities.
+
+    The same seeds repeat a sample in the same batch; batching may change it by rounding, as vLLM documents.
+    """
+
+    def __init__(self, llm: LLM, *, identity: ModelIdentity, stop_token_ids: Sequence[int], max_length: int) -> None:
+        self._llm: Any = llm
+        self._identity = identity
+        self._stop_token_ids = list(stop_token_ids)
+        self._max_length = max_length
+
+    @property
+    def identity(self) -> ModelIdentity:
+        return self._identity
+
+    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[tuple[Completion, ...] | Refusal]:
+        """One entry per request, in order; refused requests never reach vLLM, which would stop the whole batch."""
+        refusals = [refuse(request, sampling, self._max_length) for request in requests]
+        jobs = [
+            (request.token_ids, seed)
+            for request, refusal in zip(requests, refusals, strict=True)
+            if refusal is None
+            for seed in request.seeds
+        ]
+        outputs = self._llm.generate(
+            [TokensPrompt(prompt_token_ids=list(prompt)) for prompt, _ in jobs],
+            [self._parameters(seed, sampling) for _, seed in jobs],
+            use_tqdm=False,
+        )
+        completions = iter([_completion(prompt, output) for (prompt, _), output in zip(jobs, outputs, strict=True)])
+        return [
+            refusal or tuple(next(completions) for _ in request.seeds)
+            for request, refusal in zip(requests, refusals, strict=True)
+        ]
+
+    def close(self) -> None:
+        self._llm.llm_engine.engine_core.shutdown()
+        self._llm = None
+
+    def _parameters(self, seed: int, sampling: Sampling) -> SamplingParams:
+        return SamplingParams(
+            n=1,
+            seed=seed,
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            top_k=sampling.top_k,
+            min_p=0.0,
+            repetition_penalty=1.0,
+            presence_penalty=0.0,
+            frequency_penalty=0.0,
+            max_tokens=sampling.max_new_tokens,
+            min_tokens=0,
+            ignore_eos=False,
+            stop_token_ids=self._stop_token_ids,
+            logprobs=SAMPLED_TOKEN_ONLY,
+            detokenize=False,
+            output_kind=RequestOutputKind.FINAL_ONLY,
+        )
+
+
+def _completion(prompt: tuple[int, ...], output: Any) -> Completion:
+    """Check that `output` answers `prompt` and is whole; RuntimeError where vLLM broke its promise of order."""
+    if tuple(output.prompt_token_ids) != prompt or len(output.outputs) != 1:
+        raise RuntimeError(
+            f"vLLM returned request {output.request_id} out of order or with {len(output.outputs)} outputs"
+        )
+    generated = output.outputs[0]
+    if generated.finish_reason not in ("stop", "length") or generated.cumulative_logprob is None:
+        raise RuntimeError(
+            f"vLLM request {output.request_id} ended with {generated.finish_reason!r}, without an answer"
+        )
+    return Completion(
+        token_ids=tuple(generated.token_ids),
+        sum_logprob=float(generated.cumulative_logprob),
+        finish_reason=generated.finish_reason,
+    )
+
+
+def start(spec: ModelSpec, files: ModelFiles) -> VllmEngine:
+    """Start vLLM on the model's files."""
+    return wrap(start_llm(spec, files), files)
+
+
+def wrap(llm: LLM, files: ModelFiles) -> VllmEngine:
+    """The engine on what `start_llm` started."""
+    return VllmEngine(llm, identity=files.identity, stop_token_ids=files.stop_token_ids, max_length=files.max_length)
+
+
+def start_llm(spec: ModelSpec, files: ModelFiles, **own: Any) -> LLM:
+    """Start vLLM alone.
+
+    Args:
+        spec: its `options` are `LLM` arguments (`enforce_eager`, `max_num_seqs`, ...).
+        own: further `LLM` arguments, of the caller and not of the config.
+    """
+    fixed: dict[str, Any] = {
+        "model": str(files.folder),
+        "skip_tokenizer_init": True,
+        "generation_config": "vllm",
+        "logprobs_mode": "raw_logprobs",
+        "trust_remote_code": False,
+        "load_format": "safetensors",
+        "max_model_len": files.max_length,
+        "dtype": spec.dtype,
+    }
+    if current_platform.is_cpu():
+        # A prompt prefilled in chunks makes vLLM rewind the request's random generator, which CPU generators cannot.
+        fixed |= {"enable_chunked_prefill": False, "max_num_batched_tokens": max(files.max_length, 4096)}
+    fixed |= own
+    clash = sorted(set(spec.options) & (set(fixed) | {"override_generation_config", "hf_overrides", "tokenizer"}))
+    if clash:
+        raise EngineUnavailable(f"engine option {clash[0]!r} is set by the config's own fields or must not be changed")
+    return LLM(**fixed, **spec.options)

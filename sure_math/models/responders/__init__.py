@@ -1,0 +1,1 @@
+"""Responders: text in, text out, over an engine."""

@@ -1,0 +1,163 @@
+"""The models of a build by role: started by the first question the journal cannot answer, stopped after the phase.
+
+A model with `keep_loaded` stops at the end of the build instead: two engines that share a GPU stay side by side.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sure_math.config import BuildConfig, ModelConfig, ReplicasConfig
+from sure_math.models.engines import EngineUnavailable, ModelIdentity, Refusal, Sampling
+from sure_math.models.responders.chat import Question, Reply, Responder
+from sure_math.models.responders.journal import CallLog, Journal, RecordedResponder
+
+if TYPE_CHECKING:
+    from sure_math.models.engines.spec import ModelSpec
+
+Starter = Callable[[], Responder]
+Loader = Callable[[ModelConfig], tuple[ModelIdentity, Starter]]
+"""What a model is, known without starting it, and how to start it."""
+
+
+def load_model(config: ModelConfig) -> tuple[ModelIdentity, Starter]:
+    """The loader of real models; EngineUnavailable where the model or its engine is not there."""
+    from sure_math.models.engines.load import model_identity
+    from sure_math.models.engines.spec import ModelSpec, ServerSpec
+    from sure_math.models.responders.chat import load_responder
+
+    spec = ModelSpec(
+        model=config.model,
+        engine=config.engine,
+        dtype=config.dtype,
+        device=config.device,
+        revision=config.revision,
+        max_model_len=config.max_model_len,
+        options=config.engine_options,
+        server=None if config.server is None else ServerSpec(**config.server.model_dump()),
+    )
+    identity = model_identity(spec)
+    if config.replicas is not None:
+        return identity, _replicated(spec, identity, config.replicas, enable_thinking=config.enable_thinking)
+    if spec.server is not None:
+        from sure_math.models.responders.server_chat import load_served
+
+        return identity, lambda: load_served(spec, enable_thinking=config.enable_thinking)
+    return identity, lambda: load_responder(spec, enable_thinking=config.enable_thinking)
+
+
+def _replicated(
+    spec: ModelSpec, identity: ModelIdentity, replicas: ReplicasConfig, *, enable_thinking: bool
+) -> Starter:
+    if importlib.util.find_spec("ray") is None:
+        raise EngineUnavailable(
+            f"model {spec.model!r}: replicas need Ray, which is not installed; pip install 'sure-math[ray]', or leave "
+            "replicas out"
+        )
+
+    def start() -> Responder:
+        from sure_math.models.engines.files import load_tokenizer, model_folder
+        from sure_math.models.engines.ray_replicas import RayReplicas
+        from sure_math.models.responders.chat import ChatResponder
+
+        tokenizer = load_tokenizer(model_folder(spec.model, spec.revision))
+        engine = RayReplicas(spec, replicas, identity=identity)
+        return ChatResponder(engine, tokenizer, template_options={"enable_thinking": enable_thinking})
+
+    return start
+
+
+class LazyResponder:
+    """A responder whose model is started by its first question, and again by the first after `close`.
+
+    With `keep_loaded` the model outlives `close`, which ends a phase, and is stopped by `stop`.
+    """
+
+    def __init__(self, identity: ModelIdentity, start: Starter, *, keep_loaded: bool = False) -> None:
+        self.identity = identity
+        self._start = start
+        self._keep_loaded = keep_loaded
+        self._running: Responder | None = None
+
+    def ask(self, questions: Sequence[Question], sampling: Sampling) -> list[tuple[Reply, ...] | Refusal]:
+        if self._running is None:
+            self._running = self._start()
+        return self._running.ask(questions, sampling)
+
+    def close(self) -> None:
+        if not self._keep_loaded:
+            self.stop()
+
+    def stop(self) -> None:
+        if self._running is not None:
+            self._running.close()
+        self._running = None
+
+
+class Models:
+    """The recorded responders of a build, one per role of its configuration."""
+
+    def __init__(
+        self, config: BuildConfig, load: Loader, journal: Journal, log: CallLog, on_batch: Callable[[int], None]
+    ) -> None:
+        """Resolves every model, so that a wrong name shows before hours of another model's work."""
+        self._responders: dict[str, RecordedResponder] = {}
+        self._models: list[LazyResponder] = []
+        for role, model in roles(config).items():
+            self._models.append(LazyResponder(*load(model), keep_loaded=model.keep_loaded))
+            self._responders[role] = RecordedResponder(
+                self._models[-1],
+                role=role,
+                journal=journal,
+                log=log,
+                batch_size=config.run.batch_size,
+                settings=reply_settings(model),
+                on_batch=on_batch,
+            )
+
+    def __getitem__(self, role: str) -> RecordedResponder:
+        return self._responders[role]
+
+    def __contains__(self, role: str) -> bool:
+        return role in self._responders
+
+    def identities(self) -> Mapping[str, ModelIdentity]:
+        return {role: responder.identity for role, responder in self._responders.items()}
+
+    def close(self) -> None:
+        """Stop what still runs: the models that are kept from phase to phase."""
+        for model in self._models:
+            model.stop()
+
+
+def roles(config: BuildConfig) -> dict[str, ModelConfig]:
+    """The models a build asks."""
+    wanted = {
+        "author": config.evolve.author if config.evolve.enabled else None,
+        "inspector": config.decontaminate.check.model if config.decontaminate.check is not None else None,
+        "labeller": config.label.model,
+        "teacher": config.teacher if config.samples.path is None else None,
+        "judge": config.judge if config.cluster.equivalence != "string" else None,
+    }
+    return {role: model for role, model in wanted.items() if model is not None}
+
+
+def reply_settings(model: ModelConfig) -> dict[str, Any]:
+    """What shapes a reply beside the model's files and the sampling.
+
+    An option of the engine counts unless it is known to change nothing but speed: `quantization` makes another model.
+    """
+    settings = model.model_dump(mode="json", include={"dtype", "enable_thinking", "max_model_len"})
+    shaping = {name: value for name, value in model.engine_options.items() if name not in SPEED_OPTIONS}
+    return {**settings, "engine_options": shaping} if shaping else settings
+
+
+SPEED_OPTIONS = frozenset(
+    {"tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size", "gpu_memory_utilization", "max_num_seqs"}
+    | {"max_num_batched_tokens", "enforce_eager", "swap_space", "kv_cache_memory_bytes"}
+    | {"max_batch_sequences", "max_batch_tokens"}
+    | {"cpu_threads", "extensions"}
+    | {"logprob_mode"}  # part of the identity
+)

@@ -1,0 +1,1 @@
+"""Contamination: duplicates among the problems, and overlap with benchmarks."""

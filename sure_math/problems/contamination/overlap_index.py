@@ -1,0 +1,169 @@
+"""Overlap with benchmarks: an index of their problems, and the question which of them a text repeats.
+
+Four kinds, all on the tokens of `math_tokens.py`, so that notation hides nothing:
+- `exact`: the same tokens, up to the names of variables;
+- `contained`: enough of the benchmark problem's n-grams are in the text, whatever stands around them;
+- `near`: the two texts are alike as a whole (Jaccard similarity of 3-grams), or the text has all numbers of the
+  benchmark problem and many of its 3-grams: what becomes of a problem that is told again in other words;
+- `model`: a model says so (`second_look.py`).
+
+How `near` differs from MinHash: benchmarks are small enough for an inverted index, which gives the similarity itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from sure_math.problems.contamination.math_tokens import Wording, tokens, without_frame
+
+SHINGLE = 3
+"""Tokens of the n-grams by which whole texts are compared: short, so that a changed word breaks few of them."""
+NEAR = 0.6
+"""Jaccard similarity of 3-grams from which two texts are alike."""
+RETOLD, RETOLD_NUMBERS = 0.45, 4
+"""Share of 3-grams that is enough where the text has all numbers of the benchmark problem, at least so many."""
+MIN_INFORMATIVE = 4
+"""Tokens beside `_COMMON` that a benchmark problem shorter than an n-gram needs to be found within a sentence: with
+fewer ("Compute 3/20") it must be a sentence of its own, or two or three of them."""
+_SENTENCE_END = re.compile(r"(?<=[.?!:;])[$)\]]*\s+|\n\s*|(?<=[\]$)])\s+(?=[A-Z])")
+_MAX_SENTENCES = 3
+_COMMON_WORDS = """
+    what is are the of an find compute evaluate simplify determine calculate express write convert solve give value
+    as in to and for if let all number how many following your answer be is that when does do it its
+"""
+_COMMON = frozenset(_COMMON_WORDS.split())
+
+_Kind = Literal["exact", "contained", "near", "model"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One problem of a benchmark."""
+
+    benchmark: str
+    problem_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """One benchmark problem that a text repeats."""
+
+    benchmark: str
+    problem_id: str
+    kind: _Kind
+    score: float
+    """Share of n-grams for `contained`, of 3-grams for `near`, cosine for `model`; 1 for `exact`."""
+
+    def __str__(self) -> str:
+        return f"{self.benchmark} {self.problem_id} ({self.kind} {self.score:.2f})"
+
+
+class BenchmarkIndex:
+    """The problems of the benchmarks, to be asked which of them a text overlaps with."""
+
+    def __init__(self, entries: Iterable[Entry], *, ngram: int, containment: float) -> None:
+        """`ngram`: tokens; `containment`: share of a benchmark problem's n-grams that makes an overlap."""
+        self.entries = tuple(entries)
+        self._ngram, self._containment = ngram, containment
+        wordings = [Wording(without_frame(entry.text, 2 * ngram)) for entry in self.entries]
+        self._exact: dict[int, list[int]] = defaultdict(list)
+        for number, wording in enumerate(wordings):
+            self._exact[wording.key()].append(number)
+        self._long = np.array([len(wording) >= ngram for wording in wordings], bool)
+        self._ngrams = _Postings([wording.ngrams(ngram) if len(wording) >= ngram else _NONE for wording in wordings])
+        self._shingles = _Postings([wording.ngrams(SHINGLE) for wording in wordings])
+        self._numbers = [wording.numbers() for wording in wordings]
+        self._countable = np.array([len(numbers) >= RETOLD_NUMBERS for numbers in self._numbers], bool)
+        self._short = {number: wordings[number] for number in np.flatnonzero(~self._long).tolist()}
+
+    def overlaps(self, text: str) -> tuple[Match, ...]:
+        """The benchmark problems this text repeats, each once with its strongest kind, in the order of the index."""
+        if not self.entries:
+            return ()
+        found = self._found(text)
+        bare = without_frame(text, 1)
+        if bare != text:
+            more = self._found(bare)
+            found |= {number: what for number, what in more.items() if what[0] == "exact" or number not in found}
+        return tuple(
+            Match(
+                benchmark=self.entries[number].benchmark,
+                problem_id=self.entries[number].problem_id,
+                kind=kind,
+                score=score,
+            )
+            for number, (kind, score) in sorted(found.items())
+        )
+
+    def _found(self, text: str) -> dict[int, tuple[_Kind, float]]:
+        """Number of a benchmark problem -> its strongest kind of match, and the score of that."""
+        wording = Wording(text)
+        found: dict[int, tuple[_Kind, float]] = {}
+        shingles = np.unique(wording.ngrams(SHINGLE))
+        shared = self._shingles.shared(shingles)
+        similarity = shared / np.maximum(self._shingles.sizes + len(shingles) - shared, 1)
+        share = shared / self._shingles.sizes
+        numbers = wording.numbers()
+        found |= {
+            number: ("near", float(share[number]))
+            for number in np.flatnonzero((similarity >= NEAR) | (share >= RETOLD) & self._countable).tolist()
+            if similarity[number] >= NEAR or self._numbers[number] <= numbers
+        }
+        if len(wording) >= self._ngram:
+            share = self._ngrams.shared(np.unique(wording.ngrams(self._ngram))) / np.maximum(self._ngrams.sizes, 1)
+            enough = np.flatnonzero(share >= self._containment).tolist()
+            found |= {number: ("contained", float(share[number])) for number in enough}
+        whole = np.flatnonzero((shared == self._shingles.sizes) & ~self._long).tolist()
+        found |= {number: ("contained", 1.0) for number in whole if self._stands_in(number, wording, text)}
+        return found | dict.fromkeys(self._exact.get(wording.key(), []), ("exact", 1.0))
+
+    def _stands_in(self, number: int, wording: Wording, text: str) -> bool:
+        """Whether a benchmark problem shorter than an n-gram is, token by token, a part of the text."""
+        short = self._short[number]
+        if len(short) > len(wording) or short.ngrams(len(short))[0] not in wording.ngrams(len(short)):
+            return False
+        return _informative(self.entries[number].text) >= MIN_INFORMATIVE or short.key() in _sentence_keys(text)
+
+
+_NONE = np.empty(0, np.uint64)
+
+
+class _Postings:
+    """Hash -> the entries that have it."""
+
+    def __init__(self, hashes: Sequence[np.ndarray]) -> None:
+        """`hashes`: those of each entry, with repetitions."""
+        distinct = [np.unique(each) for each in hashes]
+        self.sizes = np.array([len(each) for each in distinct], np.int64)
+        together = np.concatenate([_NONE, *distinct])
+        order = np.argsort(together, kind="stable")
+        self._owners = np.repeat(np.arange(len(distinct)), self.sizes)[order]
+        self._hashes, starts = np.unique(together[order], return_index=True)
+        self._starts = np.append(starts, len(together))
+
+    def shared(self, hashes: np.ndarray) -> np.ndarray:
+        """For every entry, how many of these distinct hashes it has."""
+        if not len(self._hashes):
+            return np.zeros_like(self.sizes)
+        places = np.minimum(np.searchsorted(self._hashes, hashes), len(self._hashes) - 1)
+        places = places[self._hashes[places] == hashes]
+        owners = [self._owners[self._starts[place] : self._starts[place + 1]] for place in places.tolist()]
+        return np.bincount(np.concatenate(owners), minlength=len(self.sizes)) if owners else np.zeros_like(self.sizes)
+
+
+def _informative(text: str) -> int:
+    return sum(not token.startswith("$") and token not in _COMMON for token in tokens(text))
+
+
+def _sentence_keys(text: str) -> set[int]:
+    """Keys of all runs of up to `_MAX_SENTENCES` sentences or lines."""
+    parts = _SENTENCE_END.split(text)
+    runs = ((start, length) for start in range(len(parts)) for length in range(1, _MAX_SENTENCES + 1))
+    return {Wording(run).key() for run in {"\n".join(parts[start : start + length]) for start, length in runs}}

@@ -1,0 +1,221 @@
+"""The second look at contamination: benchmark problems near in meaning, and a model that compares the two texts.
+
+How this differs from the usual check with embeddings and a model:
+1. Every pair is asked in both orders, and one yes is enough.
+2. Only a plain no is a no. A reply that is neither is asked for once more, by sampling with another seed; then it, or a
+   question the model refuses, counts as an overlap.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sure_math.annotation.judge import MAX_REPLY_TOKENS, SYSTEM_SEPARATOR, cut, parse_verdict
+from sure_math.models.engines import EngineUnavailable, Refusal, Sampling
+from sure_math.models.responders.chat import Message, Question, Reply, Responder
+from sure_math.problems.contamination.decontaminate import TEST_SPLIT
+from sure_math.problems.contamination.math_tokens import without_frame
+from sure_math.problems.contamination.overlap_index import Entry, Match
+from sure_math.rows import Problem
+
+MAX_PROBLEM_CHARACTERS = 6000
+PLACEHOLDERS = ("{first}", "{second}")
+_PLACEHOLDER = re.compile("|".join(map(re.escape, PLACEHOLDERS)))
+_AGAIN = 0.7
+"""Temperature of the second try: a greedy model would say the same again."""
+_MAX_TOKENS = 512
+"""Tokens of a text that an encoder reads at most; the attention grows with their square."""
+_BATCH = 32
+
+Encoder = Callable[[Sequence[str]], np.ndarray]
+"""Texts -> (number of texts, width) float32, every row of length 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverlapPrompt:
+    """The messages of one question, with the placeholders {first} and {second}."""
+
+    system: str
+    user: str
+
+    @classmethod
+    def parse(cls, template: str) -> OverlapPrompt:
+        """A prompt file: the system message, a line `---`, and the user message.
+
+        Raises ValueError where one of them, {first} or {second} is missing.
+        """
+        system, *rest = SYSTEM_SEPARATOR.split(template, maxsplit=1)
+        for part in ("---", *PLACEHOLDERS):
+            if not rest or (part != "---" and part not in rest[0]):
+                raise ValueError(
+                    f"the prompt overlap.txt has no {part}: write the system message, a line ---, and the user message "
+                    f"with {' and '.join(PLACEHOLDERS)}"
+                )
+        return cls(system=system.strip(), user=rest[0].strip())
+
+    def messages(self, first: str, second: str) -> tuple[Message, ...]:
+        """The conversation about two problems, in this order; what is filled in is never searched for placeholders."""
+        values = {"{first}": _shown(first), "{second}": _shown(second)}
+        user = _PLACEHOLDER.sub(lambda match: values[match.group()], self.user)
+        return Message(role="system", content=self.system), Message(role="user", content=user)
+
+
+class NearestCheck:
+    """A `SecondLook`; `counts` says what became of the pairs."""
+
+    def __init__(
+        self,
+        encode: Encoder,
+        entries: Iterable[Entry],
+        responder: Responder,
+        prompt: OverlapPrompt,
+        *,
+        top_k: int,
+        min_similarity: float,
+    ) -> None:
+        """`entries`: the benchmark problems, and as `TEST_SPLIT` the run's own; the latter are for training problems.
+
+        They are encoded with the first shard.
+        """
+        self._encode, self._responder, self._prompt = encode, responder, prompt
+        self._top_k, self._min_similarity = top_k, min_similarity
+        self._entries = tuple(entries)
+        self._texts = [without_frame(entry.text, 1) for entry in self._entries]
+        self._own = np.array([entry.benchmark == TEST_SPLIT for entry in self._entries], bool)
+        self._vectors: np.ndarray | None = None
+        self.counts: Counter[str] = Counter()
+        """Pairs of a problem and a benchmark problem by outcome: `yes`, `no`, `nonsense`, `refused`; all but `no`
+        are overlaps."""
+
+    def __call__(self, problems: Sequence[Problem], /) -> list[tuple[Match, ...]]:
+        pairs = self._pairs(problems)
+        questions = [
+            messages
+            for row, number, _ in pairs
+            for messages in self._both_orders(problems[row].problem, self._texts[number])
+        ]
+        verdicts = self._verdicts(questions)
+        matches: list[list[Match]] = [[] for _ in problems]
+        for place, (row, number, similarity) in enumerate(pairs):
+            outcome = _outcome(verdicts[2 * place : 2 * place + 2])
+            self.counts[outcome] += 1
+            if outcome != "no":
+                entry = self._entries[number]
+                matches[row].append(
+                    Match(benchmark=entry.benchmark, problem_id=entry.problem_id, kind="model", score=similarity)
+                )
+        return [tuple(found) for found in matches]
+
+    def _pairs(self, problems: Sequence[Problem]) -> list[tuple[int, int, float]]:
+        """Row, benchmark problem and cosine of the nearest pairs, nearest first within a row."""
+        if not problems or not self._entries:
+            return []
+        if self._vectors is None:
+            self._vectors = self._encode(self._texts)
+        similarities = self._encode([problem.problem for problem in problems]) @ self._vectors.T
+        pairs = []
+        for row, problem in enumerate(problems):
+            allowed = similarities[row] >= self._min_similarity
+            numbers = np.flatnonzero(allowed & ~self._own if problem.split == "test" else allowed)
+            ordered = numbers[np.argsort(-similarities[row, numbers], kind="stable")]
+            pairs += [(row, int(number), float(similarities[row, number])) for number in ordered[: self._top_k]]
+        return pairs
+
+    def _both_orders(self, first: str, second: str) -> tuple[tuple[Message, ...], tuple[Message, ...]]:
+        return self._prompt.messages(first, second), self._prompt.messages(second, first)
+
+    def _verdicts(self, questions: Sequence[tuple[Message, ...]]) -> list[str]:
+        """`yes`, `no`, `nonsense` or `refused` for each question."""
+        verdicts = self._ask(questions, seed=0, temperature=0.0)
+        unclear = [number for number, verdict in enumerate(verdicts) if verdict == "nonsense"]
+        again = self._ask([questions[number] for number in unclear], seed=1, temperature=_AGAIN)
+        for number, verdict in zip(unclear, again, strict=True):
+            verdicts[number] = verdict
+        return verdicts
+
+    def _ask(self, questions: Sequence[tuple[Message, ...]], *, seed: int, temperature: float) -> list[str]:
+        if not questions:
+            return []
+        sampling = Sampling(max_new_tokens=MAX_REPLY_TOKENS, temperature=temperature)
+        asked = [Question(messages=messages, seeds=(seed,)) for messages in questions]
+        return [_verdict(replies) for replies in self._responder.ask(asked, sampling)]
+
+
+def load_encoder(model: str, revision: str | None = None, *, device: str = "auto") -> Encoder:
+    """An encoder that averages the last hidden states of a text's tokens.
+
+    Only safetensors weights are read, and code from the folder is never run.
+
+    Raises:
+        EngineUnavailable: there is no such model, none in that format, or one whose vectors are not finite.
+    """
+    import torch
+    from transformers import AutoModel
+
+    from sure_math.models.engines.files import load_tokenizer, model_folder
+
+    folder = model_folder(model, revision)
+    place = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    tokenizer = load_tokenizer(folder)
+    network = AutoModel.from_pretrained(folder, trust_remote_code=False, local_files_only=True, use_safetensors=True)
+    network = network.float().to(place).eval()
+    positions = getattr(network.config, "max_position_embeddings", _MAX_TOKENS)
+    longest = min(_MAX_TOKENS, positions, tokenizer.model_max_length)
+
+    @torch.inference_mode()
+    def mean(texts: Sequence[str]) -> np.ndarray:
+        tokens = tokenizer(list(texts), padding=True, truncation=True, max_length=longest, return_tensors="pt").to(
+            place
+        )
+        hidden = network(**tokens).last_hidden_state
+        mask = tokens["attention_mask"].unsqueeze(-1).to(hidden.dtype)
+        means = (hidden * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1)
+        return torch.nn.functional.normalize(means, dim=-1).cpu().numpy()
+
+    return lambda texts: _in_batches(mean, texts)
+
+
+def encoder_fingerprint(model: str, revision: str | None = None) -> str:
+    """Digest of the encoder's files, or its commit on the Hub: what the nearest problems depend on."""
+    from sure_math.models.engines.files import fingerprint_of, model_folder
+
+    return fingerprint_of(Path(model_folder(model, revision)))
+
+
+def _in_batches(encode: Any, texts: Sequence[str]) -> np.ndarray:
+    """Texts of similar length together, so that little is padded; the rows come back in the order of the texts."""
+    order = sorted(range(len(texts)), key=lambda number: (len(texts[number]), number))
+    parts = [
+        encode([cut(texts[number], MAX_PROBLEM_CHARACTERS) for number in order[start : start + _BATCH]])
+        for start in range(0, len(order), _BATCH)
+    ]
+    vectors = np.concatenate(parts)
+    if not np.isfinite(vectors).all():  # nothing is similar to NaN: every problem would pass as clean
+        raise EngineUnavailable(
+            "decontaminate.check.embedding: the encoder gives vectors that are no numbers; use another"
+        )
+    return vectors[np.argsort(order)]
+
+
+def _verdict(replies: tuple[Reply, ...] | Refusal) -> str:
+    if isinstance(replies, Refusal):
+        return "refused"
+    verdict = parse_verdict(replies[0].text)
+    return "nonsense" if verdict is None else ("no", "yes")[verdict]
+
+
+def _outcome(verdicts: Sequence[str]) -> str:
+    """Of the two orders, what speaks most against the pair being clean."""
+    return next((verdict for verdict in ("yes", "refused", "nonsense") if verdict in verdicts), "no")
+
+
+def _shown(text: str) -> str:
+    # Control tokens of a ChatML tokenizer lose their form: a text must not end its turn.
+    return cut(text, MAX_PROBLEM_CHARACTERS).replace("<|", "< |")

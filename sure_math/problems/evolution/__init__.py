@@ -1,0 +1,1 @@
+"""Evolution: new problems from seeds, by six strategies of an author model."""

@@ -1,0 +1,233 @@
+"""Public sources: the rows of `catalogue.py` read from the Hub or from a copy, as seeds or as benchmarks."""
+
+from __future__ import annotations
+
+import dataclasses
+import heapq
+import itertools
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sure_math.config import CopyConfig, SourceConfig
+from sure_math.identity import digest, normalised, short_id
+from sure_math.problems.sources.catalogue import SOURCES, Columns, columns_of, read_row
+from sure_math.problems.sources.hub import Place, commit_at, stream
+from sure_math.problems.sources.row_rules import VERSION, Unusable
+from sure_math.problems.sources.seeds import conversation, left_out, seed_problem
+from sure_math.problems.sources.table_files import InputError, Rows, open_rows
+from sure_math.rows import Dropped, Problem
+from sure_math.storage.files import digest_if_file, file_digest
+
+
+def read_source(name: str, config: SourceConfig, *, run_seed: int, commit: str | None) -> Iterator[Problem | Dropped]:
+    """The seeds of one public source, and the rows of it that are no seed, each with its reason.
+
+    With `rows` and `pick: spread` those of lowest rank come, in that order, whatever the order of the stream: a rank is
+    a digest of the run's seed and the row's id. Memory is of the order of `rows`. Rows beyond the last one taken are
+    not mentioned.
+
+    Args:
+        commit: what `commit_of` gave; None for a local copy.
+
+    Raises:
+        InputError: the source is gated, missing, not reachable, empty or lacks a column.
+    """
+    candidates = _candidates(name, config, commit)
+    if config.rows is None or config.pick == "first":
+        return _first(candidates, config.rows)
+    return _spread(candidates, config.rows, run_seed)
+
+
+def read_benchmark(name: str, config: CopyConfig, commit: str | None) -> Iterator[Problem | Dropped]:
+    """Every problem of an evaluation set, answered or not; a row without text is dropped.
+
+    Raises:
+        InputError: as `read_source`.
+    """
+    for number, candidate in enumerate(_candidates(name, config, commit), start=1):
+        if candidate.problem.problem:
+            yield candidate.problem
+        else:
+            yield left_out(candidate.problem, number, "empty", "the row has no text")
+
+
+def commit_of(name: str, config: SourceConfig | CopyConfig) -> str | None:
+    """The commit a public source is read at: the one that is named, else the newest of its revision; None for a copy.
+
+    Raises:
+        InputError: the dataset is gated, missing or not reachable.
+    """
+    return None if config.path is not None else commit_at(_place(name, config, None, None, _revision(name, config)))
+
+
+def source_digest(name: str, config: SourceConfig | CopyConfig, run_seed: int, commit: str | None) -> str:
+    """A digest of what `read_source` or `read_benchmark` gives: the settings, and the commit or the copy's content."""
+    source, by_rank = SOURCES[name], isinstance(config, SourceConfig) and config.rows and config.pick == "spread"
+    settings = config.model_dump(mode="json", exclude={"path", "revision"})
+    content = commit if config.path is None else _content_digest(config.path)
+    where = [source.dataset, source.license, source.tier, *_extent(name, config)]
+    return digest(["source", VERSION, name, where, settings, run_seed if by_rank else None, content])
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A row of a public source, and why it is no seed (None where it is one)."""
+
+    problem: Problem
+    unusable: Unusable | None
+
+
+def _candidates(name: str, config: SourceConfig | CopyConfig, commit: str | None) -> Iterator[_Candidate]:
+    source = SOURCES[name]
+    for parts, rows in _streams(name, config, commit):
+        columns = _columns(name, config, rows)
+        for number, row in enumerate(rows.stream, start=1):
+            _, text = conversation(row.get(columns.problem or "") or "", f"{rows.name}, row {number}")
+            said = read_row(source, columns, row, text)
+            row_id = "-".join([*parts, said.row_id or short_id([name, said.text])])
+            problem = seed_problem(
+                row_id,
+                said.text,
+                source=name,
+                license=source.license,
+                tier=source.tier,
+                answer=said.answer,
+                answer_source=None if said.answer is None else "source",
+                solution=said.solution,
+            )
+            yield _Candidate(problem, said.unusable)
+
+
+def _streams(
+    name: str, config: SourceConfig | CopyConfig, commit: str | None
+) -> Iterator[tuple[tuple[str, ...], Rows]]:
+    """Each part of a source that is read, with what its rows' ids begin with."""
+    if config.path is not None and not config.path.is_dir():
+        yield (name,), open_rows(config.path, f"{_key(name, config)}.path")
+        return
+    subsets, splits = _extent(name, config)
+    for subset, split in itertools.product(subsets or (None,), splits):
+        yield tuple(part for part in (name, subset, split) if part), stream(_place(name, config, subset, split, commit))
+
+
+def _extent(name: str, config: SourceConfig | CopyConfig) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Subsets and splits to read."""
+    source = SOURCES[name]
+    given = (config.subsets, config.splits) if isinstance(config, SourceConfig) else (None, None)
+    return source.subsets if given[0] is None else given[0], source.splits if given[1] is None else given[1]
+
+
+def _columns(name: str, config: SourceConfig | CopyConfig, rows: Rows) -> Columns:
+    source, columns = SOURCES[name], columns_of(SOURCES[name], rows.columns)
+    if columns.problem is None or (columns.answer is None and isinstance(config, SourceConfig)):
+        raise InputError(
+            f"{rows.name}: expected a statement in the column {' or '.join(source.problem)} and an answer in "
+            f"{' or '.join(source.answers)}; the columns are {', '.join(rows.columns)}; {_remedy(name, config)}"
+        )
+    lacking = [column for column in source.needs if column not in rows.columns]
+    if lacking and isinstance(config, SourceConfig):
+        raise InputError(
+            f"{rows.name}: expected the column {', '.join(lacking)} too, which says what is no seed; the columns are "
+            f"{', '.join(rows.columns)}; {_remedy(name, config)}"
+        )
+    return columns
+
+
+def _place(
+    name: str, config: SourceConfig | CopyConfig, subset: str | None, split: str | None, revision: str | None
+) -> Place:
+    return Place(
+        key=_key(name, config),
+        dataset=str(config.path or SOURCES[name].dataset),
+        subset=subset,
+        split=split,
+        revision=revision,
+        remedy=_remedy(name, config),
+    )
+
+
+def _key(name: str, config: SourceConfig | CopyConfig) -> str:
+    return f"{'seeds.public' if isinstance(config, SourceConfig) else 'decontaminate.benchmarks'}.{name}"
+
+
+def _remedy(name: str, config: SourceConfig | CopyConfig) -> str:
+    key = _key(name, config)
+    copy = f"give a local copy with {key}.path=FILE_OR_FOLDER (a folder as {SOURCES[name].dataset} lies on the Hub)"
+    if isinstance(config, SourceConfig):
+        return f"{copy}, or see {key}.subsets, {key}.splits and {key}.revision"
+    return f"{copy}, or leave it out with decontaminate.skip=[{name}]"
+
+
+def _revision(name: str, config: SourceConfig | CopyConfig) -> str | None:
+    return config.revision or SOURCES[name].revision
+
+
+def _content_digest(path: Path) -> str | None:
+    """A digest of a file, or of every file below a folder with its name."""
+    if not path.is_dir():
+        return digest_if_file(path)
+    files = {file.relative_to(path): file for file in sorted(path.rglob("*")) if file.is_file()}
+    # The Hub's client keeps its own notes, with times, in a `.cache` of the folder it downloads to.
+    return digest([[str(name), file_digest(file)] for name, file in files.items() if name.parts[0] != ".cache"])
+
+
+def _first(candidates: Iterator[_Candidate], count: int | None) -> Iterator[Problem | Dropped]:
+    """Rows in the order of the stream, up to the usable one that is the last of `count`."""
+    taken = 0
+    for number, candidate in enumerate(candidates, start=1):
+        if candidate.unusable is not None:
+            yield left_out(candidate.problem, number, *candidate.unusable)
+            continue
+        yield candidate.problem
+        taken += 1
+        if taken == count:
+            return
+
+
+def _spread(candidates: Iterator[_Candidate], count: int, run_seed: int) -> Iterator[Problem | Dropped]:
+    """The `count` usable rows of lowest rank, and the unusable ones of no higher rank, in the order of their ranks."""
+    taken: dict[tuple[str, str], _Candidate] = {}
+    top: list[tuple[int, tuple[str, str]]] = []  # the rows of `taken`, highest rank first: ranks are negated
+    passed: list[tuple[int, int, _Candidate]] = []
+    for number, candidate in enumerate(candidates):
+        rank = _rank(run_seed, candidate)
+        if len(taken) == count and rank > -top[0][0]:
+            continue
+        key = (candidate.problem.problem_id, short_id(normalised(candidate.problem.problem)))
+        if candidate.unusable is None and key in taken:
+            # Which of two equal problems stays must not depend on which comes first.
+            taken[key], candidate = _repeated(*sorted((taken[key], candidate), key=_content))
+        if candidate.unusable is not None:
+            heapq.heappush(passed, (-rank, number, candidate))
+        else:
+            taken[key] = candidate
+            heapq.heappush(top, (-rank, key))
+            if len(taken) > count:
+                del taken[heapq.heappop(top)[1]]
+        while len(taken) == count and passed and passed[0][0] < top[0][0]:
+            heapq.heappop(passed)
+    found = [*taken.values(), *(candidate for _, _, candidate in passed)]
+    found.sort(key=lambda row: (_rank(run_seed, row), row.problem.problem_id, row.unusable is not None, _content(row)))
+    numbers: Counter[str] = Counter()
+    for candidate in found:
+        if candidate.unusable is None:
+            yield candidate.problem
+        else:
+            numbers[candidate.problem.problem_id] += 1
+            yield left_out(candidate.problem, numbers[candidate.problem.problem_id], *candidate.unusable)
+
+
+def _repeated(stays: _Candidate, goes: _Candidate) -> tuple[_Candidate, _Candidate]:
+    detail = f"the same problem as {stays.problem.problem_id}"
+    return stays, dataclasses.replace(goes, unusable=("duplicate", detail))
+
+
+def _rank(run_seed: int, candidate: _Candidate) -> int:
+    return int(short_id([run_seed, "source", candidate.problem.problem_id]), 16)
+
+
+def _content(candidate: _Candidate) -> tuple[str, str, str]:
+    problem = candidate.problem
+    return problem.problem, problem.answer or "", problem.solution or ""

@@ -1,0 +1,167 @@
+"""Rules of the public sources: a cell's answer, a row's statement, and which rows are no seed. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from sure_math.extract import extract_answer
+from sure_math.problems.sources.table_files import Row, text_of
+
+VERSION = 1
+"""Of the rules below; part of every source's fingerprint, so that a changed rule reads the source again."""
+
+Rule = Callable[[Any], str | None]
+"""A cell's answer or solution; None where it holds none."""
+
+
+def plain(cell: Any) -> str | None:
+    """The cell as text: a number without its `.0`, blanks as nothing."""
+    return text_of({"": cell}, "")
+
+
+def last_box(cell: Any) -> str | None:
+    r"""Content of the last `\boxed{}`: solutions box steps too."""
+    return extract_answer(plain(cell) or "") or None
+
+
+def box_or_text(cell: Any) -> str | None:
+    r"""Content of the box if there is one, else the whole text: AMO-Bench's `description` answers have no box."""
+    text = plain(cell) or ""
+    return last_box(text) if "boxed" in text else text or None
+
+
+def box_or_said(cell: Any) -> str | None:
+    """The last box, else what the last `answer is` of a response is followed by."""
+    text = plain(cell) or ""
+    if "\\boxed" in text:
+        return last_box(text)
+    said = _SAID.findall(text)
+    return _bare(said[-1]) or None if said else None
+
+
+def after_hashes(cell: Any) -> str | None:
+    """GSM8K: the number after the last `####`, without separators of thousands, a dollar sign and calculator marks."""
+    _, hashes, tail = (plain(cell) or "").rpartition("####")
+    return re.sub(r"[,$]", "", _CALCULATOR.sub("", tail)).strip() or None if hashes else None
+
+
+def before_hashes(cell: Any) -> str | None:
+    """GSM8K: the reasoning in front of the answer, without calculator marks."""
+    return _CALCULATOR.sub("", (plain(cell) or "").rpartition("####")[0]).strip() or None
+
+
+def integer(cell: Any) -> str | None:
+    """AIME: an integer whatever its type, a box around it or leading zeros (`025`); other text as it is."""
+    text = plain(cell) or ""
+    text = last_box(text) or text
+    return str(int(text)) if text.isascii() and text.isdigit() else text or None
+
+
+def listed(cell: Any) -> str | None:
+    """OlympiadBench: a list of answers, each in dollar signs; several share one string, joined by commas."""
+    items = [plain(item) for item in cell] if isinstance(cell, (list, tuple)) else [plain(cell)]
+    return ", ".join(_bare(item) for item in items if item) or None
+
+
+def first_listed(cell: Any) -> str | None:
+    """The first of several reference solutions."""
+    if isinstance(cell, (list, tuple)):
+        return plain(cell[0]) if cell else None
+    return plain(cell)
+
+
+def as_it_is(row: Row, text: str) -> str:
+    return text
+
+
+def without_format(row: Row, text: str) -> str:
+    """AMO-Bench: the statement without the paragraph on the form of the answer, which differs by type of answer."""
+    return text.partition("\nAfter solving the above problem, please ")[0].rstrip()
+
+
+def without_instruction(row: Row, text: str) -> str:
+    """Copies of contest sets come with an instruction to box the answer."""
+    return _INSTRUCTION.sub("", text).rstrip()
+
+
+def with_context(row: Row, text: str) -> str:
+    """OlympiadBench: what several questions share stands in a column of its own."""
+    context = text_of(row, "context")
+    return f"{context}\n\n{text}" if context else text
+
+
+Unusable = tuple[str, str]
+"""Why a row is no seed: a short reason and a detail."""
+
+
+def any_row(row: Row) -> Unusable | None:
+    return None
+
+
+def not_in_benchmarks(row: Row) -> Unusable | None:
+    """NuminaMath holds MATH, GSM8K and AMC/AIME, test rows included, and cannot tell their splits apart."""
+    subset = text_of(row, "source") or ""
+    return ("excluded_subset", f"of {subset}") if subset in _NUMINA_EXCLUDED else None
+
+
+def valid_numina(row: Row) -> Unusable | None:
+    """NuminaMath-1.5: the answers `proof` and `notfound` mark rows without one, and overlap `question_type` in part."""
+    answer, kind = (text_of(row, "answer") or "").casefold(), (text_of(row, "question_type") or "").casefold()
+    if answer == "proof" or kind == "proof":
+        return "proof", "asks for a proof"
+    if answer == "notfound":
+        return "no_answer", "the source found none"
+    flags = {name: text_of(row, name) for name in ("problem_is_valid", "solution_is_valid") if row.get(name)}
+    doubtful = [f"{name} = {value}" for name, value in flags.items() if value != "Yes"]
+    return ("invalid", ", ".join(doubtful)) if doubtful else not_in_benchmarks(row)
+
+
+def answerable(row: Row) -> Unusable | None:
+    """OlympiadBench: theorem proofs, questions with images, physics, and answers that hold up to a tolerance."""
+    if "proof" in (text_of(row, "question_type") or "").casefold():
+        return "proof", "asks for a proof"
+    images = any(row.get(name) is not None for name in row if name.startswith("image_"))
+    if images or (text_of(row, "modality") or "").casefold() == "multimodal":
+        return "has_figure", "comes with an image"
+    if (text_of(row, "subject") or "").casefold() == "physics":
+        return "not_maths", "a question of physics"
+    tolerance = text_of(row, "error")
+    return ("tolerance", f"its answer holds up to {tolerance}") if tolerance else None
+
+
+def why_unusable(
+    unusable: Callable[[Row], Unusable | None], row: Row, text: str, answer: str | None
+) -> Unusable | None:
+    """Why a row is no seed: what holds for every source, and its own rule `unusable`."""
+    if not text:
+        return "empty", "the row has no text"
+    reason = unusable(row)
+    if reason is not None:
+        return reason
+    if _FIGURE.search(text):
+        return "has_figure", "the statement shows an image"
+    if answer is None:
+        return ("proof", "asks for a proof") if _PROOF.search(text) else ("no_answer", "no final answer in the row")
+    return None
+
+
+def _bare(text: str) -> str:
+    r"""An answer without the dollar signs or `\( \)` around its formulas, unless prose stands between them."""
+    text = text.strip().strip("*").rstrip(".").strip()
+    prose = _FORMULA.sub("", text)
+    if prose == text or re.search(r"[^\W\d_]{2,}", prose):
+        return text
+    return re.sub(r"\$|\\\(|\\\)|\\\[|\\\]", "", text).rstrip(".").strip()
+
+
+_FORMULA = re.compile(r"\$[^$]*\$|\\\(.*?\\\)|\\\[.*?\\\]", re.DOTALL)
+_SAID = re.compile(r"answer is:?[ \t]*([^\n]+)", re.IGNORECASE)
+_CALCULATOR = re.compile(r"<<[^<>]*>>")
+_INSTRUCTION = re.compile(
+    r"\s*(?:Please |Let's )?(?:reason|think) step by step[^\n]*\\boxed\{\}[^\n]*\Z", re.IGNORECASE
+)
+_FIGURE = re.compile(r"!\[[^\]\n]*\]\(|<img\b|<image_\d+>|\\includegraphics\b", re.IGNORECASE)
+_PROOF = re.compile(r"\b(?:prove|show that|demonstrate that)\b", re.IGNORECASE)
+_NUMINA_EXCLUDED = frozenset({"math", "gsm8k", "amc_aime", "metamath"})

@@ -1,0 +1,262 @@
+"""Stored samples: a file of a teacher's answers takes the place of the teacher.
+
+A file has one row per problem with a list of samples, or one row per sample. Rows of samples are grouped by their
+`problem_id` (or the column `samples.columns.id`), else by the text of the problem, wherever in the file they are. N of
+a problem is the number of its samples; `samples.num_samples` takes the first N instead and drops problems with fewer.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Literal
+
+from sure_math.config import TIERS, BuildConfig, SamplesConfig
+from sure_math.extract import extract_answer
+from sure_math.identity import digest
+from sure_math.problems.sources.seeds import (
+    ANSWER_NAMES,
+    ID_NAMES,
+    PROBLEM_NAMES,
+    SOLUTION_NAMES,
+    conversation,
+    left_out,
+    one_of,
+    seed_problem,
+)
+from sure_math.problems.sources.table_files import InputError, Row, Rows, choose, open_rows, text_of, whole
+from sure_math.rows import Dropped, LogprobMode, Problem, Sample
+from sure_math.storage.files import digest_if_file
+from sure_math.storage.seen import Seen
+
+SAMPLES_NAMES = (
+    "samples",
+    "responses",
+    "response",
+    "generations",
+    "generation",
+    "completions",
+    "completion",
+    "outputs",
+    "output",
+    "model_outputs",
+    "answers",
+    "predictions",
+    "prediction",
+    "preds",
+    "pred",
+    "text",
+)
+TEXT_FIELDS = ("text", "content", "response", "generation", "completion", "output", "answer", "prediction", "pred")
+LOOKED_AT = 200
+"""Rows from which the kind of the samples is told."""
+LONGEST_ANSWER = 200
+"""Characters; a longer text is a completion."""
+RARE = 0.05
+"""Share of samples that may look like completions in a file of answers: extraction by others lets some through."""
+
+Item = tuple[list[Problem | Dropped], list[Sample]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Columns:
+    problem: str
+    samples: str
+    id: str | None
+    answer: str | None
+    solution: str | None
+    tier: str | None
+    license: str | None
+
+
+def read_stored(config: BuildConfig) -> Iterator[Item]:
+    """Each problem of `samples.path` with its samples.
+
+    Raises:
+        InputError: the file is not there, is empty, lacks a column, or has an id twice.
+    """
+    rows = _open(config.samples)
+    columns = _columns(rows, config.samples)
+    first = next(rows.stream)
+    stream = _chained(first, rows.stream)
+    groups = _listed(stream, columns) if _is_list(first.get(columns.samples)) else _grouped(stream, columns, config)
+    seen = Seen()
+    for number, (row, values) in enumerate(islice(groups, config.seeds.limit), start=1):
+        yield _item(row, values, columns, config.samples, seen, number)
+    seen.close()
+
+
+def stored_fingerprint(config: BuildConfig) -> str:
+    """A digest of the file and of how it is read."""
+    return digest(
+        ["samples", 1, config.samples.model_dump(mode="json"), config.seeds.limit, digest_if_file(config.samples.path)]
+    )
+
+
+def kind_of(samples: SamplesConfig) -> Literal["text", "answer"]:
+    """Whether samples are completions or answers already extracted; `auto` looks at the first rows.
+
+    They are answers if, but for rare exceptions, they are short and have no box.
+    """
+    if samples.kind != "auto":
+        return samples.kind
+    rows = _open(samples)
+    column = _columns(rows, samples).samples
+    texts = []
+    for row in islice(rows.stream, LOOKED_AT):
+        value = row.get(column)
+        texts += [_read(one, samples)[0] for one in (value if isinstance(value, (list, tuple)) else [value])]
+    unlike = sum(len(text) > LONGEST_ANSWER or extract_answer(text) is not None for text in texts)
+    return "text" if unlike > RARE * len(texts) else "answer"
+
+
+def _open(samples: SamplesConfig) -> Rows:
+    assert samples.path is not None, "the caller sees to it"
+    return open_rows(samples.path, "samples.path")
+
+
+def _columns(rows: Rows, samples: SamplesConfig) -> _Columns:
+    names = samples.columns
+    texts = choose(rows, "samples.columns.samples", names.samples, SAMPLES_NAMES, required=True)
+    problem = choose(rows, "samples.columns.problem", names.problem, PROBLEM_NAMES, required=True)
+    others = tuple(name for name in ANSWER_NAMES if name != texts)
+    assert texts is not None and problem is not None, "they are required"
+    return _Columns(
+        problem=problem,
+        samples=texts,
+        id=choose(rows, "samples.columns.id", names.id, ID_NAMES),
+        answer=choose(rows, "samples.columns.answer", names.answer, others),
+        solution=choose(rows, "samples.columns.solution", names.solution, SOLUTION_NAMES),
+        tier=choose(rows, "samples.columns.tier", names.tier, ("tier",)),
+        license=choose(rows, "samples.columns.license", names.license, ("license", "licence")),
+    )
+
+
+def _chained(first: Row, rest: Iterator[Row]) -> Iterator[Row]:
+    yield first
+    yield from rest
+
+
+def _listed(rows: Iterator[Row], columns: _Columns) -> Iterator[tuple[Row, Sequence[Any]]]:
+    for number, row in enumerate(rows, start=1):
+        values = row.get(columns.samples)
+        if not _is_list(values) and values is not None:
+            raise InputError(f"row {number}: {columns.samples} must be a list as in the first row, not {values!r:.80}")
+        yield row, values or []
+
+
+def _grouped(rows: Iterator[Row], columns: _Columns, config: BuildConfig) -> Iterator[tuple[Row, Sequence[Any]]]:
+    """Rows of single samples, gathered by problem on disk, in the order in which the problems first appear."""
+    chosen = config.samples.columns.id
+    key_column = chosen or ("problem_id" if columns.id == "problem_id" else None)
+    database = sqlite3.connect("", isolation_level=None)
+    database.execute("PRAGMA journal_mode=OFF")
+    database.execute("CREATE TABLE numbers (key TEXT PRIMARY KEY, number INTEGER) WITHOUT ROWID")
+    database.execute(
+        "CREATE TABLE rows (number INTEGER, place INTEGER, row TEXT, PRIMARY KEY (number, place)) WITHOUT ROWID"
+    )
+    for place, row in enumerate(rows):
+        key = text_of(row, key_column) or json.dumps(row.get(columns.problem))
+        database.execute("INSERT OR IGNORE INTO numbers VALUES (?, ?)", (key, place))
+        # A row's own id names a sample, not the problem, unless the user or its name says otherwise.
+        kept = {**row} if key_column else {name: value for name, value in row.items() if name != columns.id}
+        database.execute(
+            "INSERT INTO rows SELECT number, ?, ? FROM numbers WHERE key = ?",
+            (place, json.dumps(kept, default=str), key),
+        )
+    cursor = database.execute("SELECT number, row FROM rows ORDER BY number, place")
+    current: int | None = None
+    group: list[Row] = []
+    for number, text in cursor:
+        if group and number != current:
+            yield group[0], group
+            group = []
+        current = number
+        group.append(json.loads(text))
+    if group:
+        yield group[0], group
+    database.close()
+
+
+def _item(row: Row, values: Sequence[Any], columns: _Columns, samples: SamplesConfig, seen: Seen, number: int) -> Item:
+    assert samples.path is not None
+    where = f"samples.path = {samples.path}, problem {number}"
+    system, text = conversation(row.get(columns.problem) or "", where)
+    gold = text_of(row, columns.answer)
+    problem = seed_problem(
+        text_of(row, columns.id),
+        text,
+        source=samples.name or samples.path.stem,
+        license=text_of(row, columns.license) or samples.license,
+        tier=one_of(row, columns.tier, TIERS, where) or samples.tier,
+        system=system,
+        answer=gold,
+        answer_source=None if gold is None else "source",
+        solution=text_of(row, columns.solution),
+    )
+    rows = _samples(problem.problem_id, values, samples)
+    asked = samples.num_samples
+    count = sum(sample.sample_index >= 0 for sample in rows)
+    if not text.strip():
+        return [left_out(problem, number, "empty", "the row has no text")], []
+    if seen.first(problem.problem_id, "") is not None:
+        raise InputError(
+            f"{where}: the id {problem.problem_id!r} is there twice; make the ids unique, or choose another column "
+            "with samples.columns.id=..."
+        )
+    if count < (asked or 1):
+        detail = f"{count} samples, {asked or 1} needed"
+        return [left_out(problem, number, "too_few_samples" if count else "no_samples", detail)], []
+    return [problem], [sample for sample in rows if asked is None or sample.sample_index < asked]
+
+
+def _samples(problem_id: str, values: Sequence[Any], samples: SamplesConfig) -> list[Sample]:
+    rows, index = [], 0
+    for value in values:
+        text, facts = _read(value, samples)
+        greedy = facts.get("sample_index") == -1
+        rows.append(_sample(problem_id, -1 if greedy else index, text, facts))
+        index += not greedy
+    return rows
+
+
+def _sample(problem_id: str, index: int, text: str, facts: Mapping[str, Any]) -> Sample:
+    logprob, count = facts.get("sum_logprob"), facts.get("token_count")
+    known = isinstance(logprob, (int, float)) and isinstance(count, int)
+    mode: LogprobMode = "processed" if facts.get("logprob_mode") == "processed" else "raw"
+    reason = facts.get("finish_reason")
+    return Sample(
+        problem_id=problem_id,
+        sample_index=index,
+        text=text,
+        token_count=count if isinstance(count, int) else 0,
+        sum_logprob=float(logprob) if known and logprob is not None else None,
+        finish_reason=reason if reason in ("stop", "length") else "unknown",
+        logprob_mode=mode if known else "none",
+    )
+
+
+def _read(value: Any, samples: SamplesConfig) -> tuple[str, Mapping[str, Any]]:
+    """Text of one sample, and what else is known of it where it is a mapping."""
+    if value is None:
+        return "", {}
+    if not isinstance(value, Mapping):
+        return whole(str(value)), {}
+    names = (
+        [samples.columns.field] if samples.columns.field else [samples.columns.samples, *SAMPLES_NAMES, *TEXT_FIELDS]
+    )
+    field = next((name for name in names if name in value), None)
+    if field is None:
+        raise InputError(
+            f"samples.path = {samples.path}: no text in a sample with the keys {', '.join(map(str, value))}; set "
+            "samples.columns.field=..."
+        )
+    text = value[field]
+    return "" if text is None else whole(str(text)), value
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, (list, tuple))

@@ -1,0 +1,1 @@
+"""Reporting: statistics and figures that the reports of all three packages share."""

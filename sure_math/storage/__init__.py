@@ -1,0 +1,1 @@
+"""Storage: the work files of a build on disk."""

@@ -1,0 +1,1 @@
+"""Validation: does semantic entropy predict the errors of a teacher?"""

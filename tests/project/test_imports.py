@@ -1,0 +1,118 @@
+"""What the packages may import.
+
+Pinned: vLLM, Ray and DeepSpeed are imported by the modules of `EDGES` alone, and every other module is imported in a
+process where none of the three exists; `sure_math` knows nothing of `uopd` and `eval_harness`; every package that is
+imported is one the project declares.
+"""
+
+import ast
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.repository import ROOT
+
+PACKAGES = ("sure_math", "uopd", "eval_harness")
+EDGES = {
+    "vllm": {"sure_math.models.engines.vllm", "uopd.runtime.vllm.engine", "uopd.weight_sync.weight_sync"},
+    "ray": {
+        "sure_math.models.engines.ray_replicas",
+        "uopd.runtime.ray.actors",
+        "uopd.runtime.ray.proxies",
+        "uopd.runtime.ray.cluster",
+    },
+    "deepspeed": {"uopd.student.deepspeed"},
+    "trl": {"sure_math.publication.recipes.trl_weighted"},
+}
+DISTRIBUTION_OF = {"yaml": "pyyaml", "sklearn": "scikit-learn", "jinja2": "jinja2", "lm_eval": "lm-eval"}
+"""Distributions that are named otherwise than the package they provide."""
+
+IMPORT_ALL = """
+import importlib, importlib.util, sys
+
+ABSENT = ("vllm", "ray", "deepspeed", "trl")
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ABSENT:
+            raise ModuleNotFoundError(f"{name} is not installed in this process", name=name)
+
+sys.meta_path.insert(0, Absent())
+# Libraries ask whether a package is there, which is no import: what is absent has no spec.
+find_spec = importlib.util.find_spec
+importlib.util.find_spec = lambda name, package=None: None if name.split(".")[0] in ABSENT else find_spec(name, package)
+for module in sys.argv[1:]:
+    importlib.import_module(module)
+"""
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def modules() -> dict[str, ast.Module]:
+    paths = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+    return {module_name(path): ast.parse(path.read_text(encoding="utf-8")) for path in paths}
+
+
+def imported(tree: ast.Module) -> Iterator[str]:
+    """Every module a file imports, at its top or inside a function."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def tops(tree: ast.Module) -> set[str]:
+    return {name.split(".")[0] for name in imported(tree)}
+
+
+@pytest.mark.parametrize("backend", EDGES)
+def test_a_back_end_is_imported_at_its_edge_only(backend: str) -> None:
+    importers = {name for name, tree in modules().items() if backend in tops(tree)}
+    assert importers <= EDGES[backend]
+
+
+def test_everything_else_is_imported_without_the_back_ends() -> None:
+    # A `__main__` runs when it is imported; whatever it imports is in the list itself.
+    names = [name for name in modules() if name not in set().union(*EDGES.values()) and not name.endswith("__main__")]
+    result = subprocess.run(
+        [sys.executable, "-c", IMPORT_ALL, *names], cwd=ROOT, capture_output=True, text=True, timeout=1200, check=False
+    )
+    assert result.returncode == 0, result.stderr
+
+
+def test_the_modules_at_the_edge_are_what_the_block_holds_back() -> None:
+    """The test above would pass without its block; this one would not."""
+    result = subprocess.run(
+        [sys.executable, "-c", IMPORT_ALL, "sure_math.models.engines.vllm"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=1200,
+        check=False,
+    )
+    assert "vllm is not installed in this process" in result.stderr
+
+
+def test_sure_math_knows_nothing_of_its_users() -> None:
+    users = {name: tops(tree) & {"uopd", "eval_harness", "tests"} for name, tree in modules().items()}
+    assert {name: found for name, found in users.items() if name.startswith("sure_math") and found} == {}
+
+
+def test_every_package_imported_is_declared() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    requirements = [
+        *project["dependencies"],
+        *(item for extra in project["optional-dependencies"].values() for item in extra),
+    ]
+    declared = {requirement.split(">")[0].split("=")[0].split("[")[0].lower() for requirement in requirements}
+    used = {top for tree in modules().values() for top in tops(tree)} - set(sys.stdlib_module_names) - set(PACKAGES)
+    assert {DISTRIBUTION_OF.get(top, top.replace("_", "-")) for top in used} <= declared

@@ -1,0 +1,52 @@
+"""Addresses that other people's code and commands rely on: a move of files may not move these.
+
+Pinned: every public function is found under its module, and every command of the README answers to `--help`.
+"""
+
+import importlib
+import subprocess
+import sys
+
+import pytest
+
+from tests.helpers.repository import ROOT
+
+NAMES = (
+    "sure_math.extract:extract_answer",
+    "sure_math.equivalence:same_answer",
+    "sure_math.equivalence:is_correct",
+    "sure_math.cluster:cluster_answers",
+    "sure_math.entropy:semantic_entropy",
+    "uopd.losses:topk_cross_entropy",
+    "uopd.losses:hidden_cross_entropy",
+    "uopd.weight_sync:WeightSender",
+    "uopd.methods:METHODS",
+    "eval_harness.task:SureTask",
+)
+COMMANDS = (
+    "sure_math.build",
+    "sure_math.validate",
+    "sure_math.export",
+    "sure_math.pocket.train",
+    "sure_math.pocket.evaluate",
+    "sure_math.curated.generate",
+    "uopd.train",
+    "eval_harness",
+    "eval_harness.tables",
+    "eval_harness.page",
+)
+
+
+@pytest.mark.parametrize("address", NAMES)
+def test_a_public_name_stays_where_it_is(address: str) -> None:
+    module, name = address.split(":")
+    assert getattr(importlib.import_module(module), name) is not None
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_answers_at_its_address(command: str) -> None:
+    process = subprocess.run(
+        [sys.executable, "-m", command, "--help"], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert process.returncode == 0, process.stderr
+    assert "usage" in process.stdout.lower()

@@ -1,0 +1,539 @@
+"""A run's parts in Ray actors, really running: student and teacher on transformers, two vLLM engines, a tiny model.
+
+Pinned for the whole, whose teacher hands on hidden states: after every sync both engines' log-probabilities are the
+student's; each prompt's responses come in the order of its seeds, half from each engine; an engine killed with -9 while
+it samples, and one killed while it is idle, are replaced with the right weights and nothing is missing; the death of
+the scorer or the student ends the run with what to do; two ranks under DeepSpeed are one student.
+Pinned with small parts in place of models: the paper's placement, threads, what does not fit, errors in the words of
+whoever made them, engines that die again and again, a version that is not the one that was sent.
+"""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import psutil
+import pytest
+import ray
+import torch
+from ray.cluster_utils import Cluster
+
+from sure_math.models.engines import Completion, EngineUnavailable, Refusal, Request, Sampling
+from tests.helpers.small_parts import DIE, DIE_ONCE, FAIL, SmallEngine, SmallRank, SmallScorer, need, refuse
+from tests.helpers.tiny_model import VOCABULARY, save_tiny_model
+from tests.sure_math.models.engines.test_ray_replicas import wait_for, without_preloads
+from uopd.config import TrainConfig
+from uopd.methods import make_method
+from uopd.protocols import OutOfStep, Parts, check_in_step
+from uopd.rows import HiddenScores, Scores, Share, TrainingRow, UpdateReport
+from uopd.runtime.factories import Makers, makers_of
+from uopd.runtime.placement import check_cpus, check_gpus, place
+from uopd.runtime.ray.cluster import start, start_ray
+from uopd.runtime.ray.messages import chunks, merge, pack, split, unpack
+from uopd.runtime.ray.proxies import PartLost, RemoteSampler, RemoteScorer, RemoteStudent
+from uopd.runtime.specs import scorer_spec, student_spec
+from uopd.student.reference import load_student
+from uopd.teacher.scorer import ScorerSpec, load_scorer
+
+TOLERANCE = 1e-4
+"""Nats per token between vLLM and transformers in float32."""
+TEXT = tuple((7 * index * index + 3 * index) % VOCABULARY for index in range(100))
+SAMPLED = Sampling(max_new_tokens=12, temperature=1.0)
+LONG = Sampling(max_new_tokens=100, temperature=1.0)
+LEARNING_RATE = 0.02
+"""AdamW moves every weight by about as much, norms and all, so that a sync has something to bring."""
+PROMPTS = [
+    Request(token_ids=TEXT[start : start + 5], seeds=tuple(range(4 * start, 4 * start + 4))) for start in range(8)
+]
+LOAD = [Request(token_ids=TEXT[start % 90 : start % 90 + 5], seeds=tuple(range(8))) for start in range(250)]
+"""Some seconds of work for two engines."""
+ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_worker_niceness": "0",
+    "TORCH_COMPILE_DISABLE": "1",
+}
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """Four GPUs that are only counted, so that the paper's placement can be asked for."""
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    node = {"num_cpus": 16, "num_gpus": 4, "object_store_memory": 256 * 2**20, "include_dashboard": False}
+    with without_preloads():
+        cluster = Cluster(initialize_head=True, head_node_args=node)
+    yield cluster
+    cluster.shutdown()
+
+
+def config_of(folder: Path, address: str | None, **overrides: Any) -> TrainConfig:
+    tree: dict[str, Any] = {
+        "student": {"model": str(folder), "dtype": "float32", "num_cpus": 1},
+        "teacher": {"model": str(folder), "dtype": "float32", "top_k": 8},
+        "rollouts": {
+            "engine": "vllm",
+            "engines": 2,
+            "engine_options": {"enforce_eager": True, "kv_cache_memory_bytes": 64 * 2**20},
+        },
+        "sync": {"timeout": 60, "bucket_mb": 1},
+        "runtime": {"kind": "ray", "address": address},
+    }
+    for section, values in overrides.items():
+        tree[section] = tree.get(section, {}) | values
+    return TrainConfig.model_validate(tree)
+
+
+# ---- a run ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny_model(tmp_path_factory.mktemp("run") / "model")
+
+
+@pytest.fixture(scope="module")
+def parts(cluster: Cluster, folder: Path) -> Iterator[Parts]:
+    config = config_of(folder, cluster.address, teacher={"sends": "hidden"})
+    parts = start_ray(config, make_method(config))
+    yield parts
+    parts.close()
+    assert not ray.is_initialized()
+
+
+def sampler_of(parts: Parts) -> RemoteSampler:
+    assert isinstance(parts.sampler, RemoteSampler)
+    return parts.sampler
+
+
+def learn(parts: Parts, requests: Sequence[Request] = PROMPTS) -> UpdateReport:
+    """One step: roll out, score, update; no sync."""
+    rows = []
+    for request, answer in zip(requests, parts.sampler.generate(requests, SAMPLED), strict=True):
+        assert not isinstance(answer, Refusal)
+        weight = 1 / (len(requests) * len(answer))
+        rows += [
+            TrainingRow(
+                prompt_ids=request.token_ids,
+                response_ids=one.token_ids,
+                scorer_ids=request.token_ids,
+                token_weight=weight / len(one.token_ids),
+            )
+            for one in answer
+        ]
+    assert parts.scorer is not None
+    return parts.student.update([Share(rows=tuple(rows), scores=parts.scorer.score(rows))], LEARNING_RATE)
+
+
+def assert_of_the_student(parts: Parts, requests: Sequence[Request], answers: Sequence[Any], count: int) -> None:
+    """The log-probabilities of the first samples are those of the student's weights."""
+    for request, answer in list(zip(requests, answers, strict=True))[:count]:
+        assert len(answer) == len(request.seeds)
+        for one in (answer[0], answer[-1]):
+            own = parts.student.logprobs([*request.token_ids, *one.token_ids])[len(request.token_ids) - 1 :]
+            assert sum(own) / len(own) == pytest.approx(one.sum_logprob / len(own), abs=TOLERANCE)
+
+
+@pytest.mark.vllm
+def test_after_every_sync_both_engines_have_the_students_weights(parts: Parts) -> None:
+    assert parts.sync() == 0
+    assert check_in_step(parts.student, parts.sampler, TEXT, TOLERANCE) < TOLERANCE
+    for version in (1, 2, 3):
+        before = parts.student.logprobs(TEXT)
+        report = learn(parts)
+        assert report.gradient_norm > 0
+        after = parts.student.logprobs(TEXT)
+        assert sum(abs(one - other) for one, other in zip(before, after, strict=True)) / len(after) > 100 * TOLERANCE
+        with pytest.raises(OutOfStep, match=f"version {version - 1}, the student is at {version}"):
+            check_in_step(parts.student, parts.sampler, TEXT, TOLERANCE)
+        assert parts.sync() == version
+        assert len(parts.sampler.logprobs(TEXT)) == 2
+        assert check_in_step(parts.student, parts.sampler, TEXT, TOLERANCE) < TOLERANCE
+    answers = parts.sampler.generate(PROMPTS, SAMPLED)
+    assert_of_the_student(parts, PROMPTS, answers, len(PROMPTS))
+    assert len({place.pid for place in sampler_of(parts).places()}) == 2
+
+
+@pytest.mark.vllm
+def test_a_checkpoint_of_the_student_is_loaded_and_reaches_the_engines(parts: Parts, tmp_path: Path) -> None:
+    version = parts.student.version
+    parts.student.save(tmp_path / "checkpoint")
+    kept = parts.student.logprobs(TEXT)
+    learn(parts)
+    assert parts.sync() == version + 1
+    parts.student.load(tmp_path / "checkpoint")
+    assert parts.student.version == version
+    assert parts.sync() == version
+    assert parts.student.logprobs(TEXT) == pytest.approx(kept, abs=1e-6)
+    assert check_in_step(parts.student, parts.sampler, TEXT, TOLERANCE) < TOLERANCE
+
+
+def busy(pid: int) -> bool:
+    """Whether an engine is sampling; Ray puts that into the title of its process."""
+    try:
+        return "EngineActor.generate" in " ".join(psutil.Process(pid).cmdline())
+    except psutil.Error:
+        return False
+
+
+@pytest.mark.vllm
+def test_an_engine_killed_while_it_samples_is_replaced_with_the_right_weights(parts: Parts) -> None:
+    sampler = sampler_of(parts)
+    learn(parts)
+    version = parts.sync()
+    victim, survivor = sampler.places()
+    killed: list[float] = []
+
+    def kill() -> None:
+        wait_for(lambda: busy(victim.pid), "the engine never began")
+        time.sleep(0.5)
+        os.kill(victim.pid, signal.SIGKILL)
+        killed.append(time.monotonic())
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    answers = sampler.generate(LOAD, LONG)
+    thread.join()
+    assert killed
+    assert sampler.lost == 1
+    replaced, same = sampler.places()
+    assert (same.pid, replaced.pid == victim.pid) == (survivor.pid, False)
+    assert_of_the_student(parts, LOAD, answers, 5)
+    assert sampler.version == parts.student.version == version
+    assert check_in_step(parts.student, parts.sampler, TEXT, TOLERANCE) < TOLERANCE
+    learn(parts)
+    assert parts.sync() == version + 1
+    assert check_in_step(parts.student, parts.sampler, TEXT, TOLERANCE) < TOLERANCE
+
+
+@pytest.mark.vllm
+def test_an_engine_that_died_idle_is_replaced_by_the_next_sync(parts: Parts) -> None:
+    sampler = sampler_of(parts)
+    lost = sampler.lost
+    learn(parts)
+    os.kill(sampler.places()[1].pid, signal.SIGKILL)
+    assert parts.sync() == parts.student.version
+    assert sampler.lost == lost + 1
+    assert check_in_step(parts.student, parts.sampler, TEXT, TOLERANCE) < TOLERANCE
+
+
+@pytest.mark.vllm
+def test_a_dead_scorer_and_a_dead_student_end_the_run(parts: Parts) -> None:
+    assert isinstance(parts.scorer, RemoteScorer)
+    assert isinstance(parts.student, RemoteStudent)
+    os.kill(parts.scorer.place().pid, signal.SIGKILL)
+    with pytest.raises(PartLost, match=r"the scorer died: .* repeat the command"):
+        learn(parts)
+    os.kill(parts.student.places()[0].pid, signal.SIGKILL)
+    with pytest.raises(PartLost, match=r"student 0 died: .* repeat the command"):
+        parts.sync()
+    with pytest.raises(PartLost, match=r"student 0 died: .* repeat the command"):
+        parts.student.logprobs(TEXT)
+
+
+# ---- small parts ----------------------------------------------------------------------------------------------------
+
+
+SMALL = Makers(student=SmallRank, engine=SmallEngine, teacher=SmallScorer, scorer="teacher")
+
+
+@pytest.fixture(scope="module")
+def small(cluster: Cluster, folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
+    """The paper's placement, with the reference that no method of it asks."""
+    config = config_of(
+        folder,
+        cluster.address,
+        student={"num_gpus": 0.8, "num_cpus": 2},
+        reference={"num_gpus": 0.2, "num_cpus": 0.5, "load": "always"},
+        teacher={"num_gpus": 1},
+        rollouts={"num_gpus": 1},
+    )
+    engine = partial(SmallEngine, tmp_path_factory.mktemp("small") / "died")
+    parts = start(config, replace(SMALL, engine=engine, reference=SmallScorer))
+    yield parts
+    parts.close()
+
+
+def row(*response: int) -> TrainingRow:
+    return TrainingRow(prompt_ids=(1,), response_ids=response, scorer_ids=(1,), token_weight=1.0)
+
+
+def test_the_papers_placement(small: Parts) -> None:
+    """A.1: the student and its frozen reference share GPU 0, the teacher has GPU 1, the engines have 2 and 3."""
+    assert isinstance(small.student, RemoteStudent)
+    assert isinstance(small.scorer, RemoteScorer)
+    (student,) = small.student.places()
+    teacher, engines = small.scorer.place(), sampler_of(small).places()
+    devices = [student.gpus, teacher.gpus, *(engine.gpus for engine in engines)]
+    assert all(len(gpus) == 1 for gpus in devices)
+    assert len({gpus[0] for gpus in devices}) == 4
+    assert [place.threads for place in (student, teacher, *engines)] == [2, 1, 1, 1]
+    assert len({place.pid for place in (student, teacher, *engines)}) == 4
+    assert small.scorer.fingerprint == "small"
+
+
+def test_every_engine_answers_its_part_and_the_order_is_kept(small: Parts) -> None:
+    first, second = (place.pid for place in sampler_of(small).places())
+    requests = [
+        Request(token_ids=(1, 2), seeds=(7, 5, 3, 1)),
+        Request(token_ids=(), seeds=(1, 2)),
+        Request(token_ids=(3,), seeds=(9,)),
+        Request(token_ids=(3,), seeds=(8,)),
+        Request(token_ids=(3,), seeds=()),
+    ]
+    four, refused, *singles, none = small.sampler.generate(requests, SAMPLED)
+    assert [one.token_ids[:2] for one in four] == [(7, first), (5, first), (3, second), (1, second)]
+    assert isinstance(refused, Refusal)
+    assert sorted(answer[0].token_ids[1] for answer in singles) == sorted((first, second))
+    assert [answer[0].token_ids[0] for answer in singles] == [9, 8]
+    assert none == ()
+    assert small.sampler.generate([], SAMPLED) == []
+
+
+def test_scores_go_to_the_student_as_a_reference(small: Parts) -> None:
+    assert small.scorer is not None
+    handle = small.scorer.score([row(3, 4), row(5)])
+    assert isinstance(handle, ray.ObjectRef)
+    report = small.student.update([Share(rows=(row(3, 4), row(5)), scores=handle)], 1.0)
+    assert report.sums == {"sampled": 12.0}
+    assert small.student.update([Share(rows=(row(3),), scores=None)], 1.0).sums == {"sampled": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("act", "error", "message"),
+    [
+        (lambda parts: parts.sampler.generate([Request(token_ids=FAIL, seeds=(1,))], SAMPLED), ValueError, "token 13"),
+        (lambda parts: parts.student.update([Share(rows=(), scores=None)], -1.0), ValueError, "rank 0 cannot learn"),
+        (
+            lambda parts: parts.student.update([Share(rows=(row(13),), scores=parts.scorer.score([row(13)]))], 1.0),
+            FloatingPointError,
+            "row 0: a logit is nan",
+        ),
+    ],
+)
+def test_errors_keep_the_words_of_the_part(
+    small: Parts, act: Callable[[Parts], Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        act(small)
+
+
+def test_answers_are_of_one_version_though_an_engine_is_replaced_after_an_update(small: Parts) -> None:
+    """As where sampling overlaps an update: the new engine gets newer weights than the answers there are already."""
+    sampler = sampler_of(small)
+    before = small.sync()
+    small.student.update([Share(rows=(), scores=None)], 1.0)
+    answers = sampler.generate([*PROMPTS, Request(token_ids=DIE_ONCE, seeds=(1,))], SAMPLED)
+    assert sampler.lost == 1
+    assert sampler.version == small.student.version == before + 1
+    assert {one.token_ids[2] for answer in answers for one in cast(Any, answer)} == {before + 1}
+
+
+def test_an_engine_that_a_request_kills_is_given_up(small: Parts) -> None:
+    sampler = sampler_of(small)
+    lost = sampler.lost
+    with pytest.raises(EngineUnavailable, match=r"engines died 3 times over the same requests: .* rollouts\.engines"):
+        sampler.generate([Request(token_ids=DIE, seeds=(1,)), *PROMPTS], SAMPLED)
+    assert sampler.lost == lost + 3
+    assert len(sampler.generate(PROMPTS, SAMPLED)) == len(PROMPTS)
+
+
+def test_a_version_that_was_not_sent_is_noticed(cluster: Cluster, folder: Path) -> None:
+    makers = replace(SMALL, engine=partial(SmallEngine, claims=7), teacher=None, scorer=None)
+    parts = start(config_of(folder, cluster.address, rollouts={"engines": 1}), makers)
+    try:
+        assert parts.scorer is None
+        with pytest.raises(OutOfStep, match=r"sent policy version 0, and the engines hold \[7\]"):
+            parts.sync()
+    finally:
+        parts.close()
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        (partial(refuse, "model 'x' is not here"), "model 'x' is not here"),
+        (partial(need, "no_such_package"), r"No module named 'no_such_package': pip install 'sure-math\[train,vllm\]'"),
+    ],
+)
+def test_a_part_that_cannot_be_made_says_why_and_leaves_nothing(
+    cluster: Cluster, folder: Path, made: Any, message: str
+) -> None:
+    config = config_of(folder, cluster.address, rollouts={"engines": 1})
+    free = free_cpus(cluster)
+    with pytest.raises(EngineUnavailable, match=message):
+        start(config, replace(SMALL, engine=made, teacher=None, scorer=None))
+    wait_for(lambda: free_cpus(cluster) == free, "the reservation was not given back")
+
+
+def free_cpus(cluster: Cluster) -> float:
+    ours = not ray.is_initialized()
+    if ours:
+        ray.init(address=cluster.address, log_to_driver=False)
+    try:
+        return float(ray.available_resources().get("CPU", 0.0))
+    finally:
+        if ours:
+            ray.shutdown()
+
+
+def test_more_gpus_than_there_are_is_refused(cluster: Cluster, folder: Path) -> None:
+    config = config_of(folder, cluster.address, student={"num_gpus": 1}, rollouts={"num_gpus": 2})
+    with pytest.raises(
+        EngineUnavailable, match=r"asks for 5 GPUs \(student 0 1, engine 0 2, engine 1 2\), and there are 4"
+    ):
+        start(config, SMALL)
+
+
+def test_two_ranks_under_deepspeed_are_one_student(cluster: Cluster, folder: Path, tmp_path: Path) -> None:
+    """Each takes a share with its scores, and together they learn what one process of plain torch learns.
+
+    First from the teacher's hidden states, with its head in each rank, and then from its top-k.
+    """
+    config = config_of(
+        folder,
+        cluster.address,
+        student={"engine": "deepspeed", "ranks": 2},
+        rollouts={"engines": 1},
+        teacher={"sends": "hidden"},
+    )
+    method = make_method(config)
+    hidden = cast(ScorerSpec, scorer_spec(config, method))
+    scorer = load_scorer(replace(hidden, sends="topk"))
+    senders = {1: load_scorer(hidden), 2: scorer}
+    alone = load_student(student_spec(config, method))
+    rows = [
+        TrainingRow(
+            prompt_ids=TEXT[index : index + 5],
+            response_ids=TEXT[10 + index : 20 + 2 * index],
+            scorer_ids=TEXT[index : index + 5],
+            token_weight=1 / (4 * (10 + index)),
+        )
+        for index in range(4)
+    ]
+    makers = replace(makers_of(config, method), engine=SmallEngine, teacher=None, scorer=None)
+    parts = start(config, makers)
+    try:
+        assert parts.student.ranks == 2
+        for version in (1, 2):
+            shares = [tuple(rows[rank::2]) for rank in range(2)]
+            handles = [ray.put(pack(senders[version].score(share))) for share in shares]
+            pairs = zip(shares, handles, strict=True)
+            two = parts.student.update([Share(rows=share, scores=handle) for share, handle in pairs], 1e-3)
+            one = alone.update([Share(rows=tuple(rows), scores=scorer.score(rows))], 1e-3)
+            assert two.sums == pytest.approx(one.sums, rel=1e-5)
+            assert two.gradient_norm == pytest.approx(one.gradient_norm, rel=1e-5)
+            assert parts.student.version == version
+        assert parts.student.logprobs(TEXT) == pytest.approx(alone.logprobs(TEXT), abs=TOLERANCE)
+        parts.student.save(tmp_path / "checkpoint")
+        parts.student.load(tmp_path / "checkpoint")
+        assert parts.student.version == 2
+    finally:
+        parts.close()
+
+
+# ---- without Ray ----------------------------------------------------------------------------------------------------
+
+
+def request_of(seeds: int) -> Request:
+    return Request(token_ids=(1,), seeds=tuple(range(seeds)))
+
+
+@pytest.mark.parametrize(
+    ("seeds", "engines", "expected"),
+    [
+        ([4, 4], 2, [[(0, (0, 1)), (1, (0, 1))], [(0, (2, 3)), (1, (2, 3))]]),
+        ([4], 1, [[(0, (0, 1, 2, 3))]]),
+        ([1, 1, 1], 2, [[(1, (0,))], [(0, (0,)), (2, (0,))]]),
+        ([3, 3], 2, [[(0, (0,)), (1, (1, 2))], [(0, (1, 2)), (1, (0,))]]),
+        ([0], 2, [[(0, ())], []]),
+        ([], 3, [[], [], []]),
+    ],
+)
+def test_seeds_are_divided_among_engines(seeds: list[int], engines: int, expected: list[Any]) -> None:
+    requests = [request_of(count) for count in seeds]
+    parts = split(requests, engines)
+    assert [[(index, part.seeds) for index, part in engine] for engine in parts] == expected
+    pieces = [
+        (
+            index,
+            part,
+            tuple(Completion(token_ids=(seed,), sum_logprob=0.0, finish_reason="stop") for seed in part.seeds),
+        )
+        for engine in reversed(parts)
+        for index, part in engine
+    ]
+    merged = merge(requests, pieces)
+    assert [[one.token_ids[0] for one in cast(Any, answer)] for answer in merged] == [list(range(n)) for n in seeds]
+
+
+def test_calls_are_cut_by_their_sequences() -> None:
+    part = [(index, request_of(seeds)) for index, seeds in enumerate([3, 3, 1, 9, 1])]
+    assert [[index for index, _ in call] for call in chunks(part, 6)] == [[0, 1], [2], [3], [4]]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_scores_are_unpacked_as_they_were_packed(dtype: torch.dtype) -> None:
+    scores = Scores(
+        ids=torch.arange(12, dtype=torch.int32).reshape(4, 3),
+        logprobs=torch.randn(3, 4).to(dtype).t(),
+        sampled=torch.randn(4),
+    )
+    again = unpack(pack(scores))
+    assert again.logprobs.dtype == dtype
+    assert all(torch.equal(getattr(again, name), getattr(scores, name)) for name in ("ids", "logprobs", "sampled"))
+    hidden = HiddenScores(hidden=torch.randn(3, 4).to(dtype).t())
+    assert torch.equal(unpack(pack(hidden)).hidden, hidden.hidden) and unpack(pack(hidden)).hidden.dtype == dtype
+    nothing = Scores(
+        ids=torch.empty(0, 3, dtype=torch.int32), logprobs=torch.empty(0, 3, dtype=dtype), sampled=torch.empty(0)
+    )
+    assert unpack(pack(nothing)).logprobs.shape == (0, 3)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "gpus", "message"),
+    [
+        ({"student": {"num_gpus": 1}, "rollouts": {"num_gpus": 0.5}}, 2, None),
+        ({"student": {"num_gpus": 0.4}, "rollouts": {"num_gpus": 0.3}}, 1, None),
+        ({"student": {"num_gpus": 0.6}, "rollouts": {"num_gpus": 0.6}}, 2, r"asks for 3 GPUs .*, and there are 2"),
+        (
+            {"student": {"num_gpus": 1}, "reference": {"num_gpus": 0.2}},
+            4,
+            r"student 0 1, reference 0\.2 are placed together",
+        ),
+        ({"teacher": {"num_gpus": 1}}, 0, r"asks for 1 GPUs \(teacher 1\), and there are 0"),
+    ],
+)
+def test_gpus_that_do_not_fit_are_refused(folder: Path, overrides: Any, gpus: float, message: str | None) -> None:
+    bundles = place(config_of(folder, None, **overrides), teacher=True, reference=True)
+    if message is None:
+        check_gpus(bundles, gpus)
+        return
+    with pytest.raises(EngineUnavailable, match=message):
+        check_gpus(bundles, gpus)
+
+
+def test_with_ipc_the_engines_are_on_the_students_device(folder: Path) -> None:
+    config = config_of(folder, None, sync={"backend": "ipc"})
+    bundles = place(config, teacher=True, reference=False)
+    assert [[seat.part for seat in bundle.seats] for bundle in bundles] == [
+        ["student 0", "engine 0", "engine 1"],
+        ["teacher"],
+    ]
+
+
+def test_parts_that_take_turns_may_all_use_the_whole_machine(folder: Path) -> None:
+    bundles = place(config_of(folder, None, student={"num_cpus": 2}), teacher=True, reference=False)
+    check_cpus(bundles, 2, together=False)
+    with pytest.raises(
+        EngineUnavailable, match=r"asks for 5 CPUs at the same time .*, and there are 2: lower student\.num"
+    ):
+        check_cpus(bundles, 2, together=True)
+    bundles = place(config_of(folder, None, rollouts={"num_cpus": 2}), teacher=True, reference=False)
+    with pytest.raises(EngineUnavailable, match=r"4 CPUs at the same time \(engine 0 2, engine 1 2\)"):
+        check_cpus(bundles, 2, together=False)

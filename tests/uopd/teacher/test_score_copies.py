@@ -1,0 +1,90 @@
+"""Pins of `uopd/teacher/score_copies.py` and `MicroBatch.runs`, in both layouts and over any cut into micro-batches:
+
+- runs are the places of a micro-batch's tokens, as few as there are, and together every token once;
+- what is put in place and taken back is the same, of both kinds of scores, in the memory that the scorer prepared;
+- on a CPU nothing is pinned; on a GPU what is prepared is, and what comes back from there too.
+"""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.uopd.student.test_reference import step_rows
+from uopd.model.micro_batches import Layout, micro_batches
+from uopd.rows import HiddenScores, Scores
+from uopd.teacher.score_copies import host_room, put, take, wait
+
+CPU = torch.device("cpu")
+ROWS = (*step_rows(0), *step_rows(1))
+TOKENS = 64
+CUTS: list[tuple[Layout, int]] = [("packed", 1), ("packed", 30), ("packed", 10_000), ("padded", 40), ("padded", 10_000)]
+
+
+def hidden_scores() -> HiddenScores:
+    return HiddenScores(hidden=torch.randn(TOKENS, 6).bfloat16())
+
+
+def topk_scores() -> Scores:
+    return Scores(
+        ids=torch.randint(99, (TOKENS, 3), dtype=torch.int32),
+        logprobs=torch.randn(TOKENS, 3).half(),
+        sampled=torch.randn(TOKENS),
+    )
+
+
+@pytest.mark.parametrize(("layout", "max_tokens"), CUTS)
+def test_runs_are_the_places_of_the_tokens(layout: Layout, max_tokens: int) -> None:
+    seen: list[int] = []
+    for micro in micro_batches(ROWS, layout=layout, max_tokens=max_tokens):
+        places = torch.full_like(micro.source_T, -1)
+        for here, there in micro.runs:
+            places[here] = torch.arange(there.start, there.stop)
+        assert torch.equal(places, micro.source_T)
+        assert all(a[1].stop != b[1].start for a, b in zip(micro.runs, micro.runs[1:], strict=False)), (
+            "as few as can be"
+        )
+        seen += places.tolist()
+    assert sorted(seen) == list(range(TOKENS))
+    (whole,) = micro_batches(ROWS, layout="packed", max_tokens=10_000)
+    assert whole.runs == [(slice(0, TOKENS), slice(0, TOKENS))], "an empty response between others breaks no run"
+
+
+def round_trip(given: Any, layout: Layout, max_tokens: int, device: torch.device) -> list[Tensor]:
+    """Tensors that went to the device with each micro-batch, and came back from there into prepared memory."""
+    names = [name for name in ("ids", "logprobs", "sampled", "hidden") if hasattr(given, name)]
+    tensors = {name: getattr(given, name) for name in names}
+    kept = type(given)(**{name: host_room(one.shape, one.dtype, device) for name, one in tensors.items()})
+    for micro in micro_batches(ROWS, layout=layout, max_tokens=max_tokens):
+        part = take(given, micro.runs, device)
+        for name in names:
+            assert getattr(part, name).device.type == device.type
+            assert torch.equal(getattr(part, name).cpu(), tensors[name][micro.source_T])
+        put(part, kept, micro.runs)
+    wait(device)
+    return [getattr(kept, name) for name in names]
+
+
+@pytest.mark.parametrize("given", [topk_scores(), hidden_scores()], ids=["topk", "hidden"])
+@pytest.mark.parametrize(("layout", "max_tokens"), CUTS)
+def test_what_is_put_in_place_is_taken_back(given: Scores | HiddenScores, layout: Layout, max_tokens: int) -> None:
+    found = round_trip(given, layout, max_tokens, CPU)
+    expected = [given.hidden] if isinstance(given, HiddenScores) else [given.ids, given.logprobs, given.sampled]
+    assert all(torch.equal(one, other) and one.dtype == other.dtype for one, other in zip(found, expected, strict=True))
+    assert not any(one.is_pinned() for one in found)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize(("layout", "max_tokens"), CUTS)
+def test_the_hosts_side_of_a_gpu_is_pinned(layout: Layout, max_tokens: int) -> None:
+    given = hidden_scores()
+    (found,) = round_trip(given, layout, max_tokens, torch.device("cuda"))
+    assert torch.equal(found, given.hidden) and found.is_pinned()
+
+
+def test_nothing_of_nothing() -> None:
+    empty = HiddenScores(hidden=torch.empty(0, 4))
+    assert take(empty, [], CPU).hidden.shape == (0, 4)
+    put(empty, empty, [])

@@ -1,0 +1,371 @@
+"""What the parts of a run hold in memory, by the way they are written: an estimate, from shapes alone.
+
+A process keeps some things all the time and others in one phase only, of which the largest counts. Processes that share
+a device add up whatever their phases, since PyTorch keeps what it once had.
+
+Bytes of the student per parameter, over r ranks, with 16-bit weights:
+
+| | weights | gradients | masters and moments | of one update |
+|---|---|---|---|---|
+| reference | 2 | 4 | 12 | `update_bytes` |
+| deepspeed | 2 | 4 | 12 / r | `update_bytes` / r |
+| deepspeed, offload_optimizer | 2 | 4, or 4 + 4 / r where r > 1 | the host's 18 / r | the host's 8 / r |
+
+All add 16-bit gradients to float32 ones as they come, so that no more than one tensor's exist beside them. DeepSpeed's
+rows agree with what one rank and one of two allocate on a CPU under DeepSpeed 0.19.8; there the update takes 8.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sure_math.command_line.settings import ConfigError, assumed_over
+from uopd.config import TrainConfig
+from uopd.dry_run.model_shapes import Shape
+from uopd.losses.lm_head import CHUNK_BYTES, ENTRY_SHARE
+
+GIB = 2**30
+VLLM_UTILIZATION = 0.92
+"""vLLM's own `gpu_memory_utilization` (0.32)."""
+BUCKET = 500_000_000
+"""Elements of the buffer through which DeepSpeed's ZeroOptimizer passes gradients, its default."""
+HOST_UPDATE = 8
+"""Bytes per value of a tensor whose AdamW steps on a CPU: the root of the second moments, and what divides by it."""
+
+
+def _assumed(value: float, reason: str) -> float:
+    made: float = field(default=value, metadata={"reason": reason})
+    return made
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assumptions:
+    """What a configuration does not say; `assume` sets any of them."""
+
+    gpu_memory_gib: float = _assumed(79.1, "what programs get of an H100 of 80 GB")
+    host_memory_gib: float = _assumed(
+        512, "of a machine with GPUs; a run without one is compared with the memory of this machine"
+    )
+    process_gib: float = _assumed(
+        1.0, "of each process on a GPU: CUDA context, workspaces of libraries, fragments of the allocator"
+    )
+    host_process_gib: float = _assumed(1.5, "of each process in the host's memory: Python, torch, Ray, vLLM")
+    update_bytes: float = _assumed(
+        0, "per parameter while AdamW steps on a GPU: its fused kernel works in place (4 with torch's default)"
+    )
+    vllm_gib: float = _assumed(3.0, "of an engine's share, beside weights and cache: activations and CUDA graphs")
+    cpu_cache_gib: float = _assumed(4.0, "cache of an engine on a CPU whose options do not name kv_cache_memory_bytes")
+    response_tokens: float = _assumed(
+        1000, "mean length of a response; memory is counted for the longest that rollouts.max_new_tokens allows"
+    )
+
+    def __post_init__(self) -> None:
+        for item in dataclasses.fields(self):
+            value = getattr(self, item.name)
+            least = "0 or more" if item.name == "update_bytes" else "above 0"
+            if not (0 <= value < float("inf")) or (value == 0 and least == "above 0"):
+                raise ConfigError(f"--assume {item.name}={value:g}: must be {least}")
+
+
+def assume(settings: Sequence[str]) -> Assumptions:
+    """The assumptions with `name=value` on top; ConfigError for an unknown name or no number."""
+    return assumed_over(Assumptions, settings)
+
+
+def reasons(given: Assumptions) -> list[tuple[str, float, str]]:
+    """Name, value and reason of every assumption; one that was set has its user's reason."""
+    found = []
+    for item in dataclasses.fields(given):
+        value = getattr(given, item.name)
+        reason = item.metadata["reason"] if value == item.default else f"set; {item.default:g} is assumed otherwise"
+        found.append((item.name, value, reason))
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One thing in memory."""
+
+    name: str
+    bytes: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """What one part holds on its device, and in the host's memory besides."""
+
+    keeps: tuple[Item, ...]
+    phases: Mapping[str, tuple[Item, ...]]
+    """Further things by the phase that needs them."""
+    host: tuple[Item, ...] = ()
+
+    @property
+    def phase(self) -> str | None:
+        """The phase that needs most."""
+        return max(self.phases, key=lambda name: total(self.phases[name]), default=None)
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """All that is there at the worst moment."""
+        return self.keeps + (() if self.phase is None else self.phases[self.phase])
+
+    @property
+    def peak(self) -> float:
+        return total(self.items)
+
+
+def total(items: Sequence[Item]) -> float:
+    return sum(item.bytes for item in items)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What the estimates of one part depend on."""
+
+    config: TrainConfig
+    given: Assumptions
+    shape: Shape
+    itemsize: int
+    """Bytes of a weight."""
+    on_gpu: bool
+
+    @property
+    def weights(self) -> Item:
+        size = self.shape.parameters
+        count = f"{size / 1e9:.2f} billion" if size >= 1e8 else f"{size / 1e6:.2f} million"
+        return Item(name="weights", bytes=size * self.itemsize, why=f"{count} parameters x {self.itemsize} B")
+
+    @property
+    def chunk(self) -> Item:
+        """Of the language-model head: logits of a few positions at a time."""
+        bytes_ = CHUNK_BYTES["cuda" if self.on_gpu else "cpu"] * (1 + 1 / ENTRY_SHARE)
+        return Item(name="logits of a chunk", bytes=bytes_, why="and its entries, at most (lm_head.py)")
+
+    @property
+    def row(self) -> int:
+        """Positions of the longest row: a prompt and a response."""
+        return self.config.data.max_prompt_tokens + self.config.rollouts.max_new_tokens
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What a scorer hands on of a position, and what the student's process then needs of the scorer."""
+
+    top_k: int
+    """Entries; 0: the response's own token alone."""
+    tensors: tuple[int, ...]
+    """Bytes of a position in each tensor."""
+    head: Item | None = None
+    """The scorer's head, on the device of every rank; None where it hands on a top-k."""
+
+    @property
+    def position(self) -> int:
+        """Bytes of a position."""
+        return sum(self.tensors)
+
+    def room(self, tokens: float, *, pinned: bool) -> float:
+        """Bytes of the host for so many positions; pinned memory comes in powers of two."""
+        sizes = [size * tokens for size in self.tensors]
+        return sum(2.0 ** math.ceil(math.log2(size)) if pinned and size >= 1 else size for size in sizes)
+
+
+def sent(config: TrainConfig, top_k: int, scorer: Shape | None, itemsize: int) -> Sent:
+    """Int32 ids, log-probabilities and the float32 one of the response's own token, or hidden states.
+
+    Args:
+        scorer: its shape; None where it is not known, of which hidden states count nothing.
+        itemsize: bytes of a weight of it.
+    """
+    if not top_k or config.teacher.sends == "topk":
+        values = 4 if config.teacher.values == "float32" else 2
+        return Sent(top_k=top_k, tensors=(4 * top_k, values * top_k, 4))
+    if scorer is None:
+        return Sent(top_k=top_k, tensors=())
+    why = f"{scorer.vocabulary:,} x {scorer.hidden:,} of {itemsize} B (teacher.sends=hidden)"
+    head = Item(name="the scorer's head", bytes=scorer.head * itemsize, why=why)
+    return Sent(top_k=top_k, tensors=(scorer.hidden * itemsize,), head=head)
+
+
+def student_load(part: Setting, each: Sent) -> Load:
+    """One rank of the student, with what it is sent."""
+    held = (*_optimizer(part), *(() if each.head is None else (each.head,)))
+    # The others drop their gradients after each update.
+    lasting = part.config.student.engine == "deepspeed" and not part.config.student.offload_optimizer
+    gradients = tuple(_gradients(part))
+    phases = {"training": tuple(_training(part, each)), "update": tuple(_update(part))}
+    if not lasting:
+        phases = {name: gradients + items for name, items in phases.items()}
+    keeps = (part.weights, *(gradients if lasting else ()), *held)
+    return Load(keeps=keeps, phases=phases, host=tuple(_offloaded(part)))
+
+
+def _gradients(part: Setting) -> Iterator[Item]:
+    student, size = part.config.student, part.shape.parameters
+    yield Item(name="gradients", bytes=4 * size, why="4 B each: micro-batches are added up in float32")
+    if student.offload_optimizer and student.ranks > 1 and part.itemsize < 4:
+        why = f"4 B each{_over(student.ranks)}: the sum over ranks, on its way to the host"
+        yield Item(name="summed gradients", bytes=4 * size / student.ranks, why=why)
+
+
+def _optimizer(part: Setting) -> Iterator[Item]:
+    """Masters and moments, and what else the optimizer holds on the device."""
+    student, size = part.config.student, part.shape.parameters
+    if student.offload_optimizer:
+        # One rank's stage 2 passes on 16-bit gradients, and sums them in float32; stage 1 has float32 ones.
+        width = 2 if student.ranks == 1 and part.itemsize == 2 else 4
+        largest = max(part.shape.head, min(BUCKET, size))
+        buffers = BUCKET * width + largest * (8 - width) + part.shape.head * part.itemsize
+        yield Item(name="buffers of ZeRO", bytes=buffers, why="a bucket of gradients, its copies, the largest tensor")
+        return
+    own_masters = part.itemsize == 4 and student.engine == "reference"
+    per = 8 if own_masters else 12
+    what = "AdamW's moments" if own_masters else "float32 masters and AdamW's moments"
+    alone = "; ZeRO-1 on one rank shards nothing" if student.engine == "deepspeed" and student.ranks == 1 else ""
+    yield Item(
+        name="optimizer states",
+        bytes=per * size / student.ranks,
+        why=f"{what}: {per} B each{_over(student.ranks)}{alone}",
+    )
+
+
+def _update(part: Setting) -> Iterator[Item]:
+    student, size = part.config.student, part.shape.parameters
+    if student.offload_optimizer:
+        return
+    if not part.on_gpu and student.engine == "reference":
+        yield Item(name="of the update", bytes=HOST_UPDATE * part.shape.head, why="of the largest tensor, on a CPU")
+        return
+    # With float32 weights ZeRO flattens its part of the gradients, and drops the others before AdamW.
+    flat = 4 if part.itemsize == 4 and student.engine == "deepspeed" else 0
+    per = max(flat, part.given.update_bytes if part.on_gpu else HOST_UPDATE)
+    why = f"{per:g} B each{_over(student.ranks)} ({'update_bytes' if part.on_gpu else 'AdamW on a CPU'})"
+    yield Item(name="of the update", bytes=per * size / student.ranks, why=why)
+
+
+def _offloaded(part: Setting) -> Iterator[Item]:
+    student, size = part.config.student, part.shape.parameters
+    if student.offload_optimizer:
+        # Masters, moments and gradients in float32, and the weights on their way back.
+        held = 16 + part.itemsize
+        why = f"{held} B each{_over(student.ranks)}, and {HOST_UPDATE} B in the update"
+        yield Item(name="optimizer states and gradients", bytes=(held + HOST_UPDATE) * size / student.ranks, why=why)
+
+
+def _training(part: Setting, each: Sent) -> Iterator[Item]:
+    """Forward and backward pass of one micro-batch."""
+    shape, size = part.shape, part.itemsize
+    positions = max(part.config.batch.max_tokens, part.row)
+    checkpointing = part.config.student.gradient_checkpointing
+    layer = layer_bytes(shape, size, flash=part.config.student.attention == "flash_attention_2")
+    saved = shape.layers * shape.hidden * size + layer if checkpointing else shape.layers * layer
+    how = "inputs of the layers and one layer" if checkpointing else f"{shape.layers} layers of {layer:,} B"
+    yield Item(name="activations", bytes=positions * saved, why=f"{positions:,} positions, {how}")
+    # Gradients of one layer's values, and those of the final norm and of the hidden states the loss reads.
+    working = 8 * shape.hidden * 2 + 4 * size * shape.active_intermediate + (8 + 4 * size) * shape.hidden
+    yield Item(name="of the backward pass", bytes=positions * working, why=f"{positions:,} positions, one layer")
+    yield part.chunk
+    yield Item(name="scores of a pass", bytes=positions * each.position, why=f"{positions:,} positions")
+    yield Item(
+        name="gradient of the head", bytes=2 * shape.head * size, why="of one micro-batch, before it is added up"
+    )
+
+
+def layer_bytes(shape: Shape, itemsize: int, *, flash: bool = True) -> int:
+    """What autograd keeps of one position in one layer of transformers' Qwen3.
+
+    RMSNorm keeps its input and its result in float32 precision once and in the weights' type once, and a projection
+    its input; attention keeps queries, keys, values and its output; the gated layer four values of its width.
+    """
+    norm = 4 + itemsize
+    hidden = 2 * (norm + itemsize) * shape.hidden
+    attention = norm * (shape.query + shape.key) + 2 * itemsize * (shape.query + shape.key)
+    # Without FlashAttention keys and values are repeated for every head.
+    repeated = 0 if flash else 2 * itemsize * (shape.query - shape.key)
+    return hidden + attention + repeated + 4 * itemsize * shape.active_intermediate
+
+
+def scorer_load(part: Setting, each: Sent) -> Load:
+    """A frozen model that scores; what it says of a share gathers in the host's memory."""
+    teacher, shape = part.config.teacher, part.shape
+    positions = max(teacher.max_tokens, part.row)
+    routed = 4 * part.itemsize * shape.hidden * shape.active_experts
+    working = (8 + 4 * part.itemsize) * shape.hidden + 3 * part.itemsize * shape.active_intermediate + routed
+    ranks = part.config.student.ranks
+    scores = each.room(most_tokens(part.config) / ranks, pinned=part.on_gpu)
+    phase = (
+        Item(name="forward pass", bytes=positions * working, why=f"{positions:,} positions, one layer"),
+        part.chunk,
+        Item(name="scores of a pass", bytes=positions * each.position, why=f"{positions:,} positions"),
+    )
+    pinned = ", pinned" if part.on_gpu else ""
+    gathered = Item(name="scores", bytes=scores, why=f"of a step at most{_over(ranks)}{pinned}")
+    return Load(keeps=(part.weights,), phases={"scoring": phase}, host=(gathered,))
+
+
+def idle_load(part: Setting) -> Load:
+    """A frozen model that is placed and never asked."""
+    return Load(keeps=(part.weights,), phases={})
+
+
+def rollout_items(part: Setting) -> tuple[Item, ...]:
+    """Sampling from the student's own weights in its process (`sure_math/models/engines/transformers.py`)."""
+    options = part.config.rollouts.engine_options
+    budget = int(options.get("max_batch_tokens", 131_072))
+    rows = min(int(options.get("max_batch_sequences", 256)), max(1, budget // part.row))
+    cache = max(budget, part.row) * part.shape.cache_bytes(part.itemsize)
+    logits = rows * part.shape.vocabulary * 4 * 4
+    return (
+        Item(name="cache of keys and values", bytes=cache, why=f"{budget:,} positions (max_batch_tokens)"),
+        Item(name="distributions", bytes=logits, why=f"float32, of {rows} sequences, four of them while one is drawn"),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineFit:
+    """What a vLLM engine's share of its GPUs holds."""
+
+    load: Load
+    problem: str | None
+
+
+def engine_fit(part: Setting, options: Mapping[str, object], gpus: int, *, section: str) -> EngineFit:
+    """A vLLM engine on so many GPUs (0: on the CPU); bytes are those of all of them together."""
+    if not gpus:
+        cache = float(str(options.get("kv_cache_memory_bytes") or part.given.cpu_cache_gib * GIB))
+        kept = Item(name="cache of keys and values", bytes=cache, why="kv_cache_memory_bytes, or cpu_cache_gib")
+        return EngineFit(load=Load(keeps=(part.weights, kept), phases={}), problem=None)
+    utilization = float(str(options.get("gpu_memory_utilization", VLLM_UTILIZATION)))
+    share = utilization * part.given.gpu_memory_gib * GIB * gpus
+    per_position = part.shape.cache_bytes(part.itemsize)
+    rest = share - part.weights.bytes - part.given.vllm_gib * GIB * gpus
+    problem = None
+    if rest < part.row * per_position:
+        problem = (
+            f"{section}: its share of {share / GIB:.1f} GiB (gpu_memory_utilization {utilization:g}) holds weights of "
+            f"{part.weights.bytes / GIB:.1f} GiB and no cache for one row of {part.row:,} positions "
+            f"({part.row * per_position / GIB:.1f} GiB): raise gpu_memory_utilization or {section}.num_gpus"
+        )
+    why = (
+        f"gpu_memory_utilization {utilization:g} of gpu_memory_gib, of which weights {part.weights.bytes / GIB:.1f} GiB"
+    )
+    item = Item(name="vLLM", bytes=share, why=f"{why}, cache {max(rest, 0) / GIB:.1f} GiB")
+    return EngineFit(load=Load(keeps=(item,), phases={}), problem=problem)
+
+
+def most_tokens(config: TrainConfig) -> int:
+    """Response tokens of one step at most."""
+    return config.data.prompts_per_step * config.rollouts.per_prompt * config.rollouts.max_new_tokens
+
+
+def machine_bytes() -> float:
+    """Memory of this machine."""
+    return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+
+
+def _over(ranks: int) -> str:
+    return f" / {ranks} ranks" if ranks > 1 else ""

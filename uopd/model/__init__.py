@@ -1,0 +1,1 @@
+"""A causal model in parts, and micro-batches of rows for it."""

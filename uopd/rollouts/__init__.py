@@ -1,0 +1,1 @@
+"""Rollouts: prompts in, responses of the student out."""

@@ -1,0 +1,1 @@
+"""One run: its folder, its checks, its checkpoints, its log."""

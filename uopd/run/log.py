@@ -1,0 +1,203 @@
+"""The folder of a run: its configuration, one line per step, curves, evaluations; and what the user sees of it.
+
+```
+OUT/run.json            resolved configuration, dataset, models, versions
+OUT/metrics.jsonl       one line per step                OUT/evaluations.jsonl   one line per evaluation
+OUT/rollouts/           responses of every step          OUT/checkpoints/        to go on from
+OUT/model/              the trained student              OUT/summary.md, summary.json, curves.png
+```
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from sure_math.command_line.settings import differing_keys
+from sure_math.models.responders.roles import SPEED_OPTIONS
+from sure_math.storage.files import write_whole
+from uopd.config import TrainConfig
+from uopd.run.exam import Evaluation
+
+RUN, METRICS, EVALUATIONS = "run.json", "metrics.jsonl", "evaluations.jsonl"
+HARMLESS = re.compile(
+    r"(log|checkpoint|sync|runtime)\..*|eval\.every|data\.path|rollouts\.replay|(student|teacher|reference|rollouts)\.num_[cg]pus"
+    rf"|(teacher|rollouts)\.engine_options\.({'|'.join(sorted(SPEED_OPTIONS))})"
+)
+"""Keys that may change when a run goes on: none of them shapes an update."""
+SHOWN = ("loss", "kl", "reward", "agreement", "mean_response_tokens")
+
+
+class RunError(RuntimeError):
+    """A folder that this run cannot go on in; the message says what to do."""
+
+
+class RunLog:
+    """Writes the folder of one run; a context manager that holds it against a second process."""
+
+    def __init__(self, folder: Path, config: TrainConfig, facts: Mapping[str, Any], console: Console) -> None:
+        """`facts`: dataset, models and versions, for `run.json`.
+
+        Raises:
+            RunError: another process writes here, or the folder holds a run of another configuration or dataset.
+        """
+        self.folder, self.console = folder, console
+        self._config, self._facts = config, dict(facts)
+        folder.mkdir(parents=True, exist_ok=True)
+        self._remarked: set[str] = set()
+        self._lock = (folder / ".lock").open("w")
+        self._claim()
+        self._board = _tensorboard(folder, console) if config.log.tensorboard else None
+        self._wandb = _wandb(config, folder) if config.log.wandb else None
+        self._bar = Progress(
+            TextColumn("step"),
+            MofNCompleteColumn(),
+            BarColumn(),
+            TextColumn("{task.fields[note]}"),
+            TimeRemainingColumn(),
+            console=console,
+        )
+
+    def __enter__(self) -> RunLog:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.stop()
+        if self._board is not None:
+            self._board.close()
+        if self._wandb is not None:
+            self._wandb.finish()
+        self._lock.close()
+
+    def begin(self, done: int) -> None:
+        """Forget what was logged after the `done` steps of the checkpoint: those steps come again."""
+        for name, last in ((METRICS, done - 1), (EVALUATIONS, done)):
+            kept = [line for line in read_lines(self.folder / name) if line["step"] <= last]
+            _write_lines(self.folder / name, kept)
+        self._task = self._bar.add_task("steps", total=self._config.steps, completed=done, note="")
+        self._bar.start()
+
+    def step(self, metrics: Mapping[str, Any]) -> None:
+        """One step is done."""
+        _append(self.folder / METRICS, metrics)
+        plain = {name: value for name, value in metrics.items() if isinstance(value, (int, float))}
+        plain |= {f"seconds/{name}": value for name, value in metrics["seconds"].items()}
+        self._scalars(plain, metrics["step"])
+        shown = [f"{name} {metrics[name]:.3g}" for name in SHOWN if metrics.get(name) is not None]
+        note = f"{metrics['tokens_per_second']:,.0f} tokens/s  {'  '.join(shown)}"
+        self._bar.update(self._task, advance=1, note=note)
+
+    def evaluation(self, steps: int, result: Evaluation) -> None:
+        """The student was examined after `steps` steps."""
+        line = {
+            "step": steps,
+            "accuracy": result.accuracy,
+            "problems": len(result.correct),
+            "truncated": result.truncated,
+            "mean_tokens": result.mean_tokens,
+            "correct": [int(value) for value in result.correct],
+        }
+        _append(self.folder / EVALUATIONS, line)
+        self._scalars({"eval/accuracy": result.accuracy}, steps)
+        self.say(f"after {steps} steps: {100 * result.accuracy:.1f} % of {len(result.correct)} held-out problems right")
+
+    def evaluated(self, steps: int) -> bool:
+        return any(line["step"] == steps for line in read_lines(self.folder / EVALUATIONS))
+
+    def say(self, text: str) -> None:
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def remark(self, kind: str, text: str) -> None:
+        """Say something the first time that there is something of its kind to say."""
+        if kind not in self._remarked:
+            self.say(f"{text} (said once)")
+        self._remarked.add(kind)
+
+    def _scalars(self, values: Mapping[str, float], step: int) -> None:
+        if self._board is not None:
+            for name, value in values.items():
+                self._board.add_scalar(name, value, step)
+        if self._wandb is not None:
+            self._wandb.log(dict(values), step=step)
+
+    def _begun(self) -> bool:
+        """Whether there is anything of the run that a change of its configuration would spoil."""
+        return any(any((self.folder / name).glob("step-*")) for name in ("rollouts", "checkpoints")) or bool(
+            read_lines(self.folder / METRICS)
+        )
+
+    def _claim(self) -> None:
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise RunError(f"{self.folder}: another process trains here; wait for it, or give another --out") from None
+        path = self.folder / RUN
+        mine = {"config": self._config.model_dump(mode="json"), **self._facts}
+        if path.is_file():
+            theirs = json.loads(path.read_text(encoding="utf-8"))
+            changed = [
+                f"{key} was {before!r} and is {after!r}"
+                for key, before, after in differing_keys(theirs["config"], mine["config"])
+                if not HARMLESS.fullmatch(key)
+            ]
+            if theirs["dataset"]["fingerprint"] != mine["dataset"]["fingerprint"]:
+                changed.append("the dataset's content has changed")
+            for role, model in theirs["models"].items():
+                if model["fingerprint"] != mine["models"].get(role, model)["fingerprint"]:
+                    changed.append(f"the content of {role}.model = {model['name']} has changed")
+            if changed and self._begun():
+                raise RunError(
+                    f"{self.folder}: it holds another run: {'; '.join(changed[:5])}; give another "
+                    "--out, or undo the change"
+                )
+            if changed:
+                (self.folder / EVALUATIONS).unlink(missing_ok=True)  # of a student that may be another
+        write_whole(path, f"{json.dumps(mine, indent=1)}\n".encode())
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The lines of a JSONL file; none where there is no file, and a last line that was cut off is left out."""
+    if not path.is_file():
+        return []
+    found = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            found.append(json.loads(line))
+        except json.JSONDecodeError:
+            break
+    return found
+
+
+def _append(path: Path, line: Mapping[str, Any]) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def _write_lines(path: Path, lines: list[dict[str, Any]]) -> None:
+    write_whole(path, "".join(json.dumps(line) + "\n" for line in lines).encode())
+
+
+def _tensorboard(folder: Path, console: Console) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        console.print("no TensorBoard: pip install 'sure-math[train]', or log.tensorboard=false; metrics.jsonl has all")
+        return None
+    return SummaryWriter(str(folder / "tensorboard"))
+
+
+def _wandb(config: TrainConfig, folder: Path) -> Any:
+    try:
+        import wandb  # type: ignore[import-not-found]
+    except ImportError:
+        raise RunError("log.wandb: it is not installed; pip install wandb, or leave log.wandb out") from None
+    return wandb.init(
+        project=config.log.wandb, dir=str(folder), config=config.model_dump(mode="json"), resume="allow", id=folder.name
+    )

@@ -1,0 +1,116 @@
+"""The end of a run: the trained model with its card, curves, and where the time and the memory went (B.3)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from sure_math.publication.card import environment
+from sure_math.reporting.accuracy import paired_difference
+from sure_math.reporting.figures import BLUE, GREEN, GREY, ORANGE, RED, panels
+from uopd.config import TrainConfig
+from uopd.rows import Student
+from uopd.run.log import EVALUATIONS, METRICS, RUN, read_lines
+from uopd.run.metrics import PARTS
+
+MODEL_CARD, REPORT = "model_card.md.j2", "training_report.md.j2"
+WINDOW = 10
+"""Steps of which a report averages the first and the last."""
+COMPARED = ("loss", "kl", "agreement", "reward", "mean_response_tokens", "truncated", "gradient_norm")
+
+
+def write_summary(folder: Path, config: TrainConfig, student: Student, say: Callable[[str], None]) -> None:
+    """`model/` with its card, `summary.json`, `summary.md` and `curves.png` in the folder of a finished run."""
+    run = json.loads((folder / RUN).read_text(encoding="utf-8"))
+    summary = summarise(read_lines(folder / METRICS), read_lines(folder / EVALUATIONS))
+    (folder / "summary.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    draw_curves(read_lines(folder / METRICS), read_lines(folder / EVALUATIONS), folder / "curves")
+    facts = {**run, "summary": summary, "method": config.method}
+    templates = environment()
+    (folder / "summary.md").write_text(templates.get_template(REPORT).render(**facts), encoding="utf-8")
+    student.export(folder / "model")
+    (folder / "model" / "README.md").write_text(templates.get_template(MODEL_CARD).render(**facts), encoding="utf-8")
+    say(_closing_line(folder, summary))
+
+
+def summarise(metrics: Sequence[Mapping[str, Any]], evaluations: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What a run did, in numbers."""
+    seconds = {part: sum(line["seconds"][part] for line in metrics) for part in PARTS}
+    total = sum(seconds.values())
+    first, last = metrics[:WINDOW], metrics[-WINDOW:]
+    return {
+        "steps": len(metrics),
+        "response_tokens": sum(line["response_tokens"] for line in metrics),
+        "seconds": {part: round(value, 2) for part, value in seconds.items()},
+        "shares": {part: value / total if total else 0.0 for part, value in seconds.items()},
+        "tokens_per_second": sum(line["response_tokens"] for line in metrics) / total if total else 0.0,
+        "peak_bytes": max((line["peak_bytes"] for line in metrics), default=0),
+        "window": WINDOW,
+        "first": _means(first),
+        "last": _means(last),
+        "evaluation": _evaluation(evaluations),
+    }
+
+
+def draw_curves(metrics: Sequence[Mapping[str, Any]], evaluations: Sequence[Mapping[str, Any]], stem: Path) -> None:
+    """Loss, KL and its floor, reward and held-out accuracy, response length: four panels over the steps."""
+    with panels(stem, 2, 2) as axes:
+        _line(axes[0], metrics, "loss", BLUE, "Loss (Eq. 9)")
+        _line(axes[1], metrics, "kl", BLUE, "KL to the teacher, nats per token")
+        _line(axes[1], metrics, "truncation_floor", GREY, "floor: -log of the teacher's mass on its top-k")
+        _line(axes[2], metrics, "reward", ORANGE, "Share of right rollouts")
+        if evaluations:
+            steps = [line["step"] for line in evaluations]
+            axes[2].plot(steps, [line["accuracy"] for line in evaluations], "o-", color=GREEN, label="held out, greedy")
+        _line(axes[3], metrics, "mean_response_tokens", RED, "Tokens per response")
+        for axis in axes:
+            axis.set_xlabel("step")
+            if axis.get_legend_handles_labels()[0]:
+                axis.legend()
+
+
+def _line(axis: Any, metrics: Sequence[Mapping[str, Any]], name: str, color: str, label: str) -> None:
+    points = [(line["step"], line[name]) for line in metrics if line.get(name) is not None]
+    if points:
+        axis.plot(*zip(*points, strict=True), color=color, label=label, linewidth=1.2)
+
+
+def _means(lines: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
+    found: dict[str, float | None] = {}
+    for name in COMPARED:
+        values = [line[name] for line in lines if line.get(name) is not None]
+        found[name] = fmean(values) if values else None
+    return found
+
+
+def _evaluation(evaluations: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Accuracy before and after, and their paired difference; None where nothing was examined twice."""
+    if len(evaluations) < 2:
+        return None
+    before, after = evaluations[0], evaluations[-1]
+    difference = paired_difference(before["correct"], after["correct"])
+    return {
+        "problems": after["problems"],
+        "before": before["accuracy"],
+        "before_step": before["step"],
+        "after": after["accuracy"],
+        "after_step": after["step"],
+        "difference": difference.value,
+        "low": difference.low,
+        "high": difference.high,
+    }
+
+
+def _closing_line(folder: Path, summary: Mapping[str, Any]) -> str:
+    shares = ", ".join(f"{part} {100 * share:.0f} %" for part, share in summary["shares"].items())
+    line = f"{folder}: {summary['steps']} steps, {sum(summary['seconds'].values()):,.0f} s ({shares})"
+    found = summary["evaluation"]
+    if found is None:
+        return line
+    return (
+        f"{line}; held-out accuracy {100 * found['before']:.1f} % -> {100 * found['after']:.1f} %, difference "
+        f"{100 * found['difference']:+.1f} points [{100 * found['low']:+.1f}, {100 * found['high']:+.1f}]"
+    )

@@ -1,0 +1,76 @@
+"""From the configuration to what the parts of a run are made of: plain values that travel to where a part runs."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from uopd.config import TrainConfig
+from uopd.methods import Method
+from uopd.model.micro_batches import Layout
+from uopd.student.reference import AdamW, StudentSpec
+from uopd.teacher.frozen_head import HeadSpec
+from uopd.teacher.scorer import ScorerSpec
+
+
+def layout_of(layout: str, attention: str) -> Layout:
+    """What `auto` stands for with this kind of attention."""
+    if layout == "auto":
+        return "packed" if attention == "flash_attention_2" else "padded"
+    return cast(Layout, layout)
+
+
+def student_spec(config: TrainConfig, method: Method) -> StudentSpec:
+    student, optimizer = config.student, config.optimizer
+    return StudentSpec(
+        model=student.model,
+        revision=student.revision,
+        dtype=student.dtype,
+        device=student.device,
+        attention=student.attention,
+        gradient_checkpointing=student.gradient_checkpointing,
+        objective=method.objective,
+        optimizer=AdamW(
+            beta1=optimizer.beta1,
+            beta2=optimizer.beta2,
+            epsilon=optimizer.epsilon,
+            weight_decay=optimizer.weight_decay,
+            clip=optimizer.clip,
+        ),
+        layout=layout_of(config.batch.layout, student.attention),
+        max_tokens=config.batch.max_tokens,
+        threads=int(student.num_cpus) if config.runtime.kind == "ray" else 0,
+        offload_optimizer=student.offload_optimizer,
+        teacher_head=_head_spec(config, method),
+    )
+
+
+def scorer_spec(config: TrainConfig, method: Method) -> ScorerSpec | None:
+    """Who reads the rollouts of this method; None where nobody does."""
+    teacher, student = config.teacher, config.student
+    if method.scorer is None:
+        return None
+    initial = method.scorer == "initial"
+    threads = config.reference.num_cpus if initial else teacher.num_cpus
+    return ScorerSpec(
+        model=student.model if initial else teacher.model,
+        revision=student.revision if initial else teacher.revision,
+        dtype=student.dtype if initial else teacher.dtype,
+        device=student.device if initial else teacher.device,
+        attention=student.attention if initial else teacher.attention,
+        top_k=teacher.top_k if method.objective.needs_support else 0,
+        values=teacher.values,
+        layout=layout_of(config.batch.layout, student.attention if initial else teacher.attention),
+        max_tokens=teacher.max_tokens,
+        threads=int(threads) if config.runtime.kind == "ray" else 0,
+        sends=teacher.sends if method.objective.needs_support else "topk",
+    )
+
+
+def _head_spec(config: TrainConfig, method: Method) -> HeadSpec | None:
+    """The scorer's head, where the scorer hands on hidden states."""
+    scorer = scorer_spec(config, method)
+    if scorer is None or scorer.sends == "topk":
+        return None
+    return HeadSpec(
+        model=scorer.model, revision=scorer.revision, dtype=scorer.dtype, device=scorer.device, top_k=scorer.top_k
+    )

@@ -1,0 +1,1 @@
+"""vLLM as sampler and as scorer."""

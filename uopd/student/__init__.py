@@ -1,0 +1,1 @@
+"""The student: what an update is, in one process and under DeepSpeed."""

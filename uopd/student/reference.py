@@ -1,0 +1,352 @@
+"""The student: what an update is, and the one-process reference of it.
+
+How the reference differs from a plain PyTorch loop:
+1. The loss goes from hidden states to the gradient without a [tokens, vocabulary] matrix (`losses/cross_entropy.py`).
+2. Weights in 16 bits have float32 masters: gradients are added up in them, AdamW runs on them, and the weights are
+   rounded from them. A step of 3e-6 would vanish in bfloat16.
+
+Shapes: N positions of a micro-batch, T response tokens, D hidden, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import math
+import resource
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sure_math.models.engines.files import model_folder
+from uopd.losses.cross_entropy import selected_logprobs
+from uopd.model.causal_model import device_of, head_of, hidden_states, load_model
+from uopd.model.micro_batches import Layout, MicroBatch, micro_batches
+from uopd.rows import HiddenScores, Scores, Share, TrainingRow, UpdateReport
+from uopd.student.files import (
+    WEIGHTS,
+    StudentError,
+    export_model,
+    moments_of,
+    read_state,
+    read_tensors,
+    restore_moments,
+    write_folder,
+)
+from uopd.student.objectives import HiddenTarget, Objective, Outcome, Sums, Target, Teacher
+from uopd.teacher.frozen_head import HeadSpec, load_head
+from uopd.teacher.score_copies import take
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdamW:
+    """The optimizer's constants; its learning rate comes with every update."""
+
+    beta1: float
+    beta2: float
+    epsilon: float
+    weight_decay: float
+    clip: float
+    """Largest norm of the gradient."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudentSpec:
+    """Which model learns, and how; travels to where the student runs."""
+
+    model: str
+    revision: str | None
+    dtype: str
+    device: str
+    attention: str
+    gradient_checkpointing: bool
+    objective: Objective
+    optimizer: AdamW
+    layout: Layout
+    max_tokens: int
+    """Positions of one forward pass."""
+    threads: int
+    """Of torch on a CPU; 0 leaves torch's own number."""
+    offload_optimizer: bool = False
+    """Masters, moments and AdamW in the host's memory; of DeepSpeed's students alone."""
+    teacher_head: HeadSpec | None = None
+    """Of a scorer that hands on hidden states."""
+
+
+def load_student(spec: StudentSpec) -> ReferenceStudent:
+    """The one-process student of `spec`."""
+    return ReferenceStudent(load_trainable(spec), spec)
+
+
+def load_trainable(spec: StudentSpec) -> Any:
+    """The model of `spec` in training mode, in a process that keeps to its threads."""
+    if spec.threads and device_of(spec.device).type == "cpu":
+        torch.set_num_threads(spec.threads)
+    model = load_model(spec.model, spec.revision, spec.dtype, spec.device, spec.attention).train()
+    if spec.gradient_checkpointing:
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    return model
+
+
+def adamw(parameters: Sequence[Tensor], constants: AdamW, device: torch.device) -> torch.optim.AdamW:
+    """The optimizer of masters on that device; on a GPU its one kernel, which needs no copy of any of them."""
+    return torch.optim.AdamW(
+        parameters,
+        betas=(constants.beta1, constants.beta2),
+        eps=constants.epsilon,
+        weight_decay=constants.weight_decay,
+        fused=True if device.type == "cuda" else None,
+    )
+
+
+def restore(optimizer: torch.optim.AdamW, masters: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:
+    """Masters and moments that were saved under the masters' names, in their places."""
+    optimizer.state.clear()
+    for name, master in masters.items():
+        master.detach().copy_(tensors[f"weight.{name}"])
+        restore_moments(optimizer, master, tensors, name)
+    if optimizer.defaults["fused"]:
+        # The kernel reads the count of steps where the master is.
+        for master, state in optimizer.state.items():
+            state["step"] = state["step"].to(master.device)
+
+
+def passes_of(model: Any, spec: StudentSpec) -> Passes:
+    """The passes of a student of `spec`, with the head that its scorer's hidden states need."""
+    wanted, teacher = spec.teacher_head, None
+    if wanted is not None:
+        own_VD = head_of(model).weight_VD
+        teacher = Teacher(head=load_head(wanted, len(own_VD), own_VD.device), k=min(wanted.top_k, len(own_VD)))
+    return Passes(model, spec.objective, layout=spec.layout, max_tokens=spec.max_tokens, teacher=teacher)
+
+
+class Passes:
+    """The forward and backward passes of a share, for whatever holds the weights."""
+
+    def __init__(
+        self, model: Any, objective: Objective, *, layout: Layout, max_tokens: int, teacher: Teacher | None = None
+    ) -> None:
+        """`teacher`: for scores that are hidden states."""
+        self._model, self._objective, self._teacher = model, objective, teacher
+        self._layout, self._max_tokens = layout, max_tokens
+        self._device = next(model.parameters()).device
+
+    def prepare(self, rows: Sequence[TrainingRow]) -> list[tuple[MicroBatch, Tensor | None]]:
+        """Micro-batches, each with the log-probabilities of before the first of several updates (None of a single)."""
+        batches = list(micro_batches(rows, layout=self._layout, max_tokens=self._max_tokens))
+        return list(zip(batches, self._old_logprobs(batches), strict=True))
+
+    def accumulate(
+        self,
+        work: Sequence[tuple[MicroBatch, Tensor | None]],
+        scores: Scores | HiddenScores | None,
+        backward: Callable[[Tensor], Any],
+    ) -> Counter[str]:
+        """Forward and backward of every micro-batch; the sums of them all."""
+        sums: Counter[str] = Counter()
+        for micro, old_T in work:
+            outcome = self.loss(micro, scores, old_T)
+            backward(outcome.loss)
+            sums.update(outcome.sums, rows=len(micro.row_ids))
+        return sums
+
+    def loss(self, micro: MicroBatch, scores: Scores | HiddenScores | None, old_T: Tensor | None) -> Outcome:
+        """The loss of one micro-batch, with gradient."""
+        here = micro.to(self._device)
+        target = self._target(scores, micro)
+        hidden_TD = hidden_states(self._model, here)
+        return self._objective(hidden_TD, head_of(self._model), here, target, old_T)
+
+    def _target(self, scores: Scores | HiddenScores | None, micro: MicroBatch) -> Target | None:
+        """What a share's scores say about a micro-batch, on its device."""
+        if scores is None:
+            return None
+        if isinstance(scores, Scores):
+            return take(scores, micro.runs, self._device)
+        assert self._teacher is not None, "hidden states come with the head that they need"
+        theirs, own = scores.hidden.dtype, self._teacher.head.weight_VD.dtype
+        if theirs != own:
+            raise StudentError(
+                f"dtype = auto: the scorer's hidden states are {theirs}, and its head, with the student, is {own}; set "
+                "teacher.dtype (student.dtype where the initial student scores) to float32 or bfloat16"
+            )
+        return HiddenTarget(hidden=take(scores, micro.runs, self._device).hidden, teacher=self._teacher)
+
+    @torch.no_grad()
+    def _old_logprobs(self, batches: Sequence[MicroBatch]) -> list[Tensor | None]:
+        if not self._objective.needs_old:
+            return [None] * len(batches)
+        return [self._sampled_logprobs(micro) for micro in batches]
+
+    @torch.no_grad()
+    def logprobs(self, token_ids: Sequence[int]) -> list[float]:
+        """Log-probability (nats) of every token of a text but the first."""
+        row = TrainingRow(
+            prompt_ids=tuple(token_ids[:1]), response_ids=tuple(token_ids[1:]), scorer_ids=(), token_weight=0.0
+        )
+        (micro,) = micro_batches([row], layout="packed", max_tokens=len(token_ids))
+        found: list[float] = self._sampled_logprobs(micro).tolist()
+        return found
+
+    def _sampled_logprobs(self, micro: MicroBatch) -> Tensor:
+        here, head = micro.to(self._device), head_of(self._model)
+        hidden_TD = hidden_states(self._model, here)
+        return selected_logprobs(hidden_TD, head.weight_VD, here.response_ids_T, bias_V=head.bias_V)
+
+
+class ReferenceStudent:
+    """A `Student` in one process of plain torch."""
+
+    def __init__(self, model: Any, spec: StudentSpec) -> None:
+        self.model = model
+        self._spec = spec
+        self._passes = passes_of(model, spec)
+        self._masters = Masters(list(model.parameters()))
+        self._device = next(model.parameters()).device
+        self._optimizer = adamw(self._masters.tensors, spec.optimizer, self._device)
+        self._version = 0
+
+    @property
+    def ranks(self) -> int:
+        return 1
+
+    @property
+    def version(self) -> int:
+        return self._version
+
+    def parameters(self) -> Iterator[tuple[str, Tensor]]:
+        """Names and tensors of the weights, for a sync."""
+        return ((name, tensor.detach()) for name, tensor in self.model.named_parameters())
+
+    def update(self, shares: Sequence[Share], learning_rate: float) -> UpdateReport:
+        """One step of the objective on the one share there is (several where it iterates)."""
+        (share,) = shares
+        started = time.monotonic()
+        reset_peak(self._device)
+        work = self._passes.prepare(share.rows)
+        for _ in range(self._spec.objective.iterations):
+            # Whatever a step that failed has left behind.
+            self._optimizer.zero_grad(set_to_none=True)
+            sums = finite_sums(self._passes.accumulate(work, share.scores, Tensor.backward), self._version + 1)
+            norm = self._step(learning_rate)
+        self._version += 1
+        return UpdateReport(
+            sums=sums,
+            gradient_norm=norm,
+            seconds=time.monotonic() - started,
+            peak_bytes=peak_bytes(self._device),
+        )
+
+    def logprobs(self, token_ids: Sequence[int]) -> list[float]:
+        return self._passes.logprobs(token_ids)
+
+    def save(self, folder: Path) -> None:
+        """Masters, moments and version in `folder`, complete or not there at all."""
+        tensors = {f"weight.{name}": tensor.detach() for name, tensor in self._named()}
+        for name, master in self._named():
+            tensors |= moments_of(self._optimizer, master, name)
+        write_folder(folder, tensors, {"version": self._version, "ranks": 1})
+
+    def load(self, folder: Path) -> None:
+        """Go on from what `save` wrote."""
+        state = read_state(folder, ranks=1)
+        masters = dict(self._named())
+        tensors = read_tensors(folder / WEIGHTS, {f"weight.{name}": master for name, master in masters.items()})
+        restore(self._optimizer, masters, tensors)
+        self._masters.publish()
+        self._version = int(state["version"])
+
+    def export(self, folder: Path) -> None:
+        export_model(self.model, model_folder(self._spec.model, self._spec.revision), folder)
+
+    def close(self) -> None:
+        self.model = None
+
+    def _named(self) -> Iterator[tuple[str, Tensor]]:
+        names = [name for name, _ in self.model.named_parameters()]
+        return zip(names, self._masters.tensors, strict=True)
+
+    def _step(self, learning_rate: float) -> float:
+        self._masters.collect()
+        norm = float(torch.nn.utils.clip_grad_norm_(self._masters.tensors, self._spec.optimizer.clip))
+        finite_norm(norm, self._version + 1)
+        for group in self._optimizer.param_groups:
+            group["lr"] = learning_rate
+        self._optimizer.step()
+        self._optimizer.zero_grad(set_to_none=True)
+        self._masters.publish()
+        return norm
+
+
+class Masters:
+    """Float32 copies of 16-bit weights, which gradients are added up in; float32 weights are their own masters."""
+
+    def __init__(self, parameters: Sequence[torch.nn.Parameter]) -> None:
+        self._pairs: list[tuple[torch.nn.Parameter, Tensor]] = []
+        self.tensors: list[Tensor] = []
+        for parameter in parameters:
+            if parameter.dtype == torch.float32:
+                self.tensors.append(parameter)
+                continue
+            master = parameter.detach().float()
+            master.grad = torch.zeros_like(master)
+            self.tensors.append(master)
+            self._pairs.append((parameter, master))
+            parameter.register_post_accumulate_grad_hook(_adder(master))
+
+    def collect(self) -> None:
+        """Give every master a gradient: AdamW leaves out one without, its momentum and its count of steps included."""
+        for master in self.tensors:
+            if master.grad is None:
+                master.grad = torch.zeros_like(master)
+
+    @torch.no_grad()
+    def publish(self) -> None:
+        """Round the weights from their masters."""
+        for parameter, master in self._pairs:
+            parameter.copy_(master)
+
+
+def _adder(master: Tensor) -> Any:
+    def add(parameter: torch.nn.Parameter) -> None:
+        assert parameter.grad is not None
+        master.grad = parameter.grad.float() if master.grad is None else master.grad.add_(parameter.grad)
+        parameter.grad = None
+
+    return add
+
+
+def finite_sums(sums: Counter[str], update: int) -> Sums:
+    """The sums of an update; StudentError where the loss is no number."""
+    if not math.isfinite(sums["loss"]):
+        raise StudentError(
+            f"update {update}: the loss is {sums['loss']}; the weights were left as they are: look at the teacher's "
+            "scores and the rollouts of this step"
+        )
+    return dict(sums)
+
+
+def finite_norm(norm: float, update: int) -> float:
+    """The norm of an update's gradient; StudentError where it is no number."""
+    if not math.isfinite(norm):
+        raise StudentError(
+            f"update {update}: the gradient's norm is {norm}; the weights were left as they are: resume from the last "
+            "checkpoint with a lower optimizer.learning_rate"
+        )
+    return norm
+
+
+def reset_peak(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
+def peak_bytes(device: torch.device) -> int:
+    """Most device memory since `reset_peak`; on a CPU the most this process ever had."""
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device))
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -1,0 +1,1 @@
+"""The teacher: a frozen model that scores the responses of the student."""
