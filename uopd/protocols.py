@@ -2,10 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from uopd.rows import Sampler, Scorer, Student, Sync
+
+
+class Receiver(Protocol):
+    """An engine that receives weights, wherever it is; every call returns when it is done."""
+
+    @property
+    def workers(self) -> int:
+        """Processes that hold its model."""
+        ...
+
+    def init_transfer(self, info: Mapping[str, object]) -> None:
+        """Join the sender's group; `info` holds plain values that depend on the back end."""
+        ...
+
+    def start_update(self) -> None:
+        """Get ready for new weights; nothing is computed until `finish_update`."""
+        ...
+
+    def receive(self, info: Mapping[str, object]) -> None:
+        """Receive the tensors that `info` describes."""
+        ...
+
+    def finish_update(self, version: int) -> None:
+        """Use the new weights from now on, and forget everything that was computed with the old ones."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,8 @@ import torch
 
 from sure_math.models.engines import Completion, EngineUnavailable, Refusal, Request, Sampling
 from uopd.rows import Scores, Share, TrainingRow, UpdateReport
-from uopd.weight_sync.buckets import Group, cut, described, empty_bucket
+from uopd.weight_sync.broadcast_group import BroadcastGroup
+from uopd.weight_sync.buckets import cut_into_buckets, descriptions, empty_bucket
 
 DIE, DIE_ONCE, FAIL = (66,), (67,), (13,)
 """Prompts that are orders to an engine."""
@@ -103,13 +104,13 @@ class SmallEngine:
     def logprobs(self, token_ids: Sequence[int]) -> list[float]:
         return [0.0] * (len(token_ids) - 1)
 
-    def init_transfer(self, info: dict[str, Any]) -> None:
+    def init_transfer(self, info: Mapping[str, Any]) -> None:
         self.group = join(info)
 
     def start_update(self) -> None: ...
 
-    def receive(self, info: dict[str, Any]) -> None:
-        for slots in cut(described(**info), 2**20):
+    def receive(self, info: Mapping[str, Any]) -> None:
+        for slots in cut_into_buckets(descriptions(**info), 2**20):
             self.group.broadcast(empty_bucket(slots))
 
     def finish_update(self, version: int) -> None:
@@ -118,9 +119,9 @@ class SmallEngine:
     def close(self) -> None: ...
 
 
-def join(info: dict[str, Any]) -> Group:
+def join(info: Mapping[str, Any]) -> BroadcastGroup:
     """The transfer group an engine of one worker is told of."""
-    return Group.join(
+    return BroadcastGroup.join(
         host=info["host"],
         port=info["port"],
         rank=info["rank_offset"],

@@ -5,7 +5,7 @@ Nothing here imports vLLM or DeepSpeed before a part is made, so that the driver
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -65,11 +65,11 @@ class Engine(Protocol):
 
     def logprobs(self, token_ids: Sequence[int]) -> list[float]: ...
 
-    def init_transfer(self, info: dict[str, Any]) -> None: ...
+    def init_transfer(self, info: Mapping[str, object]) -> None: ...
 
     def start_update(self) -> None: ...
 
-    def receive(self, info: dict[str, Any]) -> None: ...
+    def receive(self, info: Mapping[str, object]) -> None: ...
 
     def finish_update(self, version: int) -> None: ...
 
@@ -154,12 +154,12 @@ def _deepspeed(spec: StudentSpec, rank: int, world: int, address: str, port: int
 
 
 def _engine(spec: ModelSpec, backend: str) -> Engine:
-    from uopd.runtime.vllm.engine import start_rollout_engine
-    from uopd.weight_sync import (
-        weight_sync,  # first, since it says what is wrong with a vLLM that is missing or another one
-    )
+    # First, since its error says which vLLM is needed if vLLM is missing or has another interface.
+    from uopd.weight_sync import gloo
 
-    weight_sync.register()
+    gloo.register()
+    from uopd.runtime.vllm.engine import start_rollout_engine
+
     return start_rollout_engine(spec, backend)
 
 

@@ -10,7 +10,7 @@ that fails, vanishes or hangs is an error within seconds or the timeout; vLLM's 
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, cast
@@ -28,16 +28,20 @@ from tests.helpers.small_parts import join
 from tests.helpers.tiny_model import VOCABULARY, save_tiny_model
 from uopd.protocols import OutOfStep, check_in_step
 from uopd.rows import Sampler, Student, TrainingRow
-from uopd.runtime.vllm.engine import ENGINE_API, RolloutEngine, VllmScorer
-from uopd.weight_sync.buckets import ALIGNMENT, Described, Group, Slot, cut, described, empty_bucket
-from uopd.weight_sync.weight_sync import (
-    TRANSFER_API,
-    WeightSender,
-    check_vllm,
-    installed_vllm,
-    together,
-    transfer_options,
+from uopd.runtime.vllm.engine import RolloutEngine, VllmScorer
+from uopd.weight_sync import WeightSender
+from uopd.weight_sync.broadcast_group import BroadcastGroup
+from uopd.weight_sync.buckets import (
+    ALIGNMENT,
+    Slot,
+    TensorDescription,
+    cut_into_buckets,
+    descriptions,
+    empty_bucket,
 )
+from uopd.weight_sync.gloo import transfer_options
+from uopd.weight_sync.together import together
+from uopd.weight_sync.vllm_api import ENGINE_API, TRANSFER_API, check_vllm, installed_vllm
 
 HOST = "127.0.0.1"
 TOLERANCE = 1e-4
@@ -102,8 +106,8 @@ def sender(parameters: Any, bucket_bytes: int = 2**20, timeout: float = TIMEOUT)
 # ---- without an engine ----------------------------------------------------------------------------------------------
 
 
-def parameter(name: str, dtype: torch.dtype, *shape: int) -> Described:
-    return Described(name=name, dtype=dtype, shape=shape)
+def parameter(name: str, dtype: torch.dtype, *shape: int) -> TensorDescription:
+    return TensorDescription(name=name, dtype=dtype, shape=shape)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +126,7 @@ def test_buckets_keep_the_order_and_hold_whole_tensors(limit: int, expected: lis
         parameter("c", torch.float32, 10, 5),
         parameter("d", torch.bfloat16, 1),
     ]
-    buckets = cut(parameters, limit)
+    buckets = cut_into_buckets(parameters, limit)
     assert [[slot.name for slot in bucket] for bucket in buckets] == expected
     assert all(slot.start % ALIGNMENT == 0 for bucket in buckets for slot in bucket)
     assert all(first.end <= second.start for bucket in buckets for first, second in pairwise(bucket))
@@ -131,13 +135,13 @@ def test_buckets_keep_the_order_and_hold_whole_tensors(limit: int, expected: lis
 
 def test_tensors_come_out_of_a_bucket_as_they_went_in() -> None:
     tensors = [torch.randn(3, 5), torch.randn(7).bfloat16(), torch.tensor(2.5), torch.arange(4).reshape(2, 2).t()]
-    slots: list[Slot] = cut(
+    slots: list[Slot] = cut_into_buckets(
         [parameter(str(index), tensor.dtype, *tensor.shape) for index, tensor in enumerate(tensors)], 2**20
     )[0]
     bucket = empty_bucket(slots)
     for slot, tensor in zip(slots, tensors, strict=True):
-        slot.of(bucket).copy_(tensor)
-    assert all(torch.equal(slot.of(bucket), tensor) for slot, tensor in zip(slots, tensors, strict=True))
+        slot.view_in(bucket).copy_(tensor)
+    assert all(torch.equal(slot.view_in(bucket), tensor) for slot, tensor in zip(slots, tensors, strict=True))
 
 
 @pytest.mark.parametrize("api", [TRANSFER_API, ENGINE_API])
@@ -175,10 +179,10 @@ class Peer:
 
     def __init__(self, fails: str = "") -> None:
         self.fails, self.version, self.got = fails, 0, [0.0]
-        self.group: Group | None = None
+        self.group: BroadcastGroup | None = None
         self.limit = 0
 
-    def init_transfer(self, info: dict[str, Any]) -> None:
+    def init_transfer(self, info: Mapping[str, Any]) -> None:
         if self.fails == "joining":
             raise ValueError("no room")
         self.group, self.limit = join(info), info["bucket_bytes"]
@@ -187,10 +191,10 @@ class Peer:
         if self.fails == "hanging":
             time.sleep(3600)
 
-    def receive(self, info: dict[str, Any]) -> None:
+    def receive(self, info: Mapping[str, Any]) -> None:
         assert self.group is not None
         self.got = []
-        for slots in cut(described(**info), self.limit):
+        for slots in cut_into_buckets(descriptions(**info), self.limit):
             if self.fails == "loading" and len(self.got) == 2:
                 self.group.close()
                 raise ValueError("no such layer")
@@ -198,7 +202,7 @@ class Peer:
                 raise ValueError("not now")
             bucket = empty_bucket(slots)
             self.group.broadcast(bucket)
-            self.got += [float(slot.of(bucket)[-1]) for slot in slots]
+            self.got += [float(slot.view_in(bucket)[-1]) for slot in slots]
 
     def finish_update(self, version: int) -> None:
         self.version = version

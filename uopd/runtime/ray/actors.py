@@ -7,7 +7,7 @@ order in which it came, so that an engine's weights change between two calls and
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,7 +90,7 @@ class RankActor:
     def connect(self, engines: Sequence[tuple[Any, int]], sync: SyncConfig) -> None:
         """Make a transfer group with these actors and their numbers of workers."""
         if self._sender is None:
-            from uopd.weight_sync.weight_sync import WeightSender
+            from uopd.weight_sync import WeightSender
 
             self._sender = WeightSender(
                 self._ready.parameters, sync.backend, bucket_bytes=sync.bucket_mb * 2**20, timeout=sync.timeout
@@ -117,7 +117,7 @@ class RankActor:
 
 
 class RemoteReceiver:
-    """A `weight_sync.Receiver` that is an engine's actor, as the student's first rank sees it."""
+    """A `Receiver` that is an engine's actor, as the student's first rank sees it."""
 
     def __init__(self, actor: Any, workers: int, timeout: float) -> None:
         self._actor, self._workers, self._timeout = actor, workers, timeout
@@ -126,13 +126,13 @@ class RemoteReceiver:
     def workers(self) -> int:
         return self._workers
 
-    def init_transfer(self, info: dict[str, Any]) -> None:
+    def init_transfer(self, info: Mapping[str, object]) -> None:
         self._wait(self._actor.init_transfer.remote(info))
 
     def start_update(self) -> None:
         self._wait(self._actor.start_update.remote())
 
-    def receive(self, info: dict[str, Any]) -> None:
+    def receive(self, info: Mapping[str, object]) -> None:
         self._wait(self._actor.receive.remote(info))
 
     def finish_update(self, version: int) -> None:
@@ -202,13 +202,13 @@ class EngineActor:
     def logprobs(self, token_ids: Sequence[int]) -> list[float]:
         return self._ready.logprobs(token_ids)
 
-    def init_transfer(self, info: dict[str, Any]) -> None:
+    def init_transfer(self, info: Mapping[str, object]) -> None:
         self._ready.init_transfer(info)
 
     def start_update(self) -> None:
         self._ready.start_update()
 
-    def receive(self, info: dict[str, Any]) -> None:
+    def receive(self, info: Mapping[str, object]) -> None:
         self._ready.receive(info)
 
     def finish_update(self, version: int) -> None:

@@ -25,22 +25,12 @@ from sure_math.models.engines.spec import ModelFiles, ModelSpec
 from sure_math.models.engines.vllm import VllmEngine, start_llm, wrap
 from uopd.rows import Scores, TrainingRow
 from uopd.teacher.scorer import difference_of_repeats
-from uopd.weight_sync.weight_sync import check_vllm, transfer_options
-
-ENGINE_API: Mapping[str, Sequence[str]] = {
-    "vllm": (
-        "LLM.init_weight_transfer_engine",
-        "LLM.start_weight_update",
-        "LLM.update_weights",
-        "LLM.finish_weight_update",
-        "LLM.shutdown_weight_transfer_engine",
-        "LLM.reset_prefix_cache",
-    )
-}
+from uopd.weight_sync.gloo import transfer_options
+from uopd.weight_sync.vllm_api import ENGINE_API, check_vllm
 
 
 class RolloutEngine:
-    """An `Engine` whose weights change; a `Receiver` of them (`weight_sync.py`).
+    """An `Engine` whose weights change; a `Receiver` of them (`uopd/protocols.py`).
 
     Not for two threads at once: weights change only where nothing is being sampled.
     """
@@ -77,7 +67,7 @@ class RolloutEngine:
         (output,) = _read(self._llm, [token_ids], 0, self._max_length)
         return _entries(output, 1, 1)[1][:, 0].tolist()
 
-    def init_transfer(self, info: dict[str, Any]) -> None:
+    def init_transfer(self, info: Mapping[str, object]) -> None:
         self._llm.init_weight_transfer_engine({"init_info": info})
 
     def start_update(self) -> None:
@@ -88,7 +78,7 @@ class RolloutEngine:
         self._llm.start_weight_update()
         self._open = True
 
-    def receive(self, info: dict[str, Any]) -> None:
+    def receive(self, info: Mapping[str, object]) -> None:
         try:
             self._llm.update_weights({"update_info": info})
         except BaseException:
