@@ -9,7 +9,6 @@ Rows are read and written in batches, so memory does not grow with their number.
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import sys
 import tempfile
@@ -25,9 +24,8 @@ import pyarrow.parquet as pq
 
 from sure_math.annotation.sample import solve_messages
 from sure_math.prompts import load_prompt
-from sure_math.publication.card import CONFIGS, environment
-from sure_math.publication.publish import MANIFEST
-from sure_math.storage.files import file_digest
+from sure_math.publication.card import environment
+from sure_math.publication.published import DatasetError, PublishedDataset, open_dataset
 
 Unlabelled = Literal["keep", "drop"]
 BATCH_ROWS = 1024
@@ -180,12 +178,11 @@ def export(folder: Path, to: str, out: Path, *, split: str = "train", unlabelled
         ExportError: no finished dataset, no such split, no row left, or `out` is there already.
     """
     chosen = FORMATS[to]
-    manifest = _manifest(folder)
-    files = _files(folder, manifest, split)
+    dataset = _checked(folder, split)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ExportError(f"--out {out}: is there already; remove it, or name another folder")
-    prompt = manifest["prompts"].get("solve", {}).get("text")
-    rows = _rows(files, split, prompt or load_prompt("default", "solve"))
+    prompt = dataset.prompt("solve").get("text")
+    rows = _rows(dataset, split, prompt or load_prompt("default", "solve"))
     out.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     try:
@@ -202,8 +199,8 @@ def export(folder: Path, to: str, out: Path, *, split: str = "train", unlabelled
                 name=out.name,
                 split=split,
                 trl=TRL,
-                fingerprint=manifest["dataset"]["fingerprint"],
-                teacher=next((model["name"] for model in manifest["models"] if model["role"] == "teacher"), "unknown"),
+                fingerprint=dataset.fingerprint,
+                teacher=dataset.teacher.get("name", "unknown"),
                 assumed_prompt=prompt is None,
                 **{name: counts[name] for name in ("rows", "left_out", "unlabelled", "overlapping")},
             )
@@ -248,48 +245,27 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _manifest(folder: Path) -> dict[str, Any]:
-    path = folder / MANIFEST
-    if not path.is_file():
-        raise ExportError(f"{folder} has no {MANIFEST}: it is not a finished dataset; run the build to its end first")
+def _checked(folder: Path, split: str) -> PublishedDataset:
+    """The dataset, with the files of the split whole and as they were published."""
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        manifest = None
-    if not isinstance(manifest, dict) or not {"dataset", "models", "prompts"} <= manifest.keys():
-        raise ExportError(f"{path} is not the manifest of a dataset; build the dataset again")
-    return manifest
+        dataset = open_dataset(folder)
+        if split not in dataset.splits:
+            raise ExportError(f"{folder} has no split {split!r}: choose one of {', '.join(dataset.splits) or 'none'}")
+        dataset.check_files(split)
+    except DatasetError as error:
+        raise ExportError(str(error)) from None
+    return dataset
 
 
-def _files(folder: Path, manifest: Mapping[str, Any], split: str) -> list[Path]:
-    """The Parquet files of a split, whole and as they were published."""
-    rows = manifest["dataset"]["rows"]
-    there = [name for name in CONFIGS["default"] if rows.get(name)]
-    if split not in there:
-        raise ExportError(f"{folder} has no split {split!r}: choose one of {', '.join(there) or 'none'}")
-    table = CONFIGS["default"][split]
-    digests = {name: given for name, given in manifest["dataset"]["files"].items() if name.startswith(f"{table}-")}
-    for name, given in digests.items():
-        path = folder / "data" / name
-        if not path.is_file() or file_digest(path) != given:
-            raise ExportError(f"{path} is missing or not as it was published; run the build again, or fetch it again")
-    return [folder / "data" / name for name in sorted(digests)]
-
-
-def _rows(files: Sequence[Path], split: str, prompt: str) -> Iterator[Published]:
-    index = 0
-    for path in files:
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=list(COLUMNS)):
-                for values in batch.to_pylist():
-                    messages = solve_messages(values["problem"], None, prompt)
-                    yield Published(
-                        values=values,
-                        prompt=[{"role": message.role, "content": message.content} for message in messages],
-                        index=index,
-                        split=split,
-                    )
-                    index += 1
+def _rows(dataset: PublishedDataset, split: str, prompt: str) -> Iterator[Published]:
+    for index, values in enumerate(dataset.rows(split, COLUMNS)):
+        messages = solve_messages(values["problem"], None, prompt)
+        yield Published(
+            values=values,
+            prompt=[{"role": message.role, "content": message.content} for message in messages],
+            index=index,
+            split=split,
+        )
 
 
 def _write(rows: Iterator[Published], chosen: Format, path: Path, *, drop: bool) -> Counter[str]:

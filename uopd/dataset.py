@@ -6,19 +6,15 @@ the run, so that a resumed run draws what an uninterrupted one would have drawn.
 
 from __future__ import annotations
 
-import json
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
-
-import pyarrow.parquet as pq
 
 from sure_math.identity import digest
+from sure_math.publication.published import DatasetError, PublishedDataset, open_dataset
 
-MANIFEST = "manifest.json"
 COLUMNS = (
     "problem_id",
     "problem",
@@ -71,15 +67,18 @@ def load_dataset_folder(folder: Path) -> Dataset:
     Raises:
         DataError: the folder is missing, not finished, or lacks a column or a weight.
     """
-    manifest = _manifest(folder)
-    teacher: dict[str, Any] = next((model for model in manifest["models"] if model["role"] == "teacher"), {})
+    try:
+        dataset = open_dataset(folder, f"data.path = {folder}")
+        train, test = _rows(dataset, "train"), _rows(dataset, "test")
+    except DatasetError as error:
+        raise DataError(str(error)) from None
     return Dataset(
-        train=_rows(folder, "train"),
-        test=_rows(folder, "test"),
-        fingerprint=manifest["dataset"]["fingerprint"],
-        teacher=teacher.get("name"),
-        teacher_fingerprint=teacher.get("fingerprint"),
-        prompt_sha256=manifest.get("prompts", {}).get("solve", {}).get("sha256"),
+        train=train,
+        test=test,
+        fingerprint=dataset.fingerprint,
+        teacher=dataset.teacher.get("name"),
+        teacher_fingerprint=dataset.teacher.get("fingerprint"),
+        prompt_sha256=dataset.prompt("solve").get("sha256"),
     )
 
 
@@ -126,34 +125,12 @@ def draw(count: int, probabilities: Sequence[float] | None, *, seed: int, slots:
     return found
 
 
-def _manifest(folder: Path) -> dict[str, Any]:
-    path = folder / MANIFEST
-    if not path.is_file():
-        raise DataError(
-            f"data.path = {folder}: there is no finished dataset ({MANIFEST} is missing); make one with `python -m "
-            "sure_math.build --config pocket`, or name another folder"
-        )
-    manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return manifest
-
-
-def _rows(folder: Path, split: str) -> tuple[PoolRow, ...]:
-    files = sorted((folder / "data").glob(f"{split}-*.parquet"))
-    rows = [row for file in files for row in _table(file).to_pylist()]
+def _rows(dataset: PublishedDataset, split: str) -> tuple[PoolRow, ...]:
+    rows = list(dataset.rows(split, COLUMNS))
     lacking = [row["problem_id"] for row in rows if row["weight"] is None or not 0 <= row["weight"] <= 1]
     if lacking:
         raise DataError(
-            f"data.path = {folder}: {len(lacking):,} of {len(rows):,} problems of the split {split} have no weight in "
-            f"[0, 1] (the first is {lacking[0]}); annotate them with `python -m sure_math.build`"
+            f"data.path = {dataset.folder}: {len(lacking):,} of {len(rows):,} problems of the split {split} have no "
+            f"weight in [0, 1] (the first is {lacking[0]}); annotate them with `python -m sure_math.build`"
         )
     return tuple(PoolRow(**row) for row in rows)
-
-
-def _table(file: Path) -> Any:
-    present = pq.read_schema(file).names
-    if missing := [name for name in COLUMNS if name not in present]:
-        raise DataError(
-            f"{file}: lacks the column {missing[0]}; a dataset to train on has the columns that `python -m "
-            "sure_math.build` writes"
-        )
-    return pq.read_table(file, columns=list(COLUMNS))

@@ -26,12 +26,11 @@ import pyarrow.parquet as pq
 
 from sure_math.publication.card import CONFIGS, render_card
 from sure_math.publication.card_numbers import PublishedProblem, Tally
+from sure_math.publication.published import MANIFEST, MANIFEST_FORMAT, DatasetError, open_dataset
 from sure_math.rows import Answer, Cluster, Dropped, Problem, Sample, SourceFacts, Uncertainty, Verdict, schema_of
 from sure_math.storage.files import file_digest
 
-MANIFEST = "manifest.json"
 WORK = ".build"
-MANIFEST_FORMAT = 1
 
 DEFAULT_SCHEMA = pa.schema(
     [
@@ -410,10 +409,10 @@ def _move_into_place(staging: Path, folder: Path, fingerprint: str) -> None:
 
 
 def _fingerprint(folder: Path) -> str | None:
-    """Of the dataset in `folder`; None where there is no finished one."""
+    """Fingerprint of the dataset in `folder`; None if there is no finished dataset."""
     try:
-        return json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["dataset"]["fingerprint"]
-    except (FileNotFoundError, ValueError, KeyError):
+        return open_dataset(folder).fingerprint
+    except DatasetError:
         return None
 
 
@@ -440,7 +439,11 @@ def push(folder: Path, repo: str, *, private: bool = True, api: HubApi | None = 
         PublishError: the folder is not a finished dataset, its data files are not those of its manifest, or the Hub
             refused or could not be reached.
     """
-    fingerprint = _verified_fingerprint(folder)
+    try:
+        dataset = open_dataset(folder)
+        dataset.check_files()
+    except DatasetError as error:
+        raise PublishError(str(error)) from None
     try:
         hub = api if api is not None else _hub()
         hub.create_repo(repo, repo_type="dataset", private=private, exist_ok=True)
@@ -449,7 +452,7 @@ def push(folder: Path, repo: str, *, private: bool = True, api: HubApi | None = 
             folder_path=str(folder),
             repo_type="dataset",
             ignore_patterns=[f"{WORK}/**", f"{WORK}/*", WORK],
-            commit_message=f"sure-math dataset {fingerprint[:12]}",
+            commit_message=f"sure-math dataset {dataset.fingerprint[:12]}",
         )
     except Exception as error:  # network, authentication, quota: all end in one message without secrets
         reason = _without_token(f"{type(error).__name__}: {error}")
@@ -458,18 +461,6 @@ def push(folder: Path, repo: str, *, private: bool = True, api: HubApi | None = 
             "the same command resumes the upload"
         ) from None
     return f"https://huggingface.co/datasets/{repo}"
-
-
-def _verified_fingerprint(folder: Path) -> str:
-    path = folder / MANIFEST
-    if not path.is_file():
-        raise PublishError(f"{folder} has no {MANIFEST}: it is not a finished dataset; run the build to its end first")
-    dataset = json.loads(path.read_text(encoding="utf-8"))["dataset"]
-    found = {file.name: file_digest(file) for file in sorted((folder / "data").iterdir())}
-    changed = sorted(name for name in found.keys() | dataset["files"] if found.get(name) != dataset["files"].get(name))
-    if changed:
-        raise PublishError(f"{folder}/data differs from its manifest in {', '.join(changed)}; run the build again")
-    return dataset["fingerprint"]
 
 
 def _hub() -> HubApi:

@@ -11,13 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow.parquet as pq
 from rich.console import Console
 from rich.progress import track
 
 from sure_math.cluster import EQUIVALENCES, AnswerSet, cluster_shard
 from sure_math.entropy import majority_answer, semantic_entropy
 from sure_math.extract import final_answer
+from sure_math.publication.published import DatasetError, PublishedDataset, open_dataset
 
 NAMES: Mapping[str, tuple[str, ...]] = {
     "id": ("problem_id", "id", "idx", "index", "uid", "question_id"),
@@ -55,6 +55,15 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 PER_SAMPLE = ("answers", "texts", "correct", "sum_logprob", "token_count", "finish_reason")
 IN_MAPPING = ("answer", "pred", "text", "content", "output")
 CLUSTERED_AT_ONCE = 16
+
+PROBLEM_COLUMNS = (
+    *("problem_id", "problem", "answer", "tier", "strategy", "num_samples", "weight", "weight_kind"),
+    *("majority_answer", "num_missing", "num_truncated", "teacher_answer", "teacher_correct"),
+)
+SAMPLE_COLUMNS = (
+    *("problem_id", "sample_index", "answer", "cluster_id", "sum_logprob", "token_count", "finish_reason"),
+)
+"""Columns of a published dataset that are read."""
 
 
 class ValidationInputError(ValueError):
@@ -117,26 +126,24 @@ class Input:
 
 def read_dataset(folder: Path) -> Input:
     """The problems of a folder that `publish` wrote, with the stored clusters, weights and verdicts."""
-    manifest_path = folder / "manifest.json"
-    if not manifest_path.is_file():
-        raise ValidationInputError(f"{folder} has no manifest.json: it is not a finished dataset; build it first")
-    manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
-    samples = _samples_by_problem(folder)
-    has_greedy = manifest["numbers"]["kinds"]["verdict"].get("greedy", 0) > 0
-    rollouts, too_few = [], 0
-    for split in ("train", "test"):
-        for path in sorted((folder / "data").glob(f"{split}-*.parquet")):
-            for row in pq.read_table(path).to_pylist():
+    try:
+        dataset = open_dataset(folder)
+        samples = _samples_by_problem(dataset)
+        rollouts, too_few = [], 0
+        for split in dataset.splits:
+            for row in dataset.rows(split, PROBLEM_COLUMNS):
                 if row["num_samples"] < 2:
                     too_few += 1
                     continue
                 rollouts.append(_published(row, split, samples[row["problem_id"]]))
+    except DatasetError as error:
+        raise ValidationInputError(str(error)) from None
     return Input(
         rollouts=rollouts,
-        equivalence=manifest["config"].get("cluster", {}).get("equivalence", "math"),
-        has_greedy=has_greedy,
+        equivalence=dataset.manifest["config"].get("cluster", {}).get("equivalence", "math"),
+        has_greedy=dataset.manifest["numbers"]["kinds"]["verdict"].get("greedy", 0) > 0,
         too_few=too_few,
-        origin=f"dataset {manifest['dataset']['fingerprint'][:12]}",
+        origin=f"dataset {dataset.fingerprint[:12]}",
     )
 
 
@@ -198,15 +205,11 @@ def measure(
     )
 
 
-def _samples_by_problem(folder: Path) -> dict[str, list[dict]]:
+def _samples_by_problem(dataset: PublishedDataset) -> dict[str, list[dict]]:
     """The samples of each problem by index, without their texts."""
-    wanted = [
-        "problem_id", "sample_index", "answer", "cluster_id", "sum_logprob", "token_count", "finish_reason",
-    ]  # fmt: skip
     samples: dict[str, list[dict]] = {}
-    for path in sorted((folder / "data").glob("samples-*.parquet")):
-        for row in pq.read_table(path, columns=wanted).to_pylist():
-            samples.setdefault(row["problem_id"], []).append(row)
+    for row in dataset.rows("samples", SAMPLE_COLUMNS):
+        samples.setdefault(row["problem_id"], []).append(row)
     for rows in samples.values():
         rows.sort(key=lambda row: row["sample_index"])
     return samples

@@ -192,11 +192,11 @@ def missing_file(folder: Path) -> dict:
 
 
 ERRORS = {
-    unfinished: "has no manifest.json: it is not a finished dataset; run the build to its end first",
+    unfinished: "has no manifest.json: it is not a finished dataset; run `python -m sure_math.build` to its end first",
     broken_manifest: "manifest.json is not the manifest of a dataset; build the dataset again",
     no_split: "has no split 'validation': choose one of train, test",
-    changed_file: "data/train-00000.parquet is missing or not as it was published",
-    missing_file: "data/train-00000.parquet is missing or not as it was published",
+    changed_file: "data/train-00000.parquet: missing or not as published",
+    missing_file: "data/train-00000.parquet: missing or not as published",
 }
 
 

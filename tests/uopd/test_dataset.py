@@ -70,14 +70,14 @@ def test_a_finished_dataset(published: Path) -> None:
 
 def test_an_unfinished_dataset(dataset: Path) -> None:
     (dataset / "manifest.json").unlink()
-    with pytest.raises(DataError, match=r"no finished dataset \(manifest.json is missing\); make one with `python -m"):
+    with pytest.raises(DataError, match=r"data.path = .* has no manifest.json: it is not a finished dataset; run `"):
         load_dataset_folder(dataset)
 
 
 @pytest.mark.parametrize("column", ["weight", "majority_share", "solution", "tier"])
 def test_a_missing_column(dataset: Path, column: str) -> None:
     change_rows(dataset, lambda index, row: {name: value for name, value in row.items() if name != column})
-    with pytest.raises(DataError, match=f"train-00000.parquet: lacks the column {column}; .* has the columns that"):
+    with pytest.raises(DataError, match=f"train-00000.parquet lacks the column {column}; .* has the columns that"):
         load_dataset_folder(dataset)
 
 

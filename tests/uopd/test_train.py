@@ -197,7 +197,7 @@ def test_a_teacher_with_infinities_is_an_error_with_a_message(
 
 
 REFUSED: dict[str, tuple[Callable[[Path], list[str]], str]] = {
-    "no dataset": (lambda tiny: ["data.path=/nowhere"], "there is no finished dataset"),
+    "no dataset": (lambda tiny: ["data.path=/nowhere"], "it is not a finished dataset"),
     "vocabulary": (lambda tiny: [f"teacher.model={tiny}", "method=opd"], "distillation by token needs one tokenizer"),
     "no such model": (lambda tiny: ["student.model=./nowhere"], "model folder './nowhere' is not there"),
     "no such role": (lambda tiny: ["teacher.model=pocket:master"], "pocket model 'master' does not exist"),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from sure_math.command_line.settings import ConfigError
 from sure_math.models.engines import EngineUnavailable
+from sure_math.publication.published import DatasetError, open_dataset
 from uopd.config import TrainConfig
 from uopd.dry_run.memory import (
     GIB,
@@ -395,8 +396,7 @@ def _remedy(device: Device, config: TrainConfig) -> str:
 
 
 def _missing(config: TrainConfig) -> Iterator[str]:
-    if not (config.data.path / "manifest.json").is_file():
-        yield (
-            f"data.path = {config.data.path}: holds no finished dataset; `python -m sure_math.build` writes one, or "
-            "name its folder"
-        )
+    try:
+        open_dataset(config.data.path, f"data.path = {config.data.path}")
+    except DatasetError as error:
+        yield str(error)

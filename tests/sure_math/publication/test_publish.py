@@ -296,7 +296,7 @@ def test_push_refuses_a_folder_that_is_unfinished_or_changed(tmp_path):
         push(tmp_path, "me/sure-math", api=hub)
     publish(three_problems(), some_facts(), tmp_path)
     (tmp_path / "data" / "train-00000.parquet").write_bytes(b"half")
-    with pytest.raises(PublishError, match=r"differs from its manifest in train-00000\.parquet"):
+    with pytest.raises(PublishError, match=r"train-00000\.parquet: missing or not as published; run the build again"):
         push(tmp_path, "me/sure-math", api=hub)
     assert hub.uploads == []
 

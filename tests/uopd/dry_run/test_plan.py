@@ -8,6 +8,7 @@ counts of a run with a partial last step; no network, no weights and no GPU for 
 its errors.
 """
 
+import json
 import socket
 from pathlib import Path
 
@@ -354,8 +355,9 @@ def test_counts_of_a_run_that_stops_early_or_divides() -> None:
 def test_a_dataset_that_is_not_there_is_missing(tmp_path: Path) -> None:
     plan = make_plan(load_config("pocket", [f"data.path={tmp_path}"]))
     assert plan.fits and not plan.ready
-    assert plan.missing[0].startswith(f"data.path = {tmp_path}: holds no finished dataset")
-    (tmp_path / "manifest.json").write_text("{}", encoding="utf-8")
+    assert plan.missing[0].startswith(f"data.path = {tmp_path} has no manifest.json: it is not a finished dataset")
+    manifest = {"format": 1, "dataset": {}, "config": {}, "models": [], "prompts": {}, "numbers": {}}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     assert make_plan(load_config("pocket", [f"data.path={tmp_path}"])).ready
 
 

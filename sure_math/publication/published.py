@@ -1,0 +1,144 @@
+"""Read a finished dataset folder: its manifest, its rows, and whether its files are still those that were published.
+
+`publish` writes such a folder, with the manifest last. `validate`, `export`, the upload and the trainer read it here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from sure_math.storage.files import file_digest
+
+MANIFEST = "manifest.json"
+MANIFEST_FORMAT = 1
+DATA = "data"
+"""Folder of the Parquet files; a table is stored in `data/TABLE-*.parquet`."""
+SPLITS = ("train", "test")
+"""Tables that hold problems; the other two are `samples` and `rejected`."""
+
+_KEYS = frozenset({"dataset", "config", "models", "prompts", "numbers"})
+"""Keys of a manifest that its readers rely on."""
+_BATCH_ROWS = 1024
+
+
+class DatasetError(ValueError):
+    """A folder holds no finished dataset, or another one than its manifest says; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedDataset:
+    """A finished dataset folder."""
+
+    folder: Path
+    manifest: Mapping[str, Any]
+    """As `publish` writes it."""
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over the names and digests of the data files."""
+        return str(self.manifest["dataset"]["fingerprint"])
+
+    @property
+    def splits(self) -> list[str]:
+        """The splits that hold problems."""
+        return [name for name in SPLITS if self.manifest["dataset"]["rows"].get(name)]
+
+    @property
+    def teacher(self) -> Mapping[str, Any]:
+        """Name, fingerprint, engine and log-probability mode of the model that was sampled; empty if none is named."""
+        return next((model for model in self.manifest["models"] if model["role"] == "teacher"), {})
+
+    def prompt(self, name: str) -> Mapping[str, str]:
+        """`text` and `sha256` of a prompt of the run; empty if the run did not use it."""
+        prompts: Mapping[str, Mapping[str, str]] = self.manifest["prompts"]
+        return prompts.get(name, {})
+
+    def files(self, table: str) -> list[Path]:
+        """The Parquet files of a table, in the order of its rows."""
+        names = sorted(name for name in self._digests if name.startswith(f"{table}-"))
+        return [self.folder / DATA / name for name in names]
+
+    def rows(self, table: str, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """The rows of a table one after the other, as mappings with the named columns.
+
+        Raises:
+            DatasetError: a file of the table is missing or lacks a column.
+        """
+        for path in self.files(table):
+            if not path.is_file():
+                raise DatasetError(_damaged([path]))
+            with pq.ParquetFile(path) as file:
+                lacking = [name for name in columns if name not in file.schema_arrow.names]
+                if lacking:
+                    raise DatasetError(
+                        f"{path} lacks the column {lacking[0]}; a published dataset has the columns that "
+                        "`python -m sure_math.build` writes"
+                    )
+                for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=list(columns)):
+                    yield from batch.to_pylist()
+
+    def check_files(self, table: str | None = None) -> None:
+        """Compare the data files with the digests of the manifest: those of one table, or all and no others.
+
+        Raises:
+            DatasetError: naming every file that is missing, was changed, or is not in the manifest.
+        """
+        paths = set(self.files(table)) if table else {self.folder / DATA / name for name in self._digests}
+        if table is None and (self.folder / DATA).is_dir():
+            paths |= set((self.folder / DATA).iterdir())
+        damaged = [path for path in sorted(paths) if not self._is_as_published(path)]
+        if damaged:
+            raise DatasetError(_damaged(damaged))
+
+    def _is_as_published(self, path: Path) -> bool:
+        return path.is_file() and file_digest(path) == self._digests.get(path.name)
+
+    @property
+    def _digests(self) -> Mapping[str, str]:
+        """File name -> SHA-256."""
+        digests: Mapping[str, str] = self.manifest["dataset"]["files"]
+        return digests
+
+
+def open_dataset(folder: Path, name: str | None = None) -> PublishedDataset:
+    """Open a folder that `publish` wrote; only its manifest is read.
+
+    >>> dataset = open_dataset(Path("sure-math"))  # doctest: +SKIP
+    >>> [row["weight"] for row in dataset.rows("train", ["weight"])]  # doctest: +SKIP
+    [1.0, 0.25]
+
+    Args:
+        name: how messages call the folder, such as `data.path = sure-math`; its path by default.
+
+    Raises:
+        DatasetError: the folder has no manifest, or a manifest that this version cannot read.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise DatasetError(
+            f"{name or folder} has no {MANIFEST}: it is not a finished dataset; run `python -m sure_math.build` to its "
+            "end first, or name another folder"
+        )
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        manifest = None
+    if not isinstance(manifest, dict) or not manifest.keys() >= _KEYS:
+        raise DatasetError(f"{path} is not the manifest of a dataset; build the dataset again")
+    if manifest.get("format") != MANIFEST_FORMAT:
+        raise DatasetError(
+            f"{path}: has the format {manifest.get('format')}, and this version of sure-math reads {MANIFEST_FORMAT}; "
+            "install the version that wrote the dataset, or build it again"
+        )
+    return PublishedDataset(folder=folder, manifest=manifest)
+
+
+def _damaged(paths: Sequence[Path]) -> str:
+    names = ", ".join(str(path) for path in paths)
+    return f"{names}: missing or not as published; run the build again, or download the dataset again"
