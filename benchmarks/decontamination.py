@@ -28,7 +28,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.planted import WAYS, at_once
-from sure_math.problems.contamination.decontaminate import Distinct, decontaminate
+from sure_math.problems.contamination.decontaminate import decontaminate
+from sure_math.problems.contamination.duplicates import Distinct
 from sure_math.problems.contamination.overlap_index import NEAR, RETOLD, SHINGLE, BenchmarkIndex, Entry
 from sure_math.rows import Problem
 

@@ -3,7 +3,10 @@
     python -m sure_math.build --config pocket
     python -m sure_math.build --config annotate samples.path=rollouts.jsonl
 
-Repeating a command resumes it, wherever it was stopped.
+A command that was stopped continues when it is repeated.
+
+`build` lists the phases. Each phase is a file: what it does, its version number, the settings it depends on, and under
+which configuration it is left out.
 """
 
 from __future__ import annotations
@@ -17,6 +20,12 @@ from pathlib import Path
 
 from rich.console import Console
 
+from sure_math.annotation.answers import extract_phase
+from sure_math.annotation.clusters import cluster_phase
+from sure_math.annotation.grade import grade_phase
+from sure_math.annotation.label import label_phase
+from sure_math.annotation.sample import sample_phase
+from sure_math.annotation.uncertainties import entropy_phase
 from sure_math.command_line.arguments import config_parser, print_disk_full, print_error, print_plan
 from sure_math.command_line.progress import Progress, funnel_table
 from sure_math.command_line.settings import ConfigError
@@ -28,13 +37,17 @@ from sure_math.equivalence.worker import WorkerUnavailable
 from sure_math.models.engines import EngineUnavailable
 from sure_math.models.responders.journal import CallLog, Journal, JournalError
 from sure_math.models.responders.roles import Loader, Models, load_model
-from sure_math.phases import Phases
+from sure_math.problems.contamination.duplicates import distinct_phase, unique_phase
+from sure_math.problems.contamination.screening import Screening, decontaminate_phase, screen_phase
+from sure_math.problems.evolution.choose import choose_phase
+from sure_math.problems.evolution.draw import draw_phase
+from sure_math.problems.evolution.evolve import evolve_phase
 from sure_math.problems.sources.inputs import read
 from sure_math.problems.sources.stored_samples import kind_of
 from sure_math.problems.sources.table_files import InputError
 from sure_math.prompts import PromptError
 from sure_math.publication.publish import Published, PublishError, publish, push
-from sure_math.publication.run_facts import Run, run_facts
+from sure_math.publication.run_facts import BuildTables, run_facts
 from sure_math.storage.files import digest_if_file
 from sure_math.storage.store import Store, StoreError
 
@@ -51,48 +64,52 @@ EXPECTED = (
 """Errors whose message says what to do; anything else is a defect and keeps its traceback."""
 
 
-def build(config: BuildConfig, phases: Phases, store: Store) -> Run:
-    """THE ALGORITHM: each line is a phase and a table, made shard by shard (Sec. 4.1; Algorithm 1, lines 1-7)."""
+def build(config: BuildConfig, models: Models, store: Store) -> BuildTables:
+    """THE ALGORITHM: each line is a phase and a table, made shard by shard (Sec. 4.1; Algorithm 1, lines 1-7).
+
+    If the configuration leaves a phase out, its line passes the first input on.
+    """
     inputs = read(config, store)
-    distinct = store.map(phases.distinct(), inputs.seeds)
-    screened = store.map(phases.screen(inputs), distinct)
-    drawn = store.map(phases.draw(screened), screened)
-    evolved = store.map(phases.evolve(), drawn)
-    unique = store.map(phases.unique(), evolved, drawn)
-    clean = store.map(phases.decontaminate(inputs), unique, evolved)
-    chosen = store.map(phases.choose(clean), clean)
-    problems = store.map(phases.label(), chosen)
-    samples = store.map(phases.sample(), problems, *inputs.stored)
-    answers = store.map(phases.extract(), samples)
-    clusters = store.map(phases.cluster(), problems, answers)
-    uncertainties = store.map(phases.entropy(), samples, answers, clusters)
-    verdicts = store.map(phases.verdict(), problems, answers, uncertainties)
-    return Run(
+    screening = Screening.of(config, inputs, models)
+    distinct = store.map(distinct_phase(config), inputs.seeds)
+    screened = store.map(screen_phase(config, screening, models), distinct)
+    drawn = store.map(draw_phase(config, screened), screened)
+    evolved = store.map(evolve_phase(config, models), drawn)
+    unique = store.map(unique_phase(config), evolved, drawn)
+    clean = store.map(decontaminate_phase(config, screening, models), unique, evolved)
+    chosen = store.map(choose_phase(config, clean), clean)
+    problems = store.map(label_phase(config, models), chosen)
+    samples = store.map(sample_phase(config, models), problems, *inputs.stored)
+    answers = store.map(extract_phase(config), samples)
+    clusters = store.map(cluster_phase(config, models), problems, answers)
+    uncertainties = store.map(entropy_phase(config), samples, answers, clusters)
+    grades = store.map(grade_phase(config, models), problems, answers, uncertainties)
+    return BuildTables(
         sources=inputs.facts,
-        stages=(inputs.seeds, distinct, screened, drawn, evolved, unique, clean, chosen, problems),
+        made=(inputs.seeds, *store.mapped),
+        problems=problems,
         samples=samples,
         answers=answers,
         clusters=clusters,
         uncertainties=uncertainties,
-        verdicts=verdicts,
+        grades=grades,
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Workplace:
+class OpenBuild:
     """An open output folder with the models of a build."""
 
     store: Store
     journal: Journal
     models: Models
-    phases: Phases
 
 
 @contextlib.contextmanager
-def workplace(
+def open_build(
     config: BuildConfig, out: Path, progress: Progress, *, update: bool, load: Loader = load_model
-) -> Iterator[Workplace]:
-    """Open `out` for this configuration, and close it whatever happens."""
+) -> Iterator[OpenBuild]:
+    """Open `out` for this configuration, and close it at the end, also after an error."""
     with contextlib.ExitStack() as stack:
         store = stack.enter_context(contextlib.closing(Store(out, progress)))
         store.claim(config.model_dump(mode="json"), update=update)
@@ -100,10 +117,10 @@ def workplace(
         log = stack.enter_context(contextlib.closing(CallLog(store.folder / "calls.jsonl")))
         stack.callback(progress.stop)
         models = stack.enter_context(contextlib.closing(Models(config, load, journal, log, progress.replied)))
-        kind = kind_of(config.samples) if config.samples.path is not None else "text"
         if config.samples.path is not None and config.samples.kind == "auto":
+            kind = kind_of(config.samples)
             progress.console.print(f"samples.kind: {kind} (told from the file; samples.kind=text|answer overrides it)")
-        yield Workplace(store=store, journal=journal, models=models, phases=Phases(config, models, kind))
+        yield OpenBuild(store=store, journal=journal, models=models)
 
 
 def run_build(
@@ -116,34 +133,36 @@ def run_build(
     load: Loader = load_model,
     console: Console | None = None,
 ) -> Published:
-    """Build and publish the dataset of `config` in `out`, going on from whatever an earlier call left there.
+    """Build and publish the dataset of `config` in `out`. Continues from what an earlier call left there.
+
+    >>> published = run_build(load_config("pocket"), Path("out"), name="pocket")
 
     Raises:
         StoreError, JournalError, InputError, PromptError, EngineUnavailable, WorkerUnavailable, PublishError: with a
             message that says what to do.
     """
     progress = Progress(console or Console(stderr=True))
-    with workplace(config, out, progress, update=update, load=load) as work:
-        run = build(config, work.phases, work.store)
+    with open_build(config, out, progress, update=update, load=load) as opened:
+        tables = build(config, opened.models, opened.store)
         stored = digest_if_file(config.samples.path)
-        facts = run_facts(config, name, command, run, work.models.identities(), stored)
-        with progress.phase("publish", run.problems.kept) as bar:
-            published = publish(run.shards(bar.advance), facts, out)
+        facts = run_facts(config, name, command, tables, opened.models.identities(), stored)
+        with progress.phase("publish", tables.problems.kept) as bar:
+            published = publish(tables.shards(bar.advance), facts, out)
         progress.stop()
-        _report(progress.console, run, work.journal, published)
+        _report(progress.console, tables, opened.journal, published)
     return published
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; 0, or 1 after a message that says what to do."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    options = _parser().parse_intermixed_args(given)
+    """Run the command line. Returns 0, or 1 after a message that says what to do."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    options = _parser().parse_intermixed_args(words)
     console = Console(stderr=True)
     try:
         config = load_config(options.config, options.overrides)
         if options.dry_run:
             return _dry_run(config, assume(options.assume), console)
-        command = " ".join(["python -m sure_math.build", *given])
+        command = " ".join(["python -m sure_math.build", *words])
         name = Path(options.config).stem
         published = run_build(config, options.out, name=name, command=command, update=options.update, console=console)
         if options.push is not None:
@@ -182,9 +201,9 @@ def _dry_run(config: BuildConfig, assumptions: Assumptions, console: Console) ->
     return 1 if plan.missing else 0
 
 
-def _report(console: Console, run: Run, journal: Journal, published: Published) -> None:
-    console.print(funnel_table(list(run.funnel())))
-    judge = run.judge
+def _report(console: Console, tables: BuildTables, journal: Journal, published: Published) -> None:
+    console.print(funnel_table(list(tables.funnel())))
+    judge = tables.judge
     console.print(
         f"judge: {judge['judge_calls']:,} calls, {judge['undecided']:,} undecided, {judge['conflicts']:,} conflicts"
     )

@@ -28,7 +28,6 @@ from itertools import combinations
 from typing import Literal, Protocol
 
 from sure_math.equivalence import canonical, same_answers
-from sure_math.rows import Answer, Cluster, Problem
 
 Relation = Literal["equal", "different", "undecided"]
 Procedure = Literal["default", "paper"]
@@ -103,38 +102,6 @@ EQUIVALENCES: dict[str, Equivalence] = {
     "string": Equivalence(canonical=exact, symbolic=None, ask_judge=False),
     "judge": Equivalence(canonical=exact, symbolic=None, ask_judge=True),
 }
-
-
-def cluster(
-    problems: Sequence[Problem],
-    answers: Sequence[Answer],
-    judge: PairCheck | None,
-    *,
-    procedure: Procedure = "default",
-    equivalence: str = "math",
-    missing: MissingPolicy = "own",
-) -> list[Cluster]:
-    """The cluster phase: one row per problem of the shard that has answers, in the order of `problems`.
-
-    The greedy answer (index -1) takes no part. Raises ValueError where a problem's sample indices are not 0..N-1.
-    """
-    by_problem: dict[str, dict[int, str | None]] = {row.problem_id: {} for row in problems}
-    for row in answers:
-        if row.sample_index >= 0:
-            by_problem[row.problem_id][row.sample_index] = row.answer
-    sampled = [row for row in problems if by_problem[row.problem_id]]
-    shard = [AnswerSet(problem=row.problem, answers=_in_order(row, by_problem[row.problem_id])) for row in sampled]
-    results = cluster_shard(shard, judge, procedure=procedure, missing=missing, equivalence=equivalence)
-    return [
-        Cluster(
-            problem_id=row.problem_id,
-            cluster_ids=tuple(result.ids),
-            judge_calls=result.judge_calls,
-            undecided=result.undecided,
-            conflicts=result.conflicts,
-        )
-        for row, result in zip(sampled, results, strict=True)
-    ]
 
 
 def cluster_answers(
@@ -340,16 +307,6 @@ def _shown(answers: Sequence[str | None], keys: Sequence[str | None]) -> dict[st
             candidate = exact(answer)
             strings[key] = min(candidate, strings.get(key, candidate), key=lambda text: (len(text), text))
     return strings
-
-
-def _in_order(problem: Problem, answer_by_index: dict[int, str | None]) -> tuple[str | None, ...]:
-    indices = sorted(answer_by_index)
-    if indices != list(range(len(indices))):
-        raise ValueError(
-            f"problem {problem.problem_id} has the sample indices {indices}: a shard holds all samples 0 to N-1 of a "
-            "problem; delete the shard's sample file to have it made again"
-        )
-    return tuple(answer_by_index[index] for index in indices)
 
 
 def _check_name(field: str, value: str, known: Sequence[str]) -> None:

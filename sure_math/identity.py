@@ -1,8 +1,10 @@
 """Ids, seeds of randomness and fingerprints: everything here is a digest of what something is, never of when it ran."""
 
 import hashlib
+import heapq
 import json
 import unicodedata
+from collections.abc import Iterable
 
 
 def digest(value: object) -> str:
@@ -19,6 +21,11 @@ def random_seed(run_seed: int, role: str, problem_id: str, index: int) -> int:
     """The seed of one request, in [0, 2**63): from the run, what is asked, of which problem, and which sample."""
     content = hashlib.sha256(f"{run_seed}/{role}/{problem_id}/{index}".encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(content[:8], "big") >> 1
+
+
+def lowest_by_digest(ids: Iterable[str], count: int, *, role: str, run_seed: int) -> list[str]:
+    """Pick `count` of the ids (all if there are fewer), those with the lowest digest for this role of this run."""
+    return heapq.nsmallest(count, ids, key=lambda problem_id: digest([run_seed, role, problem_id]))
 
 
 def normalised(text: str) -> str:

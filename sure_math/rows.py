@@ -9,7 +9,7 @@ import types
 import typing
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 import pyarrow as pa
 
@@ -20,6 +20,8 @@ LogprobMode = Literal["raw", "processed", "none"]
 Missing = Literal["truncated", "unboxed", "empty"]
 WeightKind = Literal["weighted", "discrete"]
 RowT = typing.TypeVar("RowT")
+CURATED = "curated"
+"""`source` and `answer_source` of the curated problems that come with the package."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,16 @@ class Problem:
     split: Split
     overlaps: tuple[str, ...]
     """Names of the benchmarks this problem, or an ancestor of it, overlaps with."""
+
+    @property
+    def is_curated(self) -> bool:
+        """Whether this is a curated problem of the package. A user's file named `curated` has another answer source."""
+        return self.source == CURATED and self.answer_source == CURATED
+
+    @property
+    def may_evolve(self) -> bool:
+        """Whether new problems may be made from this seed. Held-out and curated problems stay as they are."""
+        return self.split == "train" and not self.is_curated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +132,7 @@ class Uncertainty:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Grade:
     """Whether the teacher's own answer is right, where the problem has a label."""
 
     problem_id: str
@@ -143,6 +155,19 @@ class Dropped:
     problem: str
     source: str
     strategy: str
+
+    @classmethod
+    def of(cls, problem: Problem, *, phase: str, reason: str, detail: str) -> Self:
+        """Make the dropped row of a problem."""
+        return cls(
+            problem_id=problem.problem_id,
+            phase=phase,
+            reason=reason,
+            detail=detail,
+            problem=problem.problem,
+            source=problem.source,
+            strategy=problem.strategy,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

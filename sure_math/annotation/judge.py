@@ -8,14 +8,20 @@ Problems and answers are untrusted: a placeholder inside them stays text, a long
 not plainly yes or no is `undecided`, and counted.
 """
 
+from __future__ import annotations
+
 import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sure_math.cluster import Pair, Relation
+from sure_math.config import BuildConfig
 from sure_math.models.engines import Refusal, Sampling
 from sure_math.models.responders.chat import Message, Question, Reply, Responder
+from sure_math.models.responders.roles import Models
+from sure_math.prompts import load_prompt
 
 MAX_REPLY_TOKENS = 64
 """Room for "The answer is: **Yes**.", an empty thinking block, or both answers restated before the verdict."""
@@ -38,7 +44,7 @@ class JudgePrompt:
     user: str
 
     @classmethod
-    def parse(cls, template: str) -> "JudgePrompt":
+    def parse(cls, template: str) -> JudgePrompt:
         """A prompt file: the user message, or the system message, a line `---`, and the user message.
 
         Raises ValueError where {first} or {second} is missing from the user message.
@@ -62,6 +68,18 @@ class JudgePrompt:
         user = _PLACEHOLDER.sub(lambda match: values[match.group()], self.user)
         system = () if self.system is None else (Message(role="system", content=self.system),)
         return (*system, Message(role="user", content=user))
+
+
+def judge_of(config: BuildConfig, models: Models) -> LlmJudge | None:
+    """Make the judge of a build; None if the build asks no judge."""
+    if "judge" not in models:
+        return None
+    return LlmJudge(models["judge"], JudgePrompt.parse(load_prompt(config.prompts, "judge")))
+
+
+def judge_settings(config: BuildConfig, models: Models) -> dict[str, Any]:
+    """What a phase that asks the judge depends on beside the model."""
+    return {"prompt": load_prompt(config.prompts, "judge")} if "judge" in models else {}
 
 
 class LlmJudge:

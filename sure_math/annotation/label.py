@@ -12,11 +12,53 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sure_math.annotation.sample import solve_messages
+from sure_math.cluster import cluster_answers
+from sure_math.config import BuildConfig
+from sure_math.entropy import majority_answer
+from sure_math.equivalence import canonical
 from sure_math.extract import final_answer
 from sure_math.identity import random_seed
 from sure_math.models.engines import Refusal, Sampling
 from sure_math.models.responders.chat import Question, Reply, Responder
+from sure_math.models.responders.roles import Models
+from sure_math.prompts import load_prompt
 from sure_math.rows import Dropped, Output, Problem
+from sure_math.storage.phase import Phase
+
+VERSION = 2
+"""Raise it with every change that makes other rows of the same inputs."""
+
+
+def label_runs(config: BuildConfig) -> bool:
+    """Whether problems without an answer get one, or are dropped for the lack of one."""
+    return config.label.by != "none" or config.label.drop_unlabelled
+
+
+def label_phase(config: BuildConfig, models: Models) -> Phase[Problem] | None:
+    """Answer the problems that came without an answer."""
+    if not label_runs(config):
+        return None
+    labels, tags = config.label, config.extract.model_dump()
+    settings = {**labels.model_dump(exclude={"model"}), "version": VERSION}
+    labeller = None
+    if labels.model is not None:
+        prompt = load_prompt(config.prompts, "solve")
+        settings |= {"prompt": prompt, "seed": config.run.seed, "tags": tags}
+        labeller = model_labeller(
+            models["labeller"],
+            prompt,
+            num_samples=labels.num_samples,
+            temperature=labels.temperature,
+            max_new_tokens=labels.max_new_tokens,
+            min_share=labels.min_share,
+            run_seed=config.run.seed,
+            tags=tags,
+        )
+
+    def run(problems: Sequence[Problem]) -> Output[Problem]:
+        return label(problems, by=labels.by, drop_unlabelled=labels.drop_unlabelled, labeller=labeller)
+
+    return models.asked_in(Phase(name="label", makes=Problem, run=run, settings=settings), "labeller")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,17 +94,17 @@ def label(
     """
     labeller = labeller or LABELLERS[by]()
     open_problems = [problem for problem in problems if problem.answer is None]
-    found = labeller.answer(open_problems)
-    by_id = {problem.problem_id: one for problem, one in zip(open_problems, found, strict=True)}
+    labels = labeller.answer(open_problems)
+    label_of = {problem.problem_id: given for problem, given in zip(open_problems, labels, strict=True)}
     rows, dropped = [], []
     for problem in problems:
-        one = by_id.get(problem.problem_id)
-        if isinstance(one, Label):
+        given = label_of.get(problem.problem_id)
+        if isinstance(given, Label):
             problem = dataclasses.replace(
-                problem, answer=one.answer, solution=one.solution, answer_source=labeller.name
+                problem, answer=given.answer, solution=given.solution, answer_source=labeller.name
             )
-        if isinstance(one, Unlabelled) and problem.round and drop_unlabelled:
-            dropped.append(_unlabelled(problem, one))
+        if isinstance(given, Unlabelled) and problem.round and drop_unlabelled:
+            dropped.append(Dropped.of(problem, phase="label", reason="unlabelled", detail=given.detail))
         else:
             rows.append(problem)
     return Output(rows=rows, dropped=dropped)
@@ -123,26 +165,10 @@ def _vote(answers: Sequence[str | None]) -> tuple[str, int]:
     if len(answers) == 1:
         assert answers[0] is not None, "the caller sees to it"
         return answers[0], 1
-    from sure_math.cluster import cluster_answers
-    from sure_math.entropy import majority_answer
-    from sure_math.equivalence import canonical
-
     ids = cluster_answers(answers).ids
     chosen = majority_answer(ids, answers, canonical)
     assert chosen is not None, "the caller sees to it"
     return chosen, ids.count(ids[answers.index(chosen)])
-
-
-def _unlabelled(problem: Problem, why: Unlabelled) -> Dropped:
-    return Dropped(
-        problem_id=problem.problem_id,
-        phase="label",
-        reason="unlabelled",
-        detail=why.detail,
-        problem=problem.problem,
-        source=problem.source,
-        strategy=problem.strategy,
-    )
 
 
 def _nobody() -> Labeller:

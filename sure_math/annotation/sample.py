@@ -4,13 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sure_math.config import BuildConfig
 from sure_math.identity import random_seed
 from sure_math.models.engines import Refusal, Sampling
 from sure_math.models.responders.chat import Message, Question, Reply, Responder
+from sure_math.models.responders.roles import Models
+from sure_math.prompts import load_prompt
 from sure_math.rows import Dropped, Output, Problem, Sample
+from sure_math.storage.phase import Phase
+
+VERSION = 1
+"""Raise it with every change that makes other rows of the same inputs."""
 
 GREEDY = -1
 """Sample index of the greedy answer, which takes no part in the entropy."""
+
+
+def sample_phase(config: BuildConfig, models: Models) -> Phase[Sample]:
+    """Ask the teacher, or take the stored samples of the problems that are left."""
+    if config.samples.path is not None:
+        return Phase(name="sample", makes=Sample, run=_stored_of, settings={"version": VERSION})
+    settings, seed = config.sample, config.run.seed
+    teacher, prompt = models["teacher"], load_prompt(config.prompts, "solve")
+    sampling = Sampling(
+        max_new_tokens=settings.max_new_tokens,
+        temperature=settings.temperature,
+        top_p=settings.top_p,
+        top_k=settings.top_k,
+    )
+
+    def run(problems: Sequence[Problem]) -> Output[Sample]:
+        return sample(
+            problems,
+            teacher,
+            prompt,
+            sampling,
+            num_samples=settings.num_samples,
+            greedy=settings.greedy,
+            run_seed=seed,
+        )
+
+    depends = {**settings.model_dump(), "seed": seed, "prompt": prompt, "version": VERSION}
+    return models.asked_in(Phase(name="sample", makes=Sample, run=run, settings=depends), "teacher")
 
 
 def sample(
@@ -35,9 +70,9 @@ def sample(
         best = teacher.ask([_question(problem, prompt, (GREEDY,), run_seed) for problem in problems], at_zero)
     rows, dropped = [], []
     for problem, replies, first in zip(problems, drawn, best, strict=True):
-        refusal = next((each for each in (replies, first) if isinstance(each, Refusal)), None)
+        refusal = next((answer for answer in (replies, first) if isinstance(answer, Refusal)), None)
         if refusal is not None:
-            dropped.append(_refused(problem, refusal))
+            dropped.append(Dropped.of(problem, phase="sample", reason=refusal.reason, detail=refusal.detail))
             continue
         assert not isinstance(replies, Refusal) and not isinstance(first, Refusal)
         rows += [_row(problem, GREEDY, reply) for reply in first]
@@ -49,6 +84,11 @@ def solve_messages(problem: str, system: str | None, prompt: str) -> tuple[Messa
     """The conversation that asks for a solution; the problem's own system prompt stays in front."""
     user = Message(role="user", content=prompt.replace("{problem}", problem))
     return (user,) if system is None else (Message(role="system", content=system), user)
+
+
+def _stored_of(problems: Sequence[Problem], stored: Sequence[Sample]) -> Output[Sample]:
+    kept = {problem.problem_id for problem in problems}
+    return Output(rows=[row for row in stored if row.problem_id in kept])
 
 
 def _question(problem: Problem, prompt: str, indices: Sequence[int], run_seed: int) -> Question:
@@ -65,16 +105,4 @@ def _row(problem: Problem, index: int, reply: Reply) -> Sample:
         sum_logprob=reply.sum_logprob,
         finish_reason=reply.finish_reason,
         logprob_mode=reply.logprob_mode,
-    )
-
-
-def _refused(problem: Problem, refusal: Refusal) -> Dropped:
-    return Dropped(
-        problem_id=problem.problem_id,
-        phase="sample",
-        reason=refusal.reason,
-        detail=refusal.detail,
-        problem=problem.problem,
-        source=problem.source,
-        strategy=problem.strategy,
     )

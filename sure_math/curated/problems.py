@@ -9,11 +9,9 @@ from collections import Counter
 from dataclasses import dataclass
 from importlib import resources
 
-from sure_math.rows import Problem, Split, Tier
+from sure_math.rows import Split, Tier
 
 FILE = "curated.jsonl"
-SOURCE = "curated"
-"""`source` and `answer_source` of these problems in a dataset."""
 LICENSE = "apache-2.0"
 
 
@@ -47,11 +45,6 @@ def curated_problems() -> tuple[CuratedProblem, ...]:
 def curated_digest() -> str:
     """SHA-256 of the file."""
     return hashlib.sha256(_content()).hexdigest()
-
-
-def is_curated(problem: Problem) -> bool:
-    """Whether a row is one of these: a user's source may be called `curated` too, but gives no such answers."""
-    return problem.source == SOURCE and problem.answer_source == SOURCE
 
 
 @functools.cache

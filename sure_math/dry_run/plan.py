@@ -11,11 +11,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from sure_math.annotation.label import label_runs
 from sure_math.config import TIERS, BuildConfig, ModelConfig, SourceConfig
-from sure_math.curated.problems import is_curated
 from sure_math.dry_run.cost import Assumptions, Work, work
 from sure_math.models.responders.roles import roles
-from sure_math.phases import evolution_prompts
+from sure_math.problems.contamination.screening import decontaminate_runs, screen_runs
+from sure_math.problems.evolution.choose import choose_runs
+from sure_math.problems.evolution.draw import draw_runs
+from sure_math.problems.evolution.evolve import evolution_prompts, evolve_runs
 from sure_math.problems.sources.catalogue import SOURCES
 from sure_math.problems.sources.seeds import curated_seeds, read_seeds
 from sure_math.problems.sources.stored_samples import kind_of, read_stored
@@ -163,7 +166,7 @@ def _counted(problems: Iterable[Problem]) -> Pool:
         open_ += row.answer is None
         if row.split == "test":
             test += 1
-        elif is_curated(row):
+        elif row.is_curated:
             curated += 1
         else:
             train[row.tier] += 1
@@ -174,19 +177,21 @@ def _steps(config: BuildConfig, pool: Pool, note: str, given: Assumptions) -> It
     models = roles(config)
     read = None if pool.train is None else _sum((*pool.train.values(), pool.curated, pool.test))
     yield Step(phase="seeds", problems=read, note="; ".join(part for part in (_source(config), note) if part))
-    yield from _screening("screen", config, models, read, read, given)
+    if screen_runs(config):
+        yield _screening("screen", config, models, read, read, given)
     drawn = _drawn(config, pool)
     fixed = _sum((pool.curated, pool.test))
     stay = None if drawn is None else _sum((*drawn.values(), fixed))
     children: int | None = 0
-    if config.evolve.enabled:
-        if config.seeds.per_tier is not None:
-            yield Step(phase="draw", problems=stay)
+    if draw_runs(config):
+        yield Step(phase="draw", problems=stay)
+    if evolve_runs(config):
         asked, children = _evolved(config, drawn, given.survival)
         stay = stay if config.evolve.keep_seeds else fixed
         yield _asks("evolve", "author", models, _sum((children, stay)), asked, _evolve_tokens(config, given), given)
-        yield from _screening("decontaminate", config, models, _sum((children, stay)), children, given)
-        if config.evolve.keep is not None:
+        if decontaminate_runs(config):
+            yield _screening("decontaminate", config, models, _sum((children, stay)), children, given)
+        if choose_runs(config) and config.evolve.keep is not None:
             children = config.evolve.keep if children is None else min(children, config.evolve.keep)
             yield Step(
                 phase="choose", problems=_sum((children, stay)), note="a digest chooses the evolved ones that stay"
@@ -211,19 +216,17 @@ def _screening(
     problems: int | None,
     compared: int | None,
     given: Assumptions,
-) -> Iterator[Step]:
-    """Overlap with benchmarks, and the second look of a model at `compared` problems, where there is one."""
+) -> Step:
+    """Overlap with benchmarks, and the second look of a model at `compared` problems, if there is one."""
     settings = config.decontaminate
     benchmarks = len(settings.benchmarks) - len(settings.skip)
     note = f"against {benchmarks} benchmarks" + (" and the test split" if settings.test_split else "")
     if settings.check is None or not benchmarks:
-        if benchmarks or settings.test_split:
-            yield Step(phase=phase, problems=problems, note=note)
-        return
+        return Step(phase=phase, problems=problems, note=note)
     asked = None if compared is None else compared * 2 * settings.check.top_k
     shown = _prompt_tokens(config, "overlap", given, extra=2 * given.problem_tokens)
     note += f"; the {settings.check.top_k} nearest in both orders at most"
-    yield _asks(phase, "inspector", models, problems, asked, (shown, given.judge_tokens), given, note)
+    return _asks(phase, "inspector", models, problems, asked, (shown, given.judge_tokens), given, note)
 
 
 def _annotation(
@@ -241,7 +244,7 @@ def _annotation(
         asked = None if unanswered is None else unanswered * labels.num_samples
         tokens = (solve, min(given.answer_tokens, labels.max_new_tokens))
         yield _asks("label", "labeller", models, problems, asked, tokens, given)
-    else:
+    elif label_runs(config):
         yield Step(phase="label", problems=problems, note=f"by {labels.by}")
     if config.samples.path is None:
         each = sampling.num_samples + sampling.greedy

@@ -10,12 +10,13 @@ from rich.text import Text
 
 from sure_math.command_line.arguments import plan_part, plan_settings
 from sure_math.config import TIERS, BuildConfig, ModelConfig
-from sure_math.curated.problems import FILE, LICENSE, SOURCE
+from sure_math.curated.problems import FILE, LICENSE
 from sure_math.dry_run.cost import SMALLEST, Assumptions, Parameters, gpus, parameters, reasons, speed
 from sure_math.dry_run.plan import PUBLISHED_ROWS, Plan, source_rows
 from sure_math.models.responders.roles import roles
 from sure_math.problems.sources.catalogue import SOURCES
 from sure_math.problems.sources.seeds import curated_seeds
+from sure_math.rows import CURATED
 
 PAPER_TEACHER = "Qwen/Qwen3-8B"
 PAPER_PROBLEMS, PAPER_SAMPLES, PAPER_HOURS = 8_800, 8, (1, 2)
@@ -39,7 +40,7 @@ def _sources(config: BuildConfig) -> Table:
     table = plan_part("Seeds", "source", "from", "licence", "tier", "rows", right=("rows",))
     seeds = config.seeds
     if curated := curated_seeds(seeds):
-        table.add_row(SOURCE, f"sure_math/curated/{FILE}", LICENSE, "its own", _number(len(curated)))
+        table.add_row(CURATED, f"sure_math/curated/{FILE}", LICENSE, "its own", _number(len(curated)))
     if config.samples.path is not None:
         stored = config.samples
         table.add_row("stored samples", str(stored.path), stored.license, stored.tier, "all")

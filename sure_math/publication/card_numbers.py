@@ -8,8 +8,7 @@ import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
-from sure_math.curated.problems import is_curated
-from sure_math.rows import Answer, Cluster, Dropped, Problem, Sample, Uncertainty, Verdict
+from sure_math.rows import Answer, Cluster, Dropped, Grade, Problem, Sample, Uncertainty
 
 HISTOGRAM_BINS = 20
 """Equal bins of H / log N over [0, 1]; the last one is closed."""
@@ -27,7 +26,7 @@ class PublishedProblem:
     problem: Problem
     uncertainty: Uncertainty
     cluster: Cluster
-    verdict: Verdict
+    verdict: Grade
     samples: tuple[Sample, ...]
     """By sample index; the greedy one (-1), if there is one, comes first."""
     answers: tuple[Answer, ...]
@@ -161,7 +160,7 @@ class Tally:
         for name in GROUPINGS:
             self.groups[name].setdefault(getattr(row.problem, name), Group()).add(row)
         problem = row.problem
-        if is_curated(problem):
+        if problem.is_curated:
             self.curated.add(problem.problem_id)
         self._kind("license_of_source", f"{problem.source}: {problem.license}")
         self._kind("license", problem.license)

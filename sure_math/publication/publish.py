@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 from sure_math.publication.card import CONFIGS, render_card
 from sure_math.publication.card_numbers import PublishedProblem, Tally
 from sure_math.publication.published import MANIFEST, MANIFEST_FORMAT, DatasetError, open_dataset
-from sure_math.rows import Answer, Cluster, Dropped, Problem, Sample, SourceFacts, Uncertainty, Verdict, schema_of
+from sure_math.rows import Answer, Cluster, Dropped, Grade, Problem, Sample, SourceFacts, Uncertainty, schema_of
 from sure_math.storage.files import file_digest
 
 WORK = ".build"
@@ -106,7 +106,7 @@ class ShardRows:
     answers: Sequence[Answer]
     clusters: Sequence[Cluster]
     uncertainties: Sequence[Uncertainty]
-    verdicts: Sequence[Verdict]
+    verdicts: Sequence[Grade]
     dropped: Sequence[Dropped]
     """Dropped rows of every phase of this shard."""
 

@@ -28,6 +28,7 @@ from sure_math.command_line.settings import differing_keys
 from sure_math.config import PLACEMENT
 from sure_math.rows import Dropped, Output, RowT, from_table, schema_of, to_table
 from sure_math.storage.files import file_digest, write_whole
+from sure_math.storage.phase import Phase
 
 FORMAT = 1
 """Version of the work files; part of every fingerprint."""
@@ -39,22 +40,6 @@ _INPUT = re.compile(r"(seeds|benchmark)([.-]|$)")
 
 class StoreError(RuntimeError):
     """The output folder cannot be used as asked; the message says how to go on."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Phase(Generic[RowT]):
-    """One phase bound to its settings: a function of one shard's rows."""
-
-    name: str
-    makes: type[RowT]
-    run: Callable[..., Output[RowT]]
-    """Takes the rows of the shard from each input table, in the order of the tables."""
-    settings: Mapping[str, Any]
-    """JSON values: everything beside the rows that shapes the output, the version of the phase's code included."""
-    ordered: bool = False
-    """`run` remembers earlier shards: it is called for every shard in order, finished or not."""
-    close: Callable[[], None] = lambda: None
-    """Gives back what the phase holds, such as a model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +99,7 @@ class Store:
 
     def __init__(self, out: Path, progress: Progress) -> None:
         self.folder = out / ".build"
+        self._mapped: list[Table[Any]] = []
         self._progress = progress
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -216,7 +202,14 @@ class Store:
                 tally.add(f"{shard:05d}.parquet", manifest)
                 bar.advance(round(inputs[0].kept * (shard + 1) / shards) - round(inputs[0].kept * shard / shards))
             phase.close()
-        return self._table(phase.name, phase.makes, tally)
+        table = self._table(phase.name, phase.makes, tally)
+        self._mapped.append(table)
+        return table
+
+    @property
+    def mapped(self) -> tuple[Table[Any], ...]:
+        """The tables that `map` made, in order. A phase that was left out has none."""
+        return tuple(self._mapped)
 
     def close(self) -> None:
         self._lock.close()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from sure_math.build import build, run_build, workplace
+from sure_math.build import build, open_build, run_build
 from sure_math.command_line.progress import Progress
 from sure_math.config import ModelConfig, load_config
 from sure_math.identity import digest
@@ -16,7 +16,7 @@ from sure_math.models.engines import ModelIdentity, Refusal
 from sure_math.models.responders.chat import Question
 from sure_math.models.responders.roles import Starter
 from sure_math.publication.publish import Published
-from sure_math.publication.run_facts import Run
+from sure_math.publication.run_facts import BuildTables
 from tests.helpers.fakes import ScriptedResponder, last_user_text
 
 Script = Callable[[Question, int], str | Refusal]
@@ -86,11 +86,11 @@ def run(
     )
 
 
-def run_phases(out: Path, *overrides: str, load: Scripted) -> Run:
+def run_phases(out: Path, *overrides: str, load: Scripted) -> BuildTables:
     """All phases but publish, which takes most of the time of a small build."""
     config = load_config("annotate", [*SCRIPTED, *overrides])
-    with workplace(config, out, Progress(Console(file=io.StringIO())), update=True, load=load) as work:
-        return build(config, work.phases, work.store)
+    with open_build(config, out, Progress(Console(file=io.StringIO())), update=True, load=load) as opened:
+        return build(config, opened.models, opened.store)
 
 
 def printed(out: Path, *overrides: str, load: Scripted | None = None) -> str:

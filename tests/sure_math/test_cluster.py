@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sure_math.annotation.clusters import cluster
 from sure_math.cluster import (
     MAX_DISTINCT_ANSWERS,
     MISSING_POLICIES,
@@ -30,7 +31,6 @@ from sure_math.cluster import (
     PairCheck,
     Procedure,
     Relation,
-    cluster,
     cluster_answers,
     cluster_shard,
     exact,

@@ -16,7 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sure_math.entropy import SemanticEntropy, entropy, entropy_of, majority_answer, nested_entropies, semantic_entropy
+from sure_math.annotation.uncertainties import entropy
+from sure_math.entropy import SemanticEntropy, entropy_of, majority_answer, nested_entropies, semantic_entropy
 from sure_math.rows import Answer, Cluster, FinishReason, Missing, Sample
 
 UNHURRIED = settings(deadline=None)

@@ -5,6 +5,7 @@ A model with `keep_loaded` stops at the end of the build instead: two engines th
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,8 @@ from sure_math.config import BuildConfig, ModelConfig, ReplicasConfig
 from sure_math.models.engines import EngineUnavailable, ModelIdentity, Refusal, Sampling
 from sure_math.models.responders.chat import Question, Reply, Responder
 from sure_math.models.responders.journal import CallLog, Journal, RecordedResponder
+from sure_math.rows import RowT
+from sure_math.storage.phase import Phase
 
 if TYPE_CHECKING:
     from sure_math.models.engines.spec import ModelSpec
@@ -105,6 +108,7 @@ class Models:
         """Resolves every model, so that a wrong name shows before hours of another model's work."""
         self._responders: dict[str, RecordedResponder] = {}
         self._models: list[LazyResponder] = []
+        self._settings = {role: reply_settings(model) for role, model in roles(config).items()}
         for role, model in roles(config).items():
             self._models.append(LazyResponder(*load(model), keep_loaded=model.keep_loaded))
             self._responders[role] = RecordedResponder(
@@ -113,9 +117,29 @@ class Models:
                 journal=journal,
                 log=log,
                 batch_size=config.run.batch_size,
-                settings=reply_settings(model),
+                settings=self._settings[role],
                 on_batch=on_batch,
             )
+
+    def asked_in(self, phase: Phase[RowT], role: str) -> Phase[RowT]:
+        """Add the model of `role` to what `phase` depends on, and stop that model when the phase ends.
+
+        A build without this model gets the phase unchanged.
+        """
+        if role not in self:
+            return phase
+        responder = self[role]
+        identity = responder.identity
+        model = {
+            "model": [identity.name, identity.fingerprint, identity.logprob_mode],
+            "model_settings": self._settings[role],
+        }
+
+        def close() -> None:
+            phase.close()
+            responder.close()
+
+        return dataclasses.replace(phase, settings={**phase.settings, **model}, close=close)
 
     def __getitem__(self, role: str) -> RecordedResponder:
         return self._responders[role]

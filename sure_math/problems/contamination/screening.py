@@ -1,40 +1,94 @@
-"""Screening: the benchmarks of one run, ready for every problem of it to be compared with."""
+"""Screening: the phases `screen` and `decontaminate`, which compare problems with benchmarks and the own test split."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
-from sure_math.config import DecontaminateConfig, OverlapCheckConfig
+from sure_math.config import BuildConfig, DecontaminateConfig, OverlapCheckConfig
 from sure_math.identity import digest
 from sure_math.models.responders.chat import Responder
+from sure_math.models.responders.roles import Models
 from sure_math.problems.contamination.decontaminate import TEST_SPLIT, SecondLook, decontaminate
 from sure_math.problems.contamination.overlap_index import BenchmarkIndex, Entry
+from sure_math.problems.contamination.second_look import NearestCheck, OverlapPrompt, encoder_fingerprint, load_encoder
 from sure_math.problems.sources.inputs import Inputs
+from sure_math.prompts import load_prompt
 from sure_math.rows import Output, Problem
+from sure_math.storage.phase import Phase
 
-VERSION = 2
+OVERLAPS_VERSION = 2
 """Raise it with every change of `math_tokens.py`, `overlap_index.py`, `second_look.py` or `decontaminate.py` that
-finds others."""
+finds other overlaps."""
+VERSION = 1
+"""Raise it with every other change that makes other rows of the same inputs."""
+
+
+def screen_runs(config: BuildConfig) -> bool:
+    """Whether the configuration names anything to compare seeds with.
+
+    The build still leaves the phase out if only the test split is named and no seed is held out.
+    """
+    settings = config.decontaminate
+    return settings.test_split or any(name not in settings.skip for name in settings.benchmarks)
+
+
+def screen_phase(config: BuildConfig, screening: Screening, models: Models) -> Phase[Problem] | None:
+    """Compare the seeds with the benchmarks."""
+    if not screen_runs(config) or not screening:
+        return None
+
+    def run(seeds: Sequence[Problem]) -> Output[Problem]:
+        return screening(seeds, phase="screen")
+
+    settings = {**screening.settings(), "version": VERSION}
+    return models.asked_in(Phase(name="screen", makes=Problem, run=run, settings=settings), "inspector")
+
+
+def decontaminate_runs(config: BuildConfig) -> bool:
+    """Whether evolved problems are compared with what the seeds were compared with."""
+    return screen_runs(config) and config.evolve.enabled
+
+
+def decontaminate_phase(config: BuildConfig, screening: Screening, models: Models) -> Phase[Problem] | None:
+    """Compare the evolved problems with the benchmarks.
+
+    The phase also takes the problems before `unique` dropped any, because a child inherits the overlaps of an ancestor
+    that was dropped.
+    """
+    if not decontaminate_runs(config) or not screening:
+        return None
+
+    def run(problems: Sequence[Problem], evolved: Sequence[Problem]) -> Output[Problem]:
+        return screening(problems, evolved, phase="decontaminate")
+
+    settings = {**screening.settings(), "version": VERSION}
+    return models.asked_in(Phase(name="decontaminate", makes=Problem, run=run, settings=settings), "inspector")
 
 
 class Screening:
-    """What the seeds and their descendants are compared with; indexes and encoder are made with the first shard."""
+    """What the seeds and their descendants are compared with. The first shard makes the indexes and the encoder."""
 
     def __init__(
         self, config: DecontaminateConfig, inputs: Inputs, inspector: Responder | None = None, prompt: str | None = None
     ) -> None:
-        """`inspector` and `prompt` are those of the second look, where the config has one."""
+        """Remember what to compare with. `inspector` and `prompt` are needed if the config has a second look."""
         self._config, self._inspector, self._prompt = config, inspector, prompt
         self._benchmarks = inputs.benchmarks
-        held_out = inputs.seeds.all_rows() if config.test_split else iter(())
+        seeds = inputs.seeds.all_rows() if config.test_split else iter(())
         self._held_out = [
             Entry(benchmark=TEST_SPLIT, problem_id=row.problem_id, text=row.problem)
-            for row in held_out
+            for row in seeds
             if row.split == "test"
         ]
+
+    @classmethod
+    def of(cls, config: BuildConfig, inputs: Inputs, models: Models) -> Screening:
+        """Take the model and the prompt of the second look from the build, if the configuration has one."""
+        if "inspector" not in models:
+            return cls(config.decontaminate, inputs)
+        return cls(config.decontaminate, inputs, models["inspector"], load_prompt(config.prompts, "overlap"))
 
     def __bool__(self) -> bool:
         """Whether there is anything to compare with."""
@@ -45,25 +99,25 @@ class Screening:
         config = self._config
         return {
             **config.model_dump(mode="json", include={"mode", "ngram", "containment"}),
-            "screening": VERSION,
+            "screening": OVERLAPS_VERSION,
             "benchmarks": {name: table.digests for name, table in self._benchmarks.items()},
             "held_out": digest([[entry.problem_id, entry.text] for entry in self._held_out]),
             "check": None if config.check is None else _check_settings(config.check, self._prompt),
         }
 
     def __call__(
-        self, phase: Literal["screen", "decontaminate"], problems: Sequence[Problem], ancestors: Sequence[Problem] = ()
+        self, problems: Sequence[Problem], ancestors: Sequence[Problem] = (), *, phase: str
     ) -> Output[Problem]:
-        """One shard; `ancestors` are rows of its lineages that an earlier phase dropped."""
-        output = decontaminate(
+        """Compare one shard. `ancestors` are rows of its lineages that an earlier phase may have dropped."""
+        return decontaminate(
             problems,
             self._index,
             mode=self._config.mode,
             test_index=self._test_index,
             look=self._look,
             ancestors=ancestors,
+            phase=phase,
         )
-        return Output(rows=output.rows, dropped=[dataclasses.replace(row, phase=phase) for row in output.dropped])
 
     @cached_property
     def _entries(self) -> tuple[Entry, ...]:
@@ -88,8 +142,6 @@ class Screening:
         check = self._config.check
         if check is None:
             return None
-        from sure_math.problems.contamination.second_look import NearestCheck, OverlapPrompt, load_encoder
-
         assert self._inspector is not None and self._prompt is not None, "a check has a model"
         return NearestCheck(
             load_encoder(check.embedding, check.revision),
@@ -102,8 +154,6 @@ class Screening:
 
 
 def _check_settings(check: OverlapCheckConfig, prompt: str | None) -> dict[str, Any]:
-    from sure_math.problems.contamination.second_look import encoder_fingerprint
-
     return {
         "encoder": encoder_fingerprint(check.embedding, check.revision),
         "top_k": check.top_k,

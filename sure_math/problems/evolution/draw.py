@@ -1,62 +1,60 @@
-"""Choose: which seeds evolve, and which children stay, where there are more than are wanted.
+"""Draw: the phase that picks which seeds evolve, if a tier has more seeds than are wanted.
 
-The choice is by a digest of the run's seed and the problem's id: every problem has the same chance, and a longer file
-of seeds moves few of those that were chosen before.
+The draw is by a digest of the run's seed and the problem's id. Every seed has the same chance, and a longer file of
+seeds changes few of the earlier picks.
 """
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterable, Mapping, Sequence
 
-from sure_math.curated.problems import is_curated
-from sure_math.identity import digest
+from sure_math.config import BuildConfig
+from sure_math.identity import digest, lowest_by_digest
 from sure_math.rows import Dropped, Output, Problem, Tier
+from sure_math.storage.phase import Phase
+from sure_math.storage.store import Table
+
+VERSION = 1
+"""Raise it with every change that makes other rows of the same inputs."""
+
+
+def draw_runs(config: BuildConfig) -> bool:
+    """Whether the configuration limits the seeds per tier."""
+    return config.seeds.per_tier is not None and config.evolve.enabled
+
+
+def draw_phase(config: BuildConfig, seeds: Table[Problem]) -> Phase[Problem] | None:
+    """Drop the seeds that are beyond the number wanted of their tier."""
+    if not draw_runs(config):
+        return None
+    drawn = drawn_seeds(seeds.all_rows(), config.seeds.per_tier or {}, config.run.seed)
+
+    def run(problems: Sequence[Problem]) -> Output[Problem]:
+        return draw(problems, drawn)
+
+    return Phase(name="draw", makes=Problem, run=run, settings={"chosen": digest(sorted(drawn)), "version": VERSION})
 
 
 def drawn_seeds(seeds: Iterable[Problem], per_tier: Mapping[Tier, int], run_seed: int) -> frozenset[str]:
-    """Ids of the training seeds that evolve: at most `per_tier[tier]` of each tier; one that is not named gives all."""
+    """Pick the ids of the seeds that evolve: at most `per_tier[tier]` of each tier, all of a tier that is not named."""
     pools: dict[Tier, list[str]] = {}
     for seed in seeds:
-        if evolves(seed):
+        if seed.may_evolve:
             pools.setdefault(seed.tier, []).append(seed.problem_id)
     return frozenset(
-        name for tier, pool in pools.items() for name in _lowest(pool, per_tier.get(tier, len(pool)), "draw", run_seed)
+        problem_id
+        for tier, pool in pools.items()
+        for problem_id in lowest_by_digest(pool, per_tier.get(tier, len(pool)), role="draw", run_seed=run_seed)
     )
 
 
-def evolves(seed: Problem) -> bool:
-    """Whether a seed is one to evolve from: the curated problems are part of the dataset as they are."""
-    return seed.split == "train" and not is_curated(seed)
-
-
-def kept_children(problems: Iterable[Problem], limit: int, run_seed: int) -> frozenset[str]:
-    """Ids of the at most `limit` evolved problems that stay."""
-    children = [problem.problem_id for problem in problems if problem.round > 0]
-    return frozenset(_lowest(children, limit, "keep", run_seed))
-
-
-def choose(problems: Sequence[Problem], chosen: frozenset[str], *, phase: str, reason: str) -> Output[Problem]:
-    """Drop what `phase` could have chosen and did not: seeds that evolve for `draw`, evolved problems for `choose`."""
+def draw(seeds: Sequence[Problem], drawn: frozenset[str]) -> Output[Problem]:
+    """Drop the seeds that could evolve and were not drawn. Held-out and curated problems always stay."""
     rows, dropped = [], []
-    for problem in problems:
-        eligible = evolves(problem) if phase == "draw" else problem.round > 0
-        if problem.problem_id in chosen or not eligible:
-            rows.append(problem)
+    for seed in seeds:
+        if seed.may_evolve and seed.problem_id not in drawn:
+            detail = f"{len(drawn)} others were chosen"
+            dropped.append(Dropped.of(seed, phase="draw", reason="not_drawn", detail=detail))
         else:
-            dropped.append(
-                Dropped(
-                    problem_id=problem.problem_id,
-                    phase=phase,
-                    reason=reason,
-                    detail=f"{len(chosen)} others were chosen",
-                    problem=problem.problem,
-                    source=problem.source,
-                    strategy=problem.strategy,
-                )
-            )
+            rows.append(seed)
     return Output(rows=rows, dropped=dropped)
-
-
-def _lowest(ids: Sequence[str], count: int, role: str, run_seed: int) -> list[str]:
-    return heapq.nsmallest(count, ids, key=lambda name: digest([run_seed, role, name]))

@@ -1,10 +1,11 @@
 """Evolve: six strategies, rounds by tier, lineage, elimination (Sec. 4.1).
 
 How this differs from the paper:
-1. A text that is no problem ends its lineage. One that only repeats an ancestor is dropped and the lineage goes on:
-   after a trivially changed one from the parent, so that the next child has a kept row for its parent.
+1. If the text is not a problem, the lineage ends. If the text only repeats an ancestor, it is dropped and the lineage
+   goes on. After a trivially changed text it goes on from the parent, so that the next child has a kept row for its
+   parent.
 2. The strategy of a round follows from the run's seed and the seed problem, so that no other problem changes it.
-3. Held-out problems (`split: test`) and curated ones never evolve.
+3. Held-out problems (`split: test`) and curated problems never evolve.
 """
 
 from __future__ import annotations
@@ -13,15 +14,66 @@ import dataclasses
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
-from sure_math.config import FOLLOW_UPS, Elimination, Strategy
+from sure_math.config import FOLLOW_UPS, BuildConfig, Elimination, Strategy
 from sure_math.identity import normalised, random_seed, short_id
 from sure_math.models.engines import Refusal, Sampling
 from sure_math.models.responders.chat import Message, Question, Reply, Responder
-from sure_math.problems.evolution.draw import evolves
-from sure_math.problems.evolution.eliminate import REASONS, Child, eliminated
+from sure_math.models.responders.roles import Models
+from sure_math.problems.evolution.eliminate import REASONS, Child, check_language, eliminated
 from sure_math.problems.evolution.problem_in_reply import read_problem
+from sure_math.prompts import load_prompt
 from sure_math.rows import Dropped, Output, Problem, Tier
+from sure_math.storage.phase import Phase
+
+VERSION = 3
+"""Raise it with every change of this file, `eliminate.py`, `prose.py` or `problem_in_reply.py` that makes other rows of
+the same inputs."""
+
+
+def evolve_runs(config: BuildConfig) -> bool:
+    """Whether the configuration evolves problems."""
+    return config.evolve.enabled
+
+
+def evolve_phase(config: BuildConfig, models: Models) -> Phase[Problem] | None:
+    """Make new problems from the seeds."""
+    if not evolve_runs(config):
+        return None
+    evolution, author, prompts = config.evolve, models["author"], evolution_prompts(config)
+    if "language" in evolution.eliminate:
+        check_language(evolution.language)
+    rules = EvolutionRules(
+        run_seed=config.run.seed,
+        rounds=evolution.rounds,
+        weights=evolution.weights,
+        min_chars=evolution.min_chars,
+        max_chars=evolution.max_chars,
+        eliminate=evolution.eliminate,
+        language=evolution.language,
+        keep_seeds=evolution.keep_seeds,
+    )
+    sampling = Sampling(
+        max_new_tokens=evolution.max_new_tokens, temperature=evolution.temperature, top_p=evolution.top_p
+    )
+
+    def run(seeds: Sequence[Problem]) -> Output[Problem]:
+        return evolve(seeds, author, prompts, sampling, rules)
+
+    settings = {
+        **evolution.model_dump(mode="json", exclude={"author", "keep"}),
+        "seed": config.run.seed,
+        "prompts": prompts,
+        "version": VERSION,
+    }
+    return models.asked_in(Phase(name="evolve", makes=Problem, run=run, settings=settings), "author")
+
+
+def evolution_prompts(config: BuildConfig) -> dict[str, str]:
+    """Load the system message of every strategy that has a weight. Raises PromptError if a prompt file is missing."""
+    used = {name for weights in config.evolve.weights.values() for name, weight in weights.items() if weight > 0}
+    return {name: load_prompt(config.prompts, name) for name in get_args(Strategy) if name in used}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,16 +103,16 @@ class _Lineage:
 def evolve(
     seeds: Sequence[Problem], author: Responder, prompts: Mapping[str, str], sampling: Sampling, rules: EvolutionRules
 ) -> Output[Problem]:
-    """The children of a shard's seeds, round after round; every usable child is a row, and the parent of the next.
+    """Make the children of a shard's seeds, round after round. Every usable child is a row and the parent of the next.
 
     Args:
         prompts: system message of each strategy.
     """
-    rows = [seed for seed in seeds if rules.keep_seeds or not evolves(seed)]
-    evolving = [seed for seed in seeds if evolves(seed)]
-    dropped = (
-        [] if rules.keep_seeds else [_dropped(seed, "seed_only", "the parent of evolved problems") for seed in evolving]
-    )
+    rows = [seed for seed in seeds if rules.keep_seeds or not seed.may_evolve]
+    evolving = [seed for seed in seeds if seed.may_evolve]
+    dropped = []
+    if not rules.keep_seeds:
+        dropped += [_dropped(seed, "seed_only", "the parent of evolved problems") for seed in evolving]
     lineages = [_Lineage(seed, (seed.problem,), "seed") for seed in evolving]
     for number in range(1, max(rules.rounds.values()) + 1):
         lineages = [lineage for lineage in lineages if rules.rounds[lineage.last.tier] >= number]
@@ -131,7 +183,7 @@ def _question(prompt: str, lineage: _Lineage, child: Problem, rules: EvolutionRu
 def _failure(
     text: str, reply: tuple[Reply, ...] | Refusal, lineage: _Lineage, rules: EvolutionRules
 ) -> tuple[str, str] | None:
-    """Reason and detail where a child is not kept: it cannot be a problem, or it is an ancestor again."""
+    """Reason and detail if a child is not kept, because it cannot be a problem or repeats an ancestor; else None."""
     if isinstance(reply, Refusal):
         return reply.reason, reply.detail
     lengths = {
@@ -142,21 +194,13 @@ def _failure(
     }
     if unfit := next((name for name, failed in lengths.items() if failed), None):
         return unfit, f"{len(text)} characters"
-    found = eliminated(Child(text=text, ancestors=lineage.texts, language=rules.language), rules.eliminate)
-    if found is not None and found[0] != REASONS["trivial"]:
-        return found
+    failed_check = eliminated(Child(text=text, ancestors=lineage.texts, language=rules.language), rules.eliminate)
+    if failed_check is not None and failed_check[0] != REASONS["trivial"]:
+        return failed_check
     if normalised(text) in map(normalised, lineage.texts):
         return "unchanged", "the same text as its parent or an older ancestor"
-    return found
+    return failed_check
 
 
 def _dropped(problem: Problem, reason: str, detail: str) -> Dropped:
-    return Dropped(
-        problem_id=problem.problem_id,
-        phase="evolve",
-        reason=reason,
-        detail=detail,
-        problem=problem.problem,
-        source=problem.source,
-        strategy=problem.strategy,
-    )
+    return Dropped.of(problem, phase="evolve", reason=reason, detail=detail)

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sure_math.config import BuildConfig, CopyConfig, SourceConfig
-from sure_math.curated.problems import FILE, LICENSE, SOURCE, curated_digest
+from sure_math.curated.problems import FILE, LICENSE, curated_digest
 from sure_math.identity import digest
 from sure_math.problems.sources.catalogue import SOURCES
 from sure_math.problems.sources.public import commit_of, read_benchmark, read_source, source_digest
 from sure_math.problems.sources.seeds import checked, curated_seeds, read_seeds, source_fingerprint
 from sure_math.problems.sources.stored_samples import read_stored, stored_fingerprint
 from sure_math.problems.sources.table_files import InputError
-from sure_math.rows import Dropped, Problem, Sample, SourceFacts
+from sure_math.rows import CURATED, Dropped, Problem, Sample, SourceFacts
 from sure_math.storage.store import Store, Table
 
 
@@ -94,7 +94,7 @@ def _curated_facts(config: BuildConfig) -> list[SourceFacts]:
     problems = len(curated_seeds(config.seeds))
     dataset = f"sure_math/curated/{FILE}"
     fact = SourceFacts(
-        name=SOURCE, role="seeds", dataset=dataset, revision=curated_digest(), license=LICENSE, problems=problems
+        name=CURATED, role="seeds", dataset=dataset, revision=curated_digest(), license=LICENSE, problems=problems
     )
     return [fact] if config.seeds.curated else []
 

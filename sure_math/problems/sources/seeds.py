@@ -10,16 +10,17 @@ that rows added to a file change no other row.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
 from sure_math.config import TIERS, BuildConfig, SeedsConfig
-from sure_math.curated.problems import LICENSE, SOURCE, curated_digest, curated_problems
+from sure_math.curated.problems import LICENSE, curated_digest, curated_problems
 from sure_math.identity import digest, normalised, short_id
 from sure_math.problems.sources.hub import Place, commit_at, stream
 from sure_math.problems.sources.table_files import InputError, Row, Rows, choose, open_rows, text_of, whole
-from sure_math.rows import Dropped, Problem, Split
+from sure_math.rows import CURATED, Dropped, Problem, Split
 from sure_math.storage.files import digest_if_file
 from sure_math.storage.seen import Seen
 
@@ -95,11 +96,11 @@ def curated_seeds(seeds: SeedsConfig) -> list[Problem]:
         seed_problem(
             each.problem_id,
             each.problem,
-            source=SOURCE,
+            source=CURATED,
             license=LICENSE,
             tier=each.tier,
             answer=each.answer,
-            answer_source=SOURCE,
+            answer_source=CURATED,
             solution=each.solution,
             split=each.split,
         )
@@ -135,15 +136,8 @@ def seed_problem(row_id: str | None, text: str, *, source: str, license: str, ti
 
 def left_out(problem: Problem, row: int, reason: str, detail: str) -> Dropped:
     """The dropped row of a seed; the number of its row makes the id its own."""
-    return Dropped(
-        problem_id=f"{problem.problem_id}~{row}",
-        phase="seeds",
-        reason=reason,
-        detail=detail,
-        problem=problem.problem,
-        source=problem.source,
-        strategy="seed",
-    )
+    dropped = Dropped.of(problem, phase="seeds", reason=reason, detail=detail)
+    return dataclasses.replace(dropped, problem_id=f"{problem.problem_id}~{row}")
 
 
 def conversation(value: Any, where: str) -> tuple[str | None, str]:

@@ -11,19 +11,19 @@ from pathlib import Path
 
 import pytest
 
-from sure_math.annotation.grade import verdicts
+from sure_math.annotation.grade import grade
 from sure_math.annotation.sample import GREEDY
 from sure_math.cluster import Pair, Relation
 from sure_math.publication.publish import ShardRows, publish
-from sure_math.rows import Answer, Verdict
+from sure_math.rows import Answer, Grade
 from tests.helpers.published import a_problem, a_shard, an_uncertainty, some_facts
 
 
-def judged(reference: str | None, greedy: str | None, majority: str | None, **settings) -> Verdict:
+def judged(reference: str | None, greedy: str | None, majority: str | None, **settings) -> Grade:
     problem = a_problem("p", answer=reference)
     answer = Answer(problem_id="p", sample_index=GREEDY, answer=greedy, missing=None if greedy else "unboxed")
     settings = {"equivalence": "math", "judge": None} | settings
-    (verdict,) = verdicts([problem], [answer], [an_uncertainty("p", majority_answer=majority)], **settings)
+    (verdict,) = grade([problem], [answer], [an_uncertainty("p", majority_answer=majority)], **settings)
     return verdict
 
 

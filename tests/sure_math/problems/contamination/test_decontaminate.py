@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sure_math.problems.contamination.decontaminate import MISSED, TEST_SPLIT, Distinct, banding, decontaminate
+from sure_math.problems.contamination.decontaminate import TEST_SPLIT, decontaminate
+from sure_math.problems.contamination.duplicates import MISSED, Distinct, banding
 from sure_math.problems.contamination.math_tokens import Wording
 from sure_math.problems.contamination.overlap_index import SHINGLE, BenchmarkIndex, Entry, Match
 from sure_math.rows import Problem

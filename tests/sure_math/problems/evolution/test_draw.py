@@ -7,7 +7,8 @@ dropped row.
 
 import dataclasses
 
-from sure_math.problems.evolution.draw import choose, drawn_seeds, kept_children
+from sure_math.problems.evolution.choose import choose, chosen_children
+from sure_math.problems.evolution.draw import draw, drawn_seeds
 from sure_math.problems.sources.seeds import seed_problem
 from sure_math.rows import Problem
 
@@ -50,8 +51,8 @@ def test_the_choice_is_of_the_ids_and_the_run_seed() -> None:
 def test_children_are_kept_up_to_the_limit_and_the_rest_is_dropped_with_a_reason() -> None:
     held_out, of = seeds(2, "easy", "test"), seeds(9, "easy")
     rows = [*held_out, *of, *children(of)]
-    chosen = kept_children(rows, 4, run_seed=0)
-    output = choose(rows, chosen, phase="choose", reason="surplus")
+    chosen = chosen_children(rows, 4, run_seed=0)
+    output = choose(rows, chosen)
     assert [row for row in output.rows if row.round == 0] == [*held_out, *of]
     assert {row.problem_id for row in output.rows if row.round} == chosen and len(chosen) == 4
     assert {(row.phase, row.reason) for row in output.dropped} == {("choose", "surplus")}
@@ -60,7 +61,7 @@ def test_children_are_kept_up_to_the_limit_and_the_rest_is_dropped_with_a_reason
 
 def test_seeds_not_drawn_are_dropped_and_held_out_ones_are_not() -> None:
     rows = [*seeds(3, "easy"), *seeds(2, "easy", "test")]
-    output = choose(rows, drawn_seeds(rows, {"easy": 1}, 0), phase="draw", reason="not_drawn")
+    output = draw(rows, drawn_seeds(rows, {"easy": 1}, 0))
     assert [row.split for row in output.rows].count("test") == 2 and len(output.rows) == 3
     assert [row.reason for row in output.dropped] == ["not_drawn"] * 2
 
@@ -74,7 +75,7 @@ def test_curated_problems_are_in_no_quota_and_always_stay() -> None:
     rows = [*curated, named_so, *seeds(5, "easy")[1:]]
     chosen = drawn_seeds(rows, {"easy": 2}, run_seed=0)
     assert chosen == drawn_seeds(rows[4:], {"easy": 2}, run_seed=0) and len(chosen) == 2
-    output = choose(rows, chosen, phase="draw", reason="not_drawn")
+    output = draw(rows, chosen)
     assert output.rows[:4] == curated and len(output.rows) == 6
-    kept = choose([*curated, *children(seeds(5, "easy"))], frozenset(), phase="choose", reason="surplus")
+    kept = choose([*curated, *children(seeds(5, "easy"))], frozenset())
     assert kept.rows == curated

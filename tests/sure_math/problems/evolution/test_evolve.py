@@ -16,8 +16,7 @@ import pytest
 from sure_math.annotation.label import label
 from sure_math.config import ELIMINATIONS, FOLLOW_UPS, load_config
 from sure_math.models.engines import Refusal, Sampling
-from sure_math.phases import evolution_prompts
-from sure_math.problems.evolution.evolve import EvolutionRules, evolve, strategy_for
+from sure_math.problems.evolution.evolve import EvolutionRules, evolution_prompts, evolve, strategy_for
 from sure_math.problems.sources.seeds import seed_problem
 from sure_math.prompts import load_prompt
 from sure_math.rows import Output, Problem

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from sure_math.config import BuildConfig, load_config
-from sure_math.curated.problems import curated_problems, is_curated
+from sure_math.curated.problems import curated_problems
 from sure_math.problems.sources.seeds import read_seeds, source_fingerprint
 from sure_math.problems.sources.stored_samples import kind_of, read_stored
 from sure_math.rows import Dropped, Problem, Sample
@@ -141,7 +141,7 @@ def test_a_dataset_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_curated_problems_come_first_and_are_no_rows_of_the_file(tmp_path: Path) -> None:
     path = write_jsonl(tmp_path / "curated.jsonl", [{"problem": "What is 1 + 1?"}, {"problem": " "}])
     rows = seeds(path, "seeds.curated=true", "seeds.limit=1")
-    curated = [row for row in rows if isinstance(row, Problem) and is_curated(row)]
+    curated = [row for row in rows if isinstance(row, Problem) and row.is_curated]
     assert rows[:1000] == curated and [row.split for row in curated] == ["test"] * 200 + ["train"] * 800
     assert {(row.source, row.answer_source, row.license) for row in curated} == {("curated", "curated", "apache-2.0")}
     one = next(each for each in curated_problems() if each.split == "train")
