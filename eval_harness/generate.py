@@ -29,16 +29,15 @@ from eval_harness.backends import (
 )
 from eval_harness.grade import Response
 from sure_math.identity import digest
+from sure_math.models.engines.spec import VLLM_SPEED_OPTIONS
 from sure_math.models.responders.chat import Reply
 from sure_math.models.responders.journal import Journal
 
 VLLM_CHUNK = 512
 """Requests of one call of vLLM, which reports nothing before all of them are done."""
-SPEED_ARGUMENTS = frozenset(
+SPEED_ARGUMENTS = VLLM_SPEED_OPTIONS | frozenset(
     {"batch_size", "max_batch_size", "device", "num_concurrent", "timeout", "max_retries", "verify_certificate"}
-    | {"auth_token", "token", "use_auth_token", "api_key", "header", "ca_cert_path"}
-    | {"gpu_memory_utilization", "tensor_parallel_size", "max_num_seqs"}
-    | {"data_parallel_size", "pipeline_parallel_size", "enforce_eager", "swap_space", "parallelize"}
+    | {"auth_token", "token", "use_auth_token", "api_key", "header", "ca_cert_path", "parallelize"}
 )
 """Model arguments that change how fast a response comes, or who may ask for it, but not what it is.
 

@@ -12,7 +12,7 @@ from eval_harness.options import OptionError
 from sure_math.annotation.judge import JudgePrompt, LlmJudge
 from sure_math.cluster import PairCheck
 from sure_math.config import ModelConfig
-from sure_math.models.responders.roles import LazyResponder, load_model
+from sure_math.models.responders.roles import LazyResponder, resolve_model
 from sure_math.prompts import load_prompt
 
 
@@ -41,7 +41,9 @@ def named_judge(settings: object) -> NamedJudge:
         problems = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
         raise OptionError(f"judge = {dict(settings)!r}: {problems}") from None
     prompt = JudgePrompt.parse(load_prompt("default", "judge"))
-    return NamedJudge(name=config.model, check=LlmJudge(LazyResponder(*load_model(config), keep_loaded=True), prompt))
+    return NamedJudge(
+        name=config.model, check=LlmJudge(LazyResponder(*resolve_model(config), keep_loaded=True), prompt)
+    )
 
 
 def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -36,7 +36,7 @@ from sure_math.dry_run.tables import plan_table
 from sure_math.equivalence.worker import WorkerUnavailable
 from sure_math.models.engines import EngineUnavailable
 from sure_math.models.responders.journal import CallLog, Journal, JournalError
-from sure_math.models.responders.roles import Loader, Models, load_model
+from sure_math.models.responders.roles import ModelResolver, Models, resolve_model
 from sure_math.problems.contamination.duplicates import distinct_phase, unique_phase
 from sure_math.problems.contamination.screening import Screening, decontaminate_phase, screen_phase
 from sure_math.problems.evolution.choose import choose_phase
@@ -107,7 +107,7 @@ class OpenBuild:
 
 @contextlib.contextmanager
 def open_build(
-    config: BuildConfig, out: Path, progress: Progress, *, update: bool, load: Loader = load_model
+    config: BuildConfig, out: Path, progress: Progress, *, update: bool, load: ModelResolver = resolve_model
 ) -> Iterator[OpenBuild]:
     """Open `out` for this configuration, and close it at the end, also after an error."""
     with contextlib.ExitStack() as stack:
@@ -130,7 +130,7 @@ def run_build(
     name: str,
     command: str = "",
     update: bool = False,
-    load: Loader = load_model,
+    load: ModelResolver = resolve_model,
     console: Console | None = None,
 ) -> Published:
     """Build and publish the dataset of `config` in `out`. Continues from what an earlier call left there.

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import Field, field_validator, model_validator
 
 from sure_math.command_line.settings import Section, Settings
+from sure_math.models.engines.spec import Dtype, EngineName, ModelSpec, ReplicasSpec, ServerSpec
 from sure_math.problems.sources.catalogue import BENCHMARKS, SOURCES
 from sure_math.rows import Tier
 
@@ -26,6 +27,9 @@ Elimination = Literal[
 ELIMINATIONS: tuple[Elimination, ...] = get_args(Elimination)
 FOLLOW_UPS: tuple[Strategy, ...] = ("harder", "competition", "compose")
 """Sec. 4.1: the strategies of every round after the first."""
+
+_MODEL, _SERVER, _REPLICAS = ModelSpec(model=""), ServerSpec(url=""), ReplicasSpec()
+"""Specs that hold nothing but defaults: `sure_math.models.engines.spec` is where these are written."""
 
 
 class RunConfig(Section):
@@ -133,13 +137,21 @@ class ServerConfig(Section):
 
     url: str = Field(description="Address up to and including the version, such as http://host:8000/v1.")
     api: Literal["completions", "chat"] = Field(
-        "completions", description="`completions`: tokens in, our own chat template; `chat`: the server's template."
+        _SERVER.api, description="`completions`: tokens in, our own chat template; `chat`: the server's template."
     )
-    served_name: str | None = Field(None, description="Name under which the server offers the model; None: `model`.")
-    key_variable: str = Field("OPENAI_API_KEY", description="Environment variable with the key; the key stays there.")
-    max_concurrency: int = Field(256, ge=1, description="Requests open at the same time.")
-    timeout: float = Field(1800, gt=0, description="Seconds one request may take.")
-    patience: float = Field(900, ge=0, description="Seconds a request is tried again before the build stops.")
+    served_name: str | None = Field(
+        _SERVER.served_name, description="Name under which the server offers the model; None: `model`."
+    )
+    key_variable: str = Field(
+        _SERVER.key_variable, description="Environment variable with the key; the key stays there."
+    )
+    max_concurrency: int = Field(_SERVER.max_concurrency, ge=1, description="Requests open at the same time.")
+    timeout: float = Field(_SERVER.timeout, gt=0, description="Seconds one try of a request may take.")
+    patience: float = Field(
+        _SERVER.patience,
+        ge=0,
+        description="Seconds without any answer, from the first failure on, before the build stops.",
+    )
 
     @field_validator("url")
     @classmethod
@@ -152,12 +164,16 @@ class ServerConfig(Section):
 class ReplicasConfig(Section):
     """Copies of the engine in Ray actors, on this machine or on a Ray cluster."""
 
-    min: int = Field(1, ge=1, description="Replicas that are always there.")
-    max: int = Field(1, ge=1, description="Replicas while there is work for them.")
-    num_cpus: float = Field(1, ge=0, description="CPUs Ray reserves for one replica.")
-    num_gpus: float = Field(0, ge=0, description="GPUs of one replica, may be a fraction; with 0 it sees none.")
-    address: str | None = Field(None, description="Address of a Ray cluster, `auto` for the running one; None: here.")
-    chunk: int = Field(64, ge=1, description="Sequences of one task: what a lost replica has to repeat.")
+    min: int = Field(_REPLICAS.min, ge=1, description="Replicas that are always there.")
+    max: int = Field(_REPLICAS.max, ge=1, description="Replicas while there is work for them.")
+    num_cpus: float = Field(_REPLICAS.num_cpus, ge=0, description="CPUs Ray reserves for one replica.")
+    num_gpus: float = Field(
+        _REPLICAS.num_gpus, ge=0, description="GPUs of one replica, may be a fraction; with 0 it sees none."
+    )
+    address: str | None = Field(
+        _REPLICAS.address, description="Address of a Ray cluster, `auto` for the running one; None: here."
+    )
+    chunk: int = Field(_REPLICAS.chunk, ge=1, description="Sequences of one task: what a lost replica has to repeat.")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -170,11 +186,11 @@ class ModelConfig(Section):
     """A model and how to run it."""
 
     model: str = Field(description="A folder, a name on the Hub, or `pocket:ROLE`.")
-    engine: Literal["transformers", "vllm", "server"] = "transformers"
-    revision: str | None = Field(None, description="Revision on the Hub.")
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    device: str = Field("auto", description="`auto`, `cpu`, `cuda`, `cuda:1`, ...")
-    max_model_len: int | None = Field(None, ge=16, description="Prompt and answer together, in tokens.")
+    engine: EngineName = _MODEL.engine
+    revision: str | None = Field(_MODEL.revision, description="Revision on the Hub.")
+    dtype: Dtype = _MODEL.dtype
+    device: str = Field(_MODEL.device, description="`auto`, `cpu`, `cuda`, `cuda:1`, ...")
+    max_model_len: int | None = Field(_MODEL.max_model_len, ge=16, description="Prompt and answer together, in tokens.")
     enable_thinking: bool = Field(False, description="Passed to the chat template.")
     engine_options: Mapping[str, Any] = Field({}, description="Further options of the engine, passed on as they are.")
     server: ServerConfig | None = Field(None, description="Where the model is served, for `engine: server`.")

@@ -5,13 +5,12 @@ came first. Asking the other orientation too would show a judge that prefers a p
 partition in `cluster.py` guards against single wrong verdicts instead.
 
 Problems and answers are untrusted: a placeholder inside them stays text, a long one is cut and says so. A reply that is
-not plainly yes or no is `undecided`, and counted.
+not plainly yes or no is `undecided`.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -83,14 +82,15 @@ def judge_settings(config: BuildConfig, models: Models) -> dict[str, Any]:
 
 
 class LlmJudge:
-    """A `PairCheck` that asks a model; `counts` says what became of the pairs."""
+    """A `PairCheck` that asks a model.
+
+    A pair is undecided if the reply is neither yes nor no, if the engine refuses the question as too long, or if the
+    two answers look the same once they are cut; such a pair is not asked.
+    """
 
     def __init__(self, responder: Responder, prompt: JudgePrompt) -> None:
         self._responder = responder
         self._prompt = prompt
-        self.counts: Counter[str] = Counter()
-        """Pairs by outcome: `yes`, `no`, `nonsense` (a reply that is neither), `refused` (by the engine, as too long),
-        `unreadable` (the two answers look the same once they are cut; not asked)."""
 
     def __call__(self, pairs: Sequence[Pair], /) -> list[Relation]:
         readable = [pair for pair in pairs if _look_different(pair)]
@@ -98,9 +98,7 @@ class LlmJudge:
         questions = [Question(messages=self._prompt.messages(pair), seeds=(0,)) for pair in readable]
         sampling = Sampling(max_new_tokens=MAX_REPLY_TOKENS, temperature=0.0)
         replies = iter(self._responder.ask(questions, sampling) if questions else [])
-        outcomes = [_outcome(next(replies)) if _look_different(pair) else "unreadable" for pair in pairs]
-        self.counts.update(outcomes)
-        return [_RELATIONS.get(outcome, "undecided") for outcome in outcomes]
+        return [_relation(next(replies)) if _look_different(pair) else "undecided" for pair in pairs]
 
 
 def parse_verdict(reply: str) -> bool | None:
@@ -134,14 +132,9 @@ def _shown(text: str, limit: int) -> str:
     return cut(text, limit).replace("<|", "< |")
 
 
-_RELATIONS: dict[str, Relation] = {"yes": "equal", "no": "different"}
-
-
-def _outcome(replies: tuple[Reply, ...] | Refusal) -> str:
-    if isinstance(replies, Refusal):
-        return "refused"
-    verdict = parse_verdict(replies[0].text)
-    return "nonsense" if verdict is None else ("no", "yes")[verdict]
+def _relation(replies: tuple[Reply, ...] | Refusal) -> Relation:
+    verdict = None if isinstance(replies, Refusal) else parse_verdict(replies[0].text)
+    return "undecided" if verdict is None else ("different", "equal")[verdict]
 
 
 def _look_different(pair: Pair) -> bool:

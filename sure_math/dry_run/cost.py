@@ -11,10 +11,11 @@ import dataclasses
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from sure_math.command_line.settings import ConfigError, assumed_over
 from sure_math.config import ModelConfig
+from sure_math.models.engines import EngineUnavailable
+from sure_math.models.engines.files import local_folder
 
 
 def _assumed(value: float, reason: str) -> float:
@@ -138,7 +139,10 @@ def gpus(model: ModelConfig) -> int:
 
 def parameters(model: str) -> Parameters | None:
     """Of a folder from the size of its weights (2 bytes each), else from the model's name; None where it has none."""
-    folder = _folder(model)
+    try:
+        folder = local_folder(model)
+    except EngineUnavailable:
+        return None
     if folder is not None:
         count = sum(path.stat().st_size for path in folder.glob("*.safetensors")) / 2
         return Parameters(total=count, active=count) if count else None
@@ -151,18 +155,6 @@ def parameters(model: str) -> Parameters | None:
 
 _SIZE = re.compile(r"(?<![\d.])(\d+(?:\.\d+)?)B(?:-A(\d+(?:\.\d+)?)B)?(?![A-Za-z])", re.IGNORECASE)
 """`72B`, `1.7B`, `30B-A3B`."""
-
-
-def _folder(model: str) -> Path | None:
-    if model.startswith("pocket:"):
-        from sure_math.pocket import model_folder
-
-        try:
-            return model_folder(model.removeprefix("pocket:"))
-        except ValueError:
-            return None
-    folder = Path(model).expanduser()
-    return folder if folder.is_dir() else None
 
 
 def _reason(item: dataclasses.Field, value: float) -> str:

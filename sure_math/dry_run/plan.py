@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from sure_math.annotation.label import label_runs
 from sure_math.config import TIERS, BuildConfig, ModelConfig, SourceConfig
 from sure_math.dry_run.cost import Assumptions, Work, work
-from sure_math.models.responders.roles import roles
+from sure_math.models.responders.roles import models_by_role
 from sure_math.problems.contamination.screening import decontaminate_runs, screen_runs
 from sure_math.problems.evolution.choose import choose_runs
 from sure_math.problems.evolution.draw import draw_runs
@@ -174,7 +174,7 @@ def _counted(problems: Iterable[Problem]) -> Pool:
 
 
 def _steps(config: BuildConfig, pool: Pool, note: str, given: Assumptions) -> Iterator[Step]:
-    models = roles(config)
+    models = models_by_role(config)
     read = None if pool.train is None else _sum((*pool.train.values(), pool.curated, pool.test))
     yield Step(phase="seeds", problems=read, note="; ".join(part for part in (_source(config), note) if part))
     if screen_runs(config):

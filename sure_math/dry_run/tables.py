@@ -13,7 +13,7 @@ from sure_math.config import TIERS, BuildConfig, ModelConfig
 from sure_math.curated.problems import FILE, LICENSE
 from sure_math.dry_run.cost import SMALLEST, Assumptions, Parameters, gpus, parameters, reasons, speed
 from sure_math.dry_run.plan import PUBLISHED_ROWS, Plan, source_rows
-from sure_math.models.responders.roles import roles
+from sure_math.models.responders.roles import models_by_role
 from sure_math.problems.sources.catalogue import SOURCES
 from sure_math.problems.sources.seeds import curated_seeds
 from sure_math.rows import CURATED
@@ -218,7 +218,7 @@ def _assumptions(plan: Plan) -> Table:
     table = plan_part("Assumptions (--assume NAME=VALUE)", "name", "value", "why", right=("value",))
     for name, value, reason in reasons(plan.assumptions):
         table.add_row(name, f"{value:g}", reason)
-    models = roles(plan.config)
+    models = models_by_role(plan.config)
     for role in dict.fromkeys(step.role for step in plan.steps if step.role is not None):
         model = models[role]
         size = parameters(model.model)

@@ -20,7 +20,7 @@ from rich.progress import Progress
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
-from sure_math.pocket import ROLES
+from sure_math.models.engines.pocket_files import ROLES
 from sure_math.pocket.lessons import Lesson, lessons
 from sure_math.pocket.tokenizer import train_tokenizer
 

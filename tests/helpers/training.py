@@ -19,8 +19,8 @@ from rich.console import Console
 
 from sure_math.identity import digest
 from sure_math.models.engines.files import fingerprint_of, load_tokenizer
+from sure_math.models.engines.pocket_files import pocket_folder
 from sure_math.models.responders.chat import Chat
-from sure_math.pocket import model_folder
 from sure_math.pocket.world import WorldProblem, draw_core, is_held_out, to_problem
 from sure_math.publication.publish import DEFAULT_SCHEMA, ModelFacts, ShardRows, publish
 from sure_math.rows import Split
@@ -102,7 +102,7 @@ def write_dataset(
     model = ModelFacts(
         role="teacher",
         name=teacher,
-        fingerprint=fingerprint_of(model_folder("teacher")) if fingerprint is None else fingerprint,
+        fingerprint=fingerprint_of(pocket_folder("teacher")) if fingerprint is None else fingerprint,
         engine="transformers 5",
         logprob_mode="raw",
     )
@@ -137,7 +137,7 @@ def change_rows(dataset: Path, change: Callable[[int, dict[str, Any]], dict[str,
 
 def a_student(folder: Path, **changes: Any) -> Path:
     """The pocket student with another configuration."""
-    shutil.copytree(model_folder("student"), folder)
+    shutil.copytree(pocket_folder("student"), folder)
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | changes))
     return folder
@@ -160,7 +160,7 @@ def a_row(name: str, **changes: Any) -> PoolRow:
 
 def pocket_chat() -> Chat:
     """The chat template of the pocket models."""
-    return Chat(load_tokenizer(model_folder("student")), name="pocket:student", template_options={})
+    return Chat(load_tokenizer(pocket_folder("student")), name="pocket:student", template_options={})
 
 
 def short_runs(folder: Path) -> dict[str, list[dict[str, Any]]]:

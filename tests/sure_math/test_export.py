@@ -266,9 +266,9 @@ def test_a_verl_row_without_an_answer_is_never_right(for_verl: Path) -> None:
 
 
 def pocket(role: str) -> str:
-    from sure_math.pocket import model_folder
+    from sure_math.models.engines.pocket_files import pocket_folder
 
-    return str(model_folder(role))
+    return str(pocket_folder(role))
 
 
 @pytest.fixture

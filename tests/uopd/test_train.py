@@ -22,7 +22,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from sure_math.command_line.settings import ConfigError
 from sure_math.models.engines.files import load_tokenizer
-from sure_math.pocket import model_folder
+from sure_math.models.engines.pocket_files import pocket_folder
 from tests.helpers.training import (
     RECORDED,
     SHORT,
@@ -114,7 +114,7 @@ def test_the_exported_student_loads_with_its_numbers_on_the_card(finished: Path)
     model = AutoModelForCausalLM.from_pretrained(finished / "model", dtype="auto")
     tokenizer = AutoTokenizer.from_pretrained(finished / "model")
     masters = load_file(finished / "checkpoints/step-000004/student/student.safetensors")
-    before = load_file(model_folder("student") / "model.safetensors")
+    before = load_file(pocket_folder("student") / "model.safetensors")
     for name, tensor in model.named_parameters():
         assert torch.equal(tensor, masters[f"weight.{name}"].to(torch.bfloat16)), name
         # A norm's weight near 1 moves by less than bfloat16 can tell.
@@ -186,7 +186,7 @@ def test_responses_of_length_0_stay_in_k_and_are_remarked_on(data: Path, tmp_pat
 def test_a_teacher_with_infinities_is_an_error_with_a_message(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    teacher = Path(shutil.copytree(model_folder("teacher"), tmp_path / "teacher"))
+    teacher = Path(shutil.copytree(pocket_folder("teacher"), tmp_path / "teacher"))
     weights = load_file(teacher / "model.safetensors")
     weights["model.norm.weight"][0] = torch.inf
     save_file(weights, teacher / "model.safetensors", metadata={"format": "pt"})
@@ -262,7 +262,7 @@ def test_more_gpus_than_there_are_are_refused() -> None:
 
 
 def test_vocabularies_must_mean_the_same(tiny_model: Path, tmp_path: Path) -> None:
-    student, teacher = model_folder("student"), model_folder("teacher")
+    student, teacher = pocket_folder("student"), pocket_folder("teacher")
     tokenizer = load_tokenizer(student)
     check_vocabularies(("s", student, tokenizer), ("t", teacher, load_tokenizer(teacher)))
     other = load_tokenizer(teacher)

@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from sure_math.pocket import model_folder
+from sure_math.models.engines import EngineUnavailable
+from sure_math.models.engines.files import local_folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,11 +110,11 @@ def shape_of(model: str) -> Shape | None:
     if model in SHAPES:
         return SHAPES[model]
     try:
-        folder = (
-            model_folder(model.removeprefix("pocket:")) if model.startswith("pocket:") else Path(model).expanduser()
-        )
+        folder = local_folder(model)
+        if folder is None:
+            return None
         return _read(json.loads((folder / "config.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (EngineUnavailable, OSError, ValueError, KeyError, TypeError):
         return None
 
 

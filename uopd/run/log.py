@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from sure_math.command_line.settings import differing_keys
-from sure_math.models.responders.roles import SPEED_OPTIONS
+from sure_math.models.engines.spec import SPEED_OPTIONS
 from sure_math.storage.files import write_whole
 from uopd.config import TrainConfig
 from uopd.run.exam import Evaluation

@@ -13,13 +13,13 @@ from typing import Any, Literal, Protocol, TypeVar
 
 from torch import Tensor
 
-from sure_math.models.engines import Request, Sampling
+from sure_math.models.engines import Request, RequestResult, Sampling
 from sure_math.models.engines.files import fingerprint_of, model_folder
+from sure_math.models.engines.pocket_files import is_pocket
 from sure_math.models.engines.spec import ModelSpec
 from uopd.config import StudentConfig, TeacherConfig, TrainConfig
 from uopd.methods import Method
 from uopd.rows import Scorer, Share, UpdateReport
-from uopd.runtime.ray.messages import Answer
 from uopd.runtime.specs import scorer_spec, student_spec
 from uopd.student.reference import ReferenceStudent, StudentSpec, load_student
 from uopd.teacher.scorer import load_scorer
@@ -61,7 +61,7 @@ class Engine(Protocol):
     @property
     def workers(self) -> int: ...
 
-    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[Answer]: ...
+    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[RequestResult]: ...
 
     def logprobs(self, token_ids: Sequence[int]) -> list[float]: ...
 
@@ -114,7 +114,7 @@ def everywhere(config: TrainConfig, *, teacher: bool) -> TrainConfig:
 
 
 def _pinned(section: ModelSection) -> ModelSection:
-    if section.model.startswith("pocket:"):
+    if is_pocket(section.model):
         return section
     folder = Path(section.model).expanduser()
     if folder.is_dir():
@@ -139,7 +139,13 @@ def _scorer(config: TrainConfig, method: Method) -> Callable[[], Scorer]:
     if method.scorer == "initial" or config.teacher.engine == "transformers":
         return partial(load_scorer, spec)
     options = dict(config.teacher.engine_options)
-    model = ModelSpec(model=spec.model, revision=spec.revision, engine="vllm", dtype=spec.dtype, options=options)
+    model = ModelSpec(
+        model=spec.model,
+        revision=spec.revision,
+        engine="vllm",
+        dtype=config.teacher.dtype,
+        options=options,
+    )
     return partial(_vllm_scorer, model, top_k=spec.top_k, values=spec.values, max_tokens=spec.max_tokens)
 
 

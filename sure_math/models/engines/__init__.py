@@ -53,6 +53,12 @@ class Refusal:
     detail: str
 
 
+RequestResult = tuple[Completion, ...] | Refusal
+"""What an engine gives for one request: one completion per seed, in order, or a refusal of the whole request."""
+PartialResult = tuple[Completion | None, ...] | Refusal
+"""A `RequestResult` with None for each completion that is missing."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelIdentity:
     """What a completion came from; part of the key of every stored reply."""
@@ -99,7 +105,7 @@ class Engine(Protocol):
     @property
     def identity(self) -> ModelIdentity: ...
 
-    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[tuple[Completion, ...] | Refusal]:
+    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[RequestResult]:
         """One entry per request, in order; a served request has one completion per seed, in order."""
         ...
 

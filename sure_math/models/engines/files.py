@@ -13,6 +13,7 @@ from typing import Any
 
 from sure_math.identity import digest
 from sure_math.models.engines import EngineUnavailable
+from sure_math.models.engines.pocket_files import is_pocket, pocket_folder
 from sure_math.models.engines.spec import ModelSpec, ServerSpec
 
 _TOKENIZER_FILES = ("*.json", "*.jinja", "*.model", "*.txt")
@@ -76,27 +77,24 @@ def _contents(paths: set[Path]) -> str:
     return total.hexdigest()
 
 
-def _locate(model: str, revision: str | None, weights: bool) -> Path:
-    if model.startswith("pocket:"):
-        return _pocket_folder(model.removeprefix("pocket:"))
+def local_folder(model: str) -> Path | None:
+    """Return the folder of a model that is on this disk under its own name; None for a Hub id.
+
+    The name is `pocket:ROLE` or a folder. EngineUnavailable if no model of the package has that role.
+    """
+    if is_pocket(model):
+        return pocket_folder(model)
     folder = Path(model).expanduser()
-    if folder.is_dir():
+    return folder if folder.is_dir() else None
+
+
+def _locate(model: str, revision: str | None, weights: bool) -> Path:
+    folder = local_folder(model)
+    if folder is not None:
         return folder
     if not _HUB_ID.fullmatch(model):
         raise EngineUnavailable(f"model folder {model!r} is not there; name a folder, a Hub id, or pocket:ROLE")
     return _download(model, revision, _MODEL_FILES if weights else _TOKENIZER_FILES)
-
-
-def _pocket_folder(role: str) -> Path:
-    from sure_math import pocket
-
-    try:
-        folder = pocket.model_folder(role)
-    except ValueError as error:
-        raise EngineUnavailable(str(error)) from error
-    if not folder.is_dir():
-        raise EngineUnavailable(f"pocket model {role!r}: {folder} is not there; install the package with its data")
-    return folder
 
 
 def _download(model: str, revision: str | None, patterns: tuple[str, ...]) -> Path:

@@ -1,4 +1,7 @@
-"""Copies of an engine in Ray actors, on this machine or many; the only module of `sure_math` that imports Ray.
+"""Copies of an engine in Ray actors, on this machine or on many.
+
+`replica.py` runs in the actors, `ray_session.py` connects this process to Ray, `replica_capacity.py` computes how many
+replicas fit. No other module of `sure_math` imports Ray.
 
 The requests of a call are cut into chunks, in order and whatever the number of replicas, so that an engine sees the
 same batches whoever answers. A free replica takes the next chunk; answers come back in the order of the requests. A
@@ -26,11 +29,9 @@ from __future__ import annotations
 import dataclasses
 import logging
 import math
-import os
-import socket
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -38,11 +39,21 @@ from typing import Any, Literal, cast
 import ray
 from ray.exceptions import RayError, RayTaskError
 
-from sure_math.config import ReplicasConfig
-from sure_math.models.engines import Engine, EngineUnavailable, Interrupted, ModelIdentity, Request, Sampling
-from sure_math.models.engines.chunks import Answer, Batch
-from sure_math.models.engines.load import load_engine, model_identity
-from sure_math.models.engines.spec import ModelSpec
+from sure_math.models.engines import (
+    EngineUnavailable,
+    Interrupted,
+    ModelIdentity,
+    Request,
+    RequestResult,
+    Sampling,
+)
+from sure_math.models.engines.chunks import Batch
+from sure_math.models.engines.load import model_identity
+from sure_math.models.engines.pocket_files import is_pocket
+from sure_math.models.engines.ray_session import RaySession, reason_of
+from sure_math.models.engines.replica import Replica, ReplicaProcess
+from sure_math.models.engines.replica_capacity import check_capacity, what_is_missing
+from sure_math.models.engines.spec import ModelSpec, ReplicasSpec
 
 TRIES = 3
 """Replicas one chunk may lose: a chunk that kills what answers it must not go on for ever."""
@@ -55,50 +66,8 @@ PLACEMENT_SECONDS = 900.0
 CLOSE_SECONDS = 30.0
 """Time for an engine to give back its memory before its process is killed."""
 POLL_SECONDS = 1.0
-CONNECT_SECONDS = 10.0
-OBJECT_STORE_BYTES = 256 * 2**20
-"""Ray would take 30 % of the machine's memory; a chunk's tokens are a few MB."""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where a replica runs."""
-
-    node: str
-    """Address of the machine."""
-    pid: int
-
-
-class Replica:
-    """What runs in an actor. Making it cannot fail; `start` can, and says why as a local engine would."""
-
-    def __init__(self, *, threads: int, gpu: bool) -> None:
-        inherited = os.environ.get("OMP_NUM_THREADS", "")
-        limits = [threads, int(inherited)] if inherited.isdigit() and int(inherited) else [threads]
-        os.environ["OMP_NUM_THREADS"] = str(min(limits))
-        # vLLM's core in this process and not in a child: when the actor is killed, nothing stays behind on the GPU.
-        os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
-        if not gpu:  # Ray leaves all GPUs visible to an actor that reserved none
-            os.environ["CUDA_VISIBLE_DEVICES"] = ""
-        self._engine: Engine | None = None
-
-    def place(self) -> Place:
-        return Place(node=ray.util.get_node_ip_address(), pid=os.getpid())
-
-    def start(self, spec: ModelSpec) -> ModelIdentity:
-        self._engine = load_engine(spec)
-        return self._engine.identity
-
-    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[Answer]:
-        assert self._engine is not None, "start comes first"
-        return self._engine.generate(requests, sampling)
-
-    def close(self) -> None:
-        if self._engine is not None:
-            self._engine.close()
-        self._engine = None
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -111,86 +80,11 @@ class _Worker:
     needed: float
     """When there was last something to do for it, in seconds of the monotonic clock."""
     state: Literal["placing", "loading", "idle", "working"] = "placing"
-    place: Place | None = None
+    process: ReplicaProcess | None = None
     chunk: int | None = None
 
 
-class _Session:
-    """This process's connection to Ray: made by the first user, ended by the last, left alone if others made it."""
-
-    def __init__(self) -> None:
-        self._users: set[object] = set()
-        self._ours = False
-        self._address: str | None = None
-
-    @property
-    def local(self) -> bool:
-        """Whether Ray was started here for this process alone."""
-        return self._ours and self._address is None
-
-    def join(self, user: object, address: str | None) -> None:
-        if not ray.is_initialized():
-            connect(address)
-            self._ours, self._address = True, address
-        elif self._ours and address != self._address:
-            raise EngineUnavailable(
-                f"replicas.address = {address!r}, but another model of the build uses {self._address!r}: give all of "
-                "them the same"
-            )
-        self._users.add(user)
-
-    def leave(self, user: object) -> None:
-        self._users.discard(user)
-        if self._ours and not self._users:
-            ray.shutdown()
-            self._ours = False
-
-
-_SESSION = _Session()
-
-
-def connect(address: str | None, *, field: str = "replicas.address", **own: Any) -> None:
-    """Start Ray on this machine, or join the cluster at `address`; EngineUnavailable where that is not possible.
-
-    Args:
-        field: what the config calls the address.
-        own: settings of a Ray that is started here, in place of those this module uses.
-    """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-    if address is None:
-        quiet |= {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES} | own
-    else:
-        check_address(address, field)
-    try:
-        ray.init(address="local" if address is None else address, **quiet)
-    except (RayError, RuntimeError, ValueError, OSError) as error:  # ConnectionError is an OSError
-        first = str(error).strip().partition("\n")[0]
-        if address is None:
-            raise EngineUnavailable(
-                f"Ray could not be started on this machine: {first}; its files are in /tmp/ray, or in the folder that "
-                "RAY_TMPDIR names"
-            ) from error
-        raise EngineUnavailable(f"{field} = {address!r}: {first} {_start_a_cluster(field)}") from error
-
-
-def check_address(address: str, field: str = "replicas.address") -> None:
-    """Ray itself waits for minutes where nobody answers, and then ends the process."""
-    if address == "auto":
-        return
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdigit() or "/" in host:
-        raise EngineUnavailable(f"{field} = {address!r}: give HOST:PORT of the cluster's head, or auto")
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS).close()
-    except (OSError, OverflowError) as error:
-        raise EngineUnavailable(
-            f"{field} = {address!r}: nobody answers ({error}); {_start_a_cluster(field)}"
-        ) from error
-
-
-def _start_a_cluster(field: str) -> str:
-    return f"start a cluster with `ray start --head`, or leave {field} out to use this machine alone"
+_SESSION = RaySession()
 
 
 class RayReplicas:
@@ -199,7 +93,7 @@ class RayReplicas:
     def __init__(
         self,
         spec: ModelSpec,
-        replicas: ReplicasConfig,
+        replicas: ReplicasSpec,
         *,
         identity: ModelIdentity | None = None,
         idle_seconds: float = IDLE_SECONDS,
@@ -210,8 +104,6 @@ class RayReplicas:
         self._spec = everywhere(spec, self._identity)
         self._replicas = replicas
         self._idle_seconds, self._placement_seconds = idle_seconds, placement_seconds
-        self.lost = 0
-        """Replicas that died."""
         self._died_starting = 0
         self._workers: list[_Worker] = []
         self._lock = threading.RLock()
@@ -219,7 +111,7 @@ class RayReplicas:
         _SESSION.join(self, replicas.address)
         try:
             if _SESSION.local:
-                check_room(replicas, ray.cluster_resources())
+                check_capacity(replicas, ray.cluster_resources())
             while not self.running():
                 self._grow(replicas.min)  # again for every one that died before it was ready
                 self._wait()
@@ -231,7 +123,7 @@ class RayReplicas:
     def identity(self) -> ModelIdentity:
         return self._identity
 
-    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[Answer]:
+    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[RequestResult]:
         """One entry per request, in order.
 
         Raises:
@@ -249,13 +141,13 @@ class RayReplicas:
                     self._shrink()
             except EngineUnavailable as error:
                 self._drain(batch)
-                raise Interrupted(str(error), batch.answers()) from error
+                raise Interrupted(str(error), batch.results()) from error
             except BaseException:
                 self._remove([worker for worker in self._workers if worker.state == "working"])
                 raise
             finally:
                 self._set_timer()
-        return cast(list[Answer], batch.answers())
+        return cast(list[RequestResult], batch.results())
 
     def close(self) -> None:
         with self._lock:
@@ -263,10 +155,10 @@ class RayReplicas:
             self._remove(self._workers)
             _SESSION.leave(self)
 
-    def running(self) -> list[Place]:
+    def running(self) -> list[ReplicaProcess]:
         """Where the replicas are whose engine has started."""
         ready = [worker for worker in self._workers if worker.state in ("idle", "working")]
-        return [worker.place for worker in ready if worker.place is not None]
+        return [worker.process for worker in ready if worker.process is not None]
 
     # ---- the number of replicas --------------------------------------------------------------------------------------
 
@@ -278,7 +170,7 @@ class RayReplicas:
         while len(self._workers) < max(self._replicas.min, min(self._replicas.max, chunks)):
             threads = max(1, math.floor(self._replicas.num_cpus))
             actor = actor_class.remote(threads=threads, gpu=self._replicas.num_gpus > 0)
-            self._workers.append(_Worker(actor=actor, pending=actor.place.remote(), needed=time.monotonic()))
+            self._workers.append(_Worker(actor=actor, pending=actor.process.remote(), needed=time.monotonic()))
 
     def _shrink(self) -> None:
         """Remove what has been idle for too long, down to `min`; what is not running yet goes first."""
@@ -321,7 +213,7 @@ class RayReplicas:
         """What died while it was idle is noticed here, so that it costs no chunk one of its tries."""
         for worker in [worker for worker in self._workers if worker.state == "idle"]:
             try:
-                ray.get(worker.actor.place.remote(), timeout=CLOSE_SECONDS)
+                ray.get(worker.actor.process.remote(), timeout=CLOSE_SECONDS)
             except RayError as error:
                 self._died(worker, None, error)
 
@@ -345,7 +237,7 @@ class RayReplicas:
         if len(placing) == len(self._workers) and min(placing, default=0.0) > self._placement_seconds:
             raise EngineUnavailable(
                 f"model {self._spec.model!r}: Ray found no room for a replica in {self._placement_seconds:g} seconds; "
-                f"{_room(self._replicas, ray.cluster_resources())}"
+                f"{what_is_missing(self._replicas, ray.cluster_resources())}"
             )
 
     def _settle(self, worker: _Worker, batch: Batch | None) -> None:
@@ -359,7 +251,7 @@ class RayReplicas:
         else:
             worker.pending, worker.needed = None, time.monotonic()
             if worker.state == "placing":
-                worker.place, worker.state = result, "loading"
+                worker.process, worker.state = result, "loading"
                 worker.pending = worker.actor.start.remote(self._spec)
             elif worker.state == "loading":
                 self._check_identity(worker, result)
@@ -375,17 +267,16 @@ class RayReplicas:
             raise cause from error
         self._remove([worker])
         said = str(cause) if isinstance(cause, EngineUnavailable) else f"{type(cause).__name__}: {cause}"
-        node = worker.place.node if worker.place is not None else "unknown"
+        node = worker.process.node if worker.process is not None else "unknown"
         raise EngineUnavailable(
             f"{said} (a replica with num_cpus = {self._replicas.num_cpus:g}, num_gpus = {self._replicas.num_gpus:g} on "
             f"machine {node})"
         ) from error
 
     def _died(self, worker: _Worker, batch: Batch | None, error: RayError) -> None:
-        self.lost += 1
         self._remove([worker])
         reason = reason_of(error)
-        where = "" if worker.place is None else f", process {worker.place.pid} on machine {worker.place.node}"
+        where = "" if worker.process is None else f", process {worker.process.pid} on machine {worker.process.node}"
         _log.warning("model %s: a replica died%s: %s", self._spec.model, where, reason)
         if batch is not None and worker.chunk is not None:
             if batch.give_back(worker.chunk) >= TRIES:
@@ -408,7 +299,7 @@ class RayReplicas:
         for field in ("fingerprint", "engine", "logprob_mode"):
             here, there = getattr(self._identity, field), getattr(theirs, field)
             if here != there:
-                node = worker.place.node if worker.place is not None else "unknown"
+                node = worker.process.node if worker.process is not None else "unknown"
                 self._remove([worker])
                 raise EngineUnavailable(
                     f"model {self._spec.model!r}: the replica on machine {node} has {field} {there}, this machine has "
@@ -430,48 +321,9 @@ _ACTOR = ray.remote(Replica)
 
 def everywhere(spec: ModelSpec, identity: ModelIdentity) -> ModelSpec:
     """The same model on every machine: a folder by its full path, a Hub model at the commit this machine has."""
-    if spec.model.startswith("pocket:"):
+    if is_pocket(spec.model):
         return spec
     folder = Path(spec.model).expanduser()
     if folder.is_dir():
         return dataclasses.replace(spec, model=str(folder.resolve()))
     return dataclasses.replace(spec, revision=identity.fingerprint)
-
-
-def check_room(replicas: ReplicasConfig, resources: Mapping[str, float]) -> None:
-    """A Ray of this machine gets no more room: replicas that never fit are refused at once."""
-    if replicas.min > capacity(replicas, resources):
-        raise EngineUnavailable(f"replicas.min = {replicas.min} do not fit: {_room(replicas, resources)}")
-
-
-def capacity(replicas: ReplicasConfig, resources: Mapping[str, float]) -> float:
-    """Replicas that fit into the resources of one machine; a share of a GPU is one of a single GPU."""
-    fits = math.inf
-    rounding = 1e-9
-    if replicas.num_cpus > 0:
-        fits = math.floor(resources.get("CPU", 0) / replicas.num_cpus + rounding)
-    if 0 < replicas.num_gpus < 1:
-        fits = min(fits, resources.get("GPU", 0) * math.floor(1 / replicas.num_gpus + rounding))
-    elif replicas.num_gpus >= 1:
-        fits = min(fits, math.floor(resources.get("GPU", 0) / replicas.num_gpus + rounding))
-    return fits
-
-
-def _room(replicas: ReplicasConfig, resources: Mapping[str, float]) -> str:
-    return (
-        f"each asks num_cpus = {replicas.num_cpus:g} and num_gpus = {replicas.num_gpus:g}, and Ray has "
-        f"{resources.get('CPU', 0):g} CPUs and {resources.get('GPU', 0):g} GPUs in all; lower these or replicas.min, "
-        "or use a larger cluster (replicas.address)"
-    )
-
-
-def reason_of(error: RayError) -> str:
-    """What Ray's report of half a page says in a line."""
-    text = str(error)
-    if "low on memory" in text:
-        return "the machine ran low on memory"
-    _, _, exit_detail = text.partition("Worker exit detail: ")
-    if exit_detail:
-        return exit_detail.partition(" Some common causes")[0].strip()
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1][:300] if lines else type(error).__name__

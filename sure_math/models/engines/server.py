@@ -10,7 +10,16 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from sure_math.models.engines import Completion, EngineUnavailable, ModelIdentity, Refusal, Request, Sampling, refuse
+from sure_math.models.engines import (
+    Completion,
+    EngineUnavailable,
+    ModelIdentity,
+    Refusal,
+    Request,
+    RequestResult,
+    Sampling,
+    refuse,
+)
 from sure_math.models.engines.endpoint import Call, Endpoint, Incomplete, Unanswered
 from sure_math.models.engines.files import load_tokenizer
 from sure_math.models.engines.spec import ModelFiles, ModelSpec, ServerSpec
@@ -60,7 +69,7 @@ class ServerEngine:
     def identity(self) -> ModelIdentity:
         return self._identity
 
-    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[tuple[Completion, ...] | Refusal]:
+    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[RequestResult]:
         """One entry per request, in order. A request with one answer missing is refused as a whole, and says why.
 
         Raises:

@@ -15,7 +15,15 @@ import numpy as np
 import torch
 from transformers import AutoModelForCausalLM, DynamicCache
 
-from sure_math.models.engines import Completion, EngineUnavailable, ModelIdentity, Refusal, Request, Sampling, refuse
+from sure_math.models.engines import (
+    Completion,
+    EngineUnavailable,
+    ModelIdentity,
+    Request,
+    RequestResult,
+    Sampling,
+    refuse,
+)
 from sure_math.models.engines.spec import ModelFiles, ModelSpec
 
 COMPACT_AT = 7 / 8
@@ -66,7 +74,7 @@ class TransformersEngine:
     def identity(self) -> ModelIdentity:
         return self._identity
 
-    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[tuple[Completion, ...] | Refusal]:
+    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[RequestResult]:
         """One entry per request, in order; the batches inside are a function of `requests` and `sampling` alone."""
         refusals = [refuse(request, sampling, self._max_length) for request in requests]
         served = [index for index, refusal in enumerate(refusals) if refusal is None]

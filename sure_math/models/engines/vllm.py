@@ -13,7 +13,15 @@ from vllm.inputs import TokensPrompt
 from vllm.platforms import current_platform
 from vllm.sampling_params import RequestOutputKind
 
-from sure_math.models.engines import Completion, EngineUnavailable, ModelIdentity, Refusal, Request, Sampling, refuse
+from sure_math.models.engines import (
+    Completion,
+    EngineUnavailable,
+    ModelIdentity,
+    Request,
+    RequestResult,
+    Sampling,
+    refuse,
+)
 from sure_math.models.engines.spec import ModelFiles, ModelSpec
 
 SAMPLED_TOKEN_ONLY = 0
@@ -36,7 +44,7 @@ class VllmEngine:
     def identity(self) -> ModelIdentity:
         return self._identity
 
-    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[tuple[Completion, ...] | Refusal]:
+    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[RequestResult]:
         """One entry per request, in order; refused requests never reach vLLM, which would stop the whole batch."""
         refusals = [refuse(request, sampling, self._max_length) for request in requests]
         jobs = [

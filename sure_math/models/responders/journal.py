@@ -1,8 +1,6 @@
-"""The journal of answered requests, and the responder that asks a model only for what is not in it.
+"""The journal of answered requests: replies on disk, by the key of the request (`recorded.py` makes the keys).
 
-The key of a request is its content: messages, model and its fingerprint, sampling settings, seed. A changed shard
-size, another rank or a longer seed file therefore lose nothing, and a changed prompt or model asks anew what depends
-on it. One transaction holds one batch of the engine, so a killed run repeats at most the batch in flight.
+One transaction holds one batch of the engine, so a killed run repeats at most the batch in flight.
 """
 
 from __future__ import annotations
@@ -12,18 +10,18 @@ import hashlib
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from sure_math.models.engines import Interrupted, ModelIdentity, Refusal, Sampling
-from sure_math.models.responders.chat import Question, Reply, Responder
+from sure_math.models.engines import Refusal
+from sure_math.models.responders.chat import Reply
 
 Answered = Reply | Refusal
 _TABLE = """
 CREATE TABLE IF NOT EXISTS replies (key BLOB PRIMARY KEY, reply TEXT NOT NULL, checksum BLOB NOT NULL) WITHOUT ROWID
 """
-_KEYS_PER_QUERY = 500  # SQLite takes at most 999 parameters in its oldest builds
+_KEYS_PER_QUERY = 500
+"""The oldest builds of SQLite take at most 999 parameters."""
 
 
 class JournalError(RuntimeError):
@@ -31,12 +29,17 @@ class JournalError(RuntimeError):
 
 
 class Journal:
-    """Answered requests on disk (SQLite, write-ahead log); memory is bounded by SQLite's page cache."""
+    """Answered requests on disk (SQLite, write-ahead log). Memory is bounded by SQLite's page cache.
+
+    >>> journal = Journal(Path("journal.sqlite"))  # doctest: +SKIP
+    >>> journal.find([b"key of a request"])  # doctest: +SKIP
+    {}
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.damaged = 0
-        """Rows whose checksum was wrong; they are asked again."""
+        """How many rows had a wrong checksum. Their requests are asked again."""
         with self._errors():
             self._connection = sqlite3.connect(path, isolation_level=None)
             self._connection.execute("PRAGMA journal_mode=WAL")
@@ -45,18 +48,18 @@ class Journal:
             self._connection.execute(_TABLE)
 
     def find(self, keys: Sequence[bytes]) -> dict[bytes, Answered]:
-        """The replies that are there; a row whose checksum is wrong counts as not answered."""
-        found = {}
+        """Return the stored replies by key. A row whose checksum is wrong counts as not answered."""
+        replies = {}
         with self._errors():
             for start in range(0, len(keys), _KEYS_PER_QUERY):
-                some = keys[start : start + _KEYS_PER_QUERY]
-                query = f"SELECT key, reply, checksum FROM replies WHERE key IN ({','.join('?' * len(some))})"
-                for key, text, checksum in self._connection.execute(query, some):
+                part = keys[start : start + _KEYS_PER_QUERY]
+                query = f"SELECT key, reply, checksum FROM replies WHERE key IN ({','.join('?' * len(part))})"
+                for key, text, checksum in self._connection.execute(query, part):
                     if _checksum(key, text) == checksum:
-                        found[key] = _decode(text)
+                        replies[key] = _decode(text)
                     else:
                         self.damaged += 1
-        return found
+        return replies
 
     def add(self, replies: Mapping[bytes, Answered]) -> None:
         """Store one batch: all of it or, if the process dies, none of it."""
@@ -80,7 +83,7 @@ class Journal:
 
 @dataclasses.dataclass
 class _SqliteErrors:
-    """Turns SQLite's errors into ones that say how to go on."""
+    """Turns SQLite's errors into a `JournalError` that says how to go on."""
 
     path: Path
 
@@ -102,7 +105,7 @@ class _SqliteErrors:
 
 
 class CallLog:
-    """One line per request an engine has answered, written before the journal's commit: what resuming is checked by."""
+    """A file with one line per answered request, written before the journal's commit. Tests check resuming with it."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("ab+", buffering=0)
@@ -120,123 +123,8 @@ class CallLog:
         self._file.close()
 
 
-class RecordedResponder:
-    """A responder behind the journal: asks the model for what is missing, in batches that do not depend on it.
-
-    Batches are cut from the full list of requests, `batch_size` sequences each, before answered ones are taken out:
-    a resumed run forms the batches of an uninterrupted one, and padding changes no float.
-    """
-
-    def __init__(
-        self,
-        responder: Responder,
-        *,
-        role: str,
-        journal: Journal,
-        log: CallLog,
-        batch_size: int,
-        settings: Mapping[str, Any],
-        on_batch: Callable[[int], None] = lambda asked: None,
-    ) -> None:
-        """`settings` shape a reply and are in neither the sampling nor the identity: template options, dtype."""
-        self._responder, self._role, self._journal, self._log = responder, role, journal, log
-        self._batch_size, self._settings, self._on_batch = batch_size, dict(settings), on_batch
-
-    @property
-    def identity(self) -> ModelIdentity:
-        return self._responder.identity
-
-    def ask(self, questions: Sequence[Question], sampling: Sampling) -> list[tuple[Reply, ...] | Refusal]:
-        """One entry per question, in order; every reply is in the journal when this returns."""
-        prefix = self._prefix(sampling)
-        return [
-            answer
-            for batch in _batches(questions, self._batch_size)
-            for answer in self._ask_batch([(question, _keys(prefix, question)) for question in batch], sampling)
-        ]
-
-    def close(self) -> None:
-        self._responder.close()
-
-    def _prefix(self, sampling: Sampling) -> str:
-        identity = self.identity
-        model = {"name": identity.name, "fingerprint": identity.fingerprint, "logprob_mode": identity.logprob_mode}
-        return _canonical({"model": model, "sampling": dataclasses.asdict(sampling), "settings": self._settings})
-
-    def _ask_batch(
-        self, batch: Sequence[tuple[Question, Sequence[bytes]]], sampling: Sampling
-    ) -> list[tuple[Reply, ...] | Refusal]:
-        known = self._journal.find([key for _, keys in batch for key in keys])
-        missing = []
-        taken = set(known)  # two equal requests of one batch are one request
-        for question, keys in batch:
-            open_keys = [key for key in keys if key not in taken]
-            taken.update(open_keys)
-            if open_keys:
-                wanted = set(open_keys)
-                seeds = tuple(seed for seed, key in zip(question.seeds, keys, strict=True) if key in wanted)
-                missing.append((Question(messages=question.messages, seeds=seeds), open_keys))
-        if missing:
-            known |= self._ask_model(missing, sampling)
-        return [_assemble([known[key] for key in keys]) for _, keys in batch]
-
-    def _ask_model(
-        self, missing: Sequence[tuple[Question, Sequence[bytes]]], sampling: Sampling
-    ) -> dict[bytes, Answered]:
-        try:
-            answers = self._responder.ask([question for question, _ in missing], sampling)
-        except Interrupted as stopped:
-            self._keep([keys for _, keys in missing], stopped.answers)
-            raise
-        return self._keep([keys for _, keys in missing], answers)
-
-    def _keep(
-        self, keys: Sequence[Sequence[bytes]], answers: Sequence[tuple[Reply | None, ...] | Refusal]
-    ) -> dict[bytes, Answered]:
-        """Log and store what was answered: the whole batch, or as far as an interrupted model came."""
-        replies: dict[bytes, Answered] = {}
-        for some, answer in zip(keys, answers, strict=True):
-            each = [answer] * len(some) if isinstance(answer, Refusal) else answer
-            replies |= {key: reply for key, reply in zip(some, each, strict=True) if reply is not None}
-        self._log.add(self._role, list(replies))
-        self._journal.add(replies)
-        self._on_batch(len(replies))
-        return replies
-
-
-def _batches(questions: Sequence[Question], size: int) -> Iterator[list[Question]]:
-    """Consecutive questions of at most `size` sequences together; a question is never split."""
-    batch: list[Question] = []
-    sequences = 0
-    for question in questions:
-        if batch and sequences + len(question.seeds) > size:
-            yield batch
-            batch, sequences = [], 0
-        batch.append(question)
-        sequences += len(question.seeds)
-    if batch:
-        yield batch
-
-
-def _keys(prefix: str, question: Question) -> list[bytes]:
-    messages = _canonical([[message.role, message.content] for message in question.messages])
-    return [
-        hashlib.sha256(f"{prefix}\n{messages}\n{seed}".encode("utf-8", "surrogatepass")).digest()
-        for seed in question.seeds
-    ]
-
-
-def _assemble(answers: Sequence[Answered]) -> tuple[Reply, ...] | Refusal:
-    replies = []
-    for answer in answers:
-        if isinstance(answer, Refusal):
-            return answer
-        replies.append(answer)
-    return tuple(replies)
-
-
 def _encode(answer: Answered) -> str:
-    return _canonical({"refused": isinstance(answer, Refusal), **dataclasses.asdict(answer)})
+    return canonical_json({"refused": isinstance(answer, Refusal), **dataclasses.asdict(answer)})
 
 
 def _decode(text: str) -> Answered:
@@ -244,7 +132,7 @@ def _decode(text: str) -> Answered:
     return Refusal(**fields) if fields.pop("refused") else Reply(**fields)
 
 
-def _canonical(value: object) -> str:
+def canonical_json(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 

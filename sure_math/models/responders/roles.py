@@ -1,6 +1,7 @@
-"""The models of a build by role: started by the first question the journal cannot answer, stopped after the phase.
+"""The models of a build by role: each is started by its first question that the journal cannot answer.
 
-A model with `keep_loaded` stops at the end of the build instead: two engines that share a GPU stay side by side.
+A model is stopped after its phase. With `keep_loaded` it is stopped at the end of the build instead, so two engines
+that share a GPU stay side by side.
 """
 
 from __future__ import annotations
@@ -8,30 +9,44 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sure_math.config import BuildConfig, ModelConfig, ReplicasConfig
+from sure_math.config import BuildConfig, ModelConfig
 from sure_math.models.engines import EngineUnavailable, ModelIdentity, Refusal, Sampling
-from sure_math.models.responders.chat import Question, Reply, Responder
-from sure_math.models.responders.journal import CallLog, Journal, RecordedResponder
+from sure_math.models.engines.files import load_tokenizer, model_folder
+from sure_math.models.engines.load import model_identity
+from sure_math.models.engines.spec import SPEED_OPTIONS, ModelSpec, ReplicasSpec, ServerSpec
+from sure_math.models.responders.chat import ChatResponder, Question, Reply, Responder, load_responder
+from sure_math.models.responders.journal import CallLog, Journal
+from sure_math.models.responders.recorded import RecordedResponder
+from sure_math.models.responders.server_chat import load_served
 from sure_math.rows import RowT
 from sure_math.storage.phase import Phase
 
-if TYPE_CHECKING:
-    from sure_math.models.engines.spec import ModelSpec
-
 Starter = Callable[[], Responder]
-Loader = Callable[[ModelConfig], tuple[ModelIdentity, Starter]]
-"""What a model is, known without starting it, and how to start it."""
+ModelResolver = Callable[[ModelConfig], tuple[ModelIdentity, Starter]]
+"""From a section of the configuration to the identity of its model and to the function that starts the model."""
 
 
-def load_model(config: ModelConfig) -> tuple[ModelIdentity, Starter]:
-    """The loader of real models; EngineUnavailable where the model or its engine is not there."""
-    from sure_math.models.engines.load import model_identity
-    from sure_math.models.engines.spec import ModelSpec, ServerSpec
-    from sure_math.models.responders.chat import load_responder
+def resolve_model(config: ModelConfig) -> tuple[ModelIdentity, Starter]:
+    """Return the identity of a model, known without starting it, and the function that starts it.
 
-    spec = ModelSpec(
+    Raises:
+        EngineUnavailable: the model or its engine is not there.
+    """
+    spec = model_spec(config)
+    identity = model_identity(spec)
+    if config.replicas is not None:
+        replicas = ReplicasSpec(**config.replicas.model_dump())
+        return identity, _replicated(spec, identity, replicas, enable_thinking=config.enable_thinking)
+    if spec.server is not None:
+        return identity, lambda: load_served(spec, enable_thinking=config.enable_thinking)
+    return identity, lambda: load_responder(spec, enable_thinking=config.enable_thinking)
+
+
+def model_spec(config: ModelConfig) -> ModelSpec:
+    """Return the model of the configuration as an engine takes it."""
+    return ModelSpec(
         model=config.model,
         engine=config.engine,
         dtype=config.dtype,
@@ -41,19 +56,9 @@ def load_model(config: ModelConfig) -> tuple[ModelIdentity, Starter]:
         options=config.engine_options,
         server=None if config.server is None else ServerSpec(**config.server.model_dump()),
     )
-    identity = model_identity(spec)
-    if config.replicas is not None:
-        return identity, _replicated(spec, identity, config.replicas, enable_thinking=config.enable_thinking)
-    if spec.server is not None:
-        from sure_math.models.responders.server_chat import load_served
-
-        return identity, lambda: load_served(spec, enable_thinking=config.enable_thinking)
-    return identity, lambda: load_responder(spec, enable_thinking=config.enable_thinking)
 
 
-def _replicated(
-    spec: ModelSpec, identity: ModelIdentity, replicas: ReplicasConfig, *, enable_thinking: bool
-) -> Starter:
+def _replicated(spec: ModelSpec, identity: ModelIdentity, replicas: ReplicasSpec, *, enable_thinking: bool) -> Starter:
     if importlib.util.find_spec("ray") is None:
         raise EngineUnavailable(
             f"model {spec.model!r}: replicas need Ray, which is not installed; pip install 'sure-math[ray]', or leave "
@@ -61,9 +66,7 @@ def _replicated(
         )
 
     def start() -> Responder:
-        from sure_math.models.engines.files import load_tokenizer, model_folder
-        from sure_math.models.engines.ray_replicas import RayReplicas
-        from sure_math.models.responders.chat import ChatResponder
+        from sure_math.models.engines.ray_replicas import RayReplicas  # Ray is optional
 
         tokenizer = load_tokenizer(model_folder(spec.model, spec.revision))
         engine = RayReplicas(spec, replicas, identity=identity)
@@ -73,9 +76,9 @@ def _replicated(
 
 
 class LazyResponder:
-    """A responder whose model is started by its first question, and again by the first after `close`.
+    """A responder whose model is started by its first question, and again by the first question after `close`.
 
-    With `keep_loaded` the model outlives `close`, which ends a phase, and is stopped by `stop`.
+    `close` ends a phase. With `keep_loaded` the model outlives it, until `stop`.
     """
 
     def __init__(self, identity: ModelIdentity, start: Starter, *, keep_loaded: bool = False) -> None:
@@ -103,14 +106,19 @@ class Models:
     """The recorded responders of a build, one per role of its configuration."""
 
     def __init__(
-        self, config: BuildConfig, load: Loader, journal: Journal, log: CallLog, on_batch: Callable[[int], None]
+        self,
+        config: BuildConfig,
+        resolve: ModelResolver,
+        journal: Journal,
+        log: CallLog,
+        on_batch: Callable[[int], None],
     ) -> None:
-        """Resolves every model, so that a wrong name shows before hours of another model's work."""
+        """Resolve every model first, so that a wrong name shows before hours of another model's work."""
         self._responders: dict[str, RecordedResponder] = {}
         self._models: list[LazyResponder] = []
-        self._settings = {role: reply_settings(model) for role, model in roles(config).items()}
-        for role, model in roles(config).items():
-            self._models.append(LazyResponder(*load(model), keep_loaded=model.keep_loaded))
+        self._settings = {role: reply_settings(model) for role, model in models_by_role(config).items()}
+        for role, model in models_by_role(config).items():
+            self._models.append(LazyResponder(*resolve(model), keep_loaded=model.keep_loaded))
             self._responders[role] = RecordedResponder(
                 self._models[-1],
                 role=role,
@@ -151,37 +159,28 @@ class Models:
         return {role: responder.identity for role, responder in self._responders.items()}
 
     def close(self) -> None:
-        """Stop what still runs: the models that are kept from phase to phase."""
+        """Stop the models that still run, which are those with `keep_loaded`."""
         for model in self._models:
             model.stop()
 
 
-def roles(config: BuildConfig) -> dict[str, ModelConfig]:
-    """The models a build asks."""
-    wanted = {
+def models_by_role(config: BuildConfig) -> dict[str, ModelConfig]:
+    """Return the models that a build asks, in the order of its phases."""
+    models = {
         "author": config.evolve.author if config.evolve.enabled else None,
         "inspector": config.decontaminate.check.model if config.decontaminate.check is not None else None,
         "labeller": config.label.model,
         "teacher": config.teacher if config.samples.path is None else None,
         "judge": config.judge if config.cluster.equivalence != "string" else None,
     }
-    return {role: model for role, model in wanted.items() if model is not None}
+    return {role: model for role, model in models.items() if model is not None}
 
 
 def reply_settings(model: ModelConfig) -> dict[str, Any]:
-    """What shapes a reply beside the model's files and the sampling.
+    """Return the settings that shape a reply beside the model's files and the sampling; the journal's keys hold them.
 
     An option of the engine counts unless it is known to change nothing but speed: `quantization` makes another model.
     """
     settings = model.model_dump(mode="json", include={"dtype", "enable_thinking", "max_model_len"})
     shaping = {name: value for name, value in model.engine_options.items() if name not in SPEED_OPTIONS}
     return {**settings, "engine_options": shaping} if shaping else settings
-
-
-SPEED_OPTIONS = frozenset(
-    {"tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size", "gpu_memory_utilization", "max_num_seqs"}
-    | {"max_num_batched_tokens", "enforce_eager", "swap_space", "kv_cache_memory_bytes"}
-    | {"max_batch_sequences", "max_batch_tokens"}
-    | {"cpu_threads", "extensions"}
-    | {"logprob_mode"}  # part of the identity
-)

@@ -9,7 +9,6 @@ How this differs from the usual check with embeddings and a model:
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,7 +67,7 @@ class OverlapPrompt:
 
 
 class NearestCheck:
-    """A `SecondLook`; `counts` says what became of the pairs."""
+    """A `SecondLook` that asks a model about the nearest pairs. Every outcome but a plain `no` is an overlap."""
 
     def __init__(
         self,
@@ -90,9 +89,6 @@ class NearestCheck:
         self._texts = [without_frame(entry.text, 1) for entry in self._entries]
         self._own = np.array([entry.benchmark == TEST_SPLIT for entry in self._entries], bool)
         self._vectors: np.ndarray | None = None
-        self.counts: Counter[str] = Counter()
-        """Pairs of a problem and a benchmark problem by outcome: `yes`, `no`, `nonsense`, `refused`; all but `no`
-        are overlaps."""
 
     def __call__(self, problems: Sequence[Problem], /) -> list[tuple[Match, ...]]:
         pairs = self._pairs(problems)
@@ -104,9 +100,7 @@ class NearestCheck:
         verdicts = self._verdicts(questions)
         matches: list[list[Match]] = [[] for _ in problems]
         for place, (row, number, similarity) in enumerate(pairs):
-            outcome = _outcome(verdicts[2 * place : 2 * place + 2])
-            self.counts[outcome] += 1
-            if outcome != "no":
+            if _outcome(verdicts[2 * place : 2 * place + 2]) != "no":
                 entry = self._entries[number]
                 matches[row].append(
                     Match(benchmark=entry.benchmark, problem_id=entry.problem_id, kind="model", score=similarity)

@@ -16,9 +16,10 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
+from sure_math.models.engines import EngineUnavailable
+from sure_math.models.engines.pocket_files import ROLES, pocket_folder
 from sure_math.models.engines.spec import ModelSpec
 from sure_math.models.responders.chat import load_responder
-from sure_math.pocket import ROLES, model_folder
 from sure_math.pocket.evaluate import author_usability, judge_accuracy, solver_accuracy
 from sure_math.pocket.train import COURSES, train_role
 
@@ -27,7 +28,7 @@ MEGABYTE = 1_000_000
 
 @pytest.mark.parametrize("role", ROLES)
 def test_shipped_folder(role: str) -> None:
-    folder = model_folder(role)
+    folder = pocket_folder(role)
     names = {path.name for path in folder.iterdir()}
     assert {"model.safetensors", "config.json", "generation_config.json", "tokenizer.json"} <= names
     assert not [name for name in names if name.endswith((".bin", ".pt", ".pth", ".pkl", ".py"))]
@@ -36,20 +37,20 @@ def test_shipped_folder(role: str) -> None:
 
 
 def test_unknown_role_names_the_roles() -> None:
-    with pytest.raises(ValueError, match="author, teacher, student, judge"):
-        model_folder("oracle")
+    with pytest.raises(EngineUnavailable, match="author, teacher, student, judge"):
+        pocket_folder("oracle")
 
 
 @pytest.mark.parametrize(
     "text", ["Compute 37 + 48.", "naïve → \\sum_{k=0}^∞ 漢字 \x00 \t\n\n  x", "1,000.50", "\\boxed{\\frac{1}{2}}"]
 )
 def test_tokenizer_gives_back_any_text(text: str) -> None:
-    tokenizer = AutoTokenizer.from_pretrained(model_folder("teacher"))
+    tokenizer = AutoTokenizer.from_pretrained(pocket_folder("teacher"))
     assert tokenizer.decode(tokenizer.encode(text, add_special_tokens=False)) == text
 
 
 def test_tokenizer_keeps_digits_apart() -> None:
-    tokenizer = AutoTokenizer.from_pretrained(model_folder("teacher"))
+    tokenizer = AutoTokenizer.from_pretrained(pocket_folder("teacher"))
     assert tokenizer.tokenize("12345") == ["1", "2", "3", "4", "5"]
 
 
@@ -78,7 +79,7 @@ def test_author_usability() -> None:
 
 
 def test_training_that_was_stopped_ends_the_same(tmp_path: Path) -> None:
-    tokenizer = PreTrainedTokenizerFast.from_pretrained(str(model_folder("teacher")))
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(str(pocket_folder("teacher")))
     course = dataclasses.replace(
         COURSES["teacher"], hidden=64, layers=1, steps=4, tokens_per_step=512, checkpoint_every=3
     )

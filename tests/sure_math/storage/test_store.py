@@ -17,7 +17,8 @@ from sure_math.command_line.progress import Progress
 from sure_math.identity import random_seed
 from sure_math.models.engines import Refusal, Sampling
 from sure_math.models.responders.chat import Message, Question, Reply
-from sure_math.models.responders.journal import CallLog, Journal, JournalError, RecordedResponder
+from sure_math.models.responders.journal import CallLog, Journal, JournalError
+from sure_math.models.responders.recorded import RecordedResponder
 from sure_math.storage import store as store_module
 from sure_math.storage.files import disk_full
 from sure_math.storage.seen import Seen

@@ -19,7 +19,7 @@ from safetensors import safe_open
 from transformers import Qwen3Config, Qwen3Model
 
 from sure_math.command_line.settings import ConfigError
-from sure_math.pocket import model_folder
+from sure_math.models.engines.pocket_files import pocket_folder
 from uopd.config import load_config
 from uopd.dry_run.memory import GIB, Assumptions, assume, layer_bytes
 from uopd.dry_run.model_shapes import SHAPES, Shape, shape_of
@@ -66,11 +66,11 @@ def test_active_parameters_of_a_mixture() -> None:
 
 @pytest.mark.parametrize("role", ["student", "teacher", "judge"])
 def test_parameters_against_shipped_weights(role: str) -> None:
-    with safe_open(model_folder(role) / "model.safetensors", framework="pt") as file:
+    with safe_open(pocket_folder(role) / "model.safetensors", framework="pt") as file:
         count = sum(file.get_tensor(name).numel() for name in file.keys())  # noqa: SIM118, no mapping
     shape = shape_of(f"pocket:{role}")
     assert shape is not None and shape.parameters == count
-    assert shape_of(str(model_folder(role))) == shape
+    assert shape_of(str(pocket_folder(role))) == shape
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])

@@ -18,7 +18,7 @@ import pytest
 from sure_math.identity import random_seed
 from sure_math.models.engines import Completion, Refusal, Request, Sampling
 from sure_math.models.engines.files import load_tokenizer
-from sure_math.pocket import model_folder
+from sure_math.models.engines.pocket_files import pocket_folder
 from tests.helpers.training import pocket_chat
 from uopd.config import load_config
 from uopd.rollouts.prompt_pool import PromptPool
@@ -26,7 +26,7 @@ from uopd.rollouts.rollouts import LOG_SCHEMA, Logged, Overlapped, RollOut, Sour
 from uopd.rows import Prompt, Rollout, Sampler
 from uopd.run.checks import remarks
 
-CHAT, TOKENIZER = pocket_chat(), load_tokenizer(model_folder("student"))
+CHAT, TOKENIZER = pocket_chat(), load_tokenizer(pocket_folder("student"))
 SAMPLING = Sampling(max_new_tokens=16, temperature=1.0)
 
 

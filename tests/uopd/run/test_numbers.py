@@ -12,7 +12,7 @@ import pytest
 
 from sure_math.models.engines import Completion, Refusal, Request, Sampling
 from sure_math.models.engines.files import load_tokenizer
-from sure_math.pocket import model_folder
+from sure_math.models.engines.pocket_files import pocket_folder
 from sure_math.reporting.accuracy import paired_difference
 from tests.helpers.training import a_row, pocket_chat
 from uopd.config import OptimizerConfig
@@ -22,7 +22,7 @@ from uopd.run.metrics import Stopwatch, step_metrics
 from uopd.run.summary import summarise
 from uopd.student.learning_rate import learning_rate
 
-CHAT, TOKENIZER = pocket_chat(), load_tokenizer(model_folder("student"))
+CHAT, TOKENIZER = pocket_chat(), load_tokenizer(pocket_folder("student"))
 
 
 def rates(steps: int, **changes: Any) -> list[float]:

@@ -25,6 +25,7 @@ import torch
 from ray.cluster_utils import Cluster
 
 from sure_math.models.engines import Completion, EngineUnavailable, Refusal, Request, Sampling
+from sure_math.models.engines.chunks import group_requests, merge_results
 from tests.helpers.small_parts import DIE, DIE_ONCE, FAIL, SmallEngine, SmallRank, SmallScorer, need, refuse
 from tests.helpers.tiny_model import VOCABULARY, save_tiny_model
 from tests.sure_math.models.engines.test_ray_replicas import wait_for, without_preloads
@@ -35,7 +36,7 @@ from uopd.rows import HiddenScores, Scores, Share, TrainingRow, UpdateReport
 from uopd.runtime.factories import Makers, makers_of
 from uopd.runtime.placement import check_cpus, check_gpus, place
 from uopd.runtime.ray.cluster import start, start_ray
-from uopd.runtime.ray.messages import chunks, merge, pack, split, unpack
+from uopd.runtime.ray.messages import pack, split, unpack
 from uopd.runtime.ray.proxies import PartLost, RemoteSampler, RemoteScorer, RemoteStudent
 from uopd.runtime.specs import scorer_spec, student_spec
 from uopd.student.reference import load_student
@@ -468,13 +469,13 @@ def test_seeds_are_divided_among_engines(seeds: list[int], engines: int, expecte
         for engine in reversed(parts)
         for index, part in engine
     ]
-    merged = merge(requests, pieces)
+    merged = merge_results(requests, pieces)
     assert [[one.token_ids[0] for one in cast(Any, answer)] for answer in merged] == [list(range(n)) for n in seeds]
 
 
 def test_calls_are_cut_by_their_sequences() -> None:
     part = [(index, request_of(seeds)) for index, seeds in enumerate([3, 3, 1, 9, 1])]
-    assert [[index for index, _ in call] for call in chunks(part, 6)] == [[0, 1], [2], [3], [4]]
+    assert [[index for index, _ in call] for call in group_requests(part, 6)] == [[0, 1], [2], [3], [4]]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])

@@ -17,11 +17,11 @@ import torch
 from ray.exceptions import GetTimeoutError, RayError, RayTaskError
 from torch.distributed.elastic.utils.distributed import get_free_port
 
-from sure_math.models.engines import Request, Sampling
-from sure_math.models.engines.ray_replicas import reason_of
+from sure_math.models.engines import Request, RequestResult, Sampling
+from sure_math.models.engines.ray_session import reason_of
 from uopd.config import SyncConfig
 from uopd.rows import Scorer, Share, TrainingRow, UpdateReport
-from uopd.runtime.ray.messages import Answer, PackedScores, pack, unpack
+from uopd.runtime.ray.messages import PackedScores, pack, unpack
 
 if TYPE_CHECKING:  # an actor loads what it makes, and no more
     from uopd.runtime.factories import Engine, Rank
@@ -196,7 +196,7 @@ class EngineActor:
     def version(self) -> int:
         return self._ready.version
 
-    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[Answer]:
+    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[RequestResult]:
         return self._ready.generate(requests, sampling)
 
     def logprobs(self, token_ids: Sequence[int]) -> list[float]:

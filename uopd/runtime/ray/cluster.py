@@ -18,7 +18,7 @@ from ray.util.placement_group import placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from sure_math.models.engines import EngineUnavailable
-from sure_math.models.engines.ray_replicas import connect
+from sure_math.models.engines.ray_session import connect
 from uopd.config import TrainConfig
 from uopd.methods import Method
 from uopd.protocols import Parts

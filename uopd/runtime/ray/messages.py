@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -11,20 +11,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sure_math.models.engines import Completion, Refusal, Request
+from sure_math.models.engines import Request
+from sure_math.models.engines.chunks import NumberedRequest
 from uopd.rows import HiddenScores, Scores
 
-Answer = tuple[Completion, ...] | Refusal
-Numbered = tuple[int, Request]
-"""A request with its place in the call."""
 
-
-def split(requests: Sequence[Request], engines: int) -> list[list[Numbered]]:
+def split(requests: Sequence[Request], engines: int) -> list[list[NumberedRequest]]:
     """Each engine's part of every request's seeds, in order: of K seeds and E engines, engine e has the e-th K/E.
 
     Where K does not divide, the parts differ by one seed, and which engine has the larger one goes round.
     """
-    found: list[list[Numbered]] = [[] for _ in range(engines)]
+    found: list[list[NumberedRequest]] = [[] for _ in range(engines)]
     for index, request in enumerate(requests):
         seeds = request.seeds
         for part in range(engines):
@@ -33,35 +30,6 @@ def split(requests: Sequence[Request], engines: int) -> list[list[Numbered]]:
             if own or not (seeds or part):  # a request without seeds is answered too, by the first
                 found[engine].append((index, replace(request, seeds=own)))
     return found
-
-
-def chunks(part: Sequence[Numbered], sequences: int) -> list[list[Numbered]]:
-    """An engine's part in calls of at most that many sequences, or of one request."""
-    found: list[list[Numbered]] = []
-    held = 0
-    for numbered in part:
-        size = len(numbered[1].seeds)
-        if not found or held + size > sequences:
-            found.append([])
-            held = 0
-        found[-1].append(numbered)
-        held += size
-    return found
-
-
-def merge(requests: Sequence[Request], pieces: Iterable[tuple[int, Request, Answer]]) -> list[Answer]:
-    """One answer per request, its completions in the order of its seeds."""
-    completions: list[dict[int, Completion]] = [{} for _ in requests]
-    refusals: dict[int, Refusal] = {}
-    for index, asked, answer in pieces:
-        if isinstance(answer, Refusal):
-            refusals[index] = answer
-        else:
-            completions[index] |= dict(zip(asked.seeds, answer, strict=True))
-    return [
-        refusals.get(index) or tuple(completions[index][seed] for seed in request.seeds)
-        for index, request in enumerate(requests)
-    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

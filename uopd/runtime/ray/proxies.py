@@ -32,13 +32,14 @@ from ray.exceptions import (
     WorkerCrashedError,
 )
 
-from sure_math.models.engines import EngineUnavailable, Request, Sampling
-from sure_math.models.engines.ray_replicas import reason_of
+from sure_math.models.engines import EngineUnavailable, Request, RequestResult, Sampling
+from sure_math.models.engines.chunks import group_requests, merge_results
+from sure_math.models.engines.ray_session import reason_of
 from uopd.config import SyncConfig
 from uopd.protocols import OutOfStep
 from uopd.rows import Share, TrainingRow, UpdateReport
 from uopd.runtime.ray.actors import Place, cause_of
-from uopd.runtime.ray.messages import Answer, chunks, merge, split
+from uopd.runtime.ray.messages import split
 
 CHUNK = 512
 """Sequences of one call of an engine: more than vLLM computes at once, and all that is lost where one dies."""
@@ -253,7 +254,7 @@ class RemoteSampler:
         """Policy version of the weights; read after `generate`, since a replaced engine may have brought newer ones."""
         return self._version
 
-    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[Answer]:
+    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[RequestResult]:
         """One entry per request, in order, all from the weights of `version`.
 
         Raises:
@@ -261,7 +262,7 @@ class RemoteSampler:
             EngineUnavailable: engines die again and again, or do not start.
         """
         parts = enumerate(split(requests, len(self._members)))
-        asked = [(engine, chunk) for engine, part in parts for chunk in chunks(part, CHUNK)]
+        asked = [(engine, chunk) for engine, part in parts for chunk in group_requests(part, CHUNK)]
         calls = [(engine, partial(_generate, [one for _, one in chunk], sampling)) for engine, chunk in asked]
         with self._lock:
             answers = self._ask(calls)
@@ -270,7 +271,7 @@ class RemoteSampler:
             for (_, chunk), of_chunk in zip(asked, answers, strict=True)
             for numbered, answer in zip(chunk, of_chunk, strict=True)
         ]
-        return merge(requests, pieces)
+        return cast(list[RequestResult], merge_results(requests, pieces))
 
     def logprobs(self, token_ids: Sequence[int]) -> list[list[float]]:
         """One list per engine: log-probability of every token of a text but the first."""

@@ -33,13 +33,24 @@ from transformers import AutoModelForCausalLM
 
 from sure_math.build import run_build
 from sure_math.config import ModelConfig, ReplicasConfig, load_config
-from sure_math.models.engines import Completion, Engine, EngineUnavailable, Interrupted, Refusal, Request, Sampling
-from sure_math.models.engines.chunks import Answer, Batch, cut
+from sure_math.models.engines import (
+    Completion,
+    Engine,
+    EngineUnavailable,
+    Interrupted,
+    Refusal,
+    Request,
+    RequestResult,
+    Sampling,
+)
+from sure_math.models.engines.chunks import Batch, cut_requests
 from sure_math.models.engines.load import load_engine, model_identity
-from sure_math.models.engines.ray_replicas import TRIES, RayReplicas, capacity, check_address, check_room
-from sure_math.models.engines.spec import ModelSpec
+from sure_math.models.engines.ray_replicas import TRIES, RayReplicas
+from sure_math.models.engines.ray_session import check_address
+from sure_math.models.engines.replica_capacity import capacity, check_capacity
+from sure_math.models.engines.spec import ModelSpec, ReplicasSpec
 from sure_math.models.responders.chat import Message, Question
-from sure_math.models.responders.roles import LazyResponder, load_model
+from sure_math.models.responders.roles import LazyResponder, resolve_model
 from tests.helpers import builds
 from tests.helpers.fakes import IDENTITY, ScriptedResponder
 from tests.sure_math.models.engines import test_engines
@@ -104,7 +115,7 @@ def spec(tiny_model: Path) -> ModelSpec:
 
 @pytest.fixture(scope="module")
 def pool(cluster: Cluster, spec: ModelSpec) -> Iterator[RayReplicas]:
-    pool = RayReplicas(spec, ReplicasConfig(min=2, max=2, chunk=CHUNK, address=cluster.address))
+    pool = RayReplicas(spec, ReplicasSpec(min=2, max=2, chunk=CHUNK, address=cluster.address))
     yield pool
     pool.close()
 
@@ -122,7 +133,7 @@ def generate_alone(spec: ModelSpec, requests: Sequence[Request], sampling: Sampl
     while batch.waiting:
         chunk = batch.take()
         batch.answer(chunk, engine.generate(batch.requests_of(chunk), sampling))
-    return list(batch.answers())
+    return list(batch.results())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,6 +171,11 @@ def answering(pid: int) -> bool:
         return False
 
 
+def deaths_in(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """The warnings about replicas that died."""
+    return [message for message in caplog.messages if "a replica died" in message]
+
+
 def limit_cpu(pid: int, seconds: int) -> None:
     """The kernel kills the process once it has used that much more of a CPU."""
     process = psutil.Process(pid)
@@ -169,7 +185,7 @@ def limit_cpu(pid: int, seconds: int) -> None:
     process.rlimit(psutil.RLIMIT_CPU, (bound, bound))
 
 
-def assert_equal(answers: list[Answer], others: list[Answer]) -> None:
+def assert_equal(answers: list[RequestResult], others: list[RequestResult]) -> None:
     assert len(answers) == len(others)
     for answer, other in zip(answers, others, strict=True):
         if isinstance(answer, Refusal) or isinstance(other, Refusal):
@@ -205,7 +221,9 @@ def test_two_replicas_answer_as_one_process(pool: RayReplicas, one_process: OneP
     assert pool.identity == model_identity(spec)
 
 
-def test_a_killed_replica_costs_nothing_but_time(pool: RayReplicas, one_process: OneProcess) -> None:
+def test_a_killed_replica_costs_nothing_but_time(
+    pool: RayReplicas, one_process: OneProcess, caplog: pytest.LogCaptureFixture
+) -> None:
     killed: list[int] = []
 
     def kill() -> None:
@@ -213,12 +231,11 @@ def test_a_killed_replica_costs_nothing_but_time(pool: RayReplicas, one_process:
         killed.append(pool.running()[0].pid)
         os.kill(killed[0], signal.SIGKILL)
 
-    lost = pool.lost
     thread = threading.Thread(target=kill)
     thread.start()
     answers = pool.generate(LOAD, SAMPLED)
     thread.join()
-    assert pool.lost == lost + 1
+    assert len(deaths_in(caplog)) == 1
     assert killed[0] not in [place.pid for place in pool.running()]
     assert_equal(answers, one_process.generate(LOAD, SAMPLED))
 
@@ -233,7 +250,7 @@ def test_a_chunk_that_kills_its_replicas_ends_the_call_with_the_other_answers(
     cluster: Cluster, spec: ModelSpec, one_process: OneProcess
 ) -> None:
     """Each replica may use two more seconds of a CPU: the small request needs a fraction of one, the large one more."""
-    settings = ReplicasConfig(min=TRIES, max=TRIES, chunk=8000, num_cpus=0.5, address=cluster.address)
+    settings = ReplicasSpec(min=TRIES, max=TRIES, chunk=8000, num_cpus=0.5, address=cluster.address)
     pool = RayReplicas(spec, settings)
     sampling = dataclasses.replace(SAMPLED, max_new_tokens=100)
     small, large = LOAD[0], Request(token_ids=(9, 10), seeds=tuple(range(8000)))
@@ -260,7 +277,7 @@ def test_a_chunk_that_kills_its_replicas_ends_the_call_with_the_other_answers(
 
 
 def test_replicas_come_under_load_and_go_afterwards(cluster: Cluster, spec: ModelSpec) -> None:
-    settings = ReplicasConfig(min=1, max=2, chunk=CHUNK, num_cpus=0.5, address=cluster.address)
+    settings = ReplicasSpec(min=1, max=2, chunk=CHUNK, num_cpus=0.5, address=cluster.address)
     pool = RayReplicas(spec, settings, idle_seconds=2)
     assert len(pool.running()) == 1
     pool.generate(LOAD[:2], SAMPLED)
@@ -277,12 +294,12 @@ def test_replicas_come_under_load_and_go_afterwards(cluster: Cluster, spec: Mode
 
 
 def test_a_chunk_moves_to_another_machine_when_its_own_dies(
-    cluster: Cluster, spec: ModelSpec, one_process: OneProcess
+    cluster: Cluster, spec: ModelSpec, one_process: OneProcess, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Two nodes with one GPU each, as Ray counts them: a replica that asks for 0.65 of one fits once on each."""
     with without_preloads():
         nodes = [cluster.add_node(num_cpus=1, num_gpus=1, object_store_memory=128 * 2**20) for _ in range(2)]
-    settings = ReplicasConfig(min=2, max=2, chunk=CHUNK, num_cpus=0.5, num_gpus=0.65, address=cluster.address)
+    settings = ReplicasSpec(min=2, max=2, chunk=CHUNK, num_cpus=0.5, num_gpus=0.65, address=cluster.address)
     pool = RayReplicas(dataclasses.replace(spec, device="cpu"), settings)
 
     def stop() -> None:
@@ -295,7 +312,7 @@ def test_a_chunk_moves_to_another_machine_when_its_own_dies(
     while thread.is_alive():
         assert time.monotonic() < end
         answers = pool.generate(LOAD, SAMPLED)
-    assert pool.lost == 1
+    assert len(deaths_in(caplog)) == 1
     assert_equal(answers, one_process.generate(LOAD, SAMPLED))
     assert len(pool.running()) == 1, "no other node has a GPU"
     pool.close()
@@ -314,12 +331,12 @@ def test_a_replica_that_cannot_start_says_why(
 ) -> None:
     identity = dataclasses.replace(pool.identity, fingerprint=fingerprint or pool.identity.fingerprint)
     with pytest.raises(EngineUnavailable, match=message) as refused:
-        RayReplicas(dataclasses.replace(spec, **changes), ReplicasConfig(address=cluster.address), identity=identity)
+        RayReplicas(dataclasses.replace(spec, **changes), ReplicasSpec(address=cluster.address), identity=identity)
     assert "Traceback" not in str(refused.value)
 
 
 def test_no_room_for_a_replica_says_what_was_asked_and_what_there_is(cluster: Cluster, spec: ModelSpec) -> None:
-    settings = ReplicasConfig(num_gpus=3, address=cluster.address)
+    settings = ReplicasSpec(num_gpus=3, address=cluster.address)
     with pytest.raises(EngineUnavailable, match=r"no room .* num_gpus = 3, and Ray has \d+ CPUs and 0 GPUs"):
         RayReplicas(spec, settings, placement_seconds=1)
 
@@ -329,7 +346,7 @@ def test_vllm_in_an_actor(cluster: Cluster, spec: ModelSpec, one_process: OnePro
     vllm = dataclasses.replace(
         spec, engine="vllm", dtype="float32", options={"enforce_eager": True, "max_num_seqs": 256}
     )
-    pool = RayReplicas(vllm, ReplicasConfig(chunk=CHUNK, address=cluster.address))
+    pool = RayReplicas(vllm, ReplicasSpec(chunk=CHUNK, address=cluster.address))
     requests = test_engines.requests_of(1)
     for ours, theirs in zip(one_process.generate(requests, GREEDY), pool.generate(requests, GREEDY), strict=True):
         assert test_engines.served(ours)[0].token_ids == test_engines.served(theirs)[0].token_ids
@@ -356,7 +373,7 @@ def test_vllm_in_an_actor(cluster: Cluster, spec: ModelSpec, one_process: OnePro
 )
 def test_chunks(seeds: list[int], size: int, expected: list[list[tuple[int, int, int]]]) -> None:
     requests = [Request(token_ids=(1,), seeds=tuple(range(count))) for count in seeds]
-    assert [[(index, piece.seeds) for index, piece in chunk] for chunk in cut(requests, size)] == [
+    assert [[(index, piece.seeds) for index, piece in chunk] for chunk in cut_requests(requests, size)] == [
         [(index, tuple(range(begin, end))) for index, begin, end in chunk] for chunk in expected
     ]
 
@@ -372,7 +389,7 @@ def test_what_is_answered_is_told_from_what_is_not() -> None:
     batch.answer(batch.take(), [(completion(3),)])
     batch.answer(batch.take(), [refusal])
     assert batch.give_back(0) == 1
-    assert batch.answers() == [(None, None, completion(3)), refusal, (None,) * 8]
+    assert batch.results() == [(None, None, completion(3)), refusal, (None,) * 8]
     assert [batch.take(), batch.give_back(0), batch.take(), batch.take()] == [0, 2, 0, 3]
     assert batch.unanswered == 6
 
@@ -389,15 +406,15 @@ def test_what_is_answered_is_told_from_what_is_not() -> None:
         ({"num_cpus": 1, "num_gpus": 1}, {"CPU": 8.0}, 0),
     ],
 )
-def test_how_many_replicas_fit(needs: dict[str, float], resources: dict[str, float], expected: float) -> None:
-    assert capacity(ReplicasConfig(**needs), resources) == expected
+def test_how_many_replicas_fit(needs: dict[str, Any], resources: dict[str, float], expected: float) -> None:
+    assert capacity(ReplicasSpec(**needs), resources) == expected
 
 
 def test_replicas_that_never_fit_are_refused() -> None:
-    replicas = ReplicasConfig(min=3, max=4, num_cpus=1)
-    check_room(replicas, {"CPU": 3.0})
+    replicas = ReplicasSpec(min=3, max=4, num_cpus=1)
+    check_capacity(replicas, {"CPU": 3.0})
     with pytest.raises(EngineUnavailable, match=r"replicas.min = 3 do not fit: each asks num_cpus = 1 .* has 2 CPUs"):
-        check_room(replicas, {"CPU": 2.0})
+        check_capacity(replicas, {"CPU": 2.0})
 
 
 @pytest.mark.parametrize(
@@ -416,7 +433,7 @@ def test_an_address_without_a_cluster_is_refused_at_once(address: str, message: 
 def test_without_ray_the_build_says_what_to_install(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(EngineUnavailable, match=r"pip install 'sure-math\[ray\]'"):
-        load_model(ModelConfig(model=str(tiny_model), replicas=ReplicasConfig()))
+        resolve_model(ModelConfig(model=str(tiny_model), replicas=ReplicasConfig()))
 
 
 # ---- models that stay -----------------------------------------------------------------------------------------------

@@ -33,8 +33,9 @@ from sure_math.models.engines.load import load_engine, model_identity
 from sure_math.models.engines.server import ServerEngine
 from sure_math.models.engines.spec import ModelSpec, ServerSpec
 from sure_math.models.responders.chat import Message, Question, Reply
-from sure_math.models.responders.journal import CallLog, Journal, RecordedResponder
-from sure_math.models.responders.roles import load_model
+from sure_math.models.responders.journal import CallLog, Journal
+from sure_math.models.responders.recorded import RecordedResponder
+from sure_math.models.responders.roles import resolve_model
 from sure_math.models.responders.server_chat import load_served
 from tests.helpers.fakes import LOGPROB_PER_TOKEN
 from tests.helpers.scripted_endpoint import NAME, Fault, ScriptedEndpoint, continuation
@@ -610,7 +611,7 @@ def test_the_identity_needs_no_server_and_no_weights_and_not_the_address(tiny_mo
 @pytest.mark.parametrize("api", ["completions", "chat"])
 def test_a_config_leads_to_the_model(tiny_model: Path, endpoint: ScriptedEndpoint, api: Any) -> None:
     server = ServerConfig(url=endpoint.url, api=api, served_name=NAME, patience=5)
-    identity, starter = load_model(ModelConfig(model=str(tiny_model), engine="server", server=server))
+    identity, starter = resolve_model(ModelConfig(model=str(tiny_model), engine="server", server=server))
     assert not endpoint.tries, "what was answered before needs no server"
     responder = starter()
     [[reply]] = responder.ask([question("w1 w2")], SAMPLED)  # type: ignore[misc]

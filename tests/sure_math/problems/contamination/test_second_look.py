@@ -75,7 +75,6 @@ REPLIES: list[tuple[dict[tuple[str, int], str | Refusal], str]] = [
 def test_only_two_plain_noes_are_a_no(replies: dict[tuple[str, int], str | Refusal], outcome: str) -> None:
     check, _ = check_with(lambda question, seed: replies.get((last_user_text(question), seed), "No"))
     (matches,) = check([CRIMSON])
-    assert check.counts == {outcome: 1}
     assert [(match.benchmark, match.problem_id, match.kind) for match in matches] == (
         [] if outcome == "no" else [("math500", "math500-0", "model")]
     )

@@ -1,0 +1,54 @@
+"""What runs in the actor of a replica: an engine in a process of its own, maybe on another machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import ray
+
+from sure_math.models.engines import Engine, ModelIdentity, Request, RequestResult, Sampling
+from sure_math.models.engines.load import load_engine
+from sure_math.models.engines.spec import ModelSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaProcess:
+    """The process in which a replica runs."""
+
+    node: str
+    """Address of the machine."""
+    pid: int
+
+
+class Replica:
+    """The class of the actor. Making it cannot fail; `start` can, and raises what a local engine would raise."""
+
+    def __init__(self, *, threads: int, gpu: bool) -> None:
+        inherited = os.environ.get("OMP_NUM_THREADS", "")
+        limits = [threads, int(inherited)] if inherited.isdigit() and int(inherited) else [threads]
+        os.environ["OMP_NUM_THREADS"] = str(min(limits))
+        # vLLM's core in this process and not in a child: when the actor is killed, nothing stays behind on the GPU.
+        os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
+        if not gpu:  # Ray leaves all GPUs visible to an actor that reserved none
+            os.environ["CUDA_VISIBLE_DEVICES"] = ""
+        self._engine: Engine | None = None
+
+    def process(self) -> ReplicaProcess:
+        """Say where this replica runs; an answer also shows that it is alive."""
+        return ReplicaProcess(node=ray.util.get_node_ip_address(), pid=os.getpid())
+
+    def start(self, spec: ModelSpec) -> ModelIdentity:
+        """Start the engine and return the identity of its model on this machine."""
+        self._engine = load_engine(spec)
+        return self._engine.identity
+
+    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[RequestResult]:
+        assert self._engine is not None, "start comes first"
+        return self._engine.generate(requests, sampling)
+
+    def close(self) -> None:
+        if self._engine is not None:
+            self._engine.close()
+        self._engine = None
