@@ -1,6 +1,6 @@
 """Pins of `sure_math/annotation/judge.py` and `prompts/judge.txt`:
 
-- which replies are a yes, which a no, and that everything else is undecided and counted, never equal;
+- which replies are a yes, which a no, and that everything else is undecided, never equal;
 - one greedy question per pair, in sorted orientation, all in one batch, and none for an empty batch;
 - placeholders, control tokens and long texts inside problems and answers stay data;
 - prompt files with and without a system message; the shipped prompt has the three placeholders.

@@ -1,6 +1,6 @@
 """Pins of `sure_math/problems/contamination/second_look.py` and `prompts/overlap.txt`:
 
-- a pair is clean only where both orders are answered with a plain no; everything else is an overlap, and counted;
+- a pair is clean only where both orders are answered with a plain no; everything else is an overlap;
 - an unclear reply is asked for once more, with another seed and a temperature; a refusal is not;
 - which pairs are shown: the nearest few above the threshold, the test split only to training problems, none for no row;
 - problems stay data: placeholders, control tokens, long texts; a prompt that lacks a part is refused;
