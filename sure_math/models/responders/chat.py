@@ -1,7 +1,7 @@
 """Text in, text out: an engine with its tokenizer, chat template and prompt settings.
 
-The phases ask a `Responder`. `ChatResponder` is the one that runs a model; `store.RecordedResponder` puts the
-journal of answered requests in front of it.
+The phases ask a `Responder`. `ChatResponder` runs a model. `RecordedResponder` (`recorded.py`) puts the journal of
+answered requests in front of it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,6 +14,7 @@ from sure_math.models.engines import (
     EngineUnavailable,
     Interrupted,
     ModelIdentity,
+    PartialResult,
     Refusal,
     Request,
     Sampling,
@@ -34,7 +35,11 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """A conversation to be answered once per seed."""
+    """A conversation that is answered once per seed.
+
+    >>> Question(messages=(Message(role="user", content="What is 2 + 2?"),), seeds=(1, 2)).seeds
+    (1, 2)
+    """
 
     messages: tuple[Message, ...]
     seeds: tuple[int, ...]
@@ -42,34 +47,43 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """One answer."""
+    """One answer to a question, as text."""
 
     text: str
     token_count: int
     """Generated tokens, the stop token included."""
     sum_logprob: float
-    """Nats, in `logprob_mode`."""
+    """Sum of the log-probabilities of the generated tokens in nats, in `logprob_mode`."""
     finish_reason: Literal["stop", "length"]
     logprob_mode: LogprobMode
 
 
 class Responder(Protocol):
-    """Answers conversations; order kept, one reply per seed."""
+    """Answers conversations."""
 
     @property
     def identity(self) -> ModelIdentity: ...
 
-    def ask(self, questions: Sequence[Question], sampling: Sampling) -> list[tuple[Reply, ...] | Refusal]: ...
+    def ask(self, questions: Sequence[Question], sampling: Sampling) -> list[tuple[Reply, ...] | Refusal]:
+        """Return one entry per question, in order: one reply per seed, or a refusal of the question."""
+        ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Give back memory, devices and connections."""
+        ...
 
 
 class Chat:
-    """A tokenizer with its chat template: conversations to tokens, completions to text.
+    """A tokenizer with its chat template: turns conversations into tokens, and generated tokens into text.
 
-    `template_options` go to the template as they are (Qwen3: `enable_thinking`); a template that does not know one
-    ignores it. Special tokens are left out of the text, except `kept_tokens`: some tokenizers mark the tags around a
-    model's thinking as special, and without them the answer cannot be told from the thinking.
+    `template_options` go to the template unchanged (Qwen3: `enable_thinking`). A template ignores options that it does
+    not know. Special tokens are left out of the text, except `kept_tokens`: some tokenizers mark the tags around a
+    model's thinking as special, and without the tags the answer cannot be told from the thinking.
+
+    >>> tokenizer = load_tokenizer(model_folder("pocket:teacher"))
+    >>> chat = Chat(tokenizer, name="pocket:teacher", template_options={})
+    >>> chat.decode(chat.encode([Message(role="user", content="Compute 2 + 2.")])).splitlines()
+    ['Compute 2 + 2.']
     """
 
     def __init__(
@@ -90,7 +104,7 @@ class Chat:
         self._hidden = set(tokenizer.all_special_ids) - {tokenizer.convert_tokens_to_ids(tag) for tag in kept_tokens}
 
     def encode(self, messages: Sequence[Message]) -> tuple[int, ...]:
-        """Tokens of the conversation and of the header of the reply; none where nothing is asked."""
+        """Return the tokens of the conversation and of the header of the reply; none if no user turn has text."""
         if not any(message.content.strip() for message in messages if message.role == "user"):
             return ()
         text = self._tokenizer.apply_chat_template(
@@ -102,12 +116,12 @@ class Chat:
         return tuple(self._tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def decode(self, token_ids: Sequence[int]) -> str:
-        """The text of generated tokens."""
+        """Return the text of generated tokens."""
         visible = [token for token in token_ids if token not in self._hidden]
         return str(self._tokenizer.decode(visible, clean_up_tokenization_spaces=False))
 
     def _as_text(self, content: str) -> str:
-        """The content with no control token left whole: problems are untrusted, and one of them could end its turn."""
+        """Break up the control tokens in a content: problems are untrusted, and a problem could end its own turn."""
         for token in self._tokenizer.all_special_tokens:
             content = content.replace(token, f"{token[0]} {token[1:]}")
         return content
@@ -125,38 +139,45 @@ class ChatResponder:
         return self._engine.identity
 
     def ask(self, questions: Sequence[Question], sampling: Sampling) -> list[tuple[Reply, ...] | Refusal]:
-        """One entry per question, in order; a question whose user turns are all blank is refused."""
+        """Return one entry per question, in order; a question whose user turns are all blank is refused."""
         requests = [
             Request(token_ids=self._chat.encode(question.messages), seeds=question.seeds) for question in questions
         ]
         try:
             answers = self._engine.generate(requests, sampling)
         except Interrupted as stopped:
-            raise Interrupted(str(stopped), [self._kept(answer) for answer in stopped.answers]) from stopped
-        return [answer if isinstance(answer, Refusal) else self._replies(answer) for answer in answers]
+            raise Interrupted(str(stopped), [self._partial_replies(answer) for answer in stopped.answers]) from stopped
+        return [
+            answer if isinstance(answer, Refusal) else tuple(self._reply(completion) for completion in answer)
+            for answer in answers
+        ]
 
     def close(self) -> None:
         self._engine.close()
 
-    def _kept(self, answer: tuple[Completion | None, ...] | Refusal) -> tuple[Reply | None, ...] | Refusal:
+    def _partial_replies(self, answer: PartialResult) -> tuple[Reply | None, ...] | Refusal:
         if isinstance(answer, Refusal):
             return answer
-        return tuple(None if item is None else self._replies((item,))[0] for item in answer)
+        return tuple(None if completion is None else self._reply(completion) for completion in answer)
 
-    def _replies(self, completions: tuple[Completion, ...]) -> tuple[Reply, ...]:
-        return tuple(
-            Reply(
-                text=self._chat.decode(item.token_ids),
-                token_count=len(item.token_ids),
-                sum_logprob=item.sum_logprob,
-                finish_reason=item.finish_reason,
-                logprob_mode=self.identity.logprob_mode,
-            )
-            for item in completions
+    def _reply(self, completion: Completion) -> Reply:
+        return Reply(
+            text=self._chat.decode(completion.token_ids),
+            token_count=len(completion.token_ids),
+            sum_logprob=completion.sum_logprob,
+            finish_reason=completion.finish_reason,
+            logprob_mode=self.identity.logprob_mode,
         )
 
 
 def load_responder(spec: ModelSpec, *, enable_thinking: bool = False) -> ChatResponder:
-    """Start the model of `spec` with its own chat template; EngineUnavailable where it cannot be loaded."""
+    """Start the model of `spec` with its own chat template; EngineUnavailable if it cannot be loaded.
+
+    >>> teacher = load_responder(ModelSpec(model="pocket:teacher"))
+    >>> question = Question(messages=(Message(role="user", content="Compute 2 + 2."),), seeds=(1,))
+    >>> [(reply,)] = teacher.ask([question], Sampling(max_new_tokens=64, temperature=0.0))
+    >>> reply.finish_reason
+    'stop'
+    """
     tokenizer = load_tokenizer(model_folder(spec.model, spec.revision))
     return ChatResponder(load_engine(spec), tokenizer, template_options={"enable_thinking": enable_thinking})
