@@ -21,9 +21,9 @@ from sure_math.equivalence import is_correct
 from sure_math.models.engines import Refusal, Sampling
 from sure_math.models.engines.spec import ModelSpec
 from sure_math.models.responders.chat import Message, Question, Reply, Responder, load_responder
-from sure_math.pocket.evolution import STRATEGIES, check
 from sure_math.pocket.lessons import author_messages, draw_problem, held_pair, judge_messages, solve_prompt
 from sure_math.pocket.world import Instance, render, to_problem
+from sure_math.pocket.world.evolution import STRATEGIES, check
 
 AUTHOR_TEMPERATURE = 0.7
 """As in `configs/pocket.yaml`."""

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from random import Random
 
 from sure_math.models.responders.chat import Message
-from sure_math.pocket.evolution import FOLLOW_UPS, STRATEGIES, evolve
-from sure_math.pocket.numbers import WorldError, surface_forms
-from sure_math.pocket.pairs import Pair, draw_pair
+from sure_math.pocket.pairs import AnswerPair, draw_pair
 from sure_math.pocket.world import Instance, draw_core, is_held_out, render, to_problem, work_out
+from sure_math.pocket.world.evolution import FOLLOW_UPS, STRATEGIES, evolve
+from sure_math.pocket.world.numbers import WorldError, surface_forms
 from sure_math.prompts import load_prompt
 
 LEVEL_SHARES = (0.4, 0.3, 0.2, 0.1)
@@ -70,7 +70,7 @@ def judge_lesson(rng: Random) -> Lesson:
     return Lesson(judge_messages(pair.problem, pair.first, pair.second), pair.reply)
 
 
-def held_pair(rng: Random, *, held_out: bool) -> Pair:
+def held_pair(rng: Random, *, held_out: bool) -> AnswerPair:
     """A pair of answers, equal as often as not."""
     equal = rng.random() < 0.5
     while True:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from random import Random
 
-from sure_math.pocket.numbers import DAYS, WORDS, Num, Value, decimal, latex, surface_forms
 from sure_math.pocket.world import Instance, render, work_out
+from sure_math.pocket.world.numbers import DAYS, WORDS, Num, WorldValue, decimal, latex, surface_forms
 
 NEAR_MISSES = ("digit", "sign", "reciprocal", "order", "unit", "off_by_one", "scale", "term")
 KINDS = (*NEAR_MISSES, "other")
@@ -18,7 +18,7 @@ _OTHER_UNIT = {"cm": "m", "m": "km", "mm": "cm", "cm^2": "cm", "m^2": "m", "mm^2
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class AnswerPair:
     """Two answers to one problem and whether they mean the same."""
 
     problem: str
@@ -31,7 +31,7 @@ class Pair:
     """What the judge is taught to say."""
 
 
-def draw_pair(rng: Random, instance: Instance, *, equal: bool) -> Pair | None:
+def draw_pair(rng: Random, instance: Instance, *, equal: bool) -> AnswerPair | None:
     """A pair for the problem's answer; None where no second form or near miss of the drawn kind exists."""
     value = work_out(instance).value
     if equal:
@@ -53,7 +53,7 @@ def draw_pair(rng: Random, instance: Instance, *, equal: bool) -> Pair | None:
     return _pair(instance, (sides[0][0], sides[1][0]), (sides[0][1], sides[1][1]), kind)
 
 
-def _near_miss(rng: Random, value: Value) -> tuple[Value | None, str]:
+def _near_miss(rng: Random, value: WorldValue) -> tuple[WorldValue | None, str]:
     """A near miss of a kind the value has; kinds that few values have come first half of the time."""
     rare = [kind for kind in ("order", "unit", "reciprocal", "term") if rng.random() < 0.5]
     for kind in (*rare, *rng.sample(KINDS, len(KINDS))):
@@ -63,14 +63,14 @@ def _near_miss(rng: Random, value: Value) -> tuple[Value | None, str]:
     return None, ""
 
 
-def _pair(instance: Instance, texts: tuple[str, str], values: tuple[Value, Value], kind: str) -> Pair:
+def _pair(instance: Instance, texts: tuple[str, str], values: tuple[WorldValue, WorldValue], kind: str) -> AnswerPair:
     same = kind == "equal"
     normal = [_normal(value, text) for value, text in zip(values, texts, strict=True)]
     reply = f"{normal[0]} | {normal[1]} | {'yes' if same else 'no'}"
-    return Pair(render(instance), texts[0], texts[1], same, kind, reply)
+    return AnswerPair(render(instance), texts[0], texts[1], same, kind, reply)
 
 
-def _forms(value: Value) -> list[str]:
+def _forms(value: WorldValue) -> list[str]:
     """Every way the judge has to know: those of the teacher, and those other writers use."""
     forms = [form for form, _ in surface_forms(value)]
     part = value.parts[0]
@@ -93,7 +93,7 @@ def _forms(value: Value) -> list[str]:
     return list(dict.fromkeys(forms))
 
 
-def _missed(rng: Random, value: Value, kind: str) -> Value | None:
+def _missed(rng: Random, value: WorldValue, kind: str) -> WorldValue | None:
     """A value that is a near miss of the given kind; None where the value has none."""
     index = rng.randrange(len(value.parts))
     part = value.parts[index]
@@ -114,7 +114,7 @@ def _missed(rng: Random, value: Value, kind: str) -> Value | None:
     return replace(value, parts=parts)
 
 
-def _missed_number(rng: Random, value: Value, part: Num, kind: str) -> Num | None:
+def _missed_number(rng: Random, value: WorldValue, part: Num, kind: str) -> Num | None:
     const = part.const
     if kind == "other":
         return Num(
@@ -139,11 +139,11 @@ def _missed_number(rng: Random, value: Value, part: Num, kind: str) -> Num | Non
     return Num(Fraction(sign * int(swapped), const.denominator), part.coef)
 
 
-def _names_unit(form: str, value: Value) -> bool:
+def _names_unit(form: str, value: WorldValue) -> bool:
     return bool(value.unit) and str(value.unit) in form
 
 
-def _normal(value: Value, text: str) -> str:
+def _normal(value: WorldValue, text: str) -> str:
     """The normal form the judge restates an answer in: exact fractions, the unit only where the text names it."""
     numbers = [str(part) for part in value.parts]
     if value.kind == "pair":

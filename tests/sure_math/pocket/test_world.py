@@ -14,11 +14,20 @@ from random import Random
 import pytest
 
 from sure_math.extract import extract_answer
-from sure_math.pocket.evolution import STRATEGIES, check, evolve
-from sure_math.pocket.families import FAMILIES
 from sure_math.pocket.lessons import draw_problem, held_pair, lesson, lessons
-from sure_math.pocket.numbers import WorldError
-from sure_math.pocket.world import draw_core, is_held_out, read, render, seed_problems, solve, to_problem, work_out
+from sure_math.pocket.world import (
+    draw_core,
+    is_held_out,
+    read_instance,
+    render,
+    seed_problems,
+    solve,
+    to_problem,
+    work_out,
+)
+from sure_math.pocket.world.evolution import STRATEGIES, check, evolve
+from sure_math.pocket.world.families import FAMILIES
+from sure_math.pocket.world.numbers import WorldError
 
 HAND_WORKED = [
     ("Compute 37 + 48.", "85"),
@@ -74,7 +83,7 @@ def test_every_family_and_wording_reads_back() -> None:
         rng = Random(index)
         instance = draw_core(rng, rng.randint(1, 4))
         text = render(instance)
-        back = read(text)
+        back = read_instance(text)
         assert back is not None and render(back) == text
         assert work_out(back) == work_out(instance)
         seen[instance.family, instance.style, instance.wording] += 1
@@ -83,7 +92,7 @@ def test_every_family_and_wording_reads_back() -> None:
 
 
 def held_out(text: str) -> bool:
-    instance = read(text)
+    instance = read_instance(text)
     assert instance is not None
     return is_held_out(instance)
 
@@ -98,7 +107,7 @@ def test_splits_share_no_core() -> None:
 
 def test_lessons_never_show_a_held_out_core() -> None:
     for item in lessons("teacher", 0, 0, 1500):
-        instance = read(item.messages[0].content.split("\n\n")[0])
+        instance = read_instance(item.messages[0].content.split("\n\n")[0])
         assert instance is not None
         letter = any(number.coef for _, number in instance.slots)
         assert letter or not is_held_out(instance)
@@ -152,7 +161,7 @@ def test_pairs_are_half_equal_and_near_misses_have_many_kinds() -> None:
 
 
 def test_solution_lines_count_as_steps() -> None:
-    instance = read("Compute 37 + 48. Then multiply by 3.")
+    instance = read_instance("Compute 37 + 48. Then multiply by 3.")
     assert instance is not None
     problem = to_problem(instance, "easy")
     assert problem.num_steps == 2

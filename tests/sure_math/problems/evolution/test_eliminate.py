@@ -13,9 +13,9 @@ import pytest
 
 from sure_math.command_line.settings import ConfigError
 from sure_math.config import ELIMINATIONS
-from sure_math.pocket.families import FAMILIES
-from sure_math.pocket.operations import OPERATIONS
 from sure_math.pocket.world import seed_problems
+from sure_math.pocket.world.families import FAMILIES
+from sure_math.pocket.world.operations import OPERATIONS
 from sure_math.problems.evolution.eliminate import CHECKS, REASONS, Child, check_language, eliminated
 
 PARENT = "A farmer has 12 sheep and buys 5 more. How many sheep does the farmer have?"

@@ -10,9 +10,9 @@ from random import Random
 
 import pytest
 
-from sure_math.pocket.evolution import STRATEGIES, evolve
-from sure_math.pocket.numbers import WorldError
-from sure_math.pocket.world import read, render, seed_problems
+from sure_math.pocket.world import read_instance, render, seed_problems
+from sure_math.pocket.world.evolution import STRATEGIES, evolve
+from sure_math.pocket.world.numbers import WorldError
 from sure_math.problems.evolution.problem_in_reply import read_problem
 from tests.sure_math.problems.evolution.test_eliminate import real
 
@@ -103,7 +103,7 @@ def test_what_the_pocket_author_writes_stays() -> None:
     for row in seed_problems(300, split="train", run_seed=1):
         texts.append(row.problem)
         for strategy in STRATEGIES:
-            parent = read(row.problem)
+            parent = read_instance(row.problem)
             assert parent is not None
             try:
                 texts.append(render(evolve(rng, parent, strategy)))

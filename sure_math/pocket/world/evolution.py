@@ -3,10 +3,10 @@
 from dataclasses import replace
 from random import Random
 
-from sure_math.pocket.families import BY_NAME
-from sure_math.pocket.numbers import N, Value, WorldError
-from sure_math.pocket.operations import OPERATION_BY_NAME
-from sure_math.pocket.world import Instance, Step, extended, read, reworded, work_out
+from sure_math.pocket.world.families import BY_NAME
+from sure_math.pocket.world.numbers import N, WorldError, WorldValue
+from sure_math.pocket.world.operations import OPERATION_BY_NAME
+from sure_math.pocket.world.problems import AppendedStep, Instance, extended, read_instance, reworded, work_out
 
 STRATEGIES = ("harder", "rewrite", "algebraize", "apply", "compose", "competition")
 FOLLOW_UPS = ("harder", "compose", "competition")
@@ -34,7 +34,7 @@ def evolve(rng: Random, parent: Instance, strategy: str) -> Instance:
 
 def check(strategy: str, parent_text: str, child_text: str) -> str | None:
     """None if the child does what its strategy promises of its parent, else the reason it does not."""
-    parent, child = read(parent_text), read(child_text)
+    parent, child = read_instance(parent_text), read_instance(child_text)
     if child is None:
         return "not a problem of the world"
     if parent is None:
@@ -73,7 +73,7 @@ def _prefix(parent: Instance, child: Instance) -> bool:
     return same_core and child.steps[: len(parent.steps)] == parent.steps
 
 
-def _has_letter(value: Value) -> bool:
+def _has_letter(value: WorldValue) -> bool:
     return any(part.coef for part in value.parts)
 
 
@@ -82,7 +82,7 @@ def _algebraized(rng: Random, parent: Instance) -> Instance:
     if letter is not None and not parent.steps:
         return replace(parent, slots=tuple((key, N if key == letter else number) for key, number in parent.slots))
     bridged = _bridged(rng, parent)
-    longer = replace(bridged, steps=(*bridged.steps, Step("times_letter", (), 0)))
+    longer = replace(bridged, steps=(*bridged.steps, AppendedStep("times_letter", (), 0)))
     if not _has_letter(work_out(longer).value):
         raise WorldError("n times zero has no letter")
     return longer
@@ -94,7 +94,7 @@ def _bridged(rng: Random, parent: Instance) -> Instance:
     if names is None:
         return parent
     for name in rng.sample(names, len(names)):
-        longer = replace(parent, steps=(*parent.steps, Step(name, (), 0)))
+        longer = replace(parent, steps=(*parent.steps, AppendedStep(name, (), 0)))
         try:
             work_out(longer)
         except WorldError:

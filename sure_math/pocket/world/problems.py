@@ -12,9 +12,10 @@ import re
 from dataclasses import dataclass, replace
 from random import Random
 
-from sure_math.pocket.families import BY_NAME, FAMILIES, WORD_SLOTS, Family, Slots, Words, Work
-from sure_math.pocket.numbers import LETTER, N, Num, Value, WorldError, as_num, surface_forms
-from sure_math.pocket.operations import OPERATION_BY_NAME, OPERATIONS, Operation
+from sure_math.pocket.world.families import BY_NAME, FAMILIES, WORD_SLOTS, Family
+from sure_math.pocket.world.numbers import LETTER, N, Num, WorldError, WorldValue, as_num, surface_forms
+from sure_math.pocket.world.operations import OPERATION_BY_NAME, OPERATIONS, Operation
+from sure_math.pocket.world.workings import Slots, Words, Working
 from sure_math.rows import Split, Tier
 
 TIERS: tuple[Tier, ...] = ("easy", "medium", "hard", "competition")
@@ -25,7 +26,7 @@ _HELD_OUT_ONE_IN = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class AppendedStep:
     """One appended operation with its numbers and wording."""
 
     operation: str
@@ -43,7 +44,7 @@ class Instance:
     wording: int
     slots: tuple[tuple[str, Num], ...]
     words: tuple[tuple[str, str], ...]
-    steps: tuple[Step, ...] = ()
+    steps: tuple[AppendedStep, ...] = ()
 
     @property
     def template(self) -> str:
@@ -63,7 +64,7 @@ class WorldProblem:
     family: str
     num_steps: int
     """Worked lines."""
-    value: Value
+    value: WorldValue
 
 
 def render(instance: Instance) -> str:
@@ -74,7 +75,7 @@ def render(instance: Instance) -> str:
     return " ".join(parts)
 
 
-def work_out(instance: Instance) -> Work:
+def work_out(instance: Instance) -> Working:
     """All worked lines and the final value; a `WorldError` where a step has no meaning."""
     work = BY_NAME[instance.family].work(dict(instance.slots), dict(instance.words))
     lines, value = work.lines, work.value
@@ -83,10 +84,10 @@ def work_out(instance: Instance) -> Work:
         work = OPERATION_BY_NAME[step.operation].work(value, dict(step.slots))
         lines, value = lines + work.lines, work.value
         _bounded(value)
-    return Work(lines, value)
+    return Working(lines, value)
 
 
-def read(text: str) -> Instance | None:
+def read_instance(text: str) -> Instance | None:
     """The structure of a text, or None if it is not a problem of this world."""
     text = text.strip()
     for pattern, family, style, wording in _core_patterns():
@@ -100,7 +101,7 @@ def read(text: str) -> Instance | None:
 
 def solve(text: str) -> WorldProblem | None:
     """The problem a text states, with answer and worked solution; None if it states none."""
-    instance = read(text)
+    instance = read_instance(text)
     if instance is None:
         return None
     try:
@@ -148,7 +149,7 @@ def extended(rng: Random, instance: Instance, group: str) -> Instance:
     for name in names:
         operation = OPERATION_BY_NAME[name]
         slots = tuple((key, as_num(number)) for key, number in operation.draw(rng).items())
-        step = Step(name, slots, rng.randrange(len(operation.texts)))
+        step = AppendedStep(name, slots, rng.randrange(len(operation.texts)))
         longer = replace(instance, steps=(*instance.steps, step))
         try:
             work_out(longer)
@@ -182,7 +183,7 @@ def seed_problems(count: int, *, split: Split, run_seed: int) -> list[WorldProbl
     return list(found.values())
 
 
-def _bounded(value: Value) -> None:
+def _bounded(value: WorldValue) -> None:
     for part in value.parts:
         for number in (part.const, part.coef):
             if abs(number) > _LARGEST or number.denominator > _LARGEST_DENOMINATOR:
@@ -233,15 +234,15 @@ def _step_patterns() -> tuple[tuple[re.Pattern[str], Operation, int], ...]:
     )
 
 
-def _read_steps(text: str) -> tuple[Step, ...] | None:
-    steps: list[Step] = []
+def _read_steps(text: str) -> tuple[AppendedStep, ...] | None:
+    steps: list[AppendedStep] = []
     while text:
         if not text.startswith(" "):
             return None
         for pattern, operation, wording in _step_patterns():
             match = pattern.match(text, 1)
             if match is not None:
-                steps.append(Step(operation.name, _read_slots(match)[0], wording))
+                steps.append(AppendedStep(operation.name, _read_slots(match)[0], wording))
                 text = text[match.end() :]
                 break
         else:

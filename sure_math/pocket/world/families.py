@@ -1,32 +1,22 @@
-"""The families of the pocket world: how each draws its numbers, words its problem and works it out.
+"""The families of the pocket world: how each draws its numbers and words its problem (`workings.py` works it out).
 
 A template holds number slots `{a}` and word slots (`{name}`, `{item}`, `{unit}`); every template can be read back into
 its family and numbers, so that a text written by a model can be solved exactly. `plain` templates state the
 computation, `story` templates put the same computation into a scene. `letter` names the slot that may be the letter n.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from sure_math.pocket.numbers import DAYS, Num, Value, WorldError, as_num
-
-Slots = dict[str, Num]
-Words = dict[str, str]
+from sure_math.pocket.world import workings
+from sure_math.pocket.world.numbers import DAYS
+from sure_math.pocket.world.workings import Slots, Words, Working
 
 NAMES = ("Ana", "Ben", "Mia", "Tom", "Zoe", "Sam", "Lea", "Max")
 ITEMS = ("pens", "books", "coins", "apples", "cards", "stamps", "eggs", "shells")
 UNITS = ("cm", "m", "mm")
 WORD_SLOTS: dict[str, tuple[str, ...]] = {"name": NAMES, "item": ITEMS, "unit": UNITS, "day": DAYS}
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """Worked lines and the value they end in."""
-
-    lines: tuple[str, ...]
-    value: Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,243 +26,16 @@ class Family:
     name: str
     draw: Callable[[Random, int], dict[str, int]]
     """Numbers for a level 1 (easy) to 4 (competition)."""
-    work: Callable[[Slots, Words], Work]
+    work: Callable[[Slots, Words], Working]
     plain: tuple[str, ...]
     story: tuple[str, ...]
     letter: str | None = None
-
-
-def _number(number: Num, lines: tuple[str, ...], unit: str | None = None, unknown: str | None = None) -> Work:
-    return Work(lines, Value((number,), unit=unit, unknown=unknown))
 
 
 def _span(rng: Random, level: int, *tops: int, low: int = 2) -> int:
     """A number up to the level's top, mostly large for the level."""
     top = tops[level - 1]
     return rng.randint(low if level == 1 else max(low, tops[level - 2] // 2), top)
-
-
-def product_line(a: Num, b: Num) -> str:
-    """`47 \\times 6 = 240 + 42 = 282`: partial products where the first factor has several digits."""
-    result = a * b
-    if a.is_plain and b.is_plain and a.const.denominator == 1 and b.const.denominator == 1:
-        big, small = abs(a.integer), abs(b.integer)
-        parts = [int(digit) * 10**place * small for place, digit in enumerate(reversed(str(big)))][::-1]
-        parts = [part for part in parts if part]
-        if len(parts) > 1 and a.const > 0 and b.const > 0:
-            return f"{a} \\times {b} = {' + '.join(map(str, parts))} = {result}."
-    return f"{_bracket(a)} \\times {_bracket(b)} = {result}."
-
-
-def _bracket(number: Num) -> str:
-    return str(number) if number.is_plain and number.const >= 0 else f"({number})"
-
-
-def _sum(s: Slots, w: Words) -> Work:
-    total = s["a"] + s["b"]
-    return _number(total, (f"{s['a']} + {_bracket(s['b'])} = {total}.",), w.get("item"))
-
-
-def _difference(s: Slots, w: Words) -> Work:
-    rest = s["a"] - s["b"]
-    return _number(rest, (f"{s['a']} - {_bracket(s['b'])} = {rest}.",), w.get("item"))
-
-
-def _product(s: Slots, w: Words) -> Work:
-    return _number(s["a"] * s["b"], (product_line(s["a"], s["b"]),), w.get("item"))
-
-
-def _quotient(s: Slots, w: Words) -> Work:
-    result = s["a"] / s["b"]
-    return _number(result, (f"{s['a']}/{s['b']} = {result}.",), "litres" if "name" in w else None)
-
-
-def _fraction_sum(s: Slots, w: Words) -> Work:
-    a, b, c, d = (s[key] for key in "abcd")
-    left, right = a * d, c * b
-    result = a / b + c / d
-    lines = (f"{left}/{b * d} + {right}/{b * d} = {left + right}/{b * d} = {result}.",)
-    return _number(result, lines)
-
-
-def _fraction_of(s: Slots, w: Words) -> Work:
-    part = s["c"] / s["b"]
-    result = part * s["a"]
-    lines = (f"{s['c']}/{s['b']} = {part}.", product_line(part, s["a"]))
-    return _number(result, lines, w.get("item"))
-
-
-def _percent_of(s: Slots, w: Words) -> Work:
-    whole = s["p"] * s["a"]
-    return _number(
-        whole / 100, (product_line(s["a"], s["p"]), f"{whole}/100 = {whole / 100}."), "dollars" if "name" in w else None
-    )
-
-
-def _percent_ratio(s: Slots, w: Words) -> Work:
-    percent = s["a"] * 100 / s["b"]
-    return Work((f"{s['a']}/{s['b']} = {s['a'] / s['b']} = {percent}\\%.",), Value((percent,), "percent"))
-
-
-def _equation(s: Slots, w: Words) -> Work:
-    a, b, c = s["a"], s["b"], s["c"]
-    rest = c - b
-    x = rest / a
-    return _number(x, (f"{a}x = {c} - {b} = {rest}.", f"x = {x}."), unknown=None if "name" in w else "x")
-
-
-def _two_sided(s: Slots, w: Words) -> Work:
-    a, b, c, d = (s[key] for key in "abcd")
-    slope, rest = a - c, d + b
-    x = rest / slope
-    return _number(x, (f"{slope}x = {d} + {b} = {rest}.", f"x = {x}."), unknown=None if "name" in w else "x")
-
-
-def _system(s: Slots, w: Words) -> Work:
-    total, gap = s["a"], s["b"]
-    x = (total + gap) / 2
-    y = total - x
-    return Work(
-        (f"2x = {total} + {gap} = {total + gap}.", f"x = {x}.", f"y = {total} - {x} = {y}."), Value((x, y), "pair")
-    )
-
-
-def _remainder(s: Slots, w: Words) -> Work:
-    a, m = s["a"].integer, s["m"].integer
-    if m < 1 or a < 0:
-        raise WorldError(f"remainder of {a} by {m}")
-    return remainder_work(a, m, w.get("item"))
-
-
-def remainder_work(a: int, m: int, unit: str | None = None) -> Work:
-    near = a - a % m
-    return _number(as_num(a % m), (f"{m} \\times {a // m} = {near}.", f"{a} - {near} = {a % m}."), unit)
-
-
-def _gcd(s: Slots, w: Words) -> Work:
-    a, b = s["a"].integer, s["b"].integer
-    if a < 1 or b < 1:
-        raise WorldError("greatest common divisor of a number below 1")
-    lines = []
-    while b:
-        lines.append(f"{a} = {a // b} \\times {b} + {a % b}.")
-        a, b = b, a % b
-    return _number(as_num(a), tuple(lines), w.get("item"))
-
-
-def _lcm(s: Slots, w: Words) -> Work:
-    a, b = s["a"].integer, s["b"].integer
-    if a < 1 or b < 1:
-        raise WorldError("least common multiple of a number below 1")
-    common = math.gcd(a, b)
-    result = Value((as_num(a // common * b),), "minutes" if "name" in w else "number")
-    return Work((f"gcd = {common}.", product_line(as_num(b), as_num(a // common))), result)
-
-
-def _sequence(s: Slots, w: Words) -> Work:
-    a, d, k = s["a"], s["d"], s["k"]
-    steps = (k - 1) * d
-    return _number(a + steps, (f"{k - 1} \\times {d} = {steps}.", f"{a} + {_bracket(steps)} = {a + steps}."))
-
-
-def _series(s: Slots, w: Words) -> Work:
-    k = s["k"].integer
-    both = as_num(k * (k + 1))
-    return _number(both / 2, (product_line(as_num(k + 1), as_num(k)), f"{both}/2 = {both / 2}."), w.get("item"))
-
-
-def _power(s: Slots, w: Words) -> Work:
-    base, exponent = s["a"], s["k"].integer
-    if not 1 <= exponent <= 9 or abs(base.integer) > 99:
-        raise WorldError("power out of range")
-    lines, result = [], base
-    for _ in range(exponent - 1):
-        lines.append(product_line(result, base))
-        result = result * base
-    return _number(result, tuple(lines) or (f"{base}.",), "cells" if "name" in w else None)
-
-
-def _power_rule(s: Slots, w: Words) -> Work:
-    exponent = s["a"] + s["b"]
-    return Work((f"{s['a']} + {s['b']} = {exponent}.",), Value((exponent,), "power"))
-
-
-def _perimeter(s: Slots, w: Words) -> Work:
-    half = s["a"] + s["b"]
-    return _number(half * 2, (f"{s['a']} + {s['b']} = {half}.", product_line(half, as_num(2))), w["unit"])
-
-
-def _area(s: Slots, w: Words) -> Work:
-    return _number(s["a"] * s["b"], (product_line(s["a"], s["b"]),), f"{w['unit']}^2")
-
-
-def _triangle_area(s: Slots, w: Words) -> Work:
-    both = s["a"] * s["b"]
-    return _number(both / 2, (product_line(s["a"], s["b"]), f"{both}/2 = {both / 2}."), f"{w['unit']}^2")
-
-
-def _angle(s: Slots, w: Words) -> Work:
-    known = s["a"] + s["b"]
-    rest = as_num(180) - known
-    return _number(rest, (f"{s['a']} + {s['b']} = {known}.", f"180 - {_bracket(known)} = {rest}."), "degrees")
-
-
-def _distance(s: Slots, w: Words) -> Work:
-    return _number(s["a"] * s["t"], (product_line(s["a"], s["t"]),), "km")
-
-
-def _duration(s: Slots, w: Words) -> Work:
-    hours = s["h"] * 60
-    return Work(
-        (f"{s['h']} \\times 60 = {hours}.", f"{hours} + {s['a']} = {hours + s['a']}."),
-        Value((hours + s["a"],), "minutes"),
-    )
-
-
-def _mean(s: Slots, w: Words) -> Work:
-    total = s["a"] + s["b"] + s["c"]
-    return _number(total / 3, (f"{s['a']} + {s['b']} + {s['c']} = {total}.", f"{_bracket(total)}/3 = {total / 3}."))
-
-
-def _roots(s: Slots, w: Words) -> Work:
-    total, product = s["a"].integer, s["b"].integer
-    root = math.isqrt(max(0, total * total - 4 * product))
-    if root * root != total * total - 4 * product or (total + root) % 2:
-        raise WorldError("no two integers have this sum and product")
-    low, high = (total - root) // 2, (total + root) // 2
-    lines = (f"{low} + {high} = {total}.", f"{low} \\times {high} = {product}.")
-    return Work(lines, Value((as_num(low), as_num(high)), "roots"))
-
-
-def _probability(s: Slots, w: Words) -> Work:
-    total = s["a"] + s["b"]
-    return _number(s["a"] / total, (f"{s['a']} + {s['b']} = {total}.", f"{s['a']}/{total} = {s['a'] / total}."))
-
-
-def _mixed(s: Slots, w: Words) -> Work:
-    product = s["b"] * s["c"]
-    return _number(
-        s["a"] - product, (product_line(s["b"], s["c"]), f"{s['a']} - {_bracket(product)} = {s['a'] - product}.")
-    )
-
-
-def _proportion(s: Slots, w: Words) -> Work:
-    one = s["b"] / s["a"]
-    return _number(
-        one * s["c"], (f"{s['b']}/{s['a']} = {one}.", product_line(one, s["c"])), "dollars" if "item" in w else None
-    )
-
-
-def _convert(s: Slots, w: Words) -> Work:
-    return _number(s["a"] * 100, (f"{s['a']} \\times 100 = {s['a'] * 100}.",), "cm")
-
-
-def _weekday(s: Slots, w: Words) -> Work:
-    start, days = DAYS.index(w["day"]), s["a"].integer
-    return Work(
-        (f"{days} = 7 \\times {days // 7} + {days % 7}.", f"{w['day']} + {days % 7} days."),
-        Value((as_num((start + days) % 7),), "day"),
-    )
 
 
 def _exact(
@@ -352,7 +115,7 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "sum",
         lambda rng, level: {"a": _span(rng, level, 30, 99, 400, 999), "b": _span(rng, level, 30, 99, 400, 999)},
-        _sum,
+        workings.total,
         ("Compute {a} + {b}.", "What is the sum of {a} and {b}?", "Add {a} and {b}."),
         (
             "{name} has {a} {item} and gets {b} more. How many {item} does {name} have now?",
@@ -366,7 +129,7 @@ FAMILIES: tuple[Family, ...] = (
             "a": (b := _span(rng, level, 20, 60, 300, 600)) + rng.randint(1, {1: 20, 2: 60, 3: 300, 4: 600}[level]),
             "b": b,
         },
-        _difference,
+        workings.difference,
         ("Compute {a} - {b}.", "Subtract {b} from {a}.", "What is the difference {a} - {b}?"),
         (
             "A shop has {a} {item} and sells {b} of them. How many {item} are left?",
@@ -377,7 +140,7 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "product",
         lambda rng, level: {"a": _span(rng, level, 12, 40, 99, 300), "b": rng.randint(2, 9)},
-        _product,
+        workings.product,
         ("Compute {a} \\times {b}.", "What is the product of {a} and {b}?", "Multiply {a} by {b}."),
         (
             "Each box holds {a} {item}. How many {item} are in {b} boxes?",
@@ -388,7 +151,7 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "quotient",
         lambda rng, level: dict(zip("ab", _exact(rng, level), strict=True)),
-        _quotient,
+        workings.quotient,
         ("Compute {a} \\div {b}.", "Divide {a} by {b}.", "What is {a} divided by {b}?"),
         (
             "{name} shares {a} litres of juice equally among {b} jugs. How many litres are in each jug?",
@@ -399,7 +162,7 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "fraction_sum",
         _draw_fractions,
-        _fraction_sum,
+        workings.fraction_sum,
         ("Compute {a}/{b} + {c}/{d}.", "What is the sum of {a}/{b} and {c}/{d}?", "Add {a}/{b} and {c}/{d}."),
         (
             "{name} walks {a}/{b} of a mile and then {c}/{d} of a mile. How many miles is that?",
@@ -409,7 +172,7 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "fraction_of",
         _draw_fraction_of,
-        _fraction_of,
+        workings.fraction_of,
         ("What is {a}/{b} of {c}?", "Find {a}/{b} of {c}."),
         (
             "{name} has {c} {item} and gives away {a}/{b} of them. How many {item} does {name} give away?",
@@ -420,7 +183,7 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "percent_of",
         _draw_percent_of,
-        _percent_of,
+        workings.percent_of,
         ("Find {p}\\% of {a}.", "What is {p}\\% of {a}?"),
         (
             "{name} earns {a} dollars and saves {p}\\%. How many dollars does {name} save?",
@@ -431,7 +194,7 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "percent_ratio",
         _draw_percent_ratio,
-        _percent_ratio,
+        workings.percent_ratio,
         ("What percent of {b} is {a}?", "Write {a} out of {b} as a percent."),
         (
             "In a class of {b} students, {a} wear glasses. What percent wear glasses?",
@@ -442,7 +205,7 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "equation",
         _draw_equation,
-        _equation,
+        workings.equation,
         ("Solve {a}x + {b} = {c}.", "Find x if {a}x + {b} = {c}.", "If {a}x + {b} = {c}, what is x?"),
         (
             "{name} thinks of a number, multiplies it by {a} and adds {b} to get {c}. What is the number?",
@@ -453,7 +216,7 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "two_sided",
         _draw_two_sided,
-        _two_sided,
+        workings.two_sided,
         ("Solve {a}x - {b} = {c}x + {d}.", "Find x if {a}x - {b} = {c}x + {d}."),
         (
             "For {name}, {a} times a number minus {b} is {c} times the number plus {d}. What is the number?",
@@ -464,7 +227,7 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "system",
         _draw_system,
-        _system,
+        workings.system,
         ("Solve x + y = {a} and x - y = {b}. Give (x, y).", "Find (x, y) if x + y = {a} and x - y = {b}."),
         (
             "Two numbers x and y have sum {a}, and x is {b} more than y. Give (x, y).",
@@ -476,7 +239,7 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "remainder",
         lambda rng, level: {"a": _span(rng, level, 50, 99, 300, 900), "m": rng.randint(3, 9)},
-        _remainder,
+        workings.remainder,
         ("Find the remainder when {a} is divided by {m}.", "What is {a} modulo {m}?"),
         (
             "{name} packs {a} {item} in bags of {m}. How many {item} are left over?",
@@ -486,7 +249,7 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "gcd",
         _draw_gcd,
-        _gcd,
+        workings.gcd,
         ("Find the greatest common divisor of {a} and {b}.", "What is the gcd of {a} and {b}?"),
         (
             "{name} has {a} red and {b} blue {item} and makes equal bags with none left. "
@@ -497,7 +260,7 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "lcm",
         lambda rng, level: {"a": _span(rng, level, 6, 9, 15, 24), "b": rng.randint(2, 6 + 3 * level)},
-        _lcm,
+        workings.lcm,
         ("Find the least common multiple of {a} and {b}.", "What is the lcm of {a} and {b}?"),
         (
             "One bell rings every {a} minutes and another every {b} minutes. {name} hears both. "
@@ -513,7 +276,7 @@ FAMILIES: tuple[Family, ...] = (
             "d": rng.randint(2, 5 + 2 * level),
             "k": _span(rng, level, 6, 10, 20, 40, low=3),
         },
-        _sequence,
+        workings.sequence,
         (
             "An arithmetic sequence starts at {a} and has difference {d}. Find term number {k}.",
             "Find term {k} of the arithmetic sequence with first term {a} and difference {d}.",
@@ -527,7 +290,7 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "series",
         lambda rng, level: {"k": _span(rng, level, 9, 15, 30, 60)},
-        _series,
+        workings.series,
         ("Find the sum of the integers from 1 to {k}.", "Compute 1 + 2 + ... + {k}."),
         (
             "{name} stacks {item} in rows of 1, 2, 3 and so on up to {k}. How many {item} are there?",
@@ -540,7 +303,7 @@ FAMILIES: tuple[Family, ...] = (
             "a": rng.randint(2, {1: 5, 2: 7, 3: 9, 4: 12}[level]),
             "k": rng.randint(2, {1: 2, 2: 3, 3: 3, 4: 4}[level]),
         },
-        _power,
+        workings.power,
         ("Compute {a}^{k}.", "What is {a} to the power {k}?"),
         (
             "{name} sees each cell split into {a} every hour. One cell becomes how many cells after {k} hours?",
@@ -550,7 +313,7 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "power_rule",
         lambda rng, level: {"a": _span(rng, level, 9, 20, 50, 99), "b": _span(rng, level, 9, 20, 50, 99)},
-        _power_rule,
+        workings.power_rule,
         ("Simplify x^{a} \\times x^{b}.", "Write x^{a} \\times x^{b} as one power of x."),
         (
             "A cube grows by the factor x^{a} and then by x^{b}. Write the whole factor as one power of x.",
@@ -561,7 +324,7 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "perimeter",
         lambda rng, level: {"a": _span(rng, level, 9, 30, 80, 200), "b": _span(rng, level, 9, 30, 80, 200)},
-        _perimeter,
+        workings.perimeter,
         (
             "A rectangle has sides {a} {unit} and {b} {unit}. Find its perimeter.",
             "Find the perimeter of a rectangle with sides {a} {unit} and {b} {unit}.",
@@ -575,7 +338,7 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "area",
         lambda rng, level: {"a": _span(rng, level, 12, 30, 70, 150), "b": rng.randint(2, 9)},
-        _area,
+        workings.area,
         (
             "A rectangle has sides {a} {unit} and {b} {unit}. Find its area.",
             "Find the area of a rectangle with sides {a} {unit} and {b} {unit}.",
@@ -589,7 +352,7 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "triangle_area",
         lambda rng, level: {"a": _span(rng, level, 12, 30, 60, 120), "b": rng.randint(2, 9)},
-        _triangle_area,
+        workings.triangle_area,
         (
             "A triangle has base {a} {unit} and height {b} {unit}. Find its area.",
             "Find the area of a triangle with base {a} {unit} and height {b} {unit}.",
@@ -606,7 +369,7 @@ FAMILIES: tuple[Family, ...] = (
             "a": rng.randint(2, 9) * 10 if level < 3 else rng.randint(20, 89),
             "b": rng.randint(2, 8) * 10 if level == 1 else rng.randint(20, 88),
         },
-        _angle,
+        workings.angle,
         (
             "Two angles of a triangle are {a} degrees and {b} degrees. Find the third angle.",
             "A triangle has angles of {a} degrees and {b} degrees. What is the third angle?",
@@ -620,7 +383,7 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "distance",
         lambda rng, level: {"a": _span(rng, level, 12, 50, 90, 240), "t": rng.randint(2, 9)},
-        _distance,
+        workings.distance,
         (
             "A body moves at {a} km per hour for {t} hours. Find the distance.",
             "Find the distance covered in {t} hours at {a} km per hour.",
@@ -634,7 +397,7 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "duration",
         lambda rng, level: {"h": rng.randint(1, {1: 2, 2: 4, 3: 9, 4: 15}[level]), "a": rng.randint(5, 59)},
-        _duration,
+        workings.duration,
         ("Write {h} h {a} min in minutes.", "How many minutes are {h} h {a} min?"),
         (
             "A film lasts {h} h {a} min. How long is that in minutes?",
@@ -645,7 +408,7 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "mean",
         _draw_mean,
-        _mean,
+        workings.mean,
         ("Find the mean of {a}, {b} and {c}.", "What is the average of {a}, {b} and {c}?"),
         (
             "{name} scores {a}, {b} and {c} points in three games. What is the mean score?",
@@ -656,7 +419,7 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "roots",
         _draw_roots,
-        _roots,
+        workings.roots,
         ("Find the two numbers with sum {a} and product {b}.", "Find both roots of x^2 - {a}x + {b} = 0."),
         (
             "Two ages add up to {a} and multiply to {b}. What are the two ages?",
@@ -666,7 +429,7 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "probability",
         lambda rng, level: {"a": _span(rng, level, 6, 9, 20, 40, low=1), "b": _span(rng, level, 6, 9, 20, 40, low=1)},
-        _probability,
+        workings.probability,
         (
             "A bag has {a} red and {b} blue balls. Find the probability of drawing red.",
             "One ball is drawn from {a} red and {b} blue balls. What is the probability of red?",
@@ -684,7 +447,7 @@ FAMILIES: tuple[Family, ...] = (
             "b": _span(rng, level, 9, 15, 30, 60),
             "c": rng.randint(2, 6),
         },
-        _mixed,
+        workings.mixed,
         ("Compute {a} - {b} \\times {c}.", "What is {a} minus {b} times {c}?"),
         (
             "{name} has {a} dollars and buys {c} shirts at {b} dollars each. What amount is left?",
@@ -695,7 +458,7 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "proportion",
         _draw_proportion,
-        _proportion,
+        workings.proportion,
         (
             "If {a} parts weigh {b} grams, how many grams do {c} parts weigh?",
             "Find y if y is proportional to x, y = {b} at x = {a}, and x = {c}.",
@@ -709,7 +472,7 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "convert",
         lambda rng, level: {"a": _span(rng, level, 9, 30, 99, 190)},
-        _convert,
+        workings.convert,
         ("Write {a} m in cm.", "How many cm are {a} m?"),
         ("{name} buys {a} m of rope. How long is the rope in cm?", "A wall is {a} m long. How long is it in cm?"),
         "a",
@@ -717,7 +480,7 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "weekday",
         lambda rng, level: {"a": _span(rng, level, 9, 30, 60, 150)},
-        _weekday,
+        workings.weekday,
         ("Today is {day}. What day is it {a} days later?", "Which day is {a} days after a {day}?"),
         (
             "{name} plants seeds on a {day} and they sprout after {a} days. On what day do they sprout?",

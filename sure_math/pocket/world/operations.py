@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from random import Random
 from typing import Literal
 
-from sure_math.pocket.families import Slots, Work, product_line, remainder_work
-from sure_math.pocket.numbers import LETTER, N, Num, Value, WorldError, as_num
+from sure_math.pocket.world.numbers import LETTER, N, Num, WorldError, WorldValue, as_num
+from sure_math.pocket.world.workings import Slots, Working, product_line, remainder_working
 
-Group = Literal["harder", "compose", "competition", "bridge", "algebraize"]
+OperationGroup = Literal["harder", "compose", "competition", "bridge", "algebraize"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,69 +20,69 @@ class Operation:
     """One kind of appended step."""
 
     name: str
-    group: Group
+    group: OperationGroup
     texts: tuple[str, ...]
     draw: Callable[[Random], dict[str, int]]
-    work: Callable[[Value, Slots], Work]
+    work: Callable[[WorldValue, Slots], Working]
 
 
-def _line(result: Num, *lines: str, unit: str | None = None, unknown: str | None = None) -> Work:
-    return Work(lines, Value((result,), unit=unit, unknown=unknown))
+def _line(result: Num, *lines: str, unit: str | None = None, unknown: str | None = None) -> Working:
+    return Working(lines, WorldValue((result,), unit=unit, unknown=unknown))
 
 
-def _add(value: Value, s: Slots) -> Work:
+def _add(value: WorldValue, s: Slots) -> Working:
     result = value.number + s["c"]
     return _line(result, f"{value.number} + {s['c']} = {result}.")
 
 
-def _subtract(value: Value, s: Slots) -> Work:
+def _subtract(value: WorldValue, s: Slots) -> Working:
     result = value.number - s["c"]
     return _line(result, f"{value.number} - {s['c']} = {result}.")
 
 
-def _multiply(value: Value, s: Slots) -> Work:
+def _multiply(value: WorldValue, s: Slots) -> Working:
     return _line(value.number * s["c"], product_line(value.number, s["c"]))
 
 
-def _square_perimeter(value: Value, s: Slots) -> Work:
+def _square_perimeter(value: WorldValue, s: Slots) -> Working:
     return _line(value.number * 4, product_line(value.number, as_num(4)), unit="cm")
 
 
-def _percent(value: Value, s: Slots) -> Work:
+def _percent(value: WorldValue, s: Slots) -> Working:
     whole = value.number * s["p"]
     return _line(whole / 100, product_line(value.number, s["p"]), f"({whole})/100 = {whole / 100}.")
 
 
-def _term(value: Value, s: Slots) -> Work:
+def _term(value: WorldValue, s: Slots) -> Working:
     steps = (s["k"] - 1) * s["d"]
     result = value.number + steps
     return _line(result, f"{s['k'] - 1} \\times {s['d']} = {steps}.", f"{value.number} + {steps} = {result}.")
 
 
-def _solve(value: Value, s: Slots) -> Work:
+def _solve(value: WorldValue, s: Slots) -> Working:
     result = value.number - s["c"]
     return _line(result, f"y = {value.number} - {s['c']} = {result}.", unknown="y")
 
 
-def _share(value: Value, s: Slots) -> Work:
+def _share(value: WorldValue, s: Slots) -> Working:
     result = value.number / s["c"]
     return _line(result, f"({value.number})/{s['c']} = {result}.")
 
 
-def _modulo(value: Value, s: Slots) -> Work:
+def _modulo(value: WorldValue, s: Slots) -> Working:
     number, modulus = value.number.integer, s["m"].integer
     if number < 0 or modulus < 1:
         raise WorldError("remainder of a negative number")
-    return remainder_work(number, modulus)
+    return remainder_working(number, modulus)
 
 
-def _evaluate(value: Value, s: Slots) -> Work:
+def _evaluate(value: WorldValue, s: Slots) -> Working:
     number = _with_letter(value)
     result = _at(number, s["k"])
     return _line(result, f"{number} at n = {s['k']} is {result}.")
 
 
-def _two_values(value: Value, s: Slots) -> Work:
+def _two_values(value: WorldValue, s: Slots) -> Working:
     number = _with_letter(value)
     first, second = _at(number, s["j"]), _at(number, s["k"])
     return _line(
@@ -90,7 +90,7 @@ def _two_values(value: Value, s: Slots) -> Work:
     )
 
 
-def _lowest_terms(value: Value, s: Slots) -> Work:
+def _lowest_terms(value: WorldValue, s: Slots) -> Working:
     number = value.number
     if number.coef or number.const <= 0:
         raise WorldError("p/q needs a positive number")
@@ -98,7 +98,7 @@ def _lowest_terms(value: Value, s: Slots) -> Work:
     return _line(as_num(p + q), f"p = {p}, q = {q}.", f"{p} + {q} = {p + q}.")
 
 
-def _digit_sum(value: Value, s: Slots) -> Work:
+def _digit_sum(value: WorldValue, s: Slots) -> Working:
     number = value.number.integer
     if number < 0:
         raise WorldError("digits of a negative number")
@@ -106,41 +106,41 @@ def _digit_sum(value: Value, s: Slots) -> Work:
     return _line(as_num(sum(digits)), f"{' + '.join(map(str, digits))} = {sum(digits)}.")
 
 
-def _linear_form(value: Value, s: Slots) -> Work:
+def _linear_form(value: WorldValue, s: Slots) -> Working:
     product = value.number * s["c"]
     result = product - s["d"]
     return _line(result, product_line(value.number, s["c"]), f"{product} - {s['d']} = {result}.")
 
 
-def _sum_of_two(value: Value, s: Slots) -> Work:
+def _sum_of_two(value: WorldValue, s: Slots) -> Working:
     first, second = _two(value)
     return _line(first + second, f"{first} + {second} = {first + second}.")
 
 
-def _product_of_two(value: Value, s: Slots) -> Work:
+def _product_of_two(value: WorldValue, s: Slots) -> Working:
     first, second = _two(value)
     return _line(first * second, product_line(first, second))
 
 
-def _day_number(value: Value, s: Slots) -> Work:
+def _day_number(value: WorldValue, s: Slots) -> Working:
     if value.kind != "day":
         raise WorldError("not a weekday")
     return _line(value.parts[0] + 1, f"Its number is {value.parts[0] + 1}.")
 
 
-def _exponent(value: Value, s: Slots) -> Work:
+def _exponent(value: WorldValue, s: Slots) -> Working:
     if value.kind != "power":
         raise WorldError("not a power")
     return _line(value.parts[0], f"The exponent is {value.parts[0]}.")
 
 
-def _two(value: Value) -> tuple[Num, Num]:
+def _two(value: WorldValue) -> tuple[Num, Num]:
     if value.kind not in ("pair", "roots"):
         raise WorldError("not two numbers")
     return value.parts[0], value.parts[1]
 
 
-def _with_letter(value: Value) -> Num:
+def _with_letter(value: WorldValue) -> Num:
     if value.number.is_plain:
         raise WorldError("the answer has no letter")
     return value.number

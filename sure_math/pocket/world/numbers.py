@@ -73,7 +73,7 @@ Kind = Literal["number", "percent", "minutes", "pair", "roots", "day", "power"]
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
+class WorldValue:
     """What a problem asks for: numbers with a kind and, where the problem has one, a unit or an unknown."""
 
     parts: tuple[Num, ...]
@@ -90,7 +90,7 @@ class Value:
         return self.parts[0] / 100 if self.kind == "percent" else self.parts[0]
 
 
-def surface_forms(value: Value) -> list[tuple[str, float]]:
+def surface_forms(value: WorldValue) -> list[tuple[str, float]]:
     """The ways people write a value, with their shares; the first is the reference form."""
     if value.kind == "pair":
         first, second = (latex(part) for part in value.parts)
@@ -143,7 +143,7 @@ def _latex_fraction(number: Fraction) -> str:
     return f"{sign}\\frac{{{abs(number.numerator)}}}{{{number.denominator}}}"
 
 
-def _number_forms(value: Value) -> list[tuple[str, float]]:
+def _number_forms(value: WorldValue) -> list[tuple[str, float]]:
     number = value.parts[0]
     forms = [(latex(number), 0.55)]
     if number.is_plain and number.const.denominator == 1:
