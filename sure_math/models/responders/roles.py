@@ -66,7 +66,7 @@ def _replicated(spec: ModelSpec, identity: ModelIdentity, replicas: ReplicasSpec
         )
 
     def start() -> Responder:
-        from sure_math.models.engines.ray_replicas import RayReplicas  # Ray is optional
+        from sure_math.models.engines.ray_replicas.pool import RayReplicas  # Ray is optional
 
         tokenizer = load_tokenizer(model_folder(spec.model, spec.revision))
         engine = RayReplicas(spec, replicas, identity=identity)

@@ -18,7 +18,7 @@ from ray.exceptions import GetTimeoutError, RayError, RayTaskError
 from torch.distributed.elastic.utils.distributed import get_free_port
 
 from sure_math.models.engines import Request, RequestResult, Sampling
-from sure_math.models.engines.ray_session import reason_of
+from sure_math.models.engines.ray_replicas.session import reason_of
 from uopd.config import SyncConfig
 from uopd.rows import Scorer, Share, TrainingRow, UpdateReport
 from uopd.runtime.ray.messages import PackedScores, pack, unpack

@@ -3,7 +3,7 @@
 One actor per rank of the student, for the teacher or the reference, and per vLLM engine, placed as `placement.py` says
 (A.1): `actors.py` is what runs in them, `proxies.py` what the driver sees of them; nothing else of `uopd`
 imports Ray. The driver, which runs `train.py`, holds no model and no tensor. When a run ends, or its driver is killed
-with -9, nothing is left behind (see `sure_math/models/engines/ray_replicas.py`).
+with -9, nothing is left behind (see `sure_math/models/engines/ray_replicas/pool.py`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ray.util.placement_group import placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from sure_math.models.engines import EngineUnavailable
-from sure_math.models.engines.ray_session import connect
+from sure_math.models.engines.ray_replicas.session import connect
 from uopd.config import TrainConfig
 from uopd.methods import Method
 from uopd.protocols import Parts

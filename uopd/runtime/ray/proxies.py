@@ -34,7 +34,7 @@ from ray.exceptions import (
 
 from sure_math.models.engines import EngineUnavailable, Request, RequestResult, Sampling
 from sure_math.models.engines.chunks import group_requests, merge_results
-from sure_math.models.engines.ray_session import reason_of
+from sure_math.models.engines.ray_replicas.session import reason_of
 from uopd.config import SyncConfig
 from uopd.protocols import OutOfStep
 from uopd.rows import Share, TrainingRow, UpdateReport

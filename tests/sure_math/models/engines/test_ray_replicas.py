@@ -45,9 +45,9 @@ from sure_math.models.engines import (
 )
 from sure_math.models.engines.chunks import Batch, cut_requests
 from sure_math.models.engines.load import load_engine, model_identity
-from sure_math.models.engines.ray_replicas import TRIES, RayReplicas
-from sure_math.models.engines.ray_session import check_address
-from sure_math.models.engines.replica_capacity import capacity, check_capacity
+from sure_math.models.engines.ray_replicas.capacity import capacity, check_capacity
+from sure_math.models.engines.ray_replicas.pool import TRIES, RayReplicas
+from sure_math.models.engines.ray_replicas.session import check_address
 from sure_math.models.engines.spec import ModelSpec, ReplicasSpec
 from sure_math.models.responders.chat import Message, Question
 from sure_math.models.responders.roles import LazyResponder, resolve_model

@@ -1,7 +1,6 @@
 """Copies of an engine in Ray actors, on this machine or on many.
 
-`replica.py` runs in the actors, `ray_session.py` connects this process to Ray, `replica_capacity.py` computes how many
-replicas fit. No other module of `sure_math` imports Ray.
+`actor.py` runs in the actors, `session.py` connects this process to Ray, `capacity.py` computes how many replicas fit.
 
 The requests of a call are cut into chunks, in order and whatever the number of replicas, so that an engine sees the
 same batches whoever answers. A free replica takes the next chunk; answers come back in the order of the requests. A
@@ -50,9 +49,9 @@ from sure_math.models.engines import (
 from sure_math.models.engines.chunks import Batch
 from sure_math.models.engines.load import model_identity
 from sure_math.models.engines.pocket_files import is_pocket
-from sure_math.models.engines.ray_session import RaySession, reason_of
-from sure_math.models.engines.replica import Replica, ReplicaProcess
-from sure_math.models.engines.replica_capacity import check_capacity, what_is_missing
+from sure_math.models.engines.ray_replicas.actor import Replica, ReplicaProcess
+from sure_math.models.engines.ray_replicas.capacity import check_capacity, what_is_missing
+from sure_math.models.engines.ray_replicas.session import RaySession, reason_of
 from sure_math.models.engines.spec import ModelSpec, ReplicasSpec
 
 TRIES = 3
