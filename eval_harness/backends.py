@@ -22,7 +22,7 @@ from eval_harness.grade import Response
 from sure_math.identity import random_seed
 from sure_math.rows import FinishReason
 
-Settings = dict[str, Any]
+GenerationSettings = dict[str, Any]
 """Keyword arguments of one request, as lm-eval's back ends take them."""
 
 # What the paper does not name is off: no top-k, no penalty.
@@ -50,7 +50,7 @@ def kind_of(lm: object) -> str:
     return next((kind for name, kind in kinds.items() if name in names), "other")
 
 
-def settings_for(lm: object, task_settings: Mapping[str, Any], *, prompt: str, index: int) -> Settings:
+def settings_for(lm: object, task_settings: Mapping[str, Any], *, prompt: str, index: int) -> GenerationSettings:
     """What is sent for one request: the task's settings, and what the back end would otherwise fill in itself."""
     kind, sampled = kind_of(lm), bool(task_settings["do_sample"])
     settings = dict(task_settings)

@@ -58,7 +58,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
+class BenchmarkProblem:
     """One problem of a benchmark as it is asked and graded."""
 
     problem_id: str
@@ -69,17 +69,17 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Exam:
+class LoadedBenchmark:
     """The problems of one task."""
 
-    items: tuple[Item, ...]
+    problems: tuple[BenchmarkProblem, ...]
     origin: str
     """Where they come from, in words, without a path of this machine."""
     left_out: int
     """Problems of the benchmark that are not asked: AMO-Bench's descriptions where no judge is named."""
 
 
-def read_exam(name: str, *, task: str = "", data: str | None = None, everything: bool = False) -> Exam:
+def load_benchmark(name: str, *, task: str = "", data: str | None = None, everything: bool = False) -> LoadedBenchmark:
     """The problems of a benchmark.
 
     Args:
@@ -93,26 +93,36 @@ def read_exam(name: str, *, task: str = "", data: str | None = None, everything:
     """
     benchmark = BENCHMARKS[name]
     template = load_prompt(benchmark.prompts, "solve")
-    items, seen = [], set()
-    for number, said in enumerate(_statements(name, task or name, data), start=1):
-        if not said.answer:
-            raise InputError(f"{said.where}: the answer is empty; every problem of an evaluation needs one")
-        problem_id = said.row_id if said.row_id and said.row_id not in seen else f"{name}-{number}"
+    problems, seen = [], set()
+    for number, statement in enumerate(_statements(name, task or name, data), start=1):
+        if not statement.answer:
+            raise InputError(f"{statement.where}: the answer is empty; every problem of an evaluation needs one")
+        row_id = statement.row_id
+        problem_id = row_id if row_id and row_id not in seen else f"{name}-{number}"
         seen.add(problem_id)
-        prompt = said.text if benchmark.own_prompt else template.replace("{problem}", said.text)
-        grading = "judge" if said.description else benchmark.grading
-        items.append(Item(problem_id=problem_id, problem=said.text, prompt=prompt, answer=said.answer, grading=grading))
-    asked = tuple(item for item in items if everything or item.grading != "judge")
-    return Exam(items=asked, origin=_origin(benchmark, data), left_out=len(items) - len(asked))
+        text = statement.text
+        problems.append(
+            BenchmarkProblem(
+                problem_id=problem_id,
+                problem=text,
+                prompt=text if benchmark.own_prompt else template.replace("{problem}", text),
+                answer=statement.answer,
+                grading="judge" if statement.description else benchmark.grading,
+            )
+        )
+    asked = tuple(problem for problem in problems if everything or problem.grading != "judge")
+    return LoadedBenchmark(problems=asked, origin=_origin(benchmark, data), left_out=len(problems) - len(asked))
 
 
-def fingerprint(exam: Exam) -> str:
-    """A digest of what is asked and of the golds: two results compare only where it is the same."""
-    return short_id([[item.problem_id, item.prompt, item.answer, item.grading] for item in exam.items])
+def fingerprint(loaded: LoadedBenchmark) -> str:
+    """Return a digest of the problems, the prompts and the golds. Two results compare only if it is the same."""
+    return short_id(
+        [[problem.problem_id, problem.prompt, problem.answer, problem.grading] for problem in loaded.problems]
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Said:
+class _Statement:
     """What one row says."""
 
     where: str
@@ -122,18 +132,18 @@ class _Said:
     description: bool = False
 
 
-def _statements(name: str, task: str, data: str | None) -> Iterator[_Said]:
+def _statements(name: str, task: str, data: str | None) -> Iterator[_Statement]:
     benchmark = BENCHMARKS[name]
     if data is None and benchmark.source == "curated":
         for each in curated_problems():
             if each.split == "test":
-                yield _Said(where=each.problem_id, row_id=each.problem_id, text=each.problem, answer=each.answer)
+                yield _Statement(where=each.problem_id, row_id=each.problem_id, text=each.problem, answer=each.answer)
     elif data is None and benchmark.source == "pocket-world":
         from sure_math.pocket.world import seed_problems
 
         for row in seed_problems(POCKET_PROBLEMS, split="test", run_seed=0):
             row_id = f"pocket-test-{short_id(row.problem)}"
-            yield _Said(where=row_id, row_id=row_id, text=row.problem, answer=row.answer)
+            yield _Statement(where=row_id, row_id=row_id, text=row.problem, answer=row.answer)
     elif benchmark.source in SOURCES:
         yield from _from_source(name, task, data)
     else:
@@ -141,7 +151,7 @@ def _statements(name: str, task: str, data: str | None) -> Iterator[_Said]:
         yield from _from_rows(_open_copy(task, data, "test"))
 
 
-def _from_source(name: str, task: str, data: str | None) -> Iterator[_Said]:
+def _from_source(name: str, task: str, data: str | None) -> Iterator[_Statement]:
     source = SOURCES[BENCHMARKS[name].source]
     rows = _open_copy(task, data, source.splits[0]) if data is not None else _open_on_hub(task, source)
     columns = columns_of(source, rows.columns)
@@ -155,7 +165,7 @@ def _from_source(name: str, task: str, data: str | None) -> Iterator[_Said]:
         where = f"{rows.name}, row {number}"
         _, text = conversation(row.get(columns.problem) or "", where)
         said = read_row(source, columns, row, text)
-        yield _Said(
+        yield _Statement(
             where=where,
             row_id=said.row_id,
             text=text.strip() if name == "amo_bench" else said.text,
@@ -186,7 +196,7 @@ DESCRIPTIONS = frozenset({2, 24, 25, 26, 27, 38, 39, 40, 41, 42, 46})
 """Questions of AMO-Bench whose answers are of the type `description`."""
 
 
-def _from_rows(rows: Rows) -> Iterator[_Said]:
+def _from_rows(rows: Rows) -> Iterator[_Statement]:
     problem = choose(rows, "the column of the problem", None, PROBLEM_NAMES, required=True)
     answer = choose(rows, "the column of the answer", None, ANSWER_NAMES)
     row_id = choose(rows, "the column of the id", None, ID_NAMES)
@@ -198,7 +208,7 @@ def _from_rows(rows: Rows) -> Iterator[_Said]:
     for number, row in enumerate(rows.stream, start=1):
         where = f"{rows.name}, row {number}"
         _, text = conversation(row.get(problem or "") or "", where)
-        yield _Said(where=where, row_id=text_of(row, row_id), text=text.strip(), answer=text_of(row, answer))
+        yield _Statement(where=where, row_id=text_of(row, row_id), text=text.strip(), answer=text_of(row, answer))
 
 
 def _open_copy(task: str, data: str, split: str) -> Rows:

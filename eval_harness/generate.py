@@ -19,7 +19,7 @@ from lm_eval.api.model import CachingLM
 
 from eval_harness.backends import (
     Ending,
-    Settings,
+    GenerationSettings,
     closing_tag_of,
     kind_of,
     observed,
@@ -50,13 +50,13 @@ class GenerationError(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class RecordedRequest:
     """One request of ours."""
 
     instance: Any
     """lm-eval's."""
     prompt: str
-    settings: Settings
+    settings: GenerationSettings
     key: bytes
 
 
@@ -68,7 +68,7 @@ class Usage:
     from_journal: int = 0
     prompts: dict[str, str] = field(default_factory=dict)
     """Task -> its first prompt as it was sent."""
-    settings: dict[str, dict[str, Settings]] = field(default_factory=dict)
+    settings: dict[str, dict[str, GenerationSettings]] = field(default_factory=dict)
     """Task -> `greedy` and `sampled` -> the settings that were sent with its first problem."""
     open_thoughts: set[str] = field(default_factory=set)
     """Tasks with prompts that open a thought."""
@@ -105,7 +105,7 @@ class RecordedModel:
             answers |= {number: responses[request.key] for number, request in asked.items()}
         return [answers[id(request)] for request in requests]
 
-    def _asked(self, instance: Any) -> Asked:
+    def _asked(self, instance: Any) -> RecordedRequest:
         context, task_settings = instance.arguments
         prompt = _as_text(context)
         settings = settings_for(self._model, task_settings, prompt=prompt, index=instance.idx)
@@ -116,7 +116,7 @@ class RecordedModel:
         if opens_thought(prompt):
             self.usage.open_thoughts.add(instance.task_name)
         content = [self.identity, prompt, settings, instance.doc["problem_id"], instance.idx]
-        return Asked(instance=instance, prompt=prompt, settings=settings, key=bytes.fromhex(digest(content)))
+        return RecordedRequest(instance=instance, prompt=prompt, settings=settings, key=bytes.fromhex(digest(content)))
 
     def _check_lengths(self, asked: Any) -> None:
         limit = prompt_limit(self._model)
@@ -133,7 +133,7 @@ class RecordedModel:
                 "max_model_len=...) in --model_args if the model has more positions"
             )
 
-    def _answer(self, asked: Sequence[Asked]) -> dict[bytes, Response]:
+    def _answer(self, asked: Sequence[RecordedRequest]) -> dict[bytes, Response]:
         known = {} if self._journal is None else self._journal.find([each.key for each in asked])
         replies = {key: reply for key, reply in known.items() if isinstance(reply, Reply)}
         missing = list({each.key: each for each in asked if each.key not in replies}.values())
@@ -153,12 +153,12 @@ class RecordedModel:
             for each in asked
         }
 
-    def _chunks(self, missing: Sequence[Asked]) -> Iterator[Sequence[Asked]]:
+    def _chunks(self, missing: Sequence[RecordedRequest]) -> Iterator[Sequence[RecordedRequest]]:
         size = VLLM_CHUNK if kind_of(self._model) == "vllm" else len(missing)
         for start in range(0, len(missing), max(1, size)):
             yield missing[start : start + size]
 
-    def _ask(self, chunk: Sequence[Asked]) -> dict[bytes, Reply]:
+    def _ask(self, chunk: Sequence[RecordedRequest]) -> dict[bytes, Reply]:
         endings: dict[str, Ending] = {}
         hook = _Hook(chunk, endings, self._journal)
         if kind_of(self._model) == "transformers":
@@ -189,7 +189,7 @@ class _Hook:
     exchangeable, and take their numbers in the order they come.
     """
 
-    def __init__(self, asked: Sequence[Asked], endings: dict[str, Ending], journal: Journal | None) -> None:
+    def __init__(self, asked: Sequence[RecordedRequest], endings: dict[str, Ending], journal: Journal | None) -> None:
         self._open: dict[tuple[Any, ...], list[bytes]] = {}
         for each in asked:
             self._open.setdefault(_told_by(each.prompt, each.settings), []).append(each.key)
@@ -237,7 +237,7 @@ def opens_thought(prompt: str) -> bool:
     return prompt.rstrip().endswith("<think>")
 
 
-def _seed_torch(chunk: Sequence[Asked]) -> None:
+def _seed_torch(chunk: Sequence[RecordedRequest]) -> None:
     """Random numbers from what is asked: a resumed run, which asks for less, must not draw those of the first again."""
     import torch
 

@@ -50,7 +50,7 @@ class Response(str):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Graded:
+class GradedResponse:
     """One response and what it came to."""
 
     answer: str | None
@@ -66,17 +66,17 @@ class Graded:
         return self.outcome == "correct"
 
 
-def grade_boxed(gold: str, responses: Sequence[str]) -> list[Graded]:
+def grade_boxed(gold: str, responses: Sequence[str]) -> list[GradedResponse]:
     """The last box of each response against the gold; a response without one is wrong."""
     return _grade(gold, [_final(response, extract_answer) for response in responses], responses)
 
 
-def grade_number(gold: str, responses: Sequence[str]) -> list[Graded]:
+def grade_number(gold: str, responses: Sequence[str]) -> list[GradedResponse]:
     """GSM8K as in B.2: the final number of each response, by a regular expression, against the gold's."""
     return _grade(gold, [_final(response, final_number) for response in responses], responses)
 
 
-def grade_judged(problem: str, gold: str, responses: Sequence[str], judge: PairCheck) -> list[Graded]:
+def grade_judged(problem: str, gold: str, responses: Sequence[str], judge: PairCheck) -> list[GradedResponse]:
     """AMO-Bench's descriptions: what stands behind the last answer line, as a judge compares it with the gold."""
     found = [_final(response, described_answer) for response in responses]
     answers = sorted({answer for answer, _ in found if answer is not None})
@@ -126,7 +126,9 @@ def _final(response: str, extract: Callable[[str], str | None]) -> tuple[str | N
     return (answer, None) if answer else (None, missing or "unboxed")
 
 
-def _grade(gold: str, found: Sequence[tuple[str | None, Missing | None]], responses: Sequence[str]) -> list[Graded]:
+def _grade(
+    gold: str, found: Sequence[tuple[str | None, Missing | None]], responses: Sequence[str]
+) -> list[GradedResponse]:
     answers = sorted({answer for answer, _ in found if answer is not None})
     verdicts = dict(zip(answers, against_gold(gold, answers), strict=True))
     return [
@@ -141,9 +143,9 @@ def _outcome(gold: str, answer: str, verdict: Verdict) -> Outcome:
     return {"equal": "correct", "different": "wrong", "undecided": "undecided"}[verdict]  # type: ignore[return-value]
 
 
-def _graded(answer: str | None, outcome: Outcome, response: str) -> Graded:
+def _graded(answer: str | None, outcome: Outcome, response: str) -> GradedResponse:
     said = response if isinstance(response, Response) else Response(response)
-    return Graded(
+    return GradedResponse(
         answer=answer,
         outcome=outcome,
         thought=said.in_thought or _OPENING_TAG in said or said.closing_tag in said,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from eval_harness.benchmarks import Benchmark, Exam
+from eval_harness.benchmarks import Benchmark, LoadedBenchmark
 from eval_harness.judge import NamedJudge
 
 
@@ -21,7 +21,7 @@ class OurTask(Protocol):
     model_arguments: Mapping[str, Any]
     """What lm-eval hands a task of `--model_args`."""
     judge: NamedJudge | None
-    exam: Exam
+    loaded: LoadedBenchmark
     fingerprint: str
     """Digest of the problems, the prompts and the way of grading."""
 

@@ -17,7 +17,7 @@ class ResultError(ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class ResultFile:
     """One result file of lm-eval with our section."""
 
     path: Path
@@ -48,7 +48,7 @@ class Comparison:
         return self.difference.low > 0 or self.difference.high < 0
 
 
-def read_run(path: Path) -> Run:
+def read_result_file(path: Path) -> ResultFile:
     """The run of a result file, or the newest one below a folder.
 
     Raises:
@@ -64,7 +64,7 @@ def read_run(path: Path) -> Run:
         raise ResultError(f"{file}: has no section {SECTION!r}: no task of this package took part in that run")
     if section["format"] != FORMAT:
         raise ResultError(f"{file}: its format is {section['format']}, this version reads {FORMAT}; evaluate again")
-    return Run(
+    return ResultFile(
         path=file,
         model=str(results.get("model_name") or results["config"].get("model")),
         tasks=section["tasks"],
@@ -74,7 +74,7 @@ def read_run(path: Path) -> Run:
     )
 
 
-def compare(first: Run, second: Run) -> list[Comparison]:
+def compare_results(first: ResultFile, second: ResultFile) -> list[Comparison]:
     """Every metric of every task that both have.
 
     Raises:

@@ -149,9 +149,9 @@ def _repeats(task: str, summary: Mapping[str, Any]) -> Iterator[str]:
 def _asked(task: OurTask, model: RecordedModel, *, templated: bool) -> dict[str, Any]:
     return {
         "benchmark": task.benchmark_name,
-        "origin": task.exam.origin,
+        "origin": task.loaded.origin,
         "fingerprint": task.fingerprint,
-        "left_out": task.exam.left_out,
+        "left_out": task.loaded.left_out,
         "judge": task.judge.name if task.judge else None,
         "max_gen_toks": task.budget,
         "sent": model.usage.settings.get(task.name, {}),

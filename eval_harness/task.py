@@ -23,8 +23,8 @@ from lm_eval.api.instance import Instance
 from lm_eval.api.task import ConfigurableTask
 
 from eval_harness.attach import attach, is_attached
-from eval_harness.benchmarks import BENCHMARKS, Benchmark, Exam, fingerprint, read_exam
-from eval_harness.grade import Graded, grade_boxed, grade_judged, grade_number
+from eval_harness.benchmarks import BENCHMARKS, Benchmark, LoadedBenchmark, fingerprint, load_benchmark
+from eval_harness.grade import GradedResponse, grade_boxed, grade_judged, grade_number
 from eval_harness.judge import NamedJudge, named_judge
 from eval_harness.options import RESPONSES, OptionError, budget_of, metric_directions
 
@@ -76,9 +76,9 @@ class SureTask(ConfigurableTask):
 
     def download(self, dataset_kwargs: Any = None, **kwargs: Any) -> None:
         """Read the problems; lm-eval wants them as a `datasets` table."""
-        self.exam = self._read()
-        self.fingerprint = fingerprint(self.exam)
-        rows = [dataclasses.asdict(item) for item in self.exam.items]
+        self.loaded = self._read()
+        self.fingerprint = fingerprint(self.loaded)
+        rows = [dataclasses.asdict(problem) for problem in self.loaded.problems]
         self.dataset = {"test": datasets.Dataset.from_list(rows)}
 
     def build_all_requests(self, **named: Any) -> None:
@@ -140,7 +140,7 @@ class SureTask(ConfigurableTask):
         }
         return metrics
 
-    def grade(self, doc: Mapping[str, Any], responses: Sequence[str]) -> list[Graded]:
+    def grade(self, doc: Mapping[str, Any], responses: Sequence[str]) -> list[GradedResponse]:
         """One verdict per response to one problem."""
         if doc["grading"] == "judge":
             assert self.judge is not None, "`_read` leaves these problems out where there is none"
@@ -154,7 +154,7 @@ class SureTask(ConfigurableTask):
     def doc_to_target(self, doc: Any, doc_to_target: Any = None) -> str:
         return str(doc["answer"])
 
-    def _read(self) -> Exam:
+    def _read(self) -> LoadedBenchmark:
         if self.options.get("judge") is not None and self.benchmark_name == "amo_bench":
             self.judge = named_judge(self.options["judge"])
         everything = self.judge is not None
@@ -165,7 +165,7 @@ class SureTask(ConfigurableTask):
                 '"engine": "server", "server": {"url": ...}}}\', or leave problems out: the 39 problems that a parser '
                 "grades are the default"
             )
-        return read_exam(self.benchmark_name, task=self.name, data=self._data(), everything=everything)
+        return load_benchmark(self.benchmark_name, task=self.name, data=self._data(), everything=everything)
 
     def _data(self) -> str | None:
         data = self.options.get("data")
@@ -175,7 +175,7 @@ class SureTask(ConfigurableTask):
 _OF_THE_YAML = ("version", "benchmark", "config_source")
 
 
-def _shares(suffix: str, graded: Sequence[Graded]) -> dict[str, float]:
+def _shares(suffix: str, graded: Sequence[GradedResponse]) -> dict[str, float]:
     """How many of some responses had no answer, and why, or could not be compared in time."""
     counts = {
         "truncated": sum(each.outcome == "truncated" for each in graded),

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eval_harness.results import ResultError, Run, read_run, scores
+from eval_harness.results import ResultError, ResultFile, read_result_file, scores
 from sure_math.reporting.accuracy import mean_over_problems, paired_difference
 
 METRICS = ("pass@1", "avg@16")
@@ -43,7 +43,7 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class TableRow:
     """One row: a model, or a setting of an ablation."""
 
     title: str
@@ -51,7 +51,7 @@ class Row:
     """Only these compete for bold type."""
     summaries: Mapping[str, Mapping[str, Any]]
     """Benchmark -> its summary."""
-    runs: Mapping[str, Run]
+    runs: Mapping[str, ResultFile]
     """Benchmark -> the result file it is from."""
     facts: tuple[str | None, ...] = ()
     """Further columns: memory or time; None where no run is named."""
@@ -62,19 +62,21 @@ class Block:
     """Rows that are compared with each other."""
 
     title: str | None
-    rows: tuple[Row, ...]
+    rows: tuple[TableRow, ...]
 
 
-def read_row(title: str, results: Sequence[Path], *, student_sized: bool, facts: tuple[str | None, ...] = ()) -> Row:
+def read_row(
+    title: str, results: Sequence[Path], *, student_sized: bool, facts: tuple[str | None, ...] = ()
+) -> TableRow:
     """A row from its result files.
 
     Raises:
         ResultError: a file cannot be read, or two have the same benchmark.
     """
     summaries: dict[str, Mapping[str, Any]] = {}
-    runs: dict[str, Run] = {}
+    runs: dict[str, ResultFile] = {}
     for path in results:
-        run = read_run(path)
+        run = read_result_file(path)
         for task, summary in run.tasks.items():
             benchmark = summary["benchmark"]
             if benchmark in runs:
@@ -82,7 +84,7 @@ def read_row(title: str, results: Sequence[Path], *, student_sized: bool, facts:
                     f"{title}: {benchmark} is in {runs[benchmark].path} and in {run.path} ({task}); name one of them"
                 )
             summaries[benchmark], runs[benchmark] = summary, run
-    return Row(title=title, student_sized=student_sized, summaries=summaries, runs=runs, facts=facts)
+    return TableRow(title=title, student_sized=student_sized, summaries=summaries, runs=runs, facts=facts)
 
 
 def check_columns(table: str, blocks: Sequence[Block], benchmarks: Sequence[str]) -> None:
@@ -146,7 +148,7 @@ def _cell(marks: Sequence[float]) -> Cell:
     return Cell(value=found.value, error=found.error)
 
 
-def _scores(row: Row, benchmark: str, metric: str) -> list[float] | None:
+def _scores(row: TableRow, benchmark: str, metric: str) -> list[float] | None:
     """One score per problem, sorted by the problem's id; None where the row has no such metric."""
     summary = row.summaries.get(benchmark)
     if summary is None or metric not in summary:
@@ -171,7 +173,7 @@ def _best(block: Block, marks: Sequence[Sequence[float] | None]) -> int | None:
     return index if paired_difference(second, best).low > 0 else None
 
 
-def _differences(first: Row, second: Row, benchmark: str) -> Iterator[str]:
+def _differences(first: TableRow, second: TableRow, benchmark: str) -> Iterator[str]:
     one, other = first.summaries[benchmark], second.summaries[benchmark]
     if one["fingerprint"] != other["fingerprint"]:
         yield f"other data ({one['problems']} of {one['origin']}; {other['problems']} of {other['origin']})"

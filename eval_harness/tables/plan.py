@@ -56,7 +56,7 @@ PAPER_BENCHMARKS = ("math500", "aime25", "amo_bench", "sure_math")
 PAPER_PAIRS = (("Qwen3-1.7B", "Qwen3-8B"), ("Qwen3-4B", "Qwen3-8B"), ("Qwen3-8B", "Qwen3-30B"))
 
 
-class Entry(BaseModel):
+class RowFiles(BaseModel):
     """What one row is made from."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -66,13 +66,13 @@ class Entry(BaseModel):
     """Folder of `uopd.train`: peak memory and time, and a check that the row is what it says."""
 
 
-class PairPlan(BaseModel):
+class ModelPair(BaseModel):
     """One block of Table 1."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     student: str
     teacher: str
-    rows: dict[str, Entry] = Field(default_factory=dict)
+    rows: dict[str, RowFiles] = Field(default_factory=dict)
 
     @field_validator("rows", mode="before")
     @classmethod
@@ -81,22 +81,22 @@ class PairPlan(BaseModel):
 
     @field_validator("rows")
     @classmethod
-    def _known(cls, rows: dict[str, Entry]) -> dict[str, Entry]:
+    def _known(cls, rows: dict[str, RowFiles]) -> dict[str, RowFiles]:
         return _checked(rows, lambda name: name in METHODS, f"one of {', '.join(METHODS)}")
 
 
-class Plan(BaseModel):
+class TablePlan(BaseModel):
     """All of it; every part may be missing."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     benchmarks: tuple[str, ...] | None = None
-    pairs: tuple[PairPlan, ...] = ()
-    weighting: dict[str, Entry] = Field(default_factory=dict)
-    samples: dict[str, Entry] = Field(default_factory=dict)
-    topk: dict[str, Entry] = Field(default_factory=dict)
-    rollouts: dict[str, Entry] = Field(default_factory=dict)
+    pairs: tuple[ModelPair, ...] = ()
+    weighting: dict[str, RowFiles] = Field(default_factory=dict)
+    samples: dict[str, RowFiles] = Field(default_factory=dict)
+    topk: dict[str, RowFiles] = Field(default_factory=dict)
+    rollouts: dict[str, RowFiles] = Field(default_factory=dict)
     convergence: dict[str, Path] = Field(default_factory=dict)
-    results: dict[str, Entry] = Field(default_factory=dict)
+    results: dict[str, RowFiles] = Field(default_factory=dict)
     """Results without a place, by the name of their model."""
 
     @field_validator("benchmarks")
@@ -114,18 +114,18 @@ class Plan(BaseModel):
 
     @field_validator("weighting")
     @classmethod
-    def _weightings(cls, rows: dict[str, Entry]) -> dict[str, Entry]:
+    def _weightings(cls, rows: dict[str, RowFiles]) -> dict[str, RowFiles]:
         known = (*WEIGHTINGS, *CONTROLS)
         return _checked(rows, lambda name: name in known or tau_of(name) is not None, f"{', '.join(known)}, filter-TAU")
 
     @field_validator("samples", "rollouts")
     @classmethod
-    def _numbers(cls, rows: dict[str, Entry]) -> dict[str, Entry]:
+    def _numbers(cls, rows: dict[str, RowFiles]) -> dict[str, RowFiles]:
         return _checked(rows, str.isdigit, "a whole number")
 
     @field_validator("topk")
     @classmethod
-    def _numbers_or_full(cls, rows: dict[str, Entry]) -> dict[str, Entry]:
+    def _numbers_or_full(cls, rows: dict[str, RowFiles]) -> dict[str, RowFiles]:
         return _checked(rows, lambda name: name.isdigit() or name == "full", "a whole number or full")
 
 
@@ -135,7 +135,7 @@ def tau_of(name: str) -> float | None:
     return float(found[1]) if found else None
 
 
-def read_plan(arguments: Sequence[str]) -> Plan:
+def read_plan(arguments: Sequence[str]) -> TablePlan:
     """The plan of the command's arguments: plan files, labelled results, results without a label.
 
     Raises:
@@ -157,7 +157,7 @@ def read_plan(arguments: Sequence[str]) -> Plan:
                 "(*.yaml) or LABEL=PATH (--help shows both)"
             )
     try:
-        return Plan.model_validate(said)
+        return TablePlan.model_validate(said)
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
         raise ResultError(f"the plan cannot be used: {problems}") from None
@@ -253,7 +253,7 @@ def _as_entry(value: Any) -> Any:
     return value
 
 
-def _checked(rows: dict[str, Entry], known: Any, expected: str) -> dict[str, Entry]:
+def _checked(rows: dict[str, RowFiles], known: Any, expected: str) -> dict[str, RowFiles]:
     for name in rows:
         if not known(name):
             raise ValueError(f"{name!r} is no row; expected {expected}")

@@ -18,7 +18,7 @@ from typing import Any
 import lm_eval
 import pytest
 
-from eval_harness.__main__ import lm_eval_arguments, main
+from eval_harness.command import lm_eval_arguments, main
 from eval_harness.doctor import TASKS, diagnose
 from tests.helpers.eval_runs import benchmark_file
 from tests.helpers.repository import ROOT
@@ -109,7 +109,7 @@ def test_this_editable_installation_is_told_what_to_do(capsys: pytest.CaptureFix
 
 
 def test_what_the_wrapper_adds_to_lm_evals_options(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("eval_harness.__main__.is_registered", lambda: False)
+    monkeypatch.setattr("eval_harness.command.is_registered", lambda: False)
     include = ["--include_path", str(TASKS)]
     assert lm_eval_arguments(["ls", "tasks"]) == ["ls", "tasks", *include]
     asked = ["run", "--tasks", "math500", "--output_path", "out"]
@@ -118,7 +118,7 @@ def test_what_the_wrapper_adds_to_lm_evals_options(monkeypatch: pytest.MonkeyPat
     assert lm_eval_arguments(named) == [*named, *include]
     with pytest.raises(ValueError, match="lm-eval takes one folder"):
         lm_eval_arguments(["run", "--include_path", "theirs"])
-    monkeypatch.setattr("eval_harness.__main__.is_registered", lambda: True)
+    monkeypatch.setattr("eval_harness.command.is_registered", lambda: True)
     assert lm_eval_arguments(["run", "-o", "x.json"]) == ["run", "-o", "x.json", "--use_cache", "responses"]
     assert lm_eval_arguments(["run", "--include_path", "theirs"]) == ["run", "--include_path", "theirs"]
 

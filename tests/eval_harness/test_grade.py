@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from eval_harness.grade import Graded, Response, grade_boxed, grade_judged, grade_number
+from eval_harness.grade import GradedResponse, Response, grade_boxed, grade_judged, grade_number
 from sure_math.cluster import Pair
 from sure_math.equivalence.worker import symbolic_verdict
 from sure_math.extract import extract_answer
@@ -202,7 +202,7 @@ def test_disagreements_with_qwen(realdata: Path) -> None:
     lines = (realdata / "model_outputs" / "qwen25_math_cot_100x8.jsonl").read_text("utf-8").splitlines()
     found = {}
     for number, row in enumerate(map(json.loads, lines)):
-        graded: list[Graded] = grade_boxed(row["gt"], row["code"])
+        graded: list[GradedResponse] = grade_boxed(row["gt"], row["code"])
         for sample, (ours, theirs) in enumerate(zip(graded, row["score"], strict=True)):
             if ours.correct != bool(theirs):
                 found[number, sample] = (row["gt"], ours.answer, ours.outcome)

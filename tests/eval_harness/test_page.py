@@ -17,10 +17,11 @@ from typing import Any
 
 import pytest
 
-from eval_harness.__main__ import main as command
-from eval_harness.page.__main__ import main, page
+from eval_harness.command import main as command
+from eval_harness.page.command import main
 from eval_harness.page.mathml import formula, rendered
-from eval_harness.results import ResultError, read_run
+from eval_harness.page.page import render_page
+from eval_harness.results import ResultError, read_result_file
 
 NASTY = '<script>alert(1)</script><img src=x onerror="alert(2)">'
 
@@ -117,7 +118,7 @@ PROBLEMS: list[tuple[str, str, list[tuple[str, str | None, str]]]] = [
 
 
 def test_every_problem_with_answers_verdicts_and_clusters(tmp_path: Path) -> None:
-    text = page(read_run(run_of(tmp_path, PROBLEMS)))
+    text = render_page(read_result_file(run_of(tmp_path, PROBLEMS)))
     found = Elements(text)
     assert found.open == []
     [first, second] = [body for body in found.named("tbody") if "data-number" in body]
@@ -135,7 +136,7 @@ def test_every_problem_with_answers_verdicts_and_clusters(tmp_path: Path) -> Non
 
 
 def test_nothing_a_model_wrote_is_more_than_text(tmp_path: Path) -> None:
-    text = page(read_run(run_of(tmp_path, PROBLEMS)))
+    text = render_page(read_result_file(run_of(tmp_path, PROBLEMS)))
     found = Elements(text)
     assert not found.named("img") and not found.named("a") and not found.named("link") and not found.named("iframe")
     assert not [name for _, attributes in found.tags for name in attributes if name.startswith("on") or name == "href"]
@@ -184,8 +185,8 @@ def test_what_cannot_be_read_stays_latex(latex: str) -> None:
 def test_the_size_is_bounded_and_says_what_is_left_out(tmp_path: Path) -> None:
     long = "An equation $a_1 = \\frac{1}{2}$ again. " * 500
     responses = [(f"{long}{number} \\boxed{{4}}", "4", "correct") for number in range(5)]
-    run = read_run(run_of(tmp_path, [("Short?", "4", responses)] * 4))
-    full, small = page(run), page(run, megabytes=0.05)
+    run = read_result_file(run_of(tmp_path, [("Short?", "4", responses)] * 4))
+    full, small = render_page(run), render_page(run, megabytes=0.05)
     assert len(full.encode()) > 0.8e6 and len(small.encode()) < 0.05e6 + 12_000  # the page around the problems
     assert "characters left out" in full and "characters left out" in small
     assert Elements(small).open == [] and "\\boxed{4}" in Elements(small).text
@@ -195,15 +196,15 @@ def test_the_size_is_bounded_and_says_what_is_left_out(tmp_path: Path) -> None:
 def test_a_run_without_its_log_is_told_what_to_do(tmp_path: Path, capsys: Any) -> None:
     path = run_of(tmp_path, PROBLEMS, log=False)
     with pytest.raises(ResultError, match=r"there is no log of samples beside results_.*--log_samples"):
-        page(read_run(path))
+        render_page(read_result_file(path))
     assert main([str(path)]) == 2 and capsys.readouterr().err.startswith("page: ")
     (tmp_path / f"samples_math500_{path.stem.removeprefix('results_')}.jsonl").write_text("{}\n", encoding="utf-8")
     with pytest.raises(ResultError, match="a line is not one that this package's tasks log"):
-        page(read_run(path))
+        render_page(read_result_file(path))
 
 
 def test_the_command_writes_beside_the_results(tmp_path: Path) -> None:
     path = run_of(tmp_path, PROBLEMS)
     assert command(["page", str(tmp_path)]) == 0
     [file] = tmp_path.glob("page_*.html")
-    assert file.read_text("utf-8") == page(read_run(path))
+    assert file.read_text("utf-8") == render_page(read_result_file(path))

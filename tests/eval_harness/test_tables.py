@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from eval_harness.results import ResultError
-from eval_harness.tables.__main__ import main, tables
+from eval_harness.tables.build import build_tables
+from eval_harness.tables.command import main
 from eval_harness.tables.plan import read_plan
 from eval_harness.tables.text import latex, markdown
 from sure_math.reporting.accuracy import mean_over_problems
@@ -81,7 +82,7 @@ def plan_file(folder: Path, text: str) -> str:
 
 def written(*arguments: str) -> dict[str, str]:
     """Name of the file -> text, without the figures."""
-    made = tables(read_plan(arguments))
+    made = build_tables(read_plan(arguments))
     texts = {f"{each.grid.label}.md": markdown(each.grid) for each in made}
     return texts | {f"{each.grid.label}.tex": latex(each.grid) for each in made}
 
@@ -136,7 +137,7 @@ def test_what_does_not_compare_is_refused(tmp_path: Path, changed: dict[str, Any
         f"weighting/soft={result(tmp_path, 'two', 4, **changed)}",
     ]
     with pytest.raises(ResultError, match=f"column math500.*results_one.*results_two.*do not compare: .*{said}"):
-        tables(read_plan(arguments))
+        build_tables(read_plan(arguments))
 
 
 def test_other_back_ends_and_other_versions_of_lm_eval_compare(tmp_path: Path) -> None:
@@ -175,7 +176,7 @@ def test_a_run_that_is_not_what_the_row_says_is_refused(tmp_path: Path) -> None:
         ("pairs: [{student: S, teacher: T, rows: {grpo: {run: run}}}]", "method = 'uopd', expected 'grpo'"),
     ):
         with pytest.raises(ResultError, match=said):
-            tables(read_plan([plan_file(tmp_path, text)]))
+            build_tables(read_plan([plan_file(tmp_path, text)]))
 
 
 def test_the_convergence_curve(tmp_path: Path) -> None:
@@ -188,10 +189,10 @@ def test_the_convergence_curve(tmp_path: Path) -> None:
     assert line_of(made["convergence.md"], "| 10 ") == "| 10 | 75.0 ± 25.0 | – |"
     run_folder(tmp_path, "other", correct=([0, 1],))
     with pytest.raises(ResultError, match=r"UOPD .* and Other .* have other numbers of problems: 4 and 2"):
-        tables(read_plan([plan_file(tmp_path, "convergence: {UOPD: uopd, Other: other}")]))
+        build_tables(read_plan([plan_file(tmp_path, "convergence: {UOPD: uopd, Other: other}")]))
     run_folder(tmp_path, "none")
     with pytest.raises(ResultError, match=r"no evaluation in evaluations.jsonl; train with eval.every=STEPS"):
-        tables(read_plan([plan_file(tmp_path, "convergence: {UOPD: none}")]))
+        build_tables(read_plan([plan_file(tmp_path, "convergence: {UOPD: none}")]))
 
 
 def test_results_without_a_label_get_a_plain_table(tmp_path: Path) -> None:
@@ -235,14 +236,14 @@ def test_the_same_call_writes_the_same_bytes(tmp_path: Path) -> None:
 )
 def test_what_a_plan_gets_wrong_is_said(tmp_path: Path, text: str, said: str, capsys: Any) -> None:
     with pytest.raises(ResultError, match=said):
-        tables(read_plan([plan_file(tmp_path, text)]))
+        build_tables(read_plan([plan_file(tmp_path, text)]))
     assert main([plan_file(tmp_path, text)]) == 2 and capsys.readouterr().err.startswith("tables: ")
 
 
 def test_two_files_for_one_cell_and_unknown_arguments_are_refused(tmp_path: Path) -> None:
     one, two = result(tmp_path, "one", 3), result(tmp_path, "two", 4)
     with pytest.raises(ResultError, match=r"math500 is in .*one.* and in .*two.*; name one of them"):
-        tables(read_plan([f"weighting/soft={one}", f"weighting/soft={two}"]))
+        build_tables(read_plan([f"weighting/soft={one}", f"weighting/soft={two}"]))
     with pytest.raises(ResultError, match="there is no such file or folder"):
         read_plan(["nothing"])
     with pytest.raises(ResultError, match="a label is STUDENT:TEACHER/METHOD"):

@@ -18,7 +18,7 @@ from lm_eval.tasks import TaskManager
 from eval_harness.benchmarks import is_description
 from eval_harness.generate import GenerationError, model_identity
 from eval_harness.options import OptionError
-from eval_harness.results import ResultError, compare, read_run
+from eval_harness.results import ResultError, compare_results, read_result_file
 from sure_math.curated.problems import curated_problems
 from sure_math.problems.sources.table_files import InputError
 from tests.helpers.eval_runs import TASKS, WrittenModel, benchmark_file, evaluate
@@ -308,8 +308,11 @@ def test_two_runs_are_compared_problem_by_problem(tmp_path: Path) -> None:
         return answer
 
     first, second = (evaluate(WrittenModel(better_by(extra)), "sure_math", metadata=data) for extra in (0, 2))
-    runs = [read_run(save(first, tmp_path / "a", "base")), read_run(save(second, tmp_path / "b", "uopd").parent)]
-    greedy, sampled = compare(*runs)
+    runs = [
+        read_result_file(save(first, tmp_path / "a", "base")),
+        read_result_file(save(second, tmp_path / "b", "uopd").parent),
+    ]
+    greedy, sampled = compare_results(*runs)
     assert (greedy.metric, greedy.difference.value, greedy.settled) == ("pass@1", 0.0, False)
     assert (sampled.metric, sampled.problems, sampled.settled) == ("avg@16", 30, True)
     assert sampled.difference.value == sampled.difference.low == pytest.approx(2 / 16)
@@ -318,15 +321,15 @@ def test_two_runs_are_compared_problem_by_problem(tmp_path: Path) -> None:
 
     other = evaluate(WrittenModel(better_by(0)), "sure_math", metadata=data, limit=5)
     with pytest.raises(ResultError, match="the two runs asked different problems"):
-        compare(runs[0], read_run(save(other, tmp_path / "c", "limited")))
+        compare_results(runs[0], read_result_file(save(other, tmp_path / "c", "limited")))
 
 
 def test_result_files_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(ResultError, match=r"no results_\*.json in it or below"):
-        read_run(tmp_path)
+        read_result_file(tmp_path)
     (tmp_path / "results_1.json").write_text('{"results": {}}')
     with pytest.raises(ResultError, match="no task of this package took part"):
-        read_run(tmp_path)
+        read_result_file(tmp_path)
 
 
 def test_a_budget_that_does_not_fit_is_refused_before_anything_is_asked(exam: Path, tiny_model: Path) -> None:
