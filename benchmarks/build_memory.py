@@ -16,10 +16,12 @@ from pathlib import Path
 
 import psutil
 
+from benchmarks.measuring.results_files import results_file
+
 SIZES = (2_000, 20_000)
 ALLOWED = 1.2
 NUM_SAMPLES = 8
-RESULTS = Path(__file__).with_suffix(".json")
+RESULTS = results_file(__file__)
 
 
 def write_samples(path: Path, problems: int) -> None:

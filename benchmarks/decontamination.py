@@ -1,7 +1,8 @@
 """Decontamination on real problems: `python -m benchmarks.decontamination --realdata DIR`.
 
-(a) 200 overlaps planted from benchmark files, 50 in each of four ways of writing (`planted.py`): how many are found;
-    then the same for everything at once, for other people's copies of the benchmarks, and for MATH against MATH-500.
+(a) 200 overlaps planted from benchmark files, 50 in each of four ways of writing (`compared/planted_overlaps.py`): how
+    many are found; then the same for everything at once, for other people's copies of the benchmarks, and for MATH
+    against MATH-500.
 (b) Omni-MATH and OlympiadBench against MATH-500: which are flagged, and what they are when one reads them.
 (c) 100,000 problems made from real ones through the search for duplicates and for overlaps: time and memory.
 
@@ -27,13 +28,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.planted import WAYS, at_once
+from benchmarks.compared.planted_overlaps import WAYS, at_once
+from benchmarks.measuring.results_files import results_file
 from sure_math.problems.contamination.decontaminate import decontaminate
 from sure_math.problems.contamination.duplicates import Distinct
 from sure_math.problems.contamination.overlap_index import NEAR, RETOLD, SHINGLE, BenchmarkIndex, Entry
 from sure_math.rows import Problem
 
-RESULTS = Path(__file__).with_suffix(".json")
+RESULTS = results_file(__file__)
 NGRAM, CONTAINMENT, NEAR_DUPLICATES = 8, 0.6, 0.8
 PLANTED_SEED = 2026
 PER_WAY = {

@@ -30,6 +30,7 @@ from sure_math.equivalence import canonical, same_answers
 from sure_math.equivalence.worker import symbolic_verdict
 
 Pair = tuple[str, str]
+RESULTS = Path(__file__).parent / "results" / "equivalence_speed.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,7 @@ def main() -> None:
     arguments.add_argument("--realdata", type=Path, required=True, help="folder of real data")
     arguments.add_argument("--problems", type=int, default=50)
     arguments.add_argument("--slow-problems", type=int, default=5, help="problems on which every pair is parsed again")
-    arguments.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".json"))
+    arguments.add_argument("--out", type=Path, default=RESULTS)
     options = arguments.parse_args()
     problems = load(options.realdata, options.problems)
 

@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import Any
 
 FULL, BOXED = "full responses", "boxed answers"
+RESULTS = Path(__file__).parent / "results" / "grading_speed.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,7 @@ def main() -> None:
     arguments.add_argument("--answers", type=int, default=8000)
     arguments.add_argument("--python", default="none", help="interpreter of the environment with antlr 4.11")
     arguments.add_argument("--theirs", help=argparse.SUPPRESS)
-    arguments.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".json"))
+    arguments.add_argument("--out", type=Path, default=RESULTS)
     options = arguments.parse_args()
     cases = load(options.realdata, options.answers)
     if options.theirs:

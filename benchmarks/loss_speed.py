@@ -14,7 +14,8 @@ the process's own time on the CPU (with `--threads 1` the one to read on a machi
    states, so it also computes the teacher's logits; `ours with scoring` is ours with `uopd.losses.teacher_topk` before
    it. TRL has no top-k, so its numbers stand beside every k;
 6. on the full vocabulary: `ours, hidden states` and `plain, hidden states`, which compute the teacher's logits as TRL
-   does; and on a GPU three ways of Liger, where it is installed (`benchmarks/loss_ways.py` says what they are).
+   does; and on a GPU three ways of Liger, where it is installed (`benchmarks/compared/loss_ways.py` says what they
+   are).
 
 Peak memory is measured in a process of its own for each way: what the highest resident memory rises by (on a GPU, the
 highest allocated), less the weight's gradient, over the float32 logits matrix. That flatters a way whose peak comes
@@ -23,9 +24,9 @@ before this gradient exists, as plain's does. The error is the weight's gradient
 `--gpu` measures the shapes of a GPU in bfloat16 instead, each shape in a process of its own; without CUDA the result
 says that it was not measured. Its rows have the floor's share of each way's time: a way at 1 runs at the measured rate
 of the products, and one on the full vocabulary does at least a fourth product, of the teacher. What does not fit is
-"out of memory". `ours, PyTorch` is ours without Triton's kernels. Then the goals of `benchmarks/loss_goals.py` are
-checked, a line for each, and the exit code is 1 where one is missed; other people's ways are compared with `ours with
-scoring`, which begins where they do.
+"out of memory". `ours, PyTorch` is ours without Triton's kernels. Then the goals of
+`benchmarks/measuring/loss_goals.py` are checked, a line for each, and the exit code is 1 where one is missed; other
+people's ways are compared with `ours with scoring`, which begins where they do.
 
 The results file keeps a section for each number of threads and one for the GPU; a run replaces its own. On a GPU the
 file is written after every shape, and `--tokens` measures some of them and leaves the others as they were, so that a
@@ -49,8 +50,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.loss_goals import GOAL_K, goals, missed
-from benchmarks.loss_ways import (
+from benchmarks.compared.loss_ways import (
     FEW_TOKENS,
     ON_ALL,
     ON_TOP_K,
@@ -62,18 +62,9 @@ from benchmarks.loss_ways import (
     products,
     run_way,
 )
-from benchmarks.measure import (
-    MEGABYTE,
-    NO_GPU,
-    Result,
-    Taken,
-    machine,
-    peak_bytes,
-    read_results,
-    reset_peak,
-    timed,
-    write_section,
-)
+from benchmarks.measuring.clock_and_memory import MEGABYTE, Taken, machine, peak_bytes, reset_peak, timed
+from benchmarks.measuring.loss_goals import GOAL_K, goals, missed
+from benchmarks.measuring.results_files import NO_GPU, Result, read_results, results_file, write_section
 from uopd.losses.reference import reference_cross_entropy
 
 PLAIN_VALUES, PLAIN_ENTRY_VALUES = 3, 7
@@ -315,7 +306,7 @@ def parse() -> argparse.Namespace:
     arguments.add_argument("--tokens", type=int, nargs="+", choices=GPU_TOKENS, default=GPU_TOKENS, help="of a GPU")
     arguments.add_argument("--rounds", type=int, default=3)
     arguments.add_argument("--threads", type=int, default=torch.get_num_threads())
-    arguments.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".json"))
+    arguments.add_argument("--out", type=Path, default=results_file(__file__))
     arguments.add_argument("--part", type=json.loads, help=argparse.SUPPRESS)
     return arguments.parse_args()
 

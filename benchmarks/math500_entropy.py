@@ -17,7 +17,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-RESULTS = Path(__file__).with_suffix(".json")
+from benchmarks.measuring.results_files import results_file
+
+RESULTS = results_file(__file__)
 TENTHS = 10
 BAR = 30
 

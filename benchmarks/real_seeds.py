@@ -16,10 +16,11 @@ from typing import Any
 import yaml
 from rich.console import Console
 
+from benchmarks.measuring.results_files import results_file
 from sure_math.build import run_build
 from sure_math.config import BuildConfig, load_config
 
-RESULTS = Path(__file__).with_suffix(".json")
+RESULTS = results_file(__file__)
 
 SEEDS = {
     "scalequest": ("scalequest/samples.jsonl", 100),

@@ -44,10 +44,12 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.measure import MEGABYTE, NO_GPU, Result, Sizes, machine, peak_bytes, reset_peak, timed, write_section
-from benchmarks.step_ways import WAYS, Prepared, Shape, Step
+from benchmarks.compared.random_models import Sizes
+from benchmarks.compared.step_ways import WAYS, Prepared, Shape, Step
+from benchmarks.measuring.clock_and_memory import MEGABYTE, machine, peak_bytes, reset_peak, timed
+from benchmarks.measuring.results_files import NO_GPU, Result, results_file, write_section
 
-RESULTS = Path(__file__).with_suffix(".json")
+RESULTS = results_file(__file__)
 PACKAGES = ("torch", "transformers", "trl", "accelerate", "triton")
 FIRST = "ours, top-k"
 ON_CPU, ON_GPU = (FIRST, "ours, full vocabulary", "TRL"), tuple(WAYS)

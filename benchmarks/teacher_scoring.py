@@ -26,7 +26,9 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.measure import NO_GPU, Result, Sizes, machine, random_qwen3, write_section
+from benchmarks.compared.random_models import Sizes, random_qwen3
+from benchmarks.measuring.clock_and_memory import machine
+from benchmarks.measuring.results_files import NO_GPU, Result, results_file, write_section
 from uopd.losses.lm_head import chunks_of, compute_logits, workspace
 from uopd.model.causal_model import hidden_states
 from uopd.model.micro_batches import micro_batches
@@ -39,7 +41,7 @@ MOST_ON_A_CPU, MOST_ON_A_GPU = 1.5, 1.1
 """Times the forward pass."""
 MOST_BYTES = 4 * 1024
 """Of a position's K entries, on their way."""
-RESULTS = Path(__file__).with_suffix(".json")
+RESULTS = results_file(__file__)
 PACKAGES = ("torch", "transformers", "ray")
 
 

@@ -1,4 +1,4 @@
-"""Pins of `benchmarks/loss_ways.py` and of what `benchmarks/loss_speed.py` makes of it:
+"""Pins of `benchmarks/compared/loss_ways.py` and of what `benchmarks/loss_speed.py` makes of it:
 
 - every way's loss and gradients against Eq. 7 in float64, up to the teacher's entropy: a benchmark of two things that
   differ says nothing. Liger's too where it is installed (see the docstring there);
@@ -19,18 +19,7 @@ import torch
 from torch import Tensor
 
 from benchmarks import loss_speed
-from benchmarks.loss_goals import goals, missed
-from benchmarks.loss_speed import (
-    GPU_TOKENS,
-    OUT_OF_MEMORY,
-    attempt,
-    gpu_section,
-    gpu_shapes,
-    ratios,
-    time_shape,
-    ways_of,
-)
-from benchmarks.loss_ways import (
+from benchmarks.compared.loss_ways import (
     FEW_TOKENS,
     ON_ALL,
     ON_TOP_K,
@@ -42,7 +31,19 @@ from benchmarks.loss_ways import (
     make_batch,
     run_way,
 )
-from benchmarks.measure import NO_GPU, Result, Taken, read_results
+from benchmarks.loss_speed import (
+    GPU_TOKENS,
+    OUT_OF_MEMORY,
+    attempt,
+    gpu_section,
+    gpu_shapes,
+    ratios,
+    time_shape,
+    ways_of,
+)
+from benchmarks.measuring.clock_and_memory import Taken
+from benchmarks.measuring.loss_goals import goals, missed
+from benchmarks.measuring.results_files import NO_GPU, Result, read_results
 from tests.helpers.made_up_gpu import LOSS
 from uopd.losses.reference import reference_cross_entropy
 

@@ -1,4 +1,4 @@
-"""Pins of `benchmarks/page.py`:
+"""Pins of `benchmarks/page/`:
 
 - the committed page is what the command writes from the committed results, and its figures are there;
 - a section of a GPU, with made-up numbers, gets tables, figures and goals; without one the page says so;
@@ -12,38 +12,40 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pytest
 
-from benchmarks.page import FOLDER, SECTIONS, sections, text, write
-from benchmarks.page_parts import bars, machine_line, stacked, table
+from benchmarks.page.parts import bars, machine_line, stacked, table
+from benchmarks.page.write import FOLDER, SECTIONS, page_text, read_sections, write_page
 from tests.helpers.made_up_gpu import LOSS, MACHINE, SCORING, STEP
 
 TRAINING = {"loss_speed": LOSS, "teacher_scoring": SCORING, "step_speed": STEP}
 
 
 def test_the_committed_page_is_what_the_committed_results_give() -> None:
-    found = sections(FOLDER)
-    assert len(found) == len(SECTIONS)
-    assert text(found) == (FOLDER / "README.md").read_text(encoding="utf-8"), "run python -m benchmarks.page"
-    for figure in (figure for section in found for figure in section.figures):
+    sections = read_sections(FOLDER)
+    assert len(sections) == len(SECTIONS)
+    assert page_text(sections) == (FOLDER / "README.md").read_text(encoding="utf-8"), "run python -m benchmarks.page"
+    for figure in (figure for section in sections for figure in section.figures):
         assert (FOLDER / "figures" / f"{figure.name}.png").stat().st_size > 5_000
 
 
 def test_every_results_file_has_a_section() -> None:
-    assert {path.stem for path in FOLDER.glob("*.json")} == set(SECTIONS)
+    assert {path.stem for path in (FOLDER / "results").glob("*.json")} == set(SECTIONS)
 
 
 @pytest.fixture
 def measured(tmp_path: Path) -> Path:
-    """The committed results of training, with a GPU's beside them."""
+    """A folder with the committed results of training, and made-up results of a GPU beside them."""
+    results_folder = tmp_path / "results"
+    results_folder.mkdir()
     for name, gpu in TRAINING.items():
-        results = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
-        (tmp_path / f"{name}.json").write_text(json.dumps({**results, "gpu": gpu}), encoding="utf-8")
+        results = json.loads((FOLDER / "results" / f"{name}.json").read_text(encoding="utf-8"))
+        (results_folder / f"{name}.json").write_text(json.dumps({**results, "gpu": gpu}), encoding="utf-8")
     return tmp_path
 
 
 def test_a_gpu_gets_its_tables_figures_and_goals(measured: Path) -> None:
     (measured / "figures").mkdir()
     (measured / "figures" / "stale.png").touch()
-    written = write(measured)
+    written = write_page(measured)
     page = (measured / "README.md").read_text(encoding="utf-8")
     assert "Not measured" not in page
     assert page.count("Made-up GPU, x86_64, 16 cores") == 3
@@ -64,16 +66,17 @@ def test_a_gpu_gets_its_tables_figures_and_goals(measured: Path) -> None:
 
 def test_without_a_gpu_the_page_says_so(measured: Path) -> None:
     for name in TRAINING:
-        path = measured / f"{name}.json"
+        path = measured / "results" / f"{name}.json"
         results = {**json.loads(path.read_text(encoding="utf-8")), "gpu": "not measured: no CUDA device"}
         path.write_text(json.dumps(results), encoding="utf-8")
-    page = text(sections(measured))
+    page = page_text(read_sections(measured))
     assert page.count("Not measured: no CUDA device.") == 3 and "_gpu.png" not in page
 
 
 def test_a_page_of_few_results(tmp_path: Path) -> None:
-    shutil.copy(FOLDER / "build_memory.json", tmp_path)
-    assert [section.title for section in sections(tmp_path)] == ["Memory of a build"]
+    (tmp_path / "results").mkdir()
+    shutil.copy(FOLDER / "results" / "build_memory.json", tmp_path / "results")
+    assert [section.title for section in read_sections(tmp_path)] == ["Memory of a build"]
 
 
 def test_a_bar_stands_where_its_name_does() -> None:

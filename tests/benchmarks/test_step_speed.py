@@ -17,9 +17,9 @@ import pytest
 import torch
 
 from benchmarks import step_speed
-from benchmarks.measure import NO_GPU
+from benchmarks.compared.step_ways import RATE, Shape, make_rows, ours, trl
+from benchmarks.measuring.results_files import NO_GPU
 from benchmarks.step_speed import FIRST, TINY, alone, in_turns
-from benchmarks.step_ways import RATE, Shape, make_rows, ours, trl
 
 WHOLE = replace(TINY, k=TINY.vocabulary)
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from benchmarks.page_parts import Figure, Result, Section, bars, draw_panels, machine_line, table
-
-LINK = "![{alt}]({name}.png)"
+from benchmarks.page.parts import Figure, Result, Section, bars, draw_panels, machine_line, table
 
 
 def grading(found: Result) -> Section:
@@ -173,7 +171,7 @@ def validation(found: list[Result]) -> Section:
         command="python -m benchmarks.pocket_validation",
         blocks=[
             machine_line(None),
-            LINK.format(alt="Accuracy of the teacher against semantic entropy", name="pocket_accuracy"),
+            Figure(name="pocket_accuracy", alt="Accuracy of the teacher against semantic entropy"),
             table(columns, rows),
         ],
     )
@@ -188,7 +186,7 @@ def pocket_models(found: Result) -> Section:
     return Section(
         title="The pocket models",
         what="What the shipped models get right on problems and pairs that were held out of their training.",
-        command="python -m sure_math.pocket.evaluate --out benchmarks/pocket_models.json",
+        command="python -m sure_math.pocket.evaluate --out benchmarks/results/pocket_models.json",
         blocks=[machine_line(None), table(["", "right", "share"], rows)],
     )
 
@@ -220,7 +218,7 @@ def pocket_training(found: Result) -> Section:
         command=f"python -m benchmarks.pocket_training --data DIR --methods {' '.join(found['runs'])}",
         blocks=[
             machine_line(found.get("machine")),
-            LINK.format(alt="The pocket student in training", name="pocket_training"),
+            Figure(name="pocket_training", alt="The pocket student in training"),
             table(["model", "seeds", "difference", "evolved", "difference"], rows),
             *([table(["UOPD less", "seeds", "evolved"], others)] if others else []),
         ],

@@ -1,4 +1,4 @@
-"""What `benchmarks/page.py` is made of: sections, Markdown tables, the line that names a machine, and bars."""
+"""What the page is made of: sections, figures, Markdown tables, the line that names a machine, and bar charts."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from matplotlib.axes import Axes
 from sure_math.reporting.figures import BLUE, GREEN, GREY, ORANGE, panels
 
 Result = dict[str, Any]
-FIGURES = "figures"
-"""The folder of the page's figures, beside it."""
+FIGURES, RESULTS = "figures", "results"
+"""Folders beside the page: its figures, and the results files it is written from."""
 LEAST_BARS = 3
-"""Bars that a panel has room for, so that a single one is not as high as all of it."""
+"""A panel leaves room for this many bars, so that a single bar does not fill it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """An image of the page, drawn from the results."""
+    """An image of the page."""
 
     name: str
-    """Of the file, without ending."""
+    """Name of the file, without its ending."""
     alt: str
-    """What it shows, for those who do not see it."""
-    draw: Callable[[Path], None]
-    """Writes it; the path has no ending."""
+    """What the image shows, in words, for readers who cannot see it."""
+    draw: Callable[[Path], None] | None = None
+    """Draws the image from the results to a path without ending. None: the benchmark itself draws the image."""
 
     def markdown(self) -> str:
         return f"![{self.alt}]({FIGURES}/{self.name}.png)"
@@ -39,10 +39,10 @@ class Section:
 
     title: str
     what: str
-    """What was measured, in a sentence or two."""
+    """What was measured, in one or two sentences."""
     command: str
     blocks: Sequence[str | Figure]
-    """Tables, lines and figures, in order."""
+    """Tables, lines and figures, in their order on the page."""
 
     def markdown(self) -> str:
         blocks = [block if isinstance(block, str) else block.markdown() for block in self.blocks]

@@ -14,7 +14,9 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer, models
 from transformers import PreTrainedTokenizerFast
 
-from benchmarks.measure import Result, Sizes, peak_bytes, random_qwen3, timed
+from benchmarks.compared.random_models import Sizes, random_qwen3
+from benchmarks.measuring.clock_and_memory import peak_bytes, timed
+from benchmarks.measuring.results_files import Result
 from uopd.rows import HiddenScores, Scores, Share, TrainingRow, UpdateReport
 from uopd.student.objectives import Distillation
 from uopd.student.reference import AdamW, ReferenceStudent, StudentSpec

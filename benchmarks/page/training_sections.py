@@ -8,9 +8,9 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from benchmarks.loss_goals import goals
-from benchmarks.loss_ways import ON_ALL, WAYS
-from benchmarks.page_parts import (
+from benchmarks.compared.loss_ways import ON_ALL, WAYS
+from benchmarks.measuring.loss_goals import goals
+from benchmarks.page.parts import (
     Figure,
     Result,
     Section,

@@ -1,8 +1,7 @@
-"""What the benchmarks of training share: a clock, the peak of memory, the machine, and a results file in sections."""
+"""How the benchmarks of training measure: a clock, the peak of memory, and the machine they ran on."""
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import time
@@ -12,13 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import Qwen3Config, Qwen3ForCausalLM
 
-from sure_math.storage.files import write_whole
+from benchmarks.measuring.results_files import Result
 from sure_math.storage.package_versions import installed
 
-Result = dict[str, Any]
-NO_GPU = "not measured: no CUDA device"
 MEGABYTE = 2**20
 
 
@@ -76,57 +72,3 @@ def machine(packages: Sequence[str], **more: Any) -> Result:
         },
         **more,
     }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sizes:
-    """Of one Qwen3."""
-
-    hidden: int
-    layers: int
-    intermediate: int
-    heads: int
-    key_value_heads: int = 8
-    head_dim: int = 128
-    tied: bool = True
-
-
-def random_qwen3(sizes: Sizes, vocabulary: int, dtype: str, device: str) -> Any:
-    """The same weights for the same sizes."""
-    torch.manual_seed(sizes.hidden)
-    config = Qwen3Config(
-        vocab_size=vocabulary,
-        hidden_size=sizes.hidden,
-        intermediate_size=sizes.intermediate,
-        num_hidden_layers=sizes.layers,
-        num_attention_heads=sizes.heads,
-        num_key_value_heads=sizes.key_value_heads,
-        head_dim=sizes.head_dim,
-        tie_word_embeddings=sizes.tied,
-        bos_token_id=None,
-        eos_token_id=0,
-    )
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(getattr(torch, dtype))  # so that no float32 copy of a model stands on the device
-    try:
-        with torch.device(device):
-            return Qwen3ForCausalLM(config)
-    finally:
-        torch.set_default_dtype(before)
-
-
-def read_results(path: Path) -> Result:
-    """The sections of a results file; none where there is no file."""
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-
-
-def write_section(path: Path, name: str, section: Result | str) -> None:
-    """Replace one section of a results file; a GPU that nobody measured on is named as such.
-
-    What was measured on a GPU outlives a later run on a machine without one.
-    """
-    results = read_results(path)
-    if not (isinstance(section, str) and isinstance(results.get(name), dict)):
-        results[name] = section
-    results.setdefault("gpu", "not measured")
-    write_whole(path, (json.dumps(results, indent=1) + "\n").encode())

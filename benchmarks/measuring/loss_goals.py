@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from benchmarks.loss_ways import ON_ALL, OTHERS, QWEN_VOCABULARY
-from benchmarks.measure import Result
+from benchmarks.compared.loss_ways import ON_ALL, OTHERS, QWEN_VOCABULARY
+from benchmarks.measuring.results_files import Result
 
 MOST_TIMES_FLOOR = 1.3
 MOST_MEGABYTES = 1024.0

@@ -1,0 +1,1 @@
+"""How the benchmarks measure, where they keep their results, and what the loss has to reach on a GPU."""

@@ -1,0 +1,1 @@
+"""The page of all benchmarks: `python -m benchmarks.page` writes it from the results files."""
