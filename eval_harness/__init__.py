@@ -1,1 +1,1 @@
-"""Evaluation: the paper's benchmarks as tasks of lm-eval, graded by the project's one definition of the same answer."""
+"""Evaluate models: the paper's benchmarks as tasks of lm-eval, graded by `sure_math.equivalence`."""

@@ -1,11 +1,11 @@
-"""The one seam in lm-eval: its `evaluate`, which brings a model and our tasks together.
+"""Replace `lm_eval.evaluator.evaluate`, the only function of lm-eval that sees the model and our tasks together.
 
-lm-eval has no hook there. It builds the model before it loads a task and shows it to none; the first module of ours
-that a run imports is a task's. So importing the task class puts a function in the place of `lm_eval.evaluator.evaluate`
-that does what the original does, and where a task of ours takes part
-1. hands the original a model that answers our requests through the journal (`generate`),
-2. adds the section `sure_math` to the results (`summary`) and says what needs to be said.
-Runs without a task of ours go to the original untouched.
+lm-eval offers no hook for this. It builds the model before it loads a task and does not pass the model to a task. The
+first of our modules that a run imports is the task class. Therefore importing the task class replaces `evaluate` by a
+function that calls the original. If one of our tasks takes part in the run, the replacement also
+1. gives the original a model that answers our requests from the journal (`generate`),
+2. adds the section `sure_math` to the results (`summary`) and logs the notes on them.
+Runs without our tasks are passed to the original unchanged.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ _running = 0
 
 
 def attach(task_class: type[OurTask]) -> None:
-    """Put our `evaluate` in the place of lm-eval's, once. Tasks of `task_class` are ours."""
+    """Replace lm-eval's `evaluate` by ours, unless that was done before. Tasks of `task_class` are ours."""
     if not hasattr(evaluator.evaluate, "sure_math_original"):
         evaluator.evaluate = _around(evaluator.evaluate, task_class)
 
 
 def is_attached() -> bool:
-    """Whether the evaluation that is going on went through our `evaluate`."""
+    """Whether the evaluation that is running was started through our `evaluate`."""
     return _running > 0
 
 
@@ -48,7 +48,7 @@ def _around(original: Any, task_class: type[OurTask]) -> Any:
         _check_data(tasks)
         first = next(iter(tasks.values()))
         identity = model_identity(lm, first.model_arguments)
-        with _journal(lm) as journal, _counted():
+        with _journal(lm) as journal, _counted_as_running():
             model = RecordedModel(lm, tasks=list(tasks), journal=journal, identity=identity)
             results = original(model, task_dict, *arguments, **named)
         if results is not None:
@@ -67,22 +67,23 @@ def _ours(task_dict: Mapping[str, Any], task_class: type[OurTask]) -> dict[str, 
 
 
 def _check_data(tasks: Mapping[str, OurTask]) -> None:
-    """One file is one benchmark's."""
+    """Refuse a single data file for several tasks: a file holds the problems of one benchmark."""
     named = [name for name, task in tasks.items() if isinstance(task.options.get("data"), str)]
     if len(named) > 1:
         raise OptionError(
-            f"data = {tasks[named[0]].options['data']} would be read for {', '.join(named)}; name the task of each "
-            f'file: --metadata \'{{"data": {{"{named[0]}": "FILE", ...}}}}\''
+            f"data = {tasks[named[0]].options['data']} would be read for {', '.join(named)}; say which file belongs to "
+            f'which task: --metadata \'{{"data": {{"{named[0]}": "FILE", ...}}}}\''
         )
 
 
 @contextlib.contextmanager
 def _journal(lm: Any) -> Iterator[Journal | None]:
-    """The journal beside the cache the user asked for with `--use_cache`; None without one."""
+    """Open the journal beside the cache that `--use_cache` names; yield None if the user asked for no cache."""
     journal = Journal(journal_path(lm.cache_db)) if isinstance(lm, CachingLM) else None
     if journal is None:
         logging.getLogger("eval_harness").info(
-            "responses are not kept: a run that is stopped starts anew. --use_cache PATH keeps each one as it comes"
+            "responses are not kept: a run that is stopped starts again from the beginning. --use_cache PATH keeps "
+            "each response as soon as it is there"
         )
     try:
         yield journal
@@ -92,7 +93,7 @@ def _journal(lm: Any) -> Iterator[Journal | None]:
 
 
 @contextlib.contextmanager
-def _counted() -> Iterator[None]:
+def _counted_as_running() -> Iterator[None]:
     global _running
     _running += 1
     try:

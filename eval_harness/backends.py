@@ -1,13 +1,14 @@
-"""What lm-eval's back ends need so that 16 samples are 16 samples, and say what each response ended with.
+"""Adapt lm-eval's back ends: the samples of a problem are independent, and each response says how it ended.
 
-1. Defaults of a model's or a server's own (`generation_config.json`) must not shape what the task fixes: every setting
-   that a back end would fill in is sent.
-2. lm-eval sends every request to a server with the same seed. Here each one has its own, made from its prompt and its
-   number; lm-eval would send requests with different seeds one after the other, so that what it groups by is the
-   number, and the prompt comes in where the payload is made.
-3. Back ends return text only. Whether a response was cut, and how many tokens it has, is noted where they still know.
-4. lm-eval cuts a text at the closing thinking tag, after which an unfinished thought cannot be told from an answer:
-   while our requests run, the tag is left in.
+1. Defaults of a model or a server (`generation_config.json`) must not change the sampling that the task fixes. Every
+   setting that a back end would fill in by itself is therefore sent with the request.
+2. lm-eval sends all requests to a server with the same seed. Here each request has its own seed, made from its prompt
+   and its number. lm-eval sends requests in groups of equal settings, and would send requests with different seeds one
+   by one. So the request carries its number as the seed, and the prompt is mixed in when the payload is made.
+3. Back ends return text only. Whether a response was cut off, and how many tokens it has, is recorded inside the back
+   end, where it is still known.
+4. lm-eval cuts a text at the closing thinking tag. After that an unfinished thought looks like an answer. While our
+   requests run, the tag stays in the text.
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ from sure_math.rows import FinishReason
 GenerationSettings = dict[str, Any]
 """Keyword arguments of one request, as lm-eval's back ends take them."""
 
-# What the paper does not name is off: no top-k, no penalty.
+# Settings that the paper does not name are switched off: no top-k, no penalty.
 _SERVER = {"top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0}
 _TRANSFORMERS = {"repetition_penalty": 1.0}
 _TRANSFORMERS_SAMPLED = {"top_k": 0, "min_p": 0.0, "typical_p": 1.0, "epsilon_cutoff": 0.0, "eta_cutoff": 0.0}
 
 
 class ServerError(RuntimeError):
-    """A server did not answer what it was asked; the message says what it gave."""
+    """A server did not answer a request as asked. The message says what the server returned."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,22 +42,23 @@ class Ending:
 
     finish_reason: FinishReason
     token_count: int | None
+    """Tokens of the response; None if the back end does not report the number."""
 
 
 def kind_of(lm: object) -> str:
-    """`server`, `transformers`, `vllm` or `other`, by the names of the classes a back end is made of."""
+    """Return `server`, `transformers`, `vllm` or `other`, by the names of the back end's classes."""
     names = {cls.__name__ for cls in type(lm).__mro__}
     kinds = {"TemplateAPI": "server", "HFLM": "transformers", "VLLM": "vllm"}
     return next((kind for name, kind in kinds.items() if name in names), "other")
 
 
 def settings_for(lm: object, task_settings: Mapping[str, Any], *, prompt: str, index: int) -> GenerationSettings:
-    """What is sent for one request: the task's settings, and what the back end would otherwise fill in itself."""
+    """Return the settings to send with one request: the task's, and those that the back end would fill in by itself."""
     kind, sampled = kind_of(lm), bool(task_settings["do_sample"])
     settings = dict(task_settings)
     if kind == "server":
-        own = {} if "openai.com" in str(getattr(lm, "base_url", "")) else _SERVER
-        return {**settings, **own, "seed": index}
+        switched_off = {} if "openai.com" in str(getattr(lm, "base_url", "")) else _SERVER
+        return {**settings, **switched_off, "seed": index}
     if kind == "transformers":
         return {**settings, **_TRANSFORMERS, **(_TRANSFORMERS_SAMPLED if sampled else {})}
     if kind == "vllm":
@@ -65,22 +67,27 @@ def settings_for(lm: object, task_settings: Mapping[str, Any], *, prompt: str, i
 
 
 def seed_of(prompt: object, index: int) -> int:
-    """The seed of one sample, from the prompt as it is sent and its number; in 31 bits, which every server takes."""
+    """Return the seed of one sample, made from the prompt as sent and the sample's number.
+
+    The seed has 31 bits, which every server accepts.
+    """
     return random_seed(0, "evaluate", json.dumps(prompt, ensure_ascii=False), index) & 0x7FFF_FFFF
 
 
 @contextlib.contextmanager
 def observed(lm: Any, endings: dict[str, Ending]) -> Iterator[None]:
-    """While it lasts, the back end leaves thinking tags in, gives each server request its seed, and notes in `endings`
-    how each text ended.
+    """Change the back end while the context lasts, and restore it afterwards.
+
+    Thinking tags stay in the text, each request to a server gets its own seed, and `endings` is filled: text -> how the
+    text ended.
     """
     kind, replaced = kind_of(lm), {}
     if kind == "server":
         replaced = {"_create_payload": _seeded(lm._create_payload), "parse_generations": _checked(lm, endings)}
     elif kind == "vllm":
-        replaced = {"_model_generate": _noting_vllm(lm._model_generate, endings)}
+        replaced = {"_model_generate": _recording_vllm(lm._model_generate, endings)}
     elif kind == "transformers":
-        replaced = {"_model_generate": _noting_transformers(lm, endings)}
+        replaced = {"_model_generate": _recording_transformers(lm, endings)}
     if getattr(lm, "think_end_token", None) is not None:
         replaced["think_end_token"] = None
     before = {name: vars(lm)[name] for name in replaced if name in vars(lm)}
@@ -94,7 +101,7 @@ def observed(lm: Any, endings: dict[str, Ending]) -> Iterator[None]:
 
 
 def closing_tag_of(lm: Any) -> str:
-    """The tag that ends a thought: the one the user names to lm-eval, else `</think>`."""
+    """Return the tag that ends a thought: the tag that the user names to lm-eval, or `</think>`."""
     tag = getattr(lm, "think_end_token", None)
     if isinstance(tag, int):
         return str(lm.tok_decode([tag], skip_special_tokens=False))
@@ -102,7 +109,7 @@ def closing_tag_of(lm: Any) -> str:
 
 
 def prompt_limit(lm: Any) -> int | None:
-    """Positions of the model for prompt and response together, where lm-eval would cut the prompt to make room."""
+    """Return how many tokens of prompt and response the model can hold; None if lm-eval never cuts the prompt."""
     kind = kind_of(lm)
     if kind in ("transformers", "vllm") or (kind == "server" and getattr(lm, "tokenized_requests", False)):
         return int(lm.max_length)
@@ -110,7 +117,7 @@ def prompt_limit(lm: Any) -> int | None:
 
 
 def prompt_length(lm: Any, prompt: str) -> int:
-    """Tokens of a prompt, as the back end counts them."""
+    """Return the number of tokens of a prompt, as the back end counts them."""
     encoded = lm.tok_encode(prompt)
     return len(encoded[0]) if encoded and isinstance(encoded[0], (list, tuple)) else len(encoded)
 
@@ -131,17 +138,17 @@ def _checked(lm: Any, endings: dict[str, Ending]) -> Any:
     def parse_generations(outputs: Any, **named: Any) -> list[str]:
         replies = outputs if isinstance(outputs, list) else [outputs]
         choices = [choice for reply in replies for choice in _choices(reply)]
-        asked = len(named["contexts"]) if named.get("contexts") else 1
-        if len(choices) < asked:
+        wanted = len(named["contexts"]) if named.get("contexts") else 1
+        if len(choices) < wanted:
             raise ServerError(
-                f"the server at {lm.base_url} returned {len(choices)} of {asked} samples that were asked for: "
-                f"{json.dumps(replies, default=str)[:300]}. Nothing is counted in their place; mend the server, or ask "
-                "less of it at once with num_concurrent=... in --model_args, and repeat the command"
+                f"the server at {lm.base_url} returned {len(choices)} of {wanted} samples that were requested: "
+                f"{json.dumps(replies, default=str)[:300]}. Missing samples are not counted as wrong; repair the "
+                "server, or send fewer requests at once with num_concurrent=... in --model_args, and repeat the command"
             )
         texts = parse(outputs=outputs, **named)
         responses = []
         for text, choice in zip(texts, choices, strict=True):
-            # Behind a reasoning parser an unfinished thought has no content at all.
+            # If the server has a reasoning parser, an unfinished thought has no content at all.
             response = Response(text or "", finish_reason=_reason(choice.get("finish_reason")))
             response.token_count = _tokens(replies) if len(choices) == 1 else None
             responses.append(response)
@@ -160,29 +167,31 @@ def _tokens(replies: Sequence[Any]) -> int | None:
     return int(count) if count is not None else None
 
 
-def _reason(said: object) -> FinishReason:
-    return {"length": "length", "stop": "stop"}.get(str(said), "unknown")  # type: ignore[return-value]
+def _reason(reported: object) -> FinishReason:
+    return {"length": "length", "stop": "stop"}.get(str(reported), "unknown")  # type: ignore[return-value]
 
 
-def _noting_vllm(generate: Any, endings: dict[str, Ending]) -> Any:
+def _recording_vllm(generate: Any, endings: dict[str, Ending]) -> Any:
     def model_generate(*arguments: Any, **named: Any) -> Any:
         outputs = generate(*arguments, **named)
         for output in outputs:
-            found = output.outputs[0]
-            endings[found.text] = Ending(finish_reason=_reason(found.finish_reason), token_count=len(found.token_ids))
+            completion = output.outputs[0]
+            endings[completion.text] = Ending(
+                finish_reason=_reason(completion.finish_reason), token_count=len(completion.token_ids)
+            )
         return outputs
 
     return model_generate
 
 
-def _noting_transformers(lm: Any, endings: dict[str, Ending]) -> Any:
+def _recording_transformers(lm: Any, endings: dict[str, Ending]) -> Any:
     generate = lm._model_generate
 
     def model_generate(context: Any, **named: Any) -> Any:
         tokens = generate(context=context, **named)
         stops = _stop_tokens(lm)
         for row in tokens[:, context.shape[1] :].tolist():
-            end = next((place for place, token in enumerate(row) if token in stops), None)
+            end = next((position for position, token in enumerate(row) if token in stops), None)
             ending = Ending(
                 finish_reason="length" if end is None else "stop", token_count=len(row) if end is None else end + 1
             )
@@ -194,5 +203,5 @@ def _noting_transformers(lm: Any, endings: dict[str, Ending]) -> Any:
 
 def _stop_tokens(lm: Any) -> set[int]:
     configured = getattr(lm.model.generation_config, "eos_token_id", None)
-    several = configured if isinstance(configured, (list, tuple)) else [configured]
-    return {int(token) for token in (*several, lm.eot_token_id) if token is not None}
+    end_tokens = configured if isinstance(configured, (list, tuple)) else [configured]
+    return {int(token) for token in (*end_tokens, lm.eot_token_id) if token is not None}

@@ -1,16 +1,16 @@
-"""Generation: a model of lm-eval behind a journal of what it has answered.
+"""Generate responses: a model of lm-eval, with a journal of the responses that are already there.
 
-The key of a response is its content: the model, the prompt, the settings that were sent, the problem, and the number of
-the sample. lm-eval's own cache knows neither the model nor the number, and skips sampled requests. A response is in the
-journal as soon as the back end reports it: each one from a server, each batch from Transformers, each `VLLM_CHUNK` from
-vLLM. A killed run repeats what was on its way at that moment.
+The key of a response is made from the model, the prompt, the settings that were sent, the problem and the number of the
+sample. lm-eval's own cache uses neither the model nor the number, and skips sampled requests. A response is written to
+the journal as soon as the back end reports it: a server reports every response, Transformers every batch, and vLLM
+every `VLLM_CHUNK` requests. A run that is killed has to repeat only the requests that were unanswered at that moment.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,48 +34,50 @@ from sure_math.models.responders.chat import Reply
 from sure_math.models.responders.journal import Journal
 
 VLLM_CHUNK = 512
-"""Requests of one call of vLLM, which reports nothing before all of them are done."""
+"""Requests of one call of vLLM, which reports nothing until all of them are done."""
 SPEED_ARGUMENTS = VLLM_SPEED_OPTIONS | frozenset(
     {"batch_size", "max_batch_size", "device", "num_concurrent", "timeout", "max_retries", "verify_certificate"}
     | {"auth_token", "token", "use_auth_token", "api_key", "header", "ca_cert_path", "parallelize"}
 )
-"""Model arguments that change how fast a response comes, or who may ask for it, but not what it is.
+"""Model arguments that change the speed of a response or the permission to ask for it, but not its text.
 
-They are in no result: secrets are among them.
+They are not written into results, because some of them are secrets.
 """
 
 
 class GenerationError(RuntimeError):
-    """The model cannot be asked as the task wants; the message says what to change."""
+    """The model cannot be asked as the task requires. The message says what to change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedRequest:
-    """One request of ours."""
+    """A request of one of our tasks."""
 
     instance: Any
-    """lm-eval's."""
+    """The request as lm-eval represents it."""
     prompt: str
     settings: GenerationSettings
+    """The settings that are sent."""
     key: bytes
+    """Key of the response in the journal."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Usage:
-    """What became of the requests of one run."""
+    """What happened to the requests of one run."""
 
     generated: int = 0
     from_journal: int = 0
     prompts: dict[str, str] = field(default_factory=dict)
-    """Task -> its first prompt as it was sent."""
+    """Task -> its first prompt as sent."""
     settings: dict[str, dict[str, GenerationSettings]] = field(default_factory=dict)
-    """Task -> `greedy` and `sampled` -> the settings that were sent with its first problem."""
+    """Task -> `greedy` or `sampled` -> the settings that were sent with the task's first problem."""
     open_thoughts: set[str] = field(default_factory=set)
-    """Tasks with prompts that open a thought."""
+    """Tasks whose prompts open a thought."""
 
 
 class RecordedModel:
-    """A model of lm-eval that answers our requests through the journal, and everything else as it is."""
+    """A model of lm-eval that answers requests of our tasks through the journal, and passes on all other calls."""
 
     def __init__(self, lm: Any, *, tasks: Sequence[str], journal: Journal | None, identity: Mapping[str, Any]) -> None:
         self._lm = lm
@@ -90,26 +92,26 @@ class RecordedModel:
 
     @property
     def has_template(self) -> bool:
-        """Whether the model's tokenizer, where the back end has one here, knows a chat template."""
+        """Whether the model's tokenizer has a chat template; False if the back end has no tokenizer in this process."""
         return kind_of(self._model) != "other" and bool(getattr(self._model.tokenizer, "chat_template", None))
 
     def generate_until(self, requests: Sequence[Any], disable_tqdm: bool = False) -> list[str]:
-        """One response per request, in order; lm-eval may ask for one twice to fill its batches."""
+        """Return one response per request, in order. lm-eval may repeat a request to fill its batches."""
         ours = {id(request) for request in requests if request.task_name in self._tasks}
         others = [request for request in requests if id(request) not in ours]
         answers = dict(zip(map(id, others), self._lm.generate_until(others) if others else [], strict=True))
-        asked = {id(request): self._asked(request) for request in requests if id(request) in ours}
-        if asked:
-            self._check_lengths(asked.values())
-            responses = self._answer(list(asked.values()))
-            answers |= {number: responses[request.key] for number, request in asked.items()}
+        recorded = {id(request): self._recorded(request) for request in requests if id(request) in ours}
+        if recorded:
+            self._check_lengths(recorded.values())
+            responses = self._answer(list(recorded.values()))
+            answers |= {number: responses[request.key] for number, request in recorded.items()}
         return [answers[id(request)] for request in requests]
 
-    def _asked(self, instance: Any) -> RecordedRequest:
+    def _recorded(self, instance: Any) -> RecordedRequest:
         context, task_settings = instance.arguments
         prompt = _as_text(context)
         settings = settings_for(self._model, task_settings, prompt=prompt, index=instance.idx)
-        instance.arguments = (context, settings)  # what the log of samples shows is what was sent
+        instance.arguments = (context, settings)  # so that the log of samples shows the settings that were sent
         kind = "sampled" if settings["do_sample"] else "greedy"
         self.usage.prompts.setdefault(instance.task_name, prompt)
         self.usage.settings.setdefault(instance.task_name, {}).setdefault(kind, settings)
@@ -118,39 +120,41 @@ class RecordedModel:
         content = [self.identity, prompt, settings, instance.doc["problem_id"], instance.idx]
         return RecordedRequest(instance=instance, prompt=prompt, settings=settings, key=bytes.fromhex(digest(content)))
 
-    def _check_lengths(self, asked: Any) -> None:
+    def _check_lengths(self, requests: Collection[RecordedRequest]) -> None:
+        """Refuse requests whose prompt lm-eval would cut to make room for the response."""
         limit = prompt_limit(self._model)
         if limit is None:
             return
-        lengths = {prompt: prompt_length(self._model, prompt) for prompt in {each.prompt for each in asked}}
-        longest = max(asked, key=lambda each: lengths[each.prompt] + each.settings["max_gen_toks"])
+        lengths = {prompt: prompt_length(self._model, prompt) for prompt in {request.prompt for request in requests}}
+        longest = max(requests, key=lambda request: lengths[request.prompt] + request.settings["max_gen_toks"])
         budget, length = longest.settings["max_gen_toks"], lengths[longest.prompt]
         if length + budget > limit:
             raise GenerationError(
                 f"{longest.instance.task_name}: a prompt of {length} tokens and max_gen_toks = {budget} do not fit "
-                f"into the {limit} positions that lm-eval gives this model, and it would cut the prompt. Set "
+                f"into the {limit} positions that lm-eval gives this model, so lm-eval would cut the prompt. Set "
                 f"--gen_kwargs max_gen_toks={max(1, limit - length)} or less, or raise max_length=... (vLLM: "
                 "max_model_len=...) in --model_args if the model has more positions"
             )
 
-    def _answer(self, asked: Sequence[RecordedRequest]) -> dict[bytes, Response]:
-        known = {} if self._journal is None else self._journal.find([each.key for each in asked])
+    def _answer(self, requests: Sequence[RecordedRequest]) -> dict[bytes, Response]:
+        """Return the response to each request by its key: from the journal, or generated now."""
+        known = {} if self._journal is None else self._journal.find([request.key for request in requests])
         replies = {key: reply for key, reply in known.items() if isinstance(reply, Reply)}
-        missing = list({each.key: each for each in asked if each.key not in replies}.values())
+        missing = list({request.key: request for request in requests if request.key not in replies}.values())
         self.usage.from_journal += len(replies)
         self.usage.generated += len(missing)
         tag = closing_tag_of(self._model)
         for chunk in self._chunks(missing):
-            replies |= self._ask(chunk)
+            replies |= self._generate(chunk)
         return {
-            each.key: Response(
-                replies[each.key].text,
-                finish_reason=replies[each.key].finish_reason,
-                token_count=replies[each.key].token_count or None,
-                in_thought=opens_thought(each.prompt),
+            request.key: Response(
+                replies[request.key].text,
+                finish_reason=replies[request.key].finish_reason,
+                token_count=replies[request.key].token_count or None,
+                in_thought=opens_thought(request.prompt),
                 closing_tag=tag,
             )
-            for each in asked
+            for request in requests
         }
 
     def _chunks(self, missing: Sequence[RecordedRequest]) -> Iterator[Sequence[RecordedRequest]]:
@@ -158,48 +162,54 @@ class RecordedModel:
         for start in range(0, len(missing), max(1, size)):
             yield missing[start : start + size]
 
-    def _ask(self, chunk: Sequence[RecordedRequest]) -> dict[bytes, Reply]:
+    def _generate(self, chunk: Sequence[RecordedRequest]) -> dict[bytes, Reply]:
+        """Ask the model for these responses, and write them to the journal."""
         endings: dict[str, Ending] = {}
-        hook = _Hook(chunk, endings, self._journal)
+        hook = _JournalHook(chunk, endings, self._journal)
         if kind_of(self._model) == "transformers":
             _seed_torch(chunk)
-        before = self._model.cache_hook
+        own_hook = self._model.cache_hook
         self._model.set_cache_hook(hook)
         try:
             with observed(self._model, endings):
-                texts = self._model.generate_until([each.instance for each in chunk])
+                texts = self._model.generate_until([request.instance for request in chunk])
         finally:
-            self._model.set_cache_hook(before)
+            self._model.set_cache_hook(own_hook)
         if len(texts) != len(chunk):
-            raise GenerationError(f"the model gave {len(texts)} responses to {len(chunk)} requests; none is counted")
+            raise GenerationError(
+                f"the model returned {len(texts)} responses to {len(chunk)} requests, so that no response can be "
+                "matched with its request; repeat the command, or use another back end"
+            )
         rest = {
-            each.key: _reply(text, endings)
-            for each, text in zip(chunk, texts, strict=True)
-            if each.key not in hook.replies
+            request.key: _reply(text, endings)
+            for request, text in zip(chunk, texts, strict=True)
+            if request.key not in hook.replies
         }
         if self._journal is not None and rest:
             self._journal.add(rest)
         return {**hook.replies, **rest}
 
 
-class _Hook:
-    """What lm-eval's back ends call with every finished response, in place of its own cache.
+class _JournalHook:
+    """Writes every finished response to the journal. lm-eval's back ends call it in place of lm-eval's own cache.
 
-    A response is told by its prompt, seed and temperature; without seeds (Transformers) the samples of one prompt are
-    exchangeable, and take their numbers in the order they come.
+    A response is matched with its request by prompt, seed and temperature. Transformers takes no seeds, so the samples
+    of one prompt are interchangeable and get their numbers in the order in which they are reported.
     """
 
-    def __init__(self, asked: Sequence[RecordedRequest], endings: dict[str, Ending], journal: Journal | None) -> None:
+    def __init__(
+        self, requests: Sequence[RecordedRequest], endings: dict[str, Ending], journal: Journal | None
+    ) -> None:
         self._open: dict[tuple[Any, ...], list[bytes]] = {}
-        for each in asked:
-            self._open.setdefault(_told_by(each.prompt, each.settings), []).append(each.key)
+        for request in requests:
+            self._open.setdefault(_matched_by(request.prompt, request.settings), []).append(request.key)
         self._endings, self._journal = endings, journal
         self.replies: dict[bytes, Reply] = {}
 
     def add_partial(self, attr: str, req: Sequence[Any], res: Any) -> None:
-        """Called by the back end, in its thread, after each response (vLLM and Transformers: after each batch)."""
+        """Record a response. The back end calls this in its own thread after each response or batch."""
         context, settings = req
-        waiting = self._open.get(_told_by(_as_text(context), settings))
+        waiting = self._open.get(_matched_by(_as_text(context), settings))
         if attr != "generate_until" or not waiting or not isinstance(res, str):
             return
         reply = {waiting.pop(0): _reply(res, self._endings)}
@@ -208,7 +218,7 @@ class _Hook:
         self.replies |= reply
 
 
-def _told_by(prompt: str, settings: Mapping[str, Any]) -> tuple[Any, ...]:
+def _matched_by(prompt: str, settings: Mapping[str, Any]) -> tuple[Any, ...]:
     return prompt, settings.get("seed"), float(settings.get("temperature") or 0.0)
 
 
@@ -226,49 +236,57 @@ def _reply(text: str, endings: Mapping[str, Ending]) -> Reply:
 
 
 def _as_text(context: Any) -> str:
-    """A prompt of lm-eval as text: a string, or a conversation for a chat server."""
+    """Return a prompt of lm-eval, a string or a conversation for a chat server, as text."""
     if isinstance(context, str):
         return context
     return str(context.prompt) if hasattr(context, "prompt") else json.dumps(context, ensure_ascii=False)
 
 
 def opens_thought(prompt: str) -> bool:
-    """Whether a chat template left a thought open for the model to go on with."""
+    """Whether the prompt ends with an open thought, which the model is to continue.
+
+    >>> opens_thought("<|assistant|>\\n<think>\\n")
+    True
+    """
     return prompt.rstrip().endswith("<think>")
 
 
 def _seed_torch(chunk: Sequence[RecordedRequest]) -> None:
-    """Random numbers from what is asked: a resumed run, which asks for less, must not draw those of the first again."""
+    """Seed torch from the requests: a resumed run has fewer of them and must not draw the first run's numbers again."""
     import torch
 
-    torch.manual_seed(int(digest([each.key.hex() for each in chunk])[:15], 16))
+    torch.manual_seed(int(digest([request.key.hex() for request in chunk])[:15], 16))
 
 
 def journal_path(cache_db: str) -> Path:
-    """The journal beside lm-eval's own cache; one for all ranks, since a key does not depend on the rank."""
+    """Return the path of the journal beside lm-eval's cache. All ranks share it: a key does not depend on the rank.
+
+    >>> journal_path("out/cache_rank0.db").as_posix()
+    'out/cache.responses.db'
+    """
     path = Path(cache_db)
     return path.with_name(re.sub(r"(_rank\d+)?\.db$", "", path.name) + ".responses.db")
 
 
 def model_identity(lm: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """What responses depend on beside the request: the back end, its arguments, and the model's files or commit.
+    """Return what responses depend on beside the request: the back end, its arguments, the model's files or commit.
 
-    Nothing a server says can prove which weights it runs: its address and the model's name there stand for them.
+    A server cannot prove which weights it runs. Its address and the name of the model there stand for the weights.
     """
     model = lm.lm if isinstance(lm, CachingLM) else lm
     shaping = {name: str(value) for name, value in arguments.items() if name not in SPEED_ARGUMENTS}
-    if not shaping:  # an object that Python code handed over
+    if not shaping:  # Python code passed a model as an object
         shaping = {"model": str(getattr(getattr(model, "config", None), "_name_or_path", getattr(model, "model", "")))}
     content = {name: _content(value, shaping.get("revision")) for name, value in shaping.items()}
     return {
         "backend": type(model).__name__,
         "arguments": shaping,
-        "content": {name: found for name, found in content.items() if found},
+        "content": {name: identifier for name, identifier in content.items() if identifier},
     }
 
 
 def _content(value: str, revision: str | None) -> str | None:
-    """The digest of a folder's files, or the commit of a Hub model that is on this disk."""
+    """Return the digest of a folder's files, or the commit of a Hub model in the local cache, or None."""
     from sure_math.models.engines.files import fingerprint_of
 
     if Path(value).is_dir():
@@ -276,6 +294,6 @@ def _content(value: str, revision: str | None) -> str | None:
     if re.fullmatch(r"[\w.-]+/[\w.-]+", value):
         from huggingface_hub import try_to_load_from_cache
 
-        found = try_to_load_from_cache(value, "config.json", revision=revision)
-        return Path(found).parent.name if isinstance(found, str) else None
+        cached = try_to_load_from_cache(value, "config.json", revision=revision)
+        return Path(cached).parent.name if isinstance(cached, str) else None
     return None

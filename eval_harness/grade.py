@@ -1,8 +1,8 @@
-r"""Grading: a gold and the responses to one problem, to one verdict per response.
+r"""Grade responses: compare each response to a problem with the gold, and say what the response came to.
 
-Every answer is compared by `sure_math.equivalence`, the one definition of "the same answer" in the project. What is no
-answer is never compared: a response without a complete last box, and one whose thought was not finished, whatever boxes
-the thought holds. Every comparison has a wall clock, and what it stopped is counted apart.
+Answers are compared by `sure_math.equivalence`, the project's only definition of "the same answer". A response is not
+compared if it has no complete last box, or if its thought is unfinished, even when the thought contains boxes. Every
+comparison has a time limit; comparisons that were stopped by it are counted separately.
 """
 
 from __future__ import annotations
@@ -19,18 +19,19 @@ from sure_math.rows import FinishReason, Missing
 
 Outcome = Literal["correct", "wrong", "undecided", "timed_out", "truncated", "unboxed", "empty"]
 OUTCOMES: tuple[Outcome, ...] = ("correct", "wrong", "undecided", "timed_out", "truncated", "unboxed", "empty")
-"""What a response can come to; only the first scores. `undecided`: nobody could say that it equals the gold."""
+"""What a response can come to. Only `correct` scores. `undecided`: no layer could tell whether it equals the gold."""
 
 
 class Response(str):
-    """A response as text, and what a back end said about it beside the text."""
+    """The text of a response, with what the back end reported about it as attributes."""
 
     __slots__ = ("closing_tag", "finish_reason", "in_thought", "token_count")
     finish_reason: FinishReason
     token_count: int | None
     in_thought: bool
-    """The prompt itself opened a thought: without a closing tag all of the text is one."""
+    """The prompt itself opened a thought, so the whole text is a thought if it has no closing tag."""
     closing_tag: str
+    """The tag that ends a thought."""
 
     def __new__(
         cls,
@@ -54,10 +55,10 @@ class GradedResponse:
     """One response and what it came to."""
 
     answer: str | None
-    """The final answer as extracted; None where there is none."""
+    """The final answer as extracted from the response; None if it has none."""
     outcome: Outcome
     thought: bool
-    """Whether the response thinks between tags, finished or not."""
+    """Whether the response contains a thought between tags, finished or not."""
     finish_reason: FinishReason
     token_count: int | None
 
@@ -67,33 +68,50 @@ class GradedResponse:
 
 
 def grade_boxed(gold: str, responses: Sequence[str]) -> list[GradedResponse]:
-    """The last box of each response against the gold; a response without one is wrong."""
-    return _grade(gold, [_final(response, extract_answer) for response in responses], responses)
+    r"""Compare the last box of each response with the gold. A response without a box is wrong.
+
+    >>> [graded.outcome for graded in grade_boxed("1/2", [r"so \boxed{0.5}", r"so \boxed{2}", "I give up"])]
+    ['correct', 'wrong', 'unboxed']
+    """
+    return _grade(gold, [_final_answer(response, extract_answer) for response in responses], responses)
 
 
 def grade_number(gold: str, responses: Sequence[str]) -> list[GradedResponse]:
-    """GSM8K as in B.2: the final number of each response, by a regular expression, against the gold's."""
-    return _grade(gold, [_final(response, final_number) for response in responses], responses)
+    """Compare the final number of each response, found by a regular expression, with the gold (GSM8K, B.2).
+
+    >>> [graded.outcome for graded in grade_number("18", ["She makes 9 * 2 = $18.00 a day.", "It is 17."])]
+    ['correct', 'wrong']
+    """
+    return _grade(gold, [_final_answer(response, final_number) for response in responses], responses)
 
 
 def grade_judged(problem: str, gold: str, responses: Sequence[str], judge: PairCheck) -> list[GradedResponse]:
-    """AMO-Bench's descriptions: what stands behind the last answer line, as a judge compares it with the gold."""
-    found = [_final(response, described_answer) for response in responses]
-    answers = sorted({answer for answer, _ in found if answer is not None})
+    """Let a judge compare each response's text after the last answer line with the gold (AMO-Bench's descriptions).
+
+    Args:
+        judge: compares pairs of answers; it is asked once per distinct answer.
+    """
+    final_answers = [_final_answer(response, described_answer) for response in responses]
+    answers = sorted({answer for answer, _ in final_answers if answer is not None})
     ordered = [sorted((gold, answer)) for answer in answers]
     pairs = [Pair(problem=problem, first=first, second=second) for first, second in ordered]
-    relations = dict(zip(answers, judge(pairs) if pairs else [], strict=True))
-    outcomes: dict[str, Outcome] = {"equal": "correct", "different": "wrong", "undecided": "undecided"}
+    verdicts = dict(zip(answers, judge(pairs) if pairs else [], strict=True))
     return [
-        _graded(answer, missing or outcomes[relations[answer or ""]], response)
-        for (answer, missing), response in zip(found, responses, strict=True)
+        _graded(answer, missing or _OUTCOME_OF[verdicts[answer or ""]], response)
+        for (answer, missing), response in zip(final_answers, responses, strict=True)
     ]
 
 
 def final_number(text: str) -> str | None:
-    r"""The last number of the last box, else of the text; thousands separators and a currency sign are dropped.
+    r"""Return the last number of the last box, or of the text if there is no box.
 
-    A box that holds more than a number and its unit (`\frac{1}{2}`, `x = 3y`) is taken as it is.
+    Thousands separators and a currency sign are dropped. If the box holds a fraction, a root or a power, the whole
+    content of the box is returned.
+
+    >>> final_number("The total is $1,250.")
+    '1250'
+    >>> final_number(r"\boxed{\frac{1}{2}}")
+    '\\frac{1}{2}'
     """
     boxed = extract_answer(text)
     if boxed and re.search(r"\\[dt]?frac|\\sqrt|\^", boxed):
@@ -105,7 +123,13 @@ def final_number(text: str) -> str | None:
 
 
 def described_answer(text: str) -> str | None:
-    """What follows the last `### The final answer is` line of a response, as AMO-Bench's prompts ask for it."""
+    """Return the text after the last line `### The final answer is`, which AMO-Bench's prompts ask for.
+
+    Without such a line, return the content of the last box.
+
+    >>> described_answer("Easy.\\n### The final answer is: all odd n")
+    'all odd n'
+    """
     lines = list(_ANSWER_LINE.finditer(text))
     return text[lines[-1].end() :].strip() or None if lines else extract_answer(text)
 
@@ -113,42 +137,48 @@ def described_answer(text: str) -> str | None:
 _OPENING_TAG = "<think>"
 _NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?|-?\.\d+")
 _ANSWER_LINE = re.compile(r"the final answer is\s*:?\**", re.IGNORECASE)
+_OUTCOME_OF: dict[Verdict, Outcome] = {"equal": "correct", "different": "wrong", "undecided": "undecided"}
 
 
-def _final(response: str, extract: Callable[[str], str | None]) -> tuple[str | None, Missing | None]:
-    """The answer of a response, or why there is none."""
-    said = response if isinstance(response, Response) else Response(response)
-    text = f"{_OPENING_TAG}{said}" if said.in_thought else str(said)
-    missing = final_answer(text, said.finish_reason, opening_tag=_OPENING_TAG, closing_tag=said.closing_tag).missing
+def _final_answer(response: str, extract: Callable[[str], str | None]) -> tuple[str | None, Missing | None]:
+    """Return the answer of a response, and why it has none if it has none."""
+    known = _with_report(response)
+    text = f"{_OPENING_TAG}{known}" if known.in_thought else str(known)
+    missing = final_answer(text, known.finish_reason, opening_tag=_OPENING_TAG, closing_tag=known.closing_tag).missing
     if missing == "truncated":
         return None, missing
-    answer = extract(text.rpartition(said.closing_tag)[2])
+    answer = extract(text.rpartition(known.closing_tag)[2])
     return (answer, None) if answer else (None, missing or "unboxed")
 
 
 def _grade(
-    gold: str, found: Sequence[tuple[str | None, Missing | None]], responses: Sequence[str]
+    gold: str, final_answers: Sequence[tuple[str | None, Missing | None]], responses: Sequence[str]
 ) -> list[GradedResponse]:
-    answers = sorted({answer for answer, _ in found if answer is not None})
+    answers = sorted({answer for answer, _ in final_answers if answer is not None})
     verdicts = dict(zip(answers, against_gold(gold, answers), strict=True))
     return [
         _graded(answer, missing or _outcome(gold, answer or "", verdicts[answer or ""]), response)
-        for (answer, missing), response in zip(found, responses, strict=True)
+        for (answer, missing), response in zip(final_answers, responses, strict=True)
     ]
 
 
 def _outcome(gold: str, answer: str, verdict: Verdict) -> Outcome:
     if verdict == "undecided" and was_stopped(gold, answer):
         return "timed_out"
-    return {"equal": "correct", "different": "wrong", "undecided": "undecided"}[verdict]  # type: ignore[return-value]
+    return _OUTCOME_OF[verdict]
 
 
 def _graded(answer: str | None, outcome: Outcome, response: str) -> GradedResponse:
-    said = response if isinstance(response, Response) else Response(response)
+    known = _with_report(response)
     return GradedResponse(
         answer=answer,
         outcome=outcome,
-        thought=said.in_thought or _OPENING_TAG in said or said.closing_tag in said,
-        finish_reason=said.finish_reason,
-        token_count=said.token_count,
+        thought=known.in_thought or _OPENING_TAG in known or known.closing_tag in known,
+        finish_reason=known.finish_reason,
+        token_count=known.token_count,
     )
+
+
+def _with_report(response: str) -> Response:
+    """Return the response with the attributes of `Response`: their defaults if it is a plain string."""
+    return response if isinstance(response, Response) else Response(response)

@@ -1,4 +1,4 @@
-"""The judge of AMO-Bench's descriptions: a model the user names, asked with the project's own judge prompt."""
+"""Start the judge of AMO-Bench's descriptions: a model that the user names, asked with the project's judge prompt."""
 
 from __future__ import annotations
 
@@ -18,27 +18,31 @@ from sure_math.prompts import load_prompt
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedJudge:
-    """A judge and the name results carry."""
+    """A judge, and its name in the results."""
 
     name: str
+    """Name of the model."""
     check: PairCheck
 
 
 def named_judge(settings: object) -> NamedJudge:
-    """The judge of these settings; its model starts with the first pair.
+    """Return the judge that the settings describe. Its model starts when the first pair is compared.
+
+    Args:
+        settings: the name of a model, or a mapping with the keys of a model in a build's configuration.
 
     Raises:
-        OptionError: they do not name a model as a build's configuration does.
-        EngineUnavailable: the model is not there.
+        OptionError: the settings do not describe a model.
+        EngineUnavailable: the model cannot be found.
     """
     if isinstance(settings, str):
         settings = {"model": settings}
     if not isinstance(settings, Mapping):
-        raise OptionError(f"judge = {settings!r}: must be a model's name or settings such as {{'model': ...}}")
+        raise OptionError(f"judge = {settings!r}: must be the name of a model or settings such as {{'model': ...}}")
     try:
         config = ModelConfig.model_validate(_plain(settings))
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        problems = "; ".join(f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}" for detail in error.errors())
         raise OptionError(f"judge = {dict(settings)!r}: {problems}") from None
     prompt = JudgePrompt.parse(load_prompt("default", "judge"))
     return NamedJudge(

@@ -1,4 +1,4 @@
-"""What the seam in lm-eval and the summary of a run know of a task of ours."""
+"""The protocol of a task: what `attach` and `summary` need to know of it."""
 
 from __future__ import annotations
 
@@ -10,25 +10,27 @@ from eval_harness.judge import NamedJudge
 
 
 class OurTask(Protocol):
-    """A task of one benchmark, after lm-eval has loaded it; `task.SureTask` is the only implementation."""
+    """A task of one benchmark, after lm-eval has loaded it. `task.SureTask` is the only implementation."""
 
     name: str
-    """The task as `--tasks` names it."""
+    """Name of the task in `--tasks`."""
     benchmark_name: str
     """A key of `BENCHMARKS`."""
     options: Mapping[str, Any]
-    """What the user set in `--metadata`."""
+    """Options that the user set in `--metadata`."""
     model_arguments: Mapping[str, Any]
-    """What lm-eval hands a task of `--model_args`."""
+    """Arguments of the model that lm-eval passes on to a task from `--model_args`."""
     judge: NamedJudge | None
+    """Compares answers that are descriptions; None if the user names no judge."""
     loaded: LoadedBenchmark
+    """The problems that the task asks."""
     fingerprint: str
-    """Digest of the problems, the prompts and the way of grading."""
+    """Digest of the problems, the prompts, the golds and the ways of grading."""
 
     @property
     def benchmark(self) -> Benchmark:
-        """The row of `BENCHMARKS`."""
+        """The entry of `BENCHMARKS`."""
 
     @property
     def budget(self) -> int:
-        """New tokens per response."""
+        """New tokens per response, at most."""

@@ -259,7 +259,9 @@ def test_a_file_that_is_not_there() -> None:
 
 
 def test_one_file_for_two_tasks_is_refused(exam: Path) -> None:
-    with pytest.raises(OptionError, match=r"would be read for math500, sure_math; name the task of each file"):
+    with pytest.raises(
+        OptionError, match=r"would be read for math500, sure_math; say which file belongs to which task"
+    ):
         evaluate(WrittenModel(half_right), "math500", "sure_math", metadata={"data": str(exam)})
 
 
