@@ -27,9 +27,8 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal, Protocol
 
-from sure_math.equivalence import canonical, same_answers
+from sure_math.equivalence import Verdict, canonical, same_answers
 
-Relation = Literal["equal", "different", "undecided"]
 Procedure = Literal["default", "paper"]
 MissingPolicy = Literal["own", "shared", "exclude"]
 PROCEDURES: tuple[Procedure, ...] = ("default", "paper")
@@ -50,7 +49,7 @@ class Pair:
 class PairCheck(Protocol):
     """Decides pairs: one relation per pair, in order. The symbolic check is one, the judge another."""
 
-    def __call__(self, pairs: Sequence[Pair], /) -> Sequence[Relation]: ...
+    def __call__(self, pairs: Sequence[Pair], /) -> Sequence[Verdict]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +91,7 @@ def exact(answer: str) -> str:
     return answer.strip()
 
 
-def _symbolic(pairs: Sequence[Pair], /) -> Sequence[Relation]:
+def _symbolic(pairs: Sequence[Pair], /) -> Sequence[Verdict]:
     """`sure_math.equivalence` as a pair check; it leaves what depends on the problem undecided."""
     return same_answers([(pair.first, pair.second) for pair in pairs])
 
@@ -168,7 +167,7 @@ class _Partition:
         self._shown = _shown(answer_set.answers, self._keys)
         self._group_of = list(range(len(self._nodes)))
         self._members = {node: [node] for node in self._group_of}
-        self.relations: dict[tuple[int, int], Relation] = {}
+        self.relations: dict[tuple[int, int], Verdict] = {}
         self._judged: set[tuple[int, int]] = set()
         self.conflicts = 0
 
@@ -197,7 +196,7 @@ class _Partition:
         first, second = (self._shown[self._nodes[node]] for node in nodes)
         return Pair(problem=self._problem, first=first, second=second)
 
-    def judged(self, nodes: tuple[int, int], relation: Relation) -> None:
+    def judged(self, nodes: tuple[int, int], relation: Verdict) -> None:
         self.relations[nodes] = relation
         self._judged.add(nodes)
 
@@ -276,7 +275,7 @@ def _resolve_as_in_the_paper(partitions: Sequence[_Partition], judge: PairCheck 
 
 def _decide(
     check: PairCheck, questions: Sequence[tuple[_Partition, Iterator[tuple[int, int]]]]
-) -> list[tuple[_Partition, tuple[int, int], Relation]]:
+) -> list[tuple[_Partition, tuple[int, int], Verdict]]:
     """One call for the pairs of all problems; none where there are no pairs."""
     asked = [(partition, nodes) for partition, pairs in questions for nodes in pairs]
     if not asked:

@@ -15,8 +15,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sure_math.cluster import Pair, Relation
+from sure_math.cluster import Pair
 from sure_math.config import BuildConfig
+from sure_math.equivalence import Verdict
 from sure_math.models.engines import Refusal, Sampling
 from sure_math.models.responders.chat import Message, Question, Reply, Responder
 from sure_math.models.responders.roles import Models
@@ -92,7 +93,7 @@ class LlmJudge:
         self._responder = responder
         self._prompt = prompt
 
-    def __call__(self, pairs: Sequence[Pair], /) -> list[Relation]:
+    def __call__(self, pairs: Sequence[Pair], /) -> list[Verdict]:
         readable = [pair for pair in pairs if _look_different(pair)]
         # Greedy: the seed changes nothing, and a constant one lets the same question be found in the journal.
         questions = [Question(messages=self._prompt.messages(pair), seeds=(0,)) for pair in readable]
@@ -132,7 +133,7 @@ def _shown(text: str, limit: int) -> str:
     return cut(text, limit).replace("<|", "< |")
 
 
-def _relation(replies: tuple[Reply, ...] | Refusal) -> Relation:
+def _relation(replies: tuple[Reply, ...] | Refusal) -> Verdict:
     verdict = None if isinstance(replies, Refusal) else parse_verdict(replies[0].text)
     return "undecided" if verdict is None else ("different", "equal")[verdict]
 

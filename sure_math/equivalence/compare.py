@@ -5,27 +5,27 @@ algebra system.
 against 50, words) is `undecided` and left to the judge. None means: one side was not readable, ask the symbolic check.
 """
 
-from collections.abc import Sequence as Items
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import TypeAlias
 
 from sure_math.equivalence.algebra import NotAlgebra
 from sure_math.equivalence.forms import (
     Based,
+    Collection,
     Empty,
+    Equation,
     Form,
     Interval,
     Labelled,
     Opaque,
     Quantity,
     Region,
-    Relation,
-    Sequence,
     Words,
     with_argument,
 )
 from sure_math.equivalence.intervals import compare_regions
-from sure_math.equivalence.numbers import Expression, Verdict, compare, proportional
+from sure_math.equivalence.numbers import Expression, Verdict, compare_expressions, proportional
 from sure_math.equivalence.units import DEGREE, PERCENT, Unit, parse_unit, same_number_verdict
 
 _ORDERED = frozenset({"tuple", "bracket", "angle", "row", "ratio", "matrix", "determinant"})
@@ -34,23 +34,24 @@ _MAX_UNORDERED = 200
 """Longest list matched without regard to order; the matching takes quadratic time."""
 _OPPOSITES = {frozenset(pair) for pair in (("yes", "no"), ("true", "false"), ("odd", "even"), ("finite", "infinite"))}
 
-Answer: TypeAlias = Verdict | None
+MaybeVerdict: TypeAlias = Verdict | None
+"""A verdict, or None if one side was not readable."""
 
 
-def compare_forms(a: Form, b: Form) -> Answer:
+def compare_forms(a: Form, b: Form) -> MaybeVerdict:
     """The verdict on two forms; symmetric, because the two are put into one order first."""
     first, second = (a, b) if _rank(a) <= _rank(b) else (b, a)
     return _RULES[_rank(first)](first, second)
 
 
-_KINDS: tuple[type, ...] = (Empty, Opaque, Labelled, Words, Sequence, Region, Relation, Based, Quantity)
+_KINDS: tuple[type, ...] = (Empty, Opaque, Labelled, Words, Collection, Region, Equation, Based, Quantity)
 
 
 def _rank(form: Form) -> int:
     return _KINDS.index(type(form))
 
 
-def _all_of(verdicts: Items[Answer]) -> Answer:
+def _all_of(verdicts: Sequence[MaybeVerdict]) -> MaybeVerdict:
     if "different" in verdicts:
         return "different"
     if None in verdicts:
@@ -58,11 +59,11 @@ def _all_of(verdicts: Items[Answer]) -> Answer:
     return "undecided" if "undecided" in verdicts else "equal"
 
 
-def _labelled(a: Form, b: Form) -> Answer:
+def _labelled(a: Form, b: Form) -> MaybeVerdict:
     """A label on one side only may be left out; two different labels are two different statements."""
     assert isinstance(a, Labelled)
-    if isinstance(b, Relation):
-        return _equations(a, b)
+    if isinstance(b, Equation):
+        return _labelled_and_equation(a, b)
     if not isinstance(b, Labelled):
         return _unlabelled(a, b)
     if a.label == b.label:
@@ -79,7 +80,7 @@ def _labelled(a: Form, b: Form) -> Answer:
     return "different"
 
 
-def _unlabelled(a: Labelled, b: Form) -> Answer:
+def _unlabelled(a: Labelled, b: Form) -> MaybeVerdict:
     verdict = compare_forms(_point_set(a.form), b)
     if (
         verdict == "different"
@@ -94,12 +95,12 @@ def _unlabelled(a: Labelled, b: Form) -> Answer:
 
 def _point_set(form: Form) -> Form:
     """x ∈ {5} says x = 5."""
-    if isinstance(form, Sequence) and form.kind == "set" and len(form.items) == 1:
+    if isinstance(form, Collection) and form.kind == "set" and len(form.items) == 1:
         return form.items[0]
     return form
 
 
-def _equations(a: Labelled, b: Relation) -> Answer:
+def _labelled_and_equation(a: Labelled, b: Equation) -> MaybeVerdict:
     if a.equation is None or b.operators != ("=",):
         return "undecided"
     other = _difference(b.sides)
@@ -113,7 +114,7 @@ def _difference(sides: tuple[Expression, ...]) -> Expression | None:
         return None
 
 
-def _same_equation(a: Expression, b: Expression) -> Answer:
+def _same_equation(a: Expression, b: Expression) -> MaybeVerdict:
     """f = 0 and g = 0 are the same line if f = c g; else they may still have the same solutions, unless both are
     straight.
     """
@@ -143,11 +144,11 @@ def _degree(node: tuple[object, ...]) -> int:
     return 9 if any(degrees) or node[0] == "app" else 0
 
 
-def _empty(a: Form, b: Form) -> Answer:
+def _empty(a: Form, b: Form) -> MaybeVerdict:
     return "different"
 
 
-def _opaque(a: Form, b: Form) -> Answer:
+def _opaque(a: Form, b: Form) -> MaybeVerdict:
     """Unreadable: strings that are equal were found before; mathematics is for the symbolic check, text for the
     judge.
     """
@@ -156,7 +157,7 @@ def _opaque(a: Form, b: Form) -> Answer:
     return None if a.mathematical and readable else "undecided"
 
 
-def _words(a: Form, b: Form) -> Answer:
+def _words(a: Form, b: Form) -> MaybeVerdict:
     assert isinstance(a, Words)
     if isinstance(b, Words):
         return _two_words(a, b)
@@ -167,7 +168,7 @@ def _words(a: Form, b: Form) -> Answer:
     return "undecided"
 
 
-def _two_words(a: Words, b: Words) -> Answer:
+def _two_words(a: Words, b: Words) -> MaybeVerdict:
     if a.choice and b.choice:
         if a.choice.upper() != b.choice.upper():
             return "different"
@@ -181,11 +182,11 @@ def _two_words(a: Words, b: Words) -> Answer:
     return "different" if frozenset((a.text, b.text)) in _OPPOSITES else "undecided"
 
 
-def _sequence(a: Form, b: Form) -> Answer:
-    assert isinstance(a, Sequence)
+def _collection(a: Form, b: Form) -> MaybeVerdict:
+    assert isinstance(a, Collection)
     if isinstance(b, Region):
-        return _sequence_and_region(a, b)
-    if not isinstance(b, Sequence):
+        return _collection_and_region(a, b)
+    if not isinstance(b, Collection):
         return _one_of(a, b)
     if "matrix" in (a.kind, b.kind) or "determinant" in (a.kind, b.kind):
         return _matrices(a, b)
@@ -201,7 +202,7 @@ def _sequence(a: Form, b: Form) -> Answer:
     return _labelled_lists(a, b)
 
 
-def _is_increasing(a: Sequence) -> bool:
+def _is_increasing(a: Collection) -> bool:
     """Whether (a, b) and [a, b] could be intervals, an open and a closed one."""
     low, high = a.items
     if not (isinstance(low, Quantity) and isinstance(high, Quantity)):
@@ -211,17 +212,17 @@ def _is_increasing(a: Sequence) -> bool:
     return low.value.real < high.value.real
 
 
-def _one_of(a: Sequence, b: Form) -> Answer:
+def _one_of(a: Collection, b: Form) -> MaybeVerdict:
     """Several answers against one: the same only if the several are one."""
     if a.kind in ("set", "list"):
         items = _distinct(a.items)
         if len(items) == 1:
             verdict = compare_forms(items[0], b)
             return "undecided" if verdict == "equal" and a.kind == "list" and len(a.items) > 1 else verdict
-    return "undecided" if not a.items or a.kind == "ratio" or isinstance(b, Relation) else "different"
+    return "undecided" if not a.items or a.kind == "ratio" or isinstance(b, Equation) else "different"
 
 
-def _ordered_and_not(a: Sequence, b: Sequence) -> Answer:
+def _ordered_and_not(a: Collection, b: Collection) -> MaybeVerdict:
     """(1, 2) is 1, 2 and not 2, 1 (bare numbers would be no answer where a pair is asked for); against {1, 2} it is
     open.
     """
@@ -231,11 +232,11 @@ def _ordered_and_not(a: Sequence, b: Sequence) -> Answer:
     return "undecided" if loose == "equal" and max(len(a.items), len(b.items)) > 1 else loose
 
 
-def _plain(items: Items[Form]) -> list[Form]:
+def _plain(items: Sequence[Form]) -> list[Form]:
     return [item.form if isinstance(item, Labelled) else item for item in items]
 
 
-def _labelled_lists(a: Sequence, b: Sequence) -> Answer:
+def _labelled_lists(a: Collection, b: Collection) -> MaybeVerdict:
     """x = 1, y = 2 is compared by label; against a bare 1, 2 by position, and another order is a matter of the
     problem.
     """
@@ -250,13 +251,13 @@ def _labelled_lists(a: Sequence, b: Sequence) -> Answer:
     return "undecided" if loose == "equal" else loose
 
 
-def _in_order(a: Items[Form], b: Items[Form]) -> Answer:
+def _in_order(a: Sequence[Form], b: Sequence[Form]) -> MaybeVerdict:
     if len(a) != len(b):
         return "different"
     return _all_of([compare_forms(x, y) for x, y in zip(a, b, strict=True)])
 
 
-def _distinct(items: Items[Form]) -> list[Form]:
+def _distinct(items: Sequence[Form]) -> list[Form]:
     kept: list[Form] = []
     for item in items[:_MAX_UNORDERED]:
         if not any(compare_forms(item, other) == "equal" for other in kept):
@@ -264,14 +265,14 @@ def _distinct(items: Items[Form]) -> list[Form]:
     return kept + list(items[_MAX_UNORDERED:])
 
 
-def _unordered(a: Items[Form], b: Items[Form]) -> Answer:
+def _unordered(a: Sequence[Form], b: Sequence[Form]) -> MaybeVerdict:
     """Whether two sets are the same: repeated members count once."""
     if max(len(a), len(b)) > _MAX_UNORDERED:
         return "undecided" if len(a) == len(b) else "different"
     return _matched(_distinct(a), _distinct(b))
 
 
-def _counted(a: Items[Form], b: Items[Form]) -> Answer:
+def _counted(a: Sequence[Form], b: Sequence[Form]) -> MaybeVerdict:
     """Whether two lists without order are the same; 1, 2, 2 against 1, 1, 2 (or 1, 2) is a matter of the problem.
 
     Numbers have multiplicities (roots); a tuple or an assignment that is said twice is one solution.
@@ -283,7 +284,7 @@ def _counted(a: Items[Form], b: Items[Form]) -> Answer:
     return "equal" if _matched(a, b) == "equal" else "undecided"
 
 
-def _matched(first: Items[Form], second: Items[Form]) -> Answer:
+def _matched(first: Sequence[Form], second: Sequence[Form]) -> MaybeVerdict:
     """Equal if the members pair up as equals, undecided if as pairs not known to differ."""
     if len(first) != len(second):
         return "different"
@@ -311,7 +312,7 @@ def _matches(allowed: list[list[bool]]) -> bool:
     return all(place(row, set()) for row in range(len(allowed)))
 
 
-def _matrices(a: Sequence, b: Sequence) -> Answer:
+def _matrices(a: Collection, b: Collection) -> MaybeVerdict:
     """Entry by entry; a column or a row is also a vector. A determinant is no matrix."""
     if "determinant" in (a.kind, b.kind) and a.kind != b.kind:
         return "undecided"
@@ -329,7 +330,7 @@ def _matrices(a: Sequence, b: Sequence) -> Answer:
     matrix, other = (a, b) if a.kind == "matrix" else (b, a)
     entries = _vector(matrix)
     if entries is None:
-        rows = tuple(Sequence("row", item.items) for item in other.items if isinstance(item, Sequence))
+        rows = tuple(Collection("row", item.items) for item in other.items if isinstance(item, Collection))
         return _in_order(matrix.items, rows) if len(rows) == len(other.items) else "different"
     verdict = _in_order(entries, other.items)
     if other.kind in _VECTORS or verdict != "different":
@@ -337,14 +338,14 @@ def _matrices(a: Sequence, b: Sequence) -> Answer:
     return "undecided" if _unordered(entries, other.items) == "equal" else "different"
 
 
-def _vector(matrix: Sequence) -> list[Form] | None:
-    rows = [row.items for row in matrix.items if isinstance(row, Sequence)]
+def _vector(matrix: Collection) -> list[Form] | None:
+    rows = [row.items for row in matrix.items if isinstance(row, Collection)]
     if len(rows) == 1:
         return list(rows[0])
     return [row[0] for row in rows] if all(len(row) == 1 for row in rows) else None
 
 
-def _sequence_and_region(a: Sequence, b: Region) -> Answer:
+def _collection_and_region(a: Collection, b: Region) -> MaybeVerdict:
     """(0, 1) may be an interval, {1, 2} a region of points."""
     if a.kind in ("tuple", "bracket") and len(a.items) == 2:
         low, high = a.items
@@ -357,29 +358,29 @@ def _sequence_and_region(a: Sequence, b: Region) -> Answer:
     return "undecided"
 
 
-def _region(a: Form, b: Form) -> Answer:
+def _region(a: Form, b: Form) -> MaybeVerdict:
     assert isinstance(a, Region)
     if isinstance(b, Region):
         return compare_regions(a, b)
     if isinstance(b, Quantity) and len(a.parts) == 1 and a.parts[0].low.node == a.parts[0].high.node:
-        return compare(a.parts[0].low, b.value)
-    return "undecided" if isinstance(b, Relation) else "different"
+        return compare_expressions(a.parts[0].low, b.value)
+    return "undecided" if isinstance(b, Equation) else "different"
 
 
-def _relation(a: Form, b: Form) -> Answer:
-    assert isinstance(a, Relation)
-    if not isinstance(b, Relation):
+def _equation(a: Form, b: Form) -> MaybeVerdict:
+    assert isinstance(a, Equation)
+    if not isinstance(b, Equation):
         return "undecided"
     if a.operators == b.operators == ("=",):
         first, second = _difference(a.sides), _difference(b.sides)
         return None if first is None or second is None else _same_equation(first, second)
     if a.operators != b.operators:
         return "undecided"
-    verdict = _all_of([compare(x, y) for x, y in zip(a.sides, b.sides, strict=True)])
+    verdict = _all_of([compare_expressions(x, y) for x, y in zip(a.sides, b.sides, strict=True)])
     return "undecided" if verdict == "different" else verdict
 
 
-def _based(a: Form, b: Form) -> Answer:
+def _based(a: Form, b: Form) -> MaybeVerdict:
     """43_7 and 43_8 are two numbers; a base on one side only leaves open what the bare digits mean."""
     assert isinstance(a, Based)
     value = _in_base(a)
@@ -409,19 +410,21 @@ def _in_base(a: Based) -> Fraction | None:
         return None
 
 
-def _quantity(a: Form, b: Form) -> Answer:
+def _quantity(a: Form, b: Form) -> MaybeVerdict:
     assert isinstance(a, Quantity) and isinstance(b, Quantity)
     if a.unit is None and b.unit is None:
-        return compare(a.value, b.value)
+        return compare_expressions(a.value, b.value)
     if a.unit is not None and b.unit is not None:
         return _two_units(a, b, a.unit, b.unit)
     measured, bare = (a, b) if a.unit is not None else (b, a)
     unit = measured.unit
-    verdict = compare(measured.value, bare.value)
+    verdict = compare_expressions(measured.value, bare.value)
     if unit == PERCENT:
         return _percent_and_number(measured, bare, verdict)
     if verdict == "different" and unit == DEGREE:
-        return "undecided" if compare(_scaled(measured.value, r"\pi/180"), bare.value) == "equal" else verdict
+        return (
+            "undecided" if compare_expressions(_scaled(measured.value, r"\pi/180"), bare.value) == "equal" else verdict
+        )
     letter = _letter_behind_number(bare.value)
     if letter is None:
         return verdict
@@ -429,9 +432,9 @@ def _quantity(a: Form, b: Form) -> Answer:
     return _two_units(measured, Quantity(number, named), unit or named, named)
 
 
-def _percent_and_number(percent: Quantity, bare: Quantity, raw: Verdict) -> Answer:
+def _percent_and_number(percent: Quantity, bare: Quantity, raw: Verdict) -> MaybeVerdict:
     """50% is 0.5; against 50 the problem decides."""
-    share = compare(_scaled(percent.value, "1/100"), bare.value)
+    share = compare_expressions(_scaled(percent.value, "1/100"), bare.value)
     if share == "different":
         return "undecided" if raw != "different" else "different"
     return share
@@ -450,16 +453,16 @@ def _letter_behind_number(value: Expression) -> tuple[Expression, Unit] | None:
     return None if unit is None else (Expression(value.text[:-1]), unit)
 
 
-def _two_units(a: Quantity, b: Quantity, first: Unit, second: Unit) -> Answer:
+def _two_units(a: Quantity, b: Quantity, first: Unit, second: Unit) -> MaybeVerdict:
     kind = same_number_verdict(first, second)
     if kind == "equal":
-        return compare(a.value, b.value)
+        return compare_expressions(a.value, b.value)
     if kind == "unclear":
-        return "undecided" if compare(a.value, b.value) != "different" else "different"
+        return "undecided" if compare_expressions(a.value, b.value) != "different" else "different"
     if kind == "convertible" and first.scale is not None and second.scale is not None:
-        verdict = compare(_scaled(a.value, str(first.scale)), _scaled(b.value, str(second.scale)))
+        verdict = compare_expressions(_scaled(a.value, str(first.scale)), _scaled(b.value, str(second.scale)))
         return "different" if verdict == "different" else "undecided"
     return "different"
 
 
-_RULES = (_empty, _opaque, _labelled, _words, _sequence, _region, _relation, _based, _quantity)
+_RULES = (_empty, _opaque, _labelled, _words, _collection, _region, _equation, _based, _quantity)

@@ -14,22 +14,25 @@ from sure_math.equivalence.units import Unit, split_unit
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
+    """A number or a formula, with its unit if one is written."""
+
     value: Expression
     unit: Unit | None
 
 
 @dataclass(frozen=True, slots=True)
 class Based:
-    """Digits with a base: 43_7."""
+    """Digits with a base, such as 43_7."""
 
     digits: str
     base: int
 
 
 @dataclass(frozen=True, slots=True)
-class Sequence:
-    """Several answers. `tuple` (..) and `bracket` [..] and `matrix` rows are ordered, `set` {..} and `list` (bare)
-    are not.
+class Collection:
+    """Several answers. A `tuple` (..), a `bracket` [..] and the rows of a `matrix` are ordered.
+
+    A `set` {..} and a `list` (without brackets) are not ordered.
     """
 
     kind: Literal["tuple", "bracket", "angle", "set", "list", "matrix", "row", "ratio", "determinant"]
@@ -38,6 +41,8 @@ class Sequence:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
+    """The numbers between `low` and `high`, with or without these two."""
+
     low: Expression
     high: Expression
     low_closed: bool
@@ -46,13 +51,13 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A union of intervals; single points are closed intervals of length 0."""
+    """A union of intervals. A single point is a closed interval of length 0."""
 
     parts: tuple[Interval, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Relation:
+class Equation:
     """A chain a R b S c that is neither an assignment nor an inequality in one variable with numbers as bounds."""
 
     sides: tuple[Expression, ...]
@@ -66,14 +71,14 @@ class Labelled:
     label: str
     form: "Form"
     equation: Expression | None = None
-    """Left minus right side, where the label is a variable: the same line may be written as another equation."""
+    """Left minus right side, if the label is a variable: the same line may be written as another equation."""
     argument: str | None = None
-    """`x` of `f(x)`: f(x) = 2x and f(t) = 2t are one function."""
+    """`x` of `f(x)`: f(x) = 2x and f(t) = 2t are the same function."""
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Text in lower case; `choice` is the letter of a multiple choice answer, in the case it was written."""
+    """Text in lower case. `choice` is the letter of a multiple choice answer, in the case in which it was written."""
 
     text: str
     choice: str | None = None
@@ -81,7 +86,7 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Opaque:
-    """Something that no rule here reads: compared as a string, else left to the symbolic check or the judge."""
+    """A text that no rule reads. It is compared as a string, else left to the symbolic check or the judge."""
 
     text: str
     mathematical: bool
@@ -89,18 +94,18 @@ class Opaque:
 
 @dataclass(frozen=True, slots=True)
 class Empty:
-    pass
+    """An answer without content."""
 
 
-Form: TypeAlias = Quantity | Based | Sequence | Region | Relation | Labelled | Words | Opaque | Empty
+Form: TypeAlias = Quantity | Based | Collection | Region | Equation | Labelled | Words | Opaque | Empty
 
 
 class Unreadable(ValueError):
-    pass
+    """A text that has no form here."""
 
 
 def with_argument(labelled: Labelled, name: str) -> Form:
-    """The right side of `f(x) = ...` with its argument called `name`."""
+    """Return the right side of `f(x) = ...` with its argument called `name`."""
     form, old = labelled.form, labelled.argument
     if old is None or not isinstance(form, Quantity) or old not in form.value.symbols or name in form.value.symbols:
         return form
@@ -108,6 +113,7 @@ def with_argument(labelled: Labelled, name: str) -> Form:
 
 
 def is_number(text: str) -> bool:
+    """Whether a text is a formula without variables."""
     try:
         return not Expression(text).symbols
     except NotAlgebra:
@@ -115,10 +121,12 @@ def is_number(text: str) -> bool:
 
 
 def comma(text: str, index: int) -> int:
+    """The separator `,` or `;`, as `split_top` asks for it."""
     return int(text[index] in ",;")
 
 
 def is_algebra(text: str) -> bool:
+    """Whether a text is a formula."""
     try:
         Expression(text)
     except NotAlgebra:
@@ -127,6 +135,7 @@ def is_algebra(text: str) -> bool:
 
 
 def expression(text: str) -> Expression:
+    """Read a formula and leave out the unit behind it; `Unreadable` if the text is not a formula."""
     number, _ = split_unit(strip_ends(text))
     try:
         return Expression(number)

@@ -5,8 +5,8 @@ from fractions import Fraction
 from itertools import pairwise
 
 from sure_math.equivalence.algebra import substitute
-from sure_math.equivalence.forms import Form, Interval, Labelled, Region, Relation, Unreadable, comma, expression
-from sure_math.equivalence.numbers import Expression, Verdict, compare
+from sure_math.equivalence.forms import Equation, Form, Interval, Labelled, Region, Unreadable, comma, expression
+from sure_math.equivalence.numbers import Expression, Verdict, compare_expressions
 from sure_math.equivalence.text import closing_index, split_top, strip_ends
 
 _FLIPPED = {"<": ">", ">": "<", "≤": "≥", "≥": "≤", "≠": "≠", "=": "="}
@@ -22,11 +22,11 @@ def inequality(parts: list[str], operators: list[str]) -> Form:
     return _oriented(sides, tuple(operators))
 
 
-def _oriented(sides: tuple[Expression, ...], operators: tuple[str, ...]) -> Relation:
+def _oriented(sides: tuple[Expression, ...], operators: tuple[str, ...]) -> Equation:
     """The chain written with < and ≤, so that a > b is b < a."""
     if all(operator in ">≥" for operator in operators):
-        return Relation(sides[::-1], tuple(_FLIPPED[operator] for operator in operators[::-1]))
-    return Relation(sides, operators)
+        return Equation(sides[::-1], tuple(_FLIPPED[operator] for operator in operators[::-1]))
+    return Equation(sides, operators)
 
 
 def _solve(sides: tuple[Expression, ...], operators: list[str], at: int) -> Form | None:
@@ -148,7 +148,7 @@ def compare_regions(a: Region, b: Region) -> Verdict:
         return "different"
     verdicts: list[Verdict] = []
     for x, y in zip(first, second, strict=True):
-        ends = [compare(x.low, y.low), compare(x.high, y.high)]
+        ends = [compare_expressions(x.low, y.low), compare_expressions(x.high, y.high)]
         verdicts.extend(ends)
         if (x.low_closed, x.high_closed) != (y.low_closed, y.high_closed):
             verdicts.append("different")

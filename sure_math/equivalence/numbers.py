@@ -124,7 +124,7 @@ def _nearly(a: Expression, b: Expression, point: str) -> bool:
     return bool(abs(first[0] - second[0]) <= max(abs(first[0]), abs(second[0])) / 500)
 
 
-def compare(a: Expression, b: Expression) -> Verdict:
+def compare_expressions(a: Expression, b: Expression) -> Verdict:
     """The verdict on two formulas; see the module's docstring for decimals."""
     if a.node == b.node:
         return "equal"

@@ -1,6 +1,6 @@
 r"""Reading an answer: from its text to one of the forms of `forms.py`.
 
-`read(answer)` never fails: what is neither mathematics nor plain words becomes `Opaque`. Everything here is syntax;
+`read_form(answer)` never fails: text that is neither mathematics nor plain words becomes `Opaque`. Here is syntax only:
 whether two forms are the same answer is decided in `compare.py`.
 """
 
@@ -12,15 +12,15 @@ from typing import Literal
 from sure_math.equivalence.algebra import NotAlgebra
 from sure_math.equivalence.forms import (
     Based,
+    Collection,
     Empty,
+    Equation,
     Form,
     Interval,
     Labelled,
     Opaque,
     Quantity,
     Region,
-    Relation,
-    Sequence,
     Unreadable,
     Words,
     comma,
@@ -39,7 +39,7 @@ MAX_LENGTH = 3_000
 
 
 @lru_cache(maxsize=4096)
-def read(answer: str) -> Form:
+def read_form(answer: str) -> Form:
     """The form of an answer as a model or a gold states it."""
     if len(answer) > MAX_LENGTH:
         return Opaque(answer, mathematical=False)
@@ -144,7 +144,7 @@ def _words(text: str) -> Form | None:
     if text.lower() in _REALS:
         return Region((Interval(Expression("-∞"), Expression("∞"), False, False),))
     if text.lower() in _NOTHING or text in ("⦃⦄", "⦃ ⦄"):
-        return Sequence("set", ())
+        return Collection("set", ())
     if segment := _SEGMENT.fullmatch(text):
         return Words(segment.group(1))
     bare = re.sub(r"\s+", " ", _ALL_TEXT.sub(lambda match: f" {match.group(1)} ", text)).strip(" .")
@@ -230,10 +230,10 @@ def _labelled(label: str, right: str) -> Form:
         return form.form if isinstance(form, Labelled) else form
     if isinstance(form, Labelled):
         return Labelled(form.label if form.label == name else name, form.form)
-    if LABEL_TUPLE.fullmatch(label) and isinstance(form, Sequence) and form.kind == "tuple":
+    if LABEL_TUPLE.fullmatch(label) and isinstance(form, Collection) and form.kind == "tuple":
         names = [label_name(part.strip()) or "" for part in split_top(label.strip()[1:-1], comma)]
         if len(names) == len(form.items):
-            return Sequence(
+            return Collection(
                 "list", tuple(Labelled(n, item) if n else item for n, item in zip(names, form.items, strict=True))
             )
     call = CALL.fullmatch(re.sub(r"\s", "", label))
@@ -267,7 +267,7 @@ def _equation(parts: list[str]) -> Form:
         return last.form if isinstance(last, Labelled) else last
     sides = tuple(expression(part) for part in parts)
     if sides[0].symbols or sides[1].symbols:
-        return Relation(sides, ("=",))
+        return Equation(sides, ("=",))
     return Quantity(sides[1], None)
 
 
@@ -299,7 +299,7 @@ _BRACKETS: dict[tuple[str, str], Literal["tuple", "bracket", "set", "angle"]] = 
 }
 
 
-def _sequences(text: str) -> Form | None:
+def _bare_list(text: str) -> Form | None:
     """Bare lists: `1, 2`, `6 and 8`, `x < 1 or x > 2`, `x = 1, y = 2`."""
     parts = [strip_ends(part) for part in split_top(text, _list_comma)]
     parts = [re.sub(r"^(?:and|or) ", "", part) for part in parts]
@@ -345,7 +345,7 @@ def _list_of(forms: list[Form]) -> Form:
     """A list; one label in front of it (`n = 1, 2, 3`) or repeated (`x = 1 or x = 2`) belongs to the whole."""
     flat: list[Form] = []
     for form in forms:
-        flat.extend(form.items if isinstance(form, Sequence) and form.kind == "list" else [form])
+        flat.extend(form.items if isinstance(form, Collection) and form.kind == "list" else [form])
     labels = [form.label for form in flat if isinstance(form, Labelled)]
     if (
         labels
@@ -353,8 +353,8 @@ def _list_of(forms: list[Form]) -> Form:
         and (len(labels) == len(flat) or (isinstance(flat[0], Labelled) and len(labels) == 1))
     ):
         plain = tuple(form.form if isinstance(form, Labelled) else form for form in flat)
-        return Labelled(labels[0], Sequence("list", plain)) if len(plain) > 1 else flat[0]
-    return Sequence("list", tuple(flat))
+        return Labelled(labels[0], Collection("list", plain)) if len(plain) > 1 else flat[0]
+    return Collection("list", tuple(flat))
 
 
 def _bracketed(text: str) -> Form | None:
@@ -364,7 +364,7 @@ def _bracketed(text: str) -> Form | None:
         return None
     inner = text[1:-1].strip()
     if not inner:
-        return Sequence(kind, ())
+        return Collection(kind, ())
     if kind == "set" and ("|" in inner or ":" in inner):
         return _set_builder(inner)
     separator = comma if kind != "set" else _list_comma if _SPACED.search(inner) else _member_comma
@@ -373,8 +373,11 @@ def _bracketed(text: str) -> Form | None:
         items: list[Form] = []
         for part in parts:
             item = _form(part)
-            items.extend(item.items if kind == "set" and isinstance(item, Sequence) and item.kind == "list" else [item])
-        return Sequence(kind, tuple(items))
+            if kind == "set" and isinstance(item, Collection) and item.kind == "list":
+                items.extend(item.items)
+            else:
+                items.append(item)
+        return Collection(kind, tuple(items))
     return _form(inner) if kind in ("tuple", "bracket") and not is_algebra(text) else None
 
 
@@ -404,7 +407,7 @@ def _matrix(text: str) -> Form | None:
     rows = [row for row in split_top(match.group(2), lambda t, i: 2 * t.startswith("\\\\", i)) if row.strip()]
     cells = [[cell.strip() for cell in split_top(row, lambda t, i: int(t[i] == "&"))] for row in rows]
     kind: Literal["determinant", "matrix"] = "determinant" if match.group(1) in ("vmatrix", "Vmatrix") else "matrix"
-    return Sequence(kind, tuple(Sequence("row", tuple(_form(cell) for cell in row)) for row in cells))
+    return Collection(kind, tuple(Collection("row", tuple(_form(cell) for cell in row)) for row in cells))
 
 
 _NOON = re.compile(r"(?<=\d)\s*(?:\\text\s*\{)?\s*([aApP])\.? ?[mM]\.?\s*\}?$")
@@ -419,7 +422,7 @@ def _ratio(text: str) -> Form | None:
     if len(parts) < 2 or not all(part.strip() and is_algebra(part.strip()) for part in parts):
         return None
     units = [None] * (len(parts) - 1) + [half]
-    return Sequence("ratio", tuple(Quantity(Expression(p.strip()), u) for p, u in zip(parts, units, strict=True)))
+    return Collection("ratio", tuple(Quantity(Expression(p.strip()), u) for p, u in zip(parts, units, strict=True)))
 
 
 _BASE = re.compile(
@@ -452,7 +455,7 @@ def _plus_minus(text: str) -> Form | None:
     first, second = (_form(part) for part in (upper, lower))
     if not isinstance(first, Quantity) or not isinstance(second, Quantity):
         raise Unreadable(text)
-    return Sequence("list", (first, second))
+    return Collection("list", (first, second))
 
 
 def _quantity(text: str) -> Form | None:
@@ -466,7 +469,7 @@ def _quantity(text: str) -> Form | None:
     try:
         value = Expression(number)
     except NotAlgebra:
-        if unit is not None and (form := _form(number)) and isinstance(form, Labelled | Sequence):
+        if unit is not None and (form := _form(number)) and isinstance(form, Labelled | Collection):
             return form
         return None
     return Quantity(value, unit)
@@ -479,7 +482,7 @@ _READERS: tuple[Callable[[str], Form | None], ...] = (
     _matrix,
     union,
     _bracketed,
-    _sequences,
+    _bare_list,
     _relations,
     _plus_minus,
     _ratio,

@@ -6,7 +6,7 @@ Only `is_correct` uses this; samples of a dataset are read by `extract.py` alone
 import re
 
 from sure_math.equivalence.forms import Opaque, Words
-from sure_math.equivalence.read import read
+from sure_math.equivalence.read import read_form
 from sure_math.extract import box_content, extract_answer
 
 _BOX = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])\s*")
@@ -136,5 +136,5 @@ def _is_answer(text: str) -> bool:
         return False
     if len(_MATH.findall(text)) > 1:
         return bool(_BETWEEN.fullmatch(_MATH.sub("", text)))
-    form = read(text)
+    form = read_form(text)
     return not isinstance(form, Opaque) and not (isinstance(form, Words) and len(form.text.split()) > 3)

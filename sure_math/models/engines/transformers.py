@@ -27,22 +27,22 @@ from sure_math.models.engines import (
 from sure_math.models.engines.spec import ModelFiles, ModelSpec
 
 COMPACT_AT = 7 / 8
-"""Finished sequences leave the batch once the rest is at most this share: leaving copies the cache, staying costs a
-forward pass of the finished ones."""
+"""Finished sequences are removed when the others are at most this share of the batch. Removing them copies the cache;
+keeping them costs their part of each forward pass."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """Bounds of one batch inside the engine."""
+    """Limits of one batch inside the engine."""
 
     sequences: int = 256
     tokens: int = 131_072
-    """Sequences times the positions each may reach; a single sequence is never split."""
+    """Sequences times the positions that a sequence may reach. A single sequence is never split."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
-    """Some of one request's seeds: what a batch is made of."""
+    """A part of one request's seeds. A batch consists of pieces."""
 
     request_index: int
     token_ids: tuple[int, ...]
@@ -75,7 +75,7 @@ class TransformersEngine:
         return self._identity
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[RequestResult]:
-        """One entry per request, in order; the batches inside are a function of `requests` and `sampling` alone."""
+        """Return one entry per request, in order. The batches depend on `requests` and `sampling` alone."""
         refusals = [refuse(request, sampling, self._max_length) for request in requests]
         served = [index for index, refusal in enumerate(refusals) if refusal is None]
         completions: dict[int, list[Completion]] = {index: [] for index in served}
@@ -92,7 +92,7 @@ class TransformersEngine:
 
     @torch.inference_mode()
     def _decode(self, pieces: Sequence[Piece], sampling: Sampling) -> list[Completion]:
-        """Continue every seed of every piece; completions in the order of pieces and seeds."""
+        """Continue every seed of every piece; return completions in the order of pieces and seeds."""
         logits_BV, cache, mask_BS = self._prefill(pieces)
         uniforms_BT = _uniforms([seed for piece in pieces for seed in piece.seeds], sampling, self._stops.device)
         record = _Record(len(mask_BS), sampling.max_new_tokens, self._stops.device)
@@ -100,7 +100,7 @@ class TransformersEngine:
         live_B = torch.ones_like(rows_B, dtype=torch.bool)
         for step in range(sampling.max_new_tokens):
             logprobs_BV = torch.log_softmax(logits_BV.double(), dim=-1)
-            ids_B = draw(logprobs_BV, uniforms_BT[rows_B, step], sampling)
+            ids_B = draw_tokens(logprobs_BV, uniforms_BT[rows_B, step], sampling)
             logprob_B = logprobs_BV.gather(1, ids_B[:, None])[:, 0]
             stop_B = torch.isin(ids_B, self._stops)
             record.add(step, rows_B[live_B], ids_B[live_B], logprob_B[live_B], stop_B[live_B])
@@ -117,7 +117,7 @@ class TransformersEngine:
         return record.completions()
 
     def _prefill(self, pieces: Sequence[Piece]) -> tuple[torch.Tensor, DynamicCache, torch.Tensor]:
-        """Run each prompt once, padded on the left, then repeat it for its seeds: logits [B, V], cache, mask [B, S]."""
+        """Run each prompt once, padded on the left, and repeat it for its seeds: logits [B, V], cache, mask [B, S]."""
         longest = max(len(piece.token_ids) for piece in pieces)
         ids = [[0] * (longest - len(piece.token_ids)) + list(piece.token_ids) for piece in pieces]
         mask = [[0] * (longest - len(piece.token_ids)) + [1] * len(piece.token_ids) for piece in pieces]
@@ -131,7 +131,7 @@ class TransformersEngine:
         return logits_RV[repeat_B], cache, mask_RS[repeat_B]
 
     def _forward(self, ids: torch.Tensor, mask_BS: torch.Tensor, cache: DynamicCache) -> torch.Tensor:
-        """Logits [B, V] after the last of `ids` [B, new]; the cache grows by `ids`."""
+        """Return the logits [B, V] after the last of `ids` [B, new]. The cache grows by `ids`."""
         positions = (mask_BS.cumsum(dim=1) - 1).clamp(min=0)[:, -ids.shape[1] :]
         output = self._model(
             input_ids=ids,
@@ -145,7 +145,7 @@ class TransformersEngine:
 
 
 class _Record:
-    """What a batch has generated so far, one row per sequence."""
+    """The tokens that a batch has generated so far, one row per sequence."""
 
     def __init__(self, rows: int, max_new_tokens: int, device: torch.device) -> None:
         self._ids_BT = torch.zeros(rows, max_new_tokens, dtype=torch.long, device=device)
@@ -178,14 +178,14 @@ class _Record:
 def plan_batches(
     requests: Sequence[Request], served: Sequence[int], max_new_tokens: int, budget: Budget
 ) -> Iterator[list[Piece]]:
-    """Cut the served requests into batches within `budget`, prompts of like length together (less padding).
+    """Cut the served requests into batches within `budget`; prompts of similar length come together (less padding).
 
-    A request with more seeds than fit is cut too; its pieces keep the order of its seeds.
+    A request with more seeds than fit into a batch is cut too. Its pieces keep the order of its seeds.
     """
     batch: list[Piece] = []
     for index in sorted(served, key=lambda index: len(requests[index].token_ids)):
         request = requests[index]
-        # Ascending order: the prompt at hand is the longest of its batch.
+        # Prompts come in ascending order: the current prompt is the longest of its batch.
         room = max(1, min(budget.sequences, budget.tokens // (len(request.token_ids) + max_new_tokens)))
         start = 0
         while start < len(request.seeds):
@@ -201,21 +201,22 @@ def plan_batches(
         yield batch
 
 
-def draw(logprobs_BV: torch.Tensor, uniforms_B: torch.Tensor, sampling: Sampling) -> torch.Tensor:
-    """One token per row, [B]: the argmax at temperature 0, else the inverse of the cumulative distribution."""
+def draw_tokens(logprobs_BV: torch.Tensor, uniforms_B: torch.Tensor, sampling: Sampling) -> torch.Tensor:
+    """Draw one token per row, [B]: the argmax at temperature 0, else the inverse of the cumulative distribution."""
     if sampling.temperature == 0:
         return logprobs_BV.argmax(dim=-1)
     cumulative_BV = truncated(logprobs_BV, sampling).cumsum(dim=-1)
     total_B = cumulative_BV[:, -1]
-    # Rounding must not carry the target to the total: the search would then end behind the last possible token.
+    # Rounding must not raise the target to the total: the search would then end behind the last possible token.
     target_B = torch.minimum(uniforms_B * total_B, torch.nextafter(total_B, torch.zeros_like(total_B)))
     return torch.searchsorted(cumulative_BV, target_B[:, None], right=True)[:, 0]
 
 
 def truncated(logprobs_BV: torch.Tensor, sampling: Sampling) -> torch.Tensor:
-    """Probabilities [B, V] after temperature, then top_k, then top_p (the order vLLM has); 0 where cut off.
+    """Return probabilities [B, V] after temperature, then top_k, then top_p (vLLM's order); 0 for tokens cut off.
 
-    top_p keeps the fewest most probable tokens whose sum reaches it, at least one. Rows sum to the kept mass.
+    top_p keeps the smallest number of most probable tokens whose sum reaches it, and at least one token. Rows sum to
+    the kept mass.
     """
     probs_BV = torch.softmax(logprobs_BV / sampling.temperature, dim=-1)
     vocabulary = probs_BV.shape[-1]
@@ -233,7 +234,7 @@ def truncated(logprobs_BV: torch.Tensor, sampling: Sampling) -> torch.Tensor:
 
 
 def _uniforms(seeds: Sequence[int], sampling: Sampling, device: torch.device) -> torch.Tensor:
-    """Numbers in [0, 1), [B, T] in float64, row by row from Philox(seed); [B, T] of zeros where none is needed."""
+    """Return numbers in [0, 1), [B, T] in float64, row by row from Philox(seed); zeros at temperature 0."""
     shape = (len(seeds), sampling.max_new_tokens)
     if sampling.temperature == 0:
         return torch.zeros(shape, dtype=torch.float64, device=device)
@@ -241,16 +242,16 @@ def _uniforms(seeds: Sequence[int], sampling: Sampling, device: torch.device) ->
     return torch.from_numpy(np.stack(rows)).to(device)
 
 
-def start(spec: ModelSpec, files: ModelFiles) -> TransformersEngine:
+def start_transformers(spec: ModelSpec, files: ModelFiles) -> TransformersEngine:
     """Load the weights (safetensors only; no code from the folder) and place them on the device."""
-    chosen = _options(spec)
+    options = _options(spec)
     device = _device(spec.device)
-    if chosen["cpu_threads"]:
-        torch.set_num_threads(int(chosen["cpu_threads"]))
+    if options["cpu_threads"]:
+        torch.set_num_threads(int(options["cpu_threads"]))
     model = AutoModelForCausalLM.from_pretrained(
         files.folder,
         dtype=_dtype(spec.dtype, device),
-        attn_implementation=str(chosen["attn_implementation"]),
+        attn_implementation=str(options["attn_implementation"]),
         use_safetensors=True,
         trust_remote_code=False,
         local_files_only=True,
@@ -260,25 +261,25 @@ def start(spec: ModelSpec, files: ModelFiles) -> TransformersEngine:
         identity=files.identity,
         stop_token_ids=files.stop_token_ids,
         max_length=files.max_length,
-        budget=Budget(sequences=int(chosen["max_batch_sequences"]), tokens=int(chosen["max_batch_tokens"])),
+        budget=Budget(sequences=int(options["max_batch_sequences"]), tokens=int(options["max_batch_tokens"])),
     )
 
 
 def _options(spec: ModelSpec) -> dict[str, Any]:
-    """`spec.options` over the defaults; refuses options it does not know.
+    """Put `spec.options` over the defaults; EngineUnavailable for an unknown option.
 
-    `cpu_threads` 0 leaves torch's own number. It holds for the whole process, as torch's setting does.
+    `cpu_threads` 0 keeps torch's own number. The number holds for the whole process, as torch's setting does.
     """
-    known: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "attn_implementation": "sdpa",
         "max_batch_sequences": 256,
         "max_batch_tokens": 131_072,
         "cpu_threads": 0,
     }
-    unknown = sorted(set(spec.options) - set(known))
+    unknown = sorted(set(spec.options) - set(defaults))
     if unknown:
-        raise EngineUnavailable(f"engine option {unknown[0]!r}: the transformers engine has {', '.join(known)}")
-    return known | dict(spec.options)
+        raise EngineUnavailable(f"engine option {unknown[0]!r}: the transformers engine has {', '.join(defaults)}")
+    return defaults | dict(spec.options)
 
 
 def _device(name: str) -> torch.device:
@@ -291,7 +292,7 @@ def _device(name: str) -> torch.device:
 
 def _dtype(name: str, device: torch.device) -> str | torch.dtype:
     if name == "auto":
-        # CPUs multiply bfloat16 slowly, and float32 is what makes a resumed run equal an uninterrupted one.
+        # CPUs multiply bfloat16 slowly, and only float32 makes a resumed run equal an uninterrupted run.
         return torch.float32 if device.type == "cpu" else "auto"
     dtype: torch.dtype = getattr(torch, name)
     return dtype

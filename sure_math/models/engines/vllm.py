@@ -1,8 +1,8 @@
 """The vLLM engine; the only module of `sure_math` that imports vLLM.
 
 Every setting that shapes the distribution is given explicitly, and the model's own `generation_config.json` is
-ignored: left alone, vLLM would take top_k = 20 and top_p = 0.95 from it for Qwen3. Each seed is a request of its own,
-because `n` > 1 derives its seeds in a way the journal cannot name and is refused at temperature 0.
+ignored: otherwise vLLM would take top_k = 20 and top_p = 0.95 from it for Qwen3. Each seed is a request of its own,
+because `n` > 1 derives its seeds in a way that the journal cannot name, and vLLM refuses `n` > 1 at temperature 0.
 """
 
 from collections.abc import Sequence
@@ -45,7 +45,7 @@ class VllmEngine:
         return self._identity
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[RequestResult]:
-        """One entry per request, in order; refused requests never reach vLLM, which would stop the whole batch."""
+        """Return one entry per request, in order. Refused requests do not reach vLLM, which would stop the batch."""
         refusals = [refuse(request, sampling, self._max_length) for request in requests]
         jobs = [
             (request.token_ids, seed)
@@ -90,7 +90,7 @@ class VllmEngine:
 
 
 def _completion(prompt: tuple[int, ...], output: Any) -> Completion:
-    """Check that `output` answers `prompt` and is whole; RuntimeError where vLLM broke its promise of order."""
+    """Check that `output` answers `prompt` and is complete; RuntimeError if vLLM mixed up the order."""
     if tuple(output.prompt_token_ids) != prompt or len(output.outputs) != 1:
         raise RuntimeError(
             f"vLLM returned request {output.request_id} out of order or with {len(output.outputs)} outputs"
@@ -107,22 +107,22 @@ def _completion(prompt: tuple[int, ...], output: Any) -> Completion:
     )
 
 
-def start(spec: ModelSpec, files: ModelFiles) -> VllmEngine:
+def start_vllm(spec: ModelSpec, files: ModelFiles) -> VllmEngine:
     """Start vLLM on the model's files."""
-    return wrap(start_llm(spec, files), files)
+    return engine_of(start_llm(spec, files), files)
 
 
-def wrap(llm: LLM, files: ModelFiles) -> VllmEngine:
-    """The engine on what `start_llm` started."""
+def engine_of(llm: LLM, files: ModelFiles) -> VllmEngine:
+    """Return the engine on an `LLM` that `start_llm` has started."""
     return VllmEngine(llm, identity=files.identity, stop_token_ids=files.stop_token_ids, max_length=files.max_length)
 
 
-def start_llm(spec: ModelSpec, files: ModelFiles, **own: Any) -> LLM:
+def start_llm(spec: ModelSpec, files: ModelFiles, **arguments: Any) -> LLM:
     """Start vLLM alone.
 
     Args:
         spec: its `options` are `LLM` arguments (`enforce_eager`, `max_num_seqs`, ...).
-        own: further `LLM` arguments, of the caller and not of the config.
+        arguments: further `LLM` arguments, which come from the caller and not from the config.
     """
     fixed: dict[str, Any] = {
         "model": str(files.folder),
@@ -135,9 +135,9 @@ def start_llm(spec: ModelSpec, files: ModelFiles, **own: Any) -> LLM:
         "dtype": spec.dtype,
     }
     if current_platform.is_cpu():
-        # A prompt prefilled in chunks makes vLLM rewind the request's random generator, which CPU generators cannot.
+        # With prompts prefilled in chunks, vLLM rewinds the request's random generator, which a CPU generator cannot.
         fixed |= {"enable_chunked_prefill": False, "max_num_batched_tokens": max(files.max_length, 4096)}
-    fixed |= own
+    fixed |= arguments
     clash = sorted(set(spec.options) & (set(fixed) | {"override_generation_config", "hf_overrides", "tokenizer"}))
     if clash:
         raise EngineUnavailable(f"engine option {clash[0]!r} is set by the config's own fields or must not be changed")

@@ -20,10 +20,10 @@ from sure_math.models.engines.server import (
     extensions,
     length_limit,
     only_choice,
+    refuse_cut_answer,
     served_model,
     served_name,
     shared_body,
-    whole,
 )
 from sure_math.models.engines.spec import ModelSpec
 from sure_math.models.responders.chat import ChatResponder, Message, Question, Reply, Responder
@@ -116,7 +116,7 @@ class ServerResponder:
         logprobs = [value for _, value in _tokens(choice)]
         return (
             self._too_long(answer, sampling)
-            or whole(len(logprobs), choice["finish_reason"], sampling)
+            or refuse_cut_answer(len(logprobs), choice["finish_reason"], sampling)
             or Reply(
                 text=_text(choice),
                 token_count=len(logprobs),

@@ -19,6 +19,19 @@ from itertools import chain
 
 import numpy as np
 
+from sure_math.equivalence.glyphs import (
+    APOSTROPHES,
+    COMMANDS,
+    DASHES,
+    DEGREE_SIGNS,
+    FRACTIONS,
+    GREATER_OR_EQUAL,
+    LESS_OR_EQUAL,
+    LOWERED_DIGITS,
+    PRODUCT_SIGNS,
+    QUOTIENT_SIGNS,
+    RAISED_DIGITS,
+)
 from sure_math.identity import normalised
 
 _TOKEN = re.compile(
@@ -37,22 +50,27 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
-_SMALL = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿⁱ₀₁₂₃₄₅₆₇₈₉₊₋ₙᵢₖⱼ", "0123456789+-ni0123456789+-nikj")
-_RAISED = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿⁱ]+|[₀₁₂₃₄₅₆₇₈₉₊₋ₙᵢₖⱼ]+")
+_RAISED = {**RAISED_DIGITS, "⁺": "+", "⁻": "-", "ⁿ": "n", "ⁱ": "i"}
+_LOWERED = {**LOWERED_DIGITS, "₊": "+", "₋": "-", "ₙ": "n", "ᵢ": "i", "ₖ": "k", "ⱼ": "j"}
+_SMALL = str.maketrans({**_RAISED, **_LOWERED})
+_SMALL_RUN = re.compile(f"[{''.join(_RAISED)}]+|[{''.join(_LOWERED)}]+")
 _SIGNS = {
-    **dict.fromkeys("’‘′`ʼ", "'"),
-    **dict.fromkeys("−–—‒‐‑", "-"),
-    **dict.fromkeys("·×∙⋅∗÷∕⁄", " "),
-    "π": r" \pi ", "√": r" \sqrt ", "∛": r" \sqrt 3 ", "∞": r" \infty ", "∑": r" \sum ", "∏": r" \prod ",
-    "∫": r" \int ", "∈": r" \in ", "∉": r" \notin ", "≤": r" \le ", "≥": r" \ge ", "⩽": r" \le ", "⩾": r" \ge ",
-    "≠": r" \ne ", "≡": r" \equiv ", "≈": r" \approx ", "≅": r" \cong ", "∼": r" \sim ", "±": r" \pm ",
-    "→": r" \to ", "↦": r" \mapsto ", "⇒": r" \implies ", "⇔": r" \iff ", "∠": r" \angle ", "△": r" \triangle ",
-    "⊥": r" \perp ", "∥": r" \parallel ", "∪": r" \cup ", "∩": r" \cap ", "⊂": r" \subset ", "⊆": r" \subseteq ",
-    "∅": r" \emptyset ", "∀": r" \forall ", "∃": r" \exists ", "∘": r" \circ ", "°": r" ° ", "º": r" ° ", "…": " ",
-    "⌊": r" \lfloor ", "⌋": r" \rfloor ", "⌈": r" \lceil ", "⌉": r" \rceil ", "∤": r" \nmid ", "∣": " ", "′′": " ",
-    "½": " 1/2 ", "⅓": " 1/3 ", "⅔": " 2/3 ", "¼": " 1/4 ", "¾": " 3/4 ",
+    **dict.fromkeys((*APOSTROPHES, *"‘`ʼ"), "'"),
+    **dict.fromkeys((*DASHES, "‒"), "-"),
+    **dict.fromkeys((*PRODUCT_SIGNS, *QUOTIENT_SIGNS), " "),
+    **dict.fromkeys(LESS_OR_EQUAL, r" \le "),
+    **dict.fromkeys(GREATER_OR_EQUAL, r" \ge "),
+    **dict.fromkeys(DEGREE_SIGNS, " ° "),
+    **{glyph: f" {command}" for glyph, command in COMMANDS.items()},
+    **{glyph: f" {upper}/{lower} " for glyph, (upper, lower) in FRACTIONS.items()},
+    "∛": r" \sqrt 3 ", "∞": r" \infty ", "∑": r" \sum ", "∏": r" \prod ", "∫": r" \int ", "∈": r" \in ",
+    "∉": r" \notin ", "≠": r" \ne ", "≡": r" \equiv ", "≈": r" \approx ", "≅": r" \cong ", "∼": r" \sim ",
+    "±": r" \pm ", "→": r" \to ", "↦": r" \mapsto ", "⇒": r" \implies ", "⇔": r" \iff ", "∠": r" \angle ",
+    "△": r" \triangle ", "⊥": r" \perp ", "∥": r" \parallel ", "∪": r" \cup ", "∩": r" \cap ", "⊂": r" \subset ",
+    "⊆": r" \subseteq ", "∅": r" \emptyset ", "∀": r" \forall ", "∃": r" \exists ", "∘": r" \circ ", "…": " ",
+    "⌊": r" \lfloor ", "⌋": r" \rfloor ", "⌈": r" \lceil ", "⌉": r" \rceil ", "∤": r" \nmid ", "∣": " ",
 }  # fmt: skip
-_UNICODE = str.maketrans({sign: written for sign, written in _SIGNS.items() if len(sign) == 1})
+_UNICODE = str.maketrans(_SIGNS)
 
 _SILENT_COMMANDS = """
     left right bigl bigr Bigl Bigr biggl biggr Biggl Biggr big Big bigg Bigg bigm middle frac dfrac tfrac cfrac over
@@ -210,7 +228,7 @@ _CODES = _Codes()
 def _raw(text: str) -> list[str]:
     if not text.isascii():
         text = "".join(c for c in text if unicodedata.category(c) != "Cf")  # soft hyphens, spaces without width
-        text = _RAISED.sub(lambda match: f" {match.group().translate(_SMALL)} ", text).translate(_UNICODE)
+        text = _SMALL_RUN.sub(lambda match: f" {match.group().translate(_SMALL)} ", text).translate(_UNICODE)
         text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
     # Written in capitals throughout: then they are no names of points.
     return _TOKEN.findall(text.lower() if text.isupper() else text)

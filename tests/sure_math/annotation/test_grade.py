@@ -13,7 +13,8 @@ import pytest
 
 from sure_math.annotation.grade import grade
 from sure_math.annotation.sample import GREEDY
-from sure_math.cluster import Pair, Relation
+from sure_math.cluster import Pair
+from sure_math.equivalence import Verdict
 from sure_math.publication.publish import ShardRows, publish
 from sure_math.rows import Answer, Grade
 from tests.helpers.published import a_problem, a_shard, an_uncertainty, some_facts
@@ -47,7 +48,7 @@ def test_both_answers_are_judged(reference, greedy, majority, teacher_right, maj
 def test_a_judge_is_asked_once_where_both_answers_are_one_string() -> None:
     asked: list[Pair] = []
 
-    def judge(pairs: Sequence[Pair], /) -> list[Relation]:
+    def judge(pairs: Sequence[Pair], /) -> list[Verdict]:
         asked.extend(pairs)
         return ["undecided" if pair.second == "three" else "equal" for pair in pairs]
 

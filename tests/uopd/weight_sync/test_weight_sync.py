@@ -23,7 +23,7 @@ from transformers import AutoModelForCausalLM
 from sure_math.models.engines import EngineUnavailable, Request, Sampling
 from sure_math.models.engines.load import model_files
 from sure_math.models.engines.spec import ModelSpec
-from sure_math.models.engines.vllm import start_llm, wrap
+from sure_math.models.engines.vllm import engine_of, start_llm
 from tests.helpers.small_parts import join
 from tests.helpers.tiny_model import VOCABULARY, save_tiny_model
 from uopd.protocols import OutOfStep, check_in_step
@@ -289,7 +289,7 @@ def llm(folder: Path) -> Iterator[Any]:
 
 def engine_on(llm: Any, folder: Path) -> RolloutEngine:
     files = model_files(ModelSpec(model=str(folder)))
-    return RolloutEngine(llm, wrap(llm, files), files.max_length)
+    return RolloutEngine(llm, engine_of(llm, files), files.max_length)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from vllm.platforms import current_platform
 from sure_math.models.engines import Completion, EngineUnavailable, ModelIdentity, Refusal, Request, Sampling
 from sure_math.models.engines.load import model_files
 from sure_math.models.engines.spec import ModelFiles, ModelSpec
-from sure_math.models.engines.vllm import VllmEngine, start_llm, wrap
+from sure_math.models.engines.vllm import VllmEngine, engine_of, start_llm
 from uopd.rows import Scores, TrainingRow
 from uopd.teacher.scorer import difference_of_repeats
 from uopd.weight_sync.gloo import transfer_options
@@ -112,7 +112,7 @@ def start_rollout_engine(spec: ModelSpec, backend: str) -> RolloutEngine:
     check_vllm(ENGINE_API)
     files = model_files(spec)
     llm = _start(spec, files, **transfer_options(backend))
-    return RolloutEngine(llm, wrap(llm, files), files.max_length)
+    return RolloutEngine(llm, engine_of(llm, files), files.max_length)
 
 
 class VllmScorer:

@@ -28,7 +28,7 @@ from sure_math.models.engines import Completion, Engine, EngineUnavailable, Refu
 from sure_math.models.engines.files import fingerprint_of, load_tokenizer
 from sure_math.models.engines.load import ENGINES, load_engine, model_files, model_identity
 from sure_math.models.engines.spec import ModelSpec, ServerSpec
-from sure_math.models.engines.transformers import Budget, draw, plan_batches, truncated
+from sure_math.models.engines.transformers import Budget, draw_tokens, plan_batches, truncated
 from sure_math.models.responders.chat import ChatResponder, Message, Question, load_responder
 from tests.helpers.fakes import ScriptedEngine
 from tests.helpers.tiny_model import END, POSITIONS, SECOND_END, VOCABULARY
@@ -328,7 +328,7 @@ def test_a_draw_never_lands_on_a_token_that_was_cut_off() -> None:
     logprobs = torch.log(torch.tensor([[0.0, 0.3, 0.0, 0.7, 0.0]], dtype=torch.float64))
     sampling = Sampling(max_new_tokens=1, temperature=1.0)
     for uniform, token in [(0.0, 1), (0.3 - 1e-12, 1), (0.3 + 1e-12, 3), (1 - 2**-53, 3), (1.0, 3)]:
-        assert draw(logprobs, torch.tensor([uniform], dtype=torch.float64), sampling).tolist() == [token]
+        assert draw_tokens(logprobs, torch.tensor([uniform], dtype=torch.float64), sampling).tolist() == [token]
 
 
 # ---- loading --------------------------------------------------------------------------------------------------------
