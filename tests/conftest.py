@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from sure_math.models.engines import Engine
 from sure_math.models.engines.load import load_engine
 from sure_math.models.engines.spec import ModelSpec
 from tests.helpers.tiny_model import save_tiny_model
+from tests.helpers.two_workers import mark_back_ends, put_in_groups, without_group
 from tests.helpers.vllm_server import VllmServer
 
 REPOSITORY = Path(__file__).parent.parent
@@ -69,6 +70,27 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    mark_back_ends(items)
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        put_in_groups(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """Two workers on two cores: threads of one would spin for the core that the other one has."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Reports name a test so that the name can be given to pytest again."""
+    report = yield
+    report.nodeid = without_group(report.nodeid)
+    return report
 
 
 def pytest_sessionfinish() -> None:
