@@ -1,5 +1,7 @@
 """What `test_kernels.py` runs with TRITON_INTERPRET=1, so that Triton's interpreter runs the kernels on CPU tensors."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -123,8 +125,8 @@ def test_the_check_of_a_device_sees_what_is_no_number(monkeypatch: pytest.Monkey
     cpu, write = torch.device("cpu"), kernels.write_pair_softmax
     assert kernels._difference(cpu, torch.bfloat16) < kernels.ROUNDING
 
-    def wrong(out_CV: Tensor, *given: Tensor) -> None:
-        write(out_CV, *given)
+    def wrong(out_CV: Tensor, *arguments: Any) -> None:
+        write(out_CV, *arguments)
         out_CV[3, 100] = torch.nan
 
     monkeypatch.setattr(kernels, "write_pair_softmax", wrong)

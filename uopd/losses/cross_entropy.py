@@ -12,8 +12,9 @@ Shapes: T tokens, C tokens of one chunk, P of a part of it, D hidden width, V vo
 losses, `reference.py` the same in plain float64, `teacher_topk.py` the teacher's side.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -117,8 +118,8 @@ def topk_cross_entropy(
     check_head(hidden_TD, lm_head_weight_VD, bias_V)
     _check_teacher(teacher_ids_TK, teacher_logprobs_TK, *lm_head_weight_VD.shape[:1], tokens=len(hidden_TD))
     return cross_entropy(
-        (hidden_TD, lm_head_weight_VD, bias_V),
-        SparseTeacher(ids_TK=teacher_ids_TK, logprobs_TK=teacher_logprobs_TK),
+        HeadInputs(hidden_TD, lm_head_weight_VD, bias_V),
+        TeacherTopk(ids_TK=teacher_ids_TK, logprobs_TK=teacher_logprobs_TK),
         token_weights_T,
         sampled_ids_T,
         Options(chunk_bytes=chunk_bytes, accumulate_fp32=accumulate_fp32, triton=triton),
@@ -134,8 +135,31 @@ class Options:
     triton: bool | None
 
 
-Head = tuple[Tensor, Tensor, Tensor | None]
-"""Hidden states [T, D], weight [V, D], bias [V]."""
+class HeadInputs(NamedTuple):
+    """What the student's logits W h + b are made of."""
+
+    hidden_TD: Tensor
+    weight_VD: Tensor
+    bias_V: Tensor | None
+
+
+class TokenValues(NamedTuple):
+    """The fields of `TopkLoss` that have a value per token, [C] each, all in the dtype of the logits."""
+
+    cross_entropy: Tensor
+    teacher_entropy: Tensor
+    teacher_mass: Tensor
+    student_mass: Tensor
+    agreement: Tensor
+    """1 for agreement, 0 for none."""
+    sampled_logprob: Tensor
+    teacher_sampled_logprob: Tensor
+    """NaN if the teacher has no logits."""
+
+
+def join_token_values(parts: Sequence[TokenValues]) -> TokenValues:
+    """The values of all tokens from the values of consecutive parts."""
+    return parts[0] if len(parts) == 1 else TokenValues(*map(torch.cat, zip(*parts, strict=True)))
 
 
 class Teacher(Protocol):
@@ -153,8 +177,8 @@ class Teacher(Protocol):
         """What must need no gradient."""
         ...
 
-    def rows_(self, rows_C: Tensor, sampled_C1: Tensor, weights_C1: Tensor | None, work: Workspace) -> Tensor:
-        """[7, C] the per-token fields of `TopkLoss` in their order, for the logits in the workspace.
+    def compare_(self, rows_C: Tensor, sampled_C1: Tensor, weights_C1: Tensor | None, work: Workspace) -> TokenValues:
+        """The values of C tokens whose student's logits are in the workspace.
 
         `weights_C1`: None, or the weights of the gradient w (p_S - p~_T), which it leaves in the workspace's operand.
         """
@@ -162,10 +186,10 @@ class Teacher(Protocol):
 
 
 def cross_entropy(
-    head: Head, teacher: Teacher, token_weights_T: Tensor, sampled_ids_T: Tensor | None, options: Options
+    head: HeadInputs, teacher: Teacher, token_weights_T: Tensor, sampled_ids_T: Tensor | None, options: Options
 ) -> TopkLoss:
     """`topk_cross_entropy` against any teacher."""
-    hidden_TD, weight_VD, _ = head
+    hidden_TD, weight_VD, bias_V = head
     check_tokens("token_weights_T", token_weights_T, len(hidden_TD))
     if any(tensor.requires_grad for tensor in (token_weights_T, *teacher.tensors)):
         raise ValueError("token_weights_T and the teacher's tensors get no gradient: detach them")
@@ -178,19 +202,21 @@ def cross_entropy(
         check_tokens("sampled_ids_T", sampled_ids_T, len(hidden_TD))
         check_ids("sampled_ids_T", sampled_ids_T, len(weight_VD))
     if not torch.is_grad_enabled():
-        head = tuple(None if tensor is None else tensor.detach() for tensor in head)  # type: ignore[assignment]
+        bias_V = None if bias_V is None else bias_V.detach()
+        head = HeadInputs(hidden_TD.detach(), weight_VD.detach(), bias_V)
     with torch.autocast(hidden_TD.device.type, enabled=False):
         loss, values_NT = _CrossEntropy.apply(*head, teacher, token_weights_T, sampled_ids_T, options)
-    asked = sampled_ids_T is not None
+    values = TokenValues(*values_NT.unbind())
+    wants_sampled = sampled_ids_T is not None
     return TopkLoss(
         loss=loss,
-        cross_entropy_T=values_NT[0],
-        teacher_entropy_T=values_NT[1],
-        teacher_mass_T=values_NT[2],
-        student_mass_T=values_NT[3],
-        agreement_T=values_NT[4] != 0,
-        sampled_logprob_T=values_NT[5] if asked else None,
-        teacher_sampled_logprob_T=values_NT[6] if asked and teacher.has_logits else None,
+        cross_entropy_T=values.cross_entropy,
+        teacher_entropy_T=values.teacher_entropy,
+        teacher_mass_T=values.teacher_mass,
+        student_mass_T=values.student_mass,
+        agreement_T=values.agreement != 0,
+        sampled_logprob_T=values.sampled_logprob if wants_sampled else None,
+        teacher_sampled_logprob_T=values.teacher_sampled_logprob if wants_sampled and teacher.has_logits else None,
     )
 
 
@@ -212,7 +238,7 @@ class _CrossEntropy(torch.autograd.Function):
         work = workspace(weight_VD, len(hidden_TD), options.chunk_bytes, kernels=fused, teacher=teacher.has_logits)
         weights_T = token_weights_T.to(work.logits_CV.dtype)
         sampled_T = hidden_TD.new_zeros(len(hidden_TD), dtype=torch.int64) if sampled_ids_T is None else sampled_ids_T
-        values_NT = weights_T.new_empty((7, len(hidden_TD)))
+        values_NT = weights_T.new_empty((len(TokenValues._fields), len(hidden_TD)))
         needs = ctx.needs_input_grad[:3]
         gradients = HeadGradients(hidden_TD, weight_VD, bias_V, needs, options.accumulate_fp32)
         for rows_C, weighted in chunks_of(weights_T, work.rows, separate=any(needs)):
@@ -220,14 +246,16 @@ class _CrossEntropy(torch.autograd.Function):
             compute_logits(hidden_CD, weight_VD, bias_V, work)
             learns = weighted and any(needs)
             weights_C1 = weights_T[rows_C, None] if learns else None
-            values_NT[:, rows_C] = teacher.rows_(rows_C, sampled_T[rows_C, None].long(), weights_C1, work)
+            values = teacher.compare_(rows_C, sampled_T[rows_C, None].long(), weights_C1, work)
+            values_NT[:, rows_C] = torch.stack(values)
             if learns:
                 gradients.add(rows_C, hidden_CD, weight_VD, work)
         ctx.save_for_backward(*gradients.result())
         ctx.dtypes = (hidden_TD.dtype, weight_VD.dtype, None if bias_V is None else bias_V.dtype)
         ctx.used = ctx.scaled = False
         ctx.mark_non_differentiable(values_NT)
-        return torch.where(weights_T != 0, weights_T * values_NT[0], 0).sum(), values_NT
+        losses_T = TokenValues(*values_NT.unbind()).cross_entropy
+        return torch.where(weights_T != 0, weights_T * losses_T, 0).sum(), values_NT
 
     @staticmethod
     def backward(ctx: Any, grad_loss: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
@@ -251,7 +279,7 @@ class _CrossEntropy(torch.autograd.Function):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SparseTeacher:
+class TeacherTopk:
     """The entries of `topk_cross_entropy`, [T, K]."""
 
     ids_TK: Tensor
@@ -265,32 +293,38 @@ class SparseTeacher:
     def tensors(self) -> tuple[Tensor, ...]:
         return (self.logprobs_TK,)
 
-    def rows_(self, rows_C: Tensor, sampled_C1: Tensor, weights_C1: Tensor | None, work: Workspace) -> Tensor:
-        part = chunk_rows(len(rows_C), self.ids_TK.shape[1] * ENTRY_BYTES, work.budget_bytes // ENTRY_SHARE)
-        values_7C = work.logits_CV.new_empty((7, len(rows_C)))
-        for start in range(0, len(rows_C), part):
-            here = slice(start, min(start + part, len(rows_C)))
-            values_7C[:, here] = sparse_rows_(
-                here,
-                self.ids_TK[rows_C[here]].long(),
-                self.logprobs_TK[rows_C[here]].to(values_7C.dtype),
-                sampled_C1[here],
-                None if weights_C1 is None else weights_C1[here],
-                work,
-            )
-        return values_7C
+    def compare_(self, rows_C: Tensor, sampled_C1: Tensor, weights_C1: Tensor | None, work: Workspace) -> TokenValues:
+        size = chunk_rows(len(rows_C), self.ids_TK.shape[1] * ENTRY_BYTES, work.budget_bytes // ENTRY_SHARE)
+        return join_token_values(
+            [
+                compare_entries_(
+                    part,
+                    self.ids_TK[rows_C[part]].long(),
+                    self.logprobs_TK[rows_C[part]].to(work.logits_CV.dtype),
+                    sampled_C1[part],
+                    None if weights_C1 is None else weights_C1[part],
+                    work,
+                )
+                for part in parts_of(len(rows_C), size)
+            ]
+        )
 
 
-def sparse_rows_(
-    here: slice,
+def parts_of(rows: int, size: int) -> list[slice]:
+    """The rows in consecutive parts of at most `size`."""
+    return [slice(start, min(start + size, rows)) for start in range(0, rows, size)]
+
+
+def compare_entries_(
+    part: slice,
     ids_PK: Tensor,
     teacher_PK: Tensor,
     sampled_P1: Tensor,
     weights_P1: Tensor | None,
     work: Workspace,
-) -> Tensor:
-    """Eq. 7 of the rows `here` of a workspace: [7, P] of `Teacher.rows_`, the last NaN. Writes over `teacher_PK`."""
-    logits_PV = work.logits_CV[here]
+) -> TokenValues:
+    """`Teacher.compare_` of the rows `part` of a workspace with K entries of the teacher. Writes over `teacher_PK`."""
+    logits_PV = work.logits_CV[part]
     support_PK, chosen_P1 = logits_PV.gather(-1, ids_PK), logits_PV.gather(-1, sampled_P1)
     first_P1 = support_PK.gather(-1, teacher_PK.argmax(dim=-1, keepdim=True))
     max_P1, sum_P1 = normalisers_(logits_PV, work)
@@ -305,27 +339,25 @@ def sparse_rows_(
     cross_entropy_P = -(renormalised_PK * student_PK).sum(dim=-1)
     student_PK.exp_()
     sampled_P = (chosen_P1 - max_P1 - log_sum_P1).squeeze(-1)
-    values_7P = torch.stack(
-        [
-            cross_entropy_P,
-            teacher_sum_P1.log().squeeze(-1) - (renormalised_PK * shifted_PK).sum(dim=-1),
-            (teacher_max_P1.exp() * teacher_sum_P1).squeeze(-1),
-            student_PK.sum(dim=-1),
-            (first_P1 == max_P1).squeeze(-1).to(logits_PV.dtype),
-            sampled_P,
-            torch.full_like(sampled_P, torch.nan),
-        ]
+    values = TokenValues(
+        cross_entropy=cross_entropy_P,
+        teacher_entropy=teacher_sum_P1.log().squeeze(-1) - (renormalised_PK * shifted_PK).sum(dim=-1),
+        teacher_mass=(teacher_max_P1.exp() * teacher_sum_P1).squeeze(-1),
+        student_mass=student_PK.sum(dim=-1),
+        agreement=(first_P1 == max_P1).squeeze(-1).to(logits_PV.dtype),
+        sampled_logprob=sampled_P,
+        teacher_sampled_logprob=torch.full_like(sampled_P, torch.nan),
     )
     if weights_P1 is not None:
         softmax_gradient_(
             logits_PV,
-            work.operand_CV[here],
+            work.operand_CV[part],
             (max_P1, sum_P1),
             (ids_PK, renormalised_PK, student_PK),
             weights_P1,
             work,
         )
-    return values_7P
+    return values
 
 
 def _check_teacher(ids_TK: Tensor, logprobs_TK: Tensor, vocabulary: int, *, tokens: int) -> None:

@@ -8,13 +8,24 @@ Shapes: T tokens, C tokens of one chunk, P of a part of it, D hidden width, E th
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 
 from uopd.losses import kernels
-from uopd.losses.cross_entropy import ENTRY_BYTES, FEW, Options, TopkLoss, cross_entropy, sparse_rows_
+from uopd.losses.cross_entropy import (
+    ENTRY_BYTES,
+    FEW,
+    HeadInputs,
+    Options,
+    TokenValues,
+    TopkLoss,
+    compare_entries_,
+    cross_entropy,
+    join_token_values,
+    parts_of,
+)
 from uopd.losses.lm_head import (
     ENTRY_SHARE,
     Workspace,
@@ -68,26 +79,27 @@ def hidden_cross_entropy(
         )
     if k is not None and not 1 <= k <= vocabulary:
         raise ValueError(f"k is {k}: give a number from 1 to {vocabulary}, or None for the whole vocabulary")
-    teacher = HiddenTeacher(
+    teacher = TeacherHiddenStates(
         hidden_TE=teacher_hidden_TE,
         weight_VE=teacher_weight_VE,
         bias_V=teacher_bias_V,
         k=min(k or vocabulary, vocabulary),
     )
     options = Options(chunk_bytes=chunk_bytes, accumulate_fp32=accumulate_fp32, triton=triton)
-    found = cross_entropy((hidden_TD, lm_head_weight_VD, bias_V), teacher, token_weights_T, sampled_ids_T, options)
-    bad_T = ~found.teacher_entropy_T.isfinite()
+    head = HeadInputs(hidden_TD, lm_head_weight_VD, bias_V)
+    loss = cross_entropy(head, teacher, token_weights_T, sampled_ids_T, options)
+    bad_T = ~loss.teacher_entropy_T.isfinite()
     if bad_T.any():
         raise FloatingPointError(
             f"the teacher's logits of token {int(bad_T.nonzero()[0])} are not all finite ({int(bad_T.sum())} such "
             f"tokens of {tokens}): load the teacher in bfloat16 or float32, and look at its weights for NaN"
         )
-    return found
+    return loss
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HiddenTeacher:
-    """A `losses.Teacher` whose logits are computed where they are compared."""
+class TeacherHiddenStates:
+    """A `cross_entropy.Teacher` whose logits are computed where they are compared."""
 
     hidden_TE: Tensor
     weight_VE: Tensor
@@ -103,20 +115,19 @@ class HiddenTeacher:
     def tensors(self) -> tuple[Tensor, ...]:
         return (self.hidden_TE, self.weight_VE, *(() if self.bias_V is None else (self.bias_V,)))
 
-    def rows_(self, rows_C: Tensor, sampled_C1: Tensor, weights_C1: Tensor | None, work: Workspace) -> Tensor:
+    def compare_(self, rows_C: Tensor, sampled_C1: Tensor, weights_C1: Tensor | None, work: Workspace) -> TokenValues:
         assert work.teacher_CV is not None
         logits_into(work.teacher_CV[: len(rows_C)], self.hidden_TE[rows_C], self.weight_VE, self.bias_V)
         whole = self.k == len(self.weight_VE)
-        part = chunk_rows(len(rows_C), self._row_bytes(work), work.budget_bytes // ENTRY_SHARE)
-        values_7C = work.logits_CV.new_empty((7, len(rows_C)))
-        for start in range(0, len(rows_C), part):
-            here = slice(start, min(start + part, len(rows_C)))
-            weights_P1 = None if weights_C1 is None else weights_C1[here]
+        size = chunk_rows(len(rows_C), self._row_bytes(work), work.budget_bytes // ENTRY_SHARE)
+        values = []
+        for part in parts_of(len(rows_C), size):
+            weights_P1 = None if weights_C1 is None else weights_C1[part]
             if whole:
-                values_7C[:, here] = _whole_rows_(here, sampled_C1[here], weights_P1, work)
+                values.append(_compare_vocabulary_(part, sampled_C1[part], weights_P1, work))
             else:
-                values_7C[:, here] = _largest_rows_(here, self.k, sampled_C1[here], weights_P1, work)
-        return values_7C
+                values.append(_compare_largest_(part, self.k, sampled_C1[part], weights_P1, work))
+        return join_token_values(values)
 
     def _row_bytes(self, work: Workspace) -> int:
         """Of what a row takes beside its logits."""
@@ -126,49 +137,61 @@ class HiddenTeacher:
         return ENTRY_BYTES if work.kernels else 2 * vocabulary * work.logits_CV.dtype.itemsize
 
 
-def _largest_rows_(here: slice, k: int, sampled_P1: Tensor, weights_P1: Tensor | None, work: Workspace) -> Tensor:
-    """[7, P] of the teacher's k largest, whose logits are in the workspace."""
+def _compare_largest_(
+    part: slice, k: int, sampled_P1: Tensor, weights_P1: Tensor | None, work: Workspace
+) -> TokenValues:
+    """The values of the teacher's k largest, whose logits are in the workspace."""
     assert work.teacher_CV is not None
-    teacher_PV = work.teacher_CV[here]
+    teacher_PV = work.teacher_CV[part]
     chosen_P1 = teacher_PV.gather(-1, sampled_P1)
     values_PK, ids_PK = largest(teacher_PV, k)
     smallest_P1 = teacher_PV.amin(dim=-1, keepdim=True)
     max_P1, sum_P1 = exponentials_(teacher_PV)
     # A logit of -inf is in no top-k, and makes the others no less wrong.
     log_sum_P1 = (max_P1 + sum_P1.log()).where(smallest_P1.isfinite(), torch.nan)
-    values_7P = sparse_rows_(here, ids_PK, values_PK - log_sum_P1, sampled_P1, weights_P1, work)
-    values_7P[6] = (chosen_P1 - log_sum_P1).squeeze(-1)
-    return values_7P
+    values = compare_entries_(part, ids_PK, values_PK - log_sum_P1, sampled_P1, weights_P1, work)
+    return values._replace(teacher_sampled_logprob=(chosen_P1 - log_sum_P1).squeeze(-1))
 
 
-def _whole_rows_(here: slice, sampled_P1: Tensor, weights_P1: Tensor | None, work: Workspace) -> Tensor:
-    """[7, P] of the whole vocabulary: l = logsumexp(z) - sum_v p_T(v) z_v, gradient w (p_S - p_T)."""
+def _compare_vocabulary_(part: slice, sampled_P1: Tensor, weights_P1: Tensor | None, work: Workspace) -> TokenValues:
+    """The values of the whole vocabulary: l = logsumexp(z) - sum_v p_T(v) z_v, gradient w (p_S - p_T)."""
     assert work.teacher_CV is not None
-    student_PV, teacher_PV = work.logits_CV[here], work.teacher_CV[here]
+    student_PV, teacher_PV = work.logits_CV[part], work.teacher_CV[part]
     chosen_P1, teacher_chosen_P1 = student_PV.gather(-1, sampled_P1), teacher_PV.gather(-1, sampled_P1)
-    weights = None if weights_P1 is None else (weights_P1, work.operand_CV[here])
-    compare = _compare_by_kernels_ if work.kernels else _compare_
-    max_P, log_sum_P, mean_P, teacher_max_P, teacher_log_sum_P, teacher_mean_P, first_P = compare(
-        student_PV, teacher_PV, weights
-    )
-    ones_P = torch.ones_like(max_P)
-    return torch.stack(
-        [
-            log_sum_P - mean_P,
-            teacher_log_sum_P - teacher_mean_P,
-            ones_P,
-            ones_P,
-            (first_P == max_P).to(ones_P.dtype),
-            chosen_P1.squeeze(-1) - max_P - log_sum_P,
-            teacher_chosen_P1.squeeze(-1) - teacher_max_P - teacher_log_sum_P,
-        ]
+    weights = None if weights_P1 is None else (weights_P1, work.operand_CV[part])
+    summarise_ = _summarise_by_kernels_ if work.kernels else _summarise_
+    student, teacher, student_at_teacher_top = summarise_(student_PV, teacher_PV, weights)
+    ones_P = torch.ones_like(student.top)
+    return TokenValues(
+        cross_entropy=student.log_sum - student.mean,
+        teacher_entropy=teacher.log_sum - teacher.mean,
+        teacher_mass=ones_P,
+        student_mass=ones_P,
+        agreement=(student_at_teacher_top == student.top).to(ones_P.dtype),
+        sampled_logprob=chosen_P1.squeeze(-1) - student.top - student.log_sum,
+        teacher_sampled_logprob=teacher_chosen_P1.squeeze(-1) - teacher.top - teacher.log_sum,
     )
 
 
-def _compare_(student_PV: Tensor, teacher_PV: Tensor, weights: tuple[Tensor, Tensor] | None) -> tuple[Tensor, ...]:
-    """Seven [P] of logits z: max z, log sum exp(z - max z), E_T (z - max z); the same of y; and z where y is largest.
+class LogitSummary(NamedTuple):
+    """Rows of logits z in numbers, [P] each."""
 
-    `weights`: [P, 1] of the gradient w (p_S - p_T), and where it goes. Writes over both logits.
+    top: Tensor
+    """max z."""
+    log_sum: Tensor
+    """log sum exp(z - max z)."""
+    mean: Tensor
+    """E_T (z - max z), the mean under the teacher."""
+
+
+PairSummary = tuple[LogitSummary, LogitSummary, Tensor]
+"""Of the student's logits and of the teacher's, and the student's logit of the teacher's likeliest token, [P]."""
+
+
+def _summarise_(student_PV: Tensor, teacher_PV: Tensor, weights: tuple[Tensor, Tensor] | None) -> PairSummary:
+    """Both rows of logits in numbers. Writes over both.
+
+    `weights`: [P, 1] of the gradient w (p_S - p_T), and the operand that it is written to.
     """
     teacher_max_P1, first_P1 = teacher_PV.max(dim=-1, keepdim=True)
     first_P1 = student_PV.gather(-1, first_P1)
@@ -183,18 +206,23 @@ def _compare_(student_PV: Tensor, teacher_PV: Tensor, weights: tuple[Tensor, Ten
         student_PV.sub_(exponentials_PV.mul_(sum_P1 / teacher_sum_P1))
         scale_into(operand_PV, student_PV, weights_P1 / sum_P1)
     mean_P1, teacher_mean_P1 = (mean_P1.div_(teacher_sum_P1) for mean_P1 in means)
-    found = (max_P1, sum_P1.log(), mean_P1, teacher_max_P1, teacher_sum_P1.log(), teacher_mean_P1, first_P1)
-    return tuple(value_P1.squeeze(-1) for value_P1 in found)
+    return (
+        LogitSummary(max_P1.squeeze(-1), sum_P1.log().squeeze(-1), mean_P1.squeeze(-1)),
+        LogitSummary(teacher_max_P1.squeeze(-1), teacher_sum_P1.log().squeeze(-1), teacher_mean_P1.squeeze(-1)),
+        first_P1.squeeze(-1),
+    )
 
 
-def _compare_by_kernels_(
+def _summarise_by_kernels_(
     student_PV: Tensor, teacher_PV: Tensor, weights: tuple[Tensor, Tensor] | None
-) -> tuple[Tensor, ...]:
-    """`_compare_` by Triton; the operand stands in the student's memory."""
-    found_7P = kernels.pair_statistics(student_PV, teacher_PV)
-    max_P, sum_P, teacher_max_P, teacher_sum_P, student_dot_P, teacher_dot_P, first_P = found_7P
+) -> PairSummary:
+    """`_summarise_` by Triton; the operand stands in the student's memory."""
+    pair = kernels.pair_statistics(student_PV, teacher_PV)
     if weights is not None:
         weights_P1, operand_PV = weights
-        kernels.write_pair_softmax(operand_PV, student_PV, teacher_PV, found_7P, weights_P1)
-    mean_P, teacher_mean_P = student_dot_P / teacher_sum_P, teacher_dot_P / teacher_sum_P
-    return max_P, sum_P.log(), mean_P, teacher_max_P, teacher_sum_P.log(), teacher_mean_P, first_P
+        kernels.write_pair_softmax(operand_PV, student_PV, teacher_PV, pair, weights_P1)
+    return (
+        LogitSummary(pair.student_max, pair.student_sum.log(), pair.student_dot / pair.teacher_sum),
+        LogitSummary(pair.teacher_max, pair.teacher_sum.log(), pair.teacher_dot / pair.teacher_sum),
+        pair.student_at_teacher_max,
+    )

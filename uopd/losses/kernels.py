@@ -17,7 +17,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import nullcontext
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -94,12 +94,24 @@ def _softmax_kernel(  # type: ignore[no-untyped-def]
 
 @jit
 def _pair_statistics_kernel(  # type: ignore[no-untyped-def]
-    student, teacher, found, vocabulary, student_stride, teacher_stride, BLOCK: tl.constexpr, LOWEST: tl.constexpr
+    student,
+    teacher,
+    student_maxima,
+    student_sums,
+    teacher_maxima,
+    teacher_sums,
+    student_dots,
+    teacher_dots,
+    students_at_teacher_max,
+    vocabulary,
+    student_stride,
+    teacher_stride,
+    BLOCK: tl.constexpr,
+    LOWEST: tl.constexpr,
 ):
     row = tl.program_id(0).to(tl.int64)
     student += row * student_stride
     teacher += row * teacher_stride
-    found += row * 7
     offsets = tl.arange(0, BLOCK)
     student_max = tl.full([BLOCK], LOWEST, tl.float32)
     student_sum = tl.zeros([BLOCK], tl.float32)
@@ -129,29 +141,43 @@ def _pair_statistics_kernel(  # type: ignore[no-untyped-def]
     student_most = tl.max(student_max, axis=0)
     teacher_most = tl.max(teacher_max, axis=0)
     shrunk = tl.exp(teacher_max - teacher_most)
-    tl.store(found, student_most)
-    tl.store(found + 1, tl.sum(student_sum * tl.exp(student_max - student_most), axis=0))
-    tl.store(found + 2, teacher_most)
-    tl.store(found + 3, tl.sum(teacher_sum * shrunk, axis=0))
-    tl.store(found + 4, tl.sum((student_dot + teacher_sum * (student_max - student_most)) * shrunk, axis=0))
-    tl.store(found + 5, tl.sum((teacher_dot + teacher_sum * (teacher_max - teacher_most)) * shrunk, axis=0))
-    tl.store(found + 6, tl.max(tl.where(teacher_max == teacher_most, at_first, LOWEST), axis=0))
+    student_rest = (student_dot + teacher_sum * (student_max - student_most)) * shrunk
+    teacher_rest = (teacher_dot + teacher_sum * (teacher_max - teacher_most)) * shrunk
+    tl.store(student_maxima + row, student_most)
+    tl.store(student_sums + row, tl.sum(student_sum * tl.exp(student_max - student_most), axis=0))
+    tl.store(teacher_maxima + row, teacher_most)
+    tl.store(teacher_sums + row, tl.sum(teacher_sum * shrunk, axis=0))
+    tl.store(student_dots + row, tl.sum(student_rest, axis=0))
+    tl.store(teacher_dots + row, tl.sum(teacher_rest, axis=0))
+    at_teacher_max = tl.max(tl.where(teacher_max == teacher_most, at_first, LOWEST), axis=0)
+    tl.store(students_at_teacher_max + row, at_teacher_max)
 
 
 @jit
 def _pair_softmax_kernel(  # type: ignore[no-untyped-def]
-    out, student, teacher, found, weights, vocabulary, out_stride, stride, teacher_stride, BLOCK: tl.constexpr
+    out,
+    student,
+    teacher,
+    student_maxima,
+    student_sums,
+    teacher_maxima,
+    teacher_sums,
+    weights,
+    vocabulary,
+    out_stride,
+    student_stride,
+    teacher_stride,
+    BLOCK: tl.constexpr,
 ):
     row = tl.program_id(0).to(tl.int64)
     out += row * out_stride
-    student += row * stride
+    student += row * student_stride
     teacher += row * teacher_stride
-    found += row * 7
     weight = tl.load(weights + row)
-    student_top = tl.load(found)
-    student_factor = weight / tl.load(found + 1)
-    teacher_top = tl.load(found + 2)
-    teacher_factor = weight / tl.load(found + 3)
+    student_top = tl.load(student_maxima + row)
+    student_factor = weight / tl.load(student_sums + row)
+    teacher_top = tl.load(teacher_maxima + row)
+    teacher_factor = weight / tl.load(teacher_sums + row)
     offsets = tl.arange(0, BLOCK)
     for start in range(0, vocabulary, BLOCK):
         mask = start + offsets < vocabulary
@@ -171,10 +197,10 @@ def _launch(kernel: Any, logits_CV: Tensor, *arguments: Any, **constants: Any) -
 
 def row_statistics(logits_CV: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """max z, sum exp(z - max z) and min z of each row of float32 logits, each [C, 1]; the sum of a NaN is NaN."""
-    found = [logits_CV.new_empty((len(logits_CV), 1)) for _ in range(3)]
+    maxima_C1, sums_C1, minima_C1 = (logits_CV.new_empty((len(logits_CV), 1)) for _ in range(3))
     sizes = (logits_CV.shape[1], logits_CV.stride(0))
-    _launch(_statistics_kernel, logits_CV, logits_CV, *found, *sizes, BLOCK=BLOCK, LOWEST=LOWEST)
-    return found[0], found[1], found[2]
+    _launch(_statistics_kernel, logits_CV, logits_CV, maxima_C1, sums_C1, minima_C1, *sizes, BLOCK=BLOCK, LOWEST=LOWEST)
+    return maxima_C1, sums_C1, minima_C1
 
 
 def write_softmax(out_CV: Tensor, logits_CV: Tensor, maxima_C1: Tensor, factors_C1: Tensor) -> None:
@@ -186,26 +212,53 @@ def write_softmax(out_CV: Tensor, logits_CV: Tensor, maxima_C1: Tensor, factors_
     _launch(_softmax_kernel, logits_CV, out_CV, logits_CV, maxima_C1, factors_C1, *sizes, BLOCK=BLOCK)
 
 
-def pair_statistics(student_CV: Tensor, teacher_CV: Tensor) -> Tensor:
-    """What a cross-entropy of two rows of logits, z of the student and y of the teacher, takes from them: [7, C].
+class PairStatistics(NamedTuple):
+    """What a cross-entropy takes from rows of logits, z of the student and y of the teacher; [C] each.
 
-    max z, sum e(z), max y, sum e(y), sum e(y) (z - max z), sum e(y) (y - max y), and z where y is largest, with
     e(x) = exp(x - max x).
     """
-    found_C7 = student_CV.new_empty((len(student_CV), 7))
-    pair = (student_CV, teacher_CV)
+
+    student_max: Tensor
+    """max z."""
+    student_sum: Tensor
+    """sum e(z)."""
+    teacher_max: Tensor
+    """max y."""
+    teacher_sum: Tensor
+    """sum e(y)."""
+    student_dot: Tensor
+    """sum e(y) (z - max z)."""
+    teacher_dot: Tensor
+    """sum e(y) (y - max y)."""
+    student_at_teacher_max: Tensor
+    """z of the token whose y is largest."""
+
+
+def pair_statistics(student_CV: Tensor, teacher_CV: Tensor) -> PairStatistics:
+    """The statistics of float32 logits, which are left as they are."""
+    pair = PairStatistics(*(student_CV.new_empty(len(student_CV)) for _ in PairStatistics._fields))
     sizes = (student_CV.shape[1], student_CV.stride(0), teacher_CV.stride(0))
-    _launch(_pair_statistics_kernel, student_CV, *pair, found_C7, *sizes, BLOCK=PAIR_BLOCK, LOWEST=LOWEST)
-    return found_C7.t()
+    _launch(_pair_statistics_kernel, student_CV, student_CV, teacher_CV, *pair, *sizes, BLOCK=PAIR_BLOCK, LOWEST=LOWEST)
+    return pair
 
 
 def write_pair_softmax(
-    out_CV: Tensor, student_CV: Tensor, teacher_CV: Tensor, found_7C: Tensor, weights_C1: Tensor
+    out_CV: Tensor, student_CV: Tensor, teacher_CV: Tensor, pair: PairStatistics, weights_C1: Tensor
 ) -> None:
-    """out = w (p_S - p_T) from what `pair_statistics` found; `out` may stand in the student's memory."""
-    given = (out_CV, student_CV, teacher_CV, found_7C.t().contiguous(), weights_C1)
+    """out = w (p_S - p_T), from the statistics of the two; `out` may stand in the student's memory."""
+    normalisers = (pair.student_max, pair.student_sum, pair.teacher_max, pair.teacher_sum)
     sizes = (student_CV.shape[1], out_CV.stride(0), student_CV.stride(0), teacher_CV.stride(0))
-    _launch(_pair_softmax_kernel, student_CV, *given, *sizes, BLOCK=PAIR_BLOCK)
+    _launch(
+        _pair_softmax_kernel,
+        student_CV,
+        out_CV,
+        student_CV,
+        teacher_CV,
+        *normalisers,
+        weights_C1,
+        *sizes,
+        BLOCK=PAIR_BLOCK,
+    )
 
 
 def usable(weight_VD: Tensor) -> bool:
@@ -220,13 +273,13 @@ def usable(weight_VD: Tensor) -> bool:
 def _agrees(device: torch.device, dtype: torch.dtype) -> bool:
     """A few rows in both ways, once for each device and dtype; a warning where they differ or Triton fails."""
     try:
-        found = _difference(device, dtype)
+        difference = _difference(device, dtype)
     except Exception as error:
         problem = f"{type(error).__name__}: {error}"
     else:
-        if found <= (AGREEMENT if dtype == torch.float32 else ROUNDING):
+        if difference <= (AGREEMENT if dtype == torch.float32 else ROUNDING):
             return True
-        problem = f"they differ from PyTorch by {found:.1e}"
+        problem = f"they differ from PyTorch by {difference:.1e}"
     warnings.warn(
         f"the Triton kernels are not used on {device} for {dtype}: {problem[:500]}. The losses are the same without "
         "them, and slower",
@@ -241,7 +294,7 @@ def _difference(device: torch.device, dtype: torch.dtype) -> float:
     On rows of two blocks and a rest, of a length that 16 divides and of one that it does not: Triton compiles each.
     """
     pairs = [pair for rest in (48, 47) for pair in _both_ways(2 * BLOCK + rest, device, dtype)]
-    return float(torch.stack([(found - expected).norm() / expected.norm() for found, expected in pairs]).max())
+    return float(torch.stack([(actual - expected).norm() / expected.norm() for actual, expected in pairs]).max())
 
 
 def _both_ways(vocabulary: int, device: torch.device, dtype: torch.dtype) -> Iterator[tuple[Tensor, Tensor]]:
@@ -253,19 +306,19 @@ def _both_ways(vocabulary: int, device: torch.device, dtype: torch.dtype) -> Ite
     maxima_C1, sums_C1, minima_C1 = row_statistics(student_CV)
     yield maxima_C1 + sums_C1.log(), student_CV.logsumexp(dim=-1, keepdim=True)
     yield minima_C1, student_CV.amin(dim=-1, keepdim=True)
-    found_7C = pair_statistics(student_CV, teacher_CV)
-    student_max, student_sum, teacher_max, teacher_sum, student_dot, teacher_dot, at_first = found_7C
-    yield student_max + student_sum.log(), student_CV.logsumexp(dim=-1)
-    yield teacher_max + teacher_sum.log(), teacher_CV.logsumexp(dim=-1)
-    yield student_dot / teacher_sum + student_max, (teacher_p_CV * student_CV).sum(dim=-1)
-    yield teacher_dot / teacher_sum + teacher_max, (teacher_p_CV * teacher_CV).sum(dim=-1)
-    yield at_first, student_CV.gather(-1, teacher_CV.argmax(dim=-1, keepdim=True)).squeeze(-1)
-    for pair in (False, True):
+    pair = pair_statistics(student_CV, teacher_CV)
+    yield pair.student_max + pair.student_sum.log(), student_CV.logsumexp(dim=-1)
+    yield pair.teacher_max + pair.teacher_sum.log(), teacher_CV.logsumexp(dim=-1)
+    yield pair.student_dot / pair.teacher_sum + pair.student_max, (teacher_p_CV * student_CV).sum(dim=-1)
+    yield pair.teacher_dot / pair.teacher_sum + pair.teacher_max, (teacher_p_CV * teacher_CV).sum(dim=-1)
+    first_C1 = teacher_CV.argmax(dim=-1, keepdim=True)
+    yield pair.student_at_teacher_max, student_CV.gather(-1, first_C1).squeeze(-1)
+    for with_teacher in (False, True):
         logits_CV = student_CV.clone()
         # The rows stand in the same memory whatever the dtype, as in a workspace.
         out_CV = logits_CV.flatten().view(dtype).view(len(logits_CV), -1)[:, :vocabulary]
-        if pair:
-            write_pair_softmax(out_CV, logits_CV, teacher_CV, found_7C, torch.ones_like(sums_C1))
+        if with_teacher:
+            write_pair_softmax(out_CV, logits_CV, teacher_CV, pair, torch.ones_like(sums_C1))
         else:
             write_softmax(out_CV, logits_CV, maxima_C1, 1 / sums_C1)
-        yield out_CV.float(), log_student_CV.exp() - (teacher_p_CV if pair else 0)
+        yield out_CV.float(), log_student_CV.exp() - (teacher_p_CV if with_teacher else 0)
