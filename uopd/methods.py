@@ -29,7 +29,6 @@ from random import Random
 from statistics import fmean, pstdev
 from typing import Literal
 
-from sure_math.equivalence import is_correct
 from sure_math.identity import digest
 from uopd.config import FilterConfig, GrpoConfig, TrainConfig
 from uopd.dataset import PoolRow
@@ -39,6 +38,18 @@ from uopd.student.objectives import Distillation, Objective, PolicyGradient
 Need = Literal["weight", "answer", "solution"]
 ROUNDING = 1e-12
 """Of an entropy that is read from a weight: a problem at tau exactly is kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RewardRule:
+    """How a policy gradient uses the rewards of a step."""
+
+    scale: bool
+    """Whether advantages are divided by the standard deviation of their group."""
+    normaliser: Literal["response", "tokens", "constant"]
+    """What a token's factor is divided by: its response's length, the tokens of the step, or `constant`."""
+    constant: int
+    """Divisor of the normaliser `constant`, in tokens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,11 +70,8 @@ class Method:
     """Whether prompts are drawn in proportion to the dataset's weight."""
     shows_solution: bool = False
     """Whether the scorer's prompt holds the solution."""
-    normaliser: Literal["response", "tokens", "constant"] = "response"
-    constant: int = 1
-    """Divisor of the normaliser `constant`, in tokens."""
-    scale_rewards: bool | None = None
-    """For policy gradients: whether advantages are divided by the group's standard deviation; None has no rewards."""
+    rewards: RewardRule | None = None
+    """How rewards become advantages; None for a method that has no rewards."""
 
 
 def make_method(config: TrainConfig) -> Method:
@@ -71,50 +79,47 @@ def make_method(config: TrainConfig) -> Method:
     return METHODS[config.method](config)
 
 
-def training_rows(rollouts: Sequence[Rollout], method: Method, *, per_prompt: int) -> tuple[TrainingRow, ...]:
-    """The responses of one step with the factor of their tokens (Eq. 8, 9); empty ones stay in |B| K and add nothing.
+def training_rows(rollouts: Sequence[Rollout], method: Method) -> tuple[TrainingRow, ...]:
+    """The responses of one step with the factor of their tokens (Eq. 8, 9).
+
+    An empty response adds nothing, but counts among the |B| K responses.
 
     Args:
-        rollouts: by slot, every slot with `per_prompt` responses.
+        rollouts: by slot, every slot with its K responses.
     """
-    advantages = [0.0] * len(rollouts)
-    if method.scale_rewards is not None:
-        advantages = group_advantages(rollouts, scale=method.scale_rewards)
-    tokens = sum(len(rollout.response_ids) for rollout in rollouts)
-    rows = []
-    for rollout, advantage in zip(rollouts, advantages, strict=True):
-        length = {"response": len(rollout.response_ids), "tokens": 0, "constant": method.constant}[method.normaliser]
-        divisor = tokens if method.normaliser == "tokens" else length * len(rollouts)
-        rows.append(
-            TrainingRow(
-                prompt_ids=rollout.prompt.token_ids,
-                response_ids=rollout.response_ids,
-                scorer_ids=rollout.prompt.scorer_ids,
-                token_weight=rollout.prompt.weight / divisor if divisor else 0.0,
-                advantage=advantage,
-            )
+    rule = method.rewards
+    advantages = [0.0] * len(rollouts) if rule is None else group_advantages(rollouts, scale=rule.scale)
+    divisors = _divisors([len(rollout.response_ids) for rollout in rollouts], rule)
+    return tuple(
+        TrainingRow(
+            prompt_ids=rollout.prompt.token_ids,
+            response_ids=rollout.response_ids,
+            scorer_ids=rollout.prompt.scorer_ids,
+            token_weight=rollout.prompt.weight / divisor if divisor else 0.0,
+            advantage=advantage,
         )
-    assert len(rollouts) % per_prompt == 0, "every slot has K responses"
-    return tuple(rows)
+        for rollout, advantage, divisor in zip(rollouts, advantages, divisors, strict=True)
+    )
 
 
-def rewards(texts: Sequence[str], answers: Sequence[str | None]) -> list[float | None]:
-    """1 for a response whose boxed answer is right, else 0; None without a reference answer."""
-    return [
-        None if answer is None else float(is_correct(answer, text, unboxed="reject"))
-        for text, answer in zip(texts, answers, strict=True)
-    ]
+def _divisors(lengths: Sequence[int], rule: RewardRule | None) -> list[int]:
+    """What the weight of each response is divided by; |y| |B| K (Eq. 9) unless a rule says otherwise."""
+    if rule is not None and rule.normaliser == "tokens":
+        return [sum(lengths)] * len(lengths)
+    if rule is not None and rule.normaliser == "constant":
+        return [rule.constant * len(lengths)] * len(lengths)
+    return [length * len(lengths) for length in lengths]
 
 
 def group_advantages(rollouts: Sequence[Rollout], *, scale: bool) -> list[float]:
-    """Reward minus the mean of the slot's group, over its population standard deviation where `scale`."""
-    found: list[float] = []
+    """Reward minus the mean of the slot's group; with `scale` divided by the group's population standard deviation."""
+    advantages: list[float] = []
     for _, group in groupby(rollouts, key=lambda rollout: rollout.slot):
         values = [rollout.reward or 0.0 for rollout in group]
         mean, spread = fmean(values), pstdev(values)
         divisor = spread if scale and spread > 0 else 1.0
-        found += [(value - mean) / divisor for value in values]
-    return found
+        advantages += [(value - mean) / divisor for value in values]
+    return advantages
 
 
 def _semantic(pool: Sequence[PoolRow], seed: int) -> list[float]:
@@ -178,9 +183,11 @@ def _grpo(config: TrainConfig) -> Method:
         ),
         scorer="initial" if grpo.kl_coefficient > 0 else None,
         needs=frozenset({"answer"}),
-        normaliser=grpo.normaliser,
-        constant=config.rollouts.max_new_tokens,
-        scale_rewards=grpo.scale_rewards,
+        rewards=RewardRule(
+            scale=grpo.scale_rewards,
+            normaliser=grpo.normaliser,
+            constant=config.rollouts.max_new_tokens,
+        ),
     )
 
 

@@ -54,7 +54,7 @@ def train(run: Run) -> None:
         watch = Stopwatch()
         with watch.part("rollout"):
             rollouts = run.roll_out(step)
-        rows = training_rows(rollouts, run.method, per_prompt=run.per_prompt)
+        rows = training_rows(rollouts, run.method)
         with watch.part("score"):
             batch = score(run.parts, rows)
         with watch.part("update"):

@@ -2,7 +2,7 @@
 
 - every row of the table: who scores, what it needs, how prompts are drawn, the weights of a small pool by hand;
 - `shuffled` keeps the multiset of weights and permutes by the seed; `filter` in both readings of tau;
-- factors of Eq. 8 and 9 per token, empty responses among K; GRPO's three normalisers; rewards and advantages by hand;
+- factors of Eq. 8 and 9 per token, empty responses among K; GRPO's three normalisers; advantages by hand;
 - `sampled`: its expected gradient over all draws of a small pool is that of `uopd` under uniform draws, to 1e-10;
 - one whole step of every method has the gradient of the closed form: to 1e-10 in float64, and in a model of
   transformers to the float32 of its norms (`opsd` with its scorer's own prompt before the same response).
@@ -29,7 +29,7 @@ from tests.helpers.training import a_row
 from uopd.config import MethodName, load_config
 from uopd.dataset import PoolRow, usable
 from uopd.losses.reference import reference_cross_entropy, reference_objective
-from uopd.methods import METHODS, Method, group_advantages, make_method, rewards, training_rows
+from uopd.methods import METHODS, Method, RewardRule, group_advantages, make_method, training_rows
 from uopd.rollouts.prompt_pool import PromptPool, prompt_pool
 from uopd.rows import Prompt, Rollout, Scores
 from uopd.student.reference import Passes
@@ -84,17 +84,18 @@ def test_every_row_of_the_table(name: str) -> None:
     assert method.weights(POOL, SEED) == pytest.approx(expected.weights, abs=1e-15)
     assert (method.scorer, " ".join(method.needs)) == (expected.scorer, expected.needs)
     assert (method.proportional, method.shows_solution) == (expected.proportional, expected.shows_solution)
-    assert (method.scale_rewards is None) == (name != "grpo")
+    assert (method.rewards is None) == (name != "grpo")
 
 
 def test_settings_of_a_method() -> None:
     assert the("opsd", "opsd.teacher=pair").scorer == "teacher"
     grpo = the("grpo", "grpo.kl_coefficient=0.1", "grpo.clip_high=0.3", "grpo.iterations=2", "grpo.scale_rewards=false")
     objective: Any = grpo.objective
-    assert (grpo.scorer, grpo.scale_rewards) == ("initial", False)
+    assert (grpo.scorer, grpo.rewards) == ("initial", RewardRule(scale=False, normaliser="response", constant=256))
     assert (objective.kl_coefficient, objective.clip_low, objective.clip_high) == (0.1, 0.2, 0.3)
     assert (objective.iterations, objective.needs_old, objective.needs_support) == (2, True, False)
-    assert the("grpo", "grpo.normaliser=constant", "rollouts.max_new_tokens=99").constant == 99
+    rule = the("grpo", "grpo.normaliser=constant", "rollouts.max_new_tokens=99").rewards
+    assert rule == RewardRule(scale=True, normaliser="constant", constant=99)
 
 
 def test_shuffled_permutes_the_weights_by_the_seed() -> None:
@@ -165,7 +166,7 @@ def a_step() -> list[Rollout]:
 
 
 def test_factors_of_eq_8_and_9() -> None:
-    rows = training_rows(a_step(), the("uopd"), per_prompt=2)
+    rows = training_rows(a_step(), the("uopd"))
     # w / (|y| |B| K): the empty response counts in K and has no token.
     assert [row.token_weight for row in rows] == [0.5 / 4 / 4, 0.0, 0.25 / 1 / 4, 0.25 / 5 / 4]
     assert [row.response_ids for row in rows] == [(1, 2, 3, 4), (), (5,), (6,) * 5]
@@ -185,7 +186,7 @@ NORMALISERS = {
 @pytest.mark.parametrize(("normaliser", "expected"), NORMALISERS.items())
 def test_normalisers_of_grpo(normaliser: str, expected: list[float]) -> None:
     method = the("grpo", f"grpo.normaliser={normaliser}", "rollouts.max_new_tokens=7")
-    rows = training_rows(a_step(), method, per_prompt=2)
+    rows = training_rows(a_step(), method)
     assert [row.token_weight for row in rows] == pytest.approx(expected, abs=1e-15)
     assert [row.advantage for row in rows] == [1.0, -1.0, 0.0, 0.0]
 
@@ -207,22 +208,6 @@ def test_advantages_within_a_group(given: list[float | None], scaled: list[float
     other = [a_rollout(1, index, a_prompt(1.0), (1,), 1 - index) for index in range(2)]
     assert group_advantages([*group, *other], scale=True) == pytest.approx([*scaled, 1, -1])
     assert group_advantages([*group, *other], scale=False) == pytest.approx([*centred, 0.5, -0.5])
-
-
-REWARDS = [
-    (r"So it is \boxed{4}.", "4", 1.0),
-    (r"\boxed{5} or rather \boxed{\frac{8}{2}}", "4", 1.0),
-    (r"\boxed{5}", "4", 0.0),
-    ("The answer is 4", "4", 0.0),
-    (r"cut in \boxed{4", "4", 0.0),
-    ("", "4", 0.0),
-    (r"\boxed{4}", None, None),
-]
-
-
-def test_rewards() -> None:
-    texts, answers, expected = zip(*REWARDS, strict=True)
-    assert rewards(texts, answers) == list(expected)
 
 
 # A whole step in float64, padded. Shapes: T tokens, D hidden, V vocabulary, K entries.
@@ -326,7 +311,7 @@ def responses_of(prompts: Sequence[Prompt]) -> list[Rollout]:
 
 def step_gradient(model: Any, scorer: Any, method: Method, rollouts: Sequence[Rollout], max_tokens: int = 40) -> Tensor:
     """The gradient of a step by the trainer's own parts, flat."""
-    rows = training_rows(rollouts, method, per_prompt=PER_PROMPT)
+    rows = training_rows(rollouts, method)
     scores: Scores | None = None
     if method.scorer is not None:
         scores = a_scorer(scorer, TOP_K if method.objective.needs_support else 0).score(rows)

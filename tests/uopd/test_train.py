@@ -202,7 +202,7 @@ REFUSED: dict[str, tuple[Callable[[Path], list[str]], str]] = {
     "no such model": (lambda tiny: ["student.model=./nowhere"], "model folder './nowhere' is not there"),
     "no such role": (lambda tiny: ["teacher.model=pocket:master"], "pocket model 'master' does not exist"),
     "no such prompts": (lambda tiny: ["prompts=./nowhere"], "./nowhere"),
-    "engine option": (lambda tiny: ["rollouts.engine_options.enforce_eager=true"], "'enforce_eager' is no option"),
+    "engine option": (lambda tiny: ["rollouts.engine_options.enforce_eager=true"], "'enforce_eager' is not an option"),
     "attention": (lambda tiny: ["student.attention=flash_attention_2"], "or set attention=sdpa"),
     "device": (lambda tiny: ["teacher.device=cuda"], "teacher.device = cuda: the run asks for 1 GPU, and there are 0"),
     "a key": (lambda tiny: ["rollout.engine=vllm"], "rollout: there is no such key; the nearest one is rollouts"),

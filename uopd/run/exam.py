@@ -11,7 +11,7 @@ from sure_math.annotation.sample import solve_messages
 from sure_math.models.engines import Refusal, Request, Sampling
 from sure_math.models.responders.chat import Chat
 from uopd.dataset import PoolRow
-from uopd.methods import rewards
+from uopd.rollouts.rewards import rewards
 from uopd.rows import Sampler
 
 

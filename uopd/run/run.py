@@ -22,7 +22,8 @@ from uopd.dataset import DataError, Dataset, load_dataset_folder, usable
 from uopd.methods import Method, make_method
 from uopd.protocols import Parts, check_in_step
 from uopd.rollouts.prompt_pool import PromptPool, prompt_pool
-from uopd.rollouts.rollouts import Logged, Overlapped, RollOut, Source
+from uopd.rollouts.rollout_log import LoggedRollouts
+from uopd.rollouts.sources import OverlappedRollouts, RolloutSource, SampledRollouts
 from uopd.rows import Rollout, TrainingRow, UpdateReport
 from uopd.run.checkpoints import Checkpoints
 from uopd.run.checks import (
@@ -53,14 +54,10 @@ class Run:
     method: Method
     parts: Parts
     pool: PromptPool
-    source: Source
+    source: RolloutSource
     examiner: Examiner
     checkpoints: Checkpoints
     log: RunLog
-
-    @property
-    def per_prompt(self) -> int:
-        return self.config.rollouts.per_prompt
 
     def steps(self) -> Iterator[int]:
         """The steps that are left; restores before the first, and finishes the run after the last."""
@@ -139,7 +136,7 @@ def open_run(config: TrainConfig, out: Path, console: Console) -> Iterator[Run]:
         if parts.scorer is not None:
             check_determinism(parts.scorer, _probe(pool), config.teacher.determinism_nats)
         source = _source(config, pool, parts, student, out)
-        if isinstance(source, Overlapped):
+        if isinstance(source, OverlappedRollouts):
             stack.callback(source.close)
         yield Run(
             config=config,
@@ -168,9 +165,9 @@ def _start(config: TrainConfig, method: Method) -> Parts:
     return start_ray(config, method)
 
 
-def _source(config: TrainConfig, pool: PromptPool, parts: Parts, chat: Chat, out: Path) -> Source:
+def _source(config: TrainConfig, pool: PromptPool, parts: Parts, chat: Chat, out: Path) -> RolloutSource:
     rollouts = config.rollouts
-    source: Source = RollOut(
+    source: RolloutSource = SampledRollouts(
         pool=pool,
         sampler=parts.sampler,
         chat=chat,
@@ -183,8 +180,8 @@ def _source(config: TrainConfig, pool: PromptPool, parts: Parts, chat: Chat, out
         per_prompt=rollouts.per_prompt,
     )
     if config.log.rollouts:
-        source = Logged(source, out / "rollouts", pool, chat, replay=rollouts.replay)
-    return Overlapped(source, config.steps - 1) if rollouts.overlap else source
+        source = LoggedRollouts(source, out / "rollouts", pool, chat, replay=rollouts.replay)
+    return OverlappedRollouts(source, config.steps - 1) if rollouts.overlap else source
 
 
 def _pool(
@@ -268,7 +265,7 @@ def _facts(config: TrainConfig, method: Method, dataset: Dataset) -> Mapping[str
             role: {"name": model.model, "fingerprint": fingerprint_of(model_folder(model.model, model.revision))}
             for role, model in models.items()
         },
-        "learns_from": learns_from[method.scorer] if method.scale_rewards is None else None,
+        "learns_from": learns_from[method.scorer] if method.rewards is None else None,
         "prompt": prompt,
         "versions": {"python": platform.python_version(), **installed(PACKAGES)},
     }

@@ -7,7 +7,7 @@ from sure_math.models.engines.spec import ModelSpec
 from uopd.config import TrainConfig
 from uopd.methods import Method
 from uopd.protocols import Parts
-from uopd.rollouts.rollouts import StudentSampler, student_sampler
+from uopd.rollouts.student_sampler import StudentSampler, student_sampler
 from uopd.rows import Scorer
 from uopd.runtime.specs import scorer_spec, student_spec
 from uopd.student.reference import ReferenceStudent, load_student

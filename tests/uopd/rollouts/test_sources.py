@@ -1,4 +1,4 @@
-"""Pins of `uopd/rollouts/rollouts.py` and of what a step remarks on (`checks.remarks`):
+"""Pins of `uopd/rollouts/sources.py` and `rollout_log.py`, and of what a step remarks on (`checks.remarks`):
 
 - requests, seeds and versions of a step; the rollouts of refused requests are empty; rewards by the boxed answer;
 - the log of a step: written and read back as it was, replayed or not, of another draw refused, no half file left;
@@ -22,7 +22,8 @@ from sure_math.models.engines.pocket_files import pocket_folder
 from tests.helpers.training import pocket_chat
 from uopd.config import load_config
 from uopd.rollouts.prompt_pool import PromptPool
-from uopd.rollouts.rollouts import LOG_SCHEMA, Logged, Overlapped, RollOut, Source
+from uopd.rollouts.rollout_log import LOG_SCHEMA, LoggedRollouts
+from uopd.rollouts.sources import OverlappedRollouts, RolloutSource, SampledRollouts
 from uopd.rows import Prompt, Rollout, Sampler
 from uopd.run.checks import remarks
 
@@ -80,8 +81,8 @@ class BoxingSampler:
         )
 
 
-def roll_out(pool: PromptPool, sampler: Sampler) -> RollOut:
-    return RollOut(pool=pool, sampler=sampler, chat=CHAT, sampling=SAMPLING, per_prompt=4)
+def roll_out(pool: PromptPool, sampler: Sampler) -> SampledRollouts:
+    return SampledRollouts(pool=pool, sampler=sampler, chat=CHAT, sampling=SAMPLING, per_prompt=4)
 
 
 def test_a_step_of_rollouts() -> None:
@@ -106,7 +107,7 @@ def test_a_step_of_rollouts() -> None:
 
 def test_a_log_reads_back_as_it_was_written(tmp_path: Path) -> None:
     pool, sampler = a_pool("a", "long"), BoxingSampler()
-    logged = Logged(roll_out(pool, sampler), tmp_path, pool, CHAT, replay=True)
+    logged = LoggedRollouts(roll_out(pool, sampler), tmp_path, pool, CHAT, replay=True)
     first = logged(2)
     asked = len(sampler.asked)
     assert logged(2) == first and len(sampler.asked) == asked == 3
@@ -114,23 +115,23 @@ def test_a_log_reads_back_as_it_was_written(tmp_path: Path) -> None:
     assert table.schema == LOG_SCHEMA
     texts = [row["text"] for row in table.to_pylist()]
     assert texts == [CHAT.decode(one.response_ids) for one in first] and "" in texts
-    again = Logged(roll_out(pool, sampler), tmp_path, pool, CHAT, replay=False)
+    again = LoggedRollouts(roll_out(pool, sampler), tmp_path, pool, CHAT, replay=False)
     sampler.version = 9
     assert again(2) == [replace(one, policy_version=9) for one in first] and len(sampler.asked) == 6
-    assert Logged(roll_out(pool, sampler), tmp_path, pool, CHAT, replay=True)(2)[0].policy_version == 9
+    assert LoggedRollouts(roll_out(pool, sampler), tmp_path, pool, CHAT, replay=True)(2)[0].policy_version == 9
     assert [path.name for path in tmp_path.iterdir()] == ["step-000002.parquet"]
 
 
 def test_a_log_of_another_draw_is_refused(tmp_path: Path) -> None:
     pool = a_pool("a", "b")
-    Logged(roll_out(pool, BoxingSampler()), tmp_path, pool, CHAT, replay=True)(0)
+    LoggedRollouts(roll_out(pool, BoxingSampler()), tmp_path, pool, CHAT, replay=True)(0)
     other = a_pool("c", "d")
     with pytest.raises(ValueError, match=r"slot 0 holds a response to [ab], and this run draws [cd]; delete"):
-        Logged(roll_out(other, BoxingSampler()), tmp_path, other, CHAT, replay=True)(0)
+        LoggedRollouts(roll_out(other, BoxingSampler()), tmp_path, other, CHAT, replay=True)(0)
 
 
 class SlowSource:
-    """A `Source` that records what it does, and takes as long as it is told to."""
+    """A `RolloutSource` that records what it does, and takes as long as it is told to."""
 
     def __init__(self, fails_at: int = -1) -> None:
         self.version, self.fails_at = 0, fails_at
@@ -168,7 +169,7 @@ class SlowSource:
 
 def test_overlap_is_one_step_ahead_in_order() -> None:
     slow = SlowSource()
-    source = Overlapped(slow, 3)
+    source = OverlappedRollouts(slow, 3)
     found = []
     for step in range(4):
         (rollout,) = source(step)
@@ -184,7 +185,7 @@ def test_overlap_is_one_step_ahead_in_order() -> None:
 
 def test_the_next_step_is_sampled_while_this_one_is_trained() -> None:
     slow = SlowSource()
-    source = Overlapped(slow, 3)
+    source = OverlappedRollouts(slow, 3)
     source(0)
     source.pause()
     slow.go_on.clear()
@@ -203,7 +204,7 @@ def test_the_next_step_is_sampled_while_this_one_is_trained() -> None:
 
 
 def test_an_error_comes_where_the_rollouts_are_asked_for() -> None:
-    source = Overlapped(SlowSource(fails_at=1), 3)
+    source = OverlappedRollouts(SlowSource(fails_at=1), 3)
     source(0)
     source.pause()
     with pytest.raises(RuntimeError, match="step 1 failed"):
@@ -211,7 +212,7 @@ def test_an_error_comes_where_the_rollouts_are_asked_for() -> None:
     source.close()
 
 
-def holds_protocols(source: SlowSource, sampler: BoxingSampler) -> tuple[Source, Sampler]:
+def holds_protocols(source: SlowSource, sampler: BoxingSampler) -> tuple[RolloutSource, Sampler]:
     """Never called: the type checker proves here that the fakes satisfy the protocols."""
     return source, sampler
 

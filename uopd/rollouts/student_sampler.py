@@ -1,0 +1,69 @@
+"""The sampler of a run in one process: it generates with the student's own model, so no weights have to be sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sure_math.models.engines import EngineUnavailable, Request, Sampling
+from sure_math.models.engines.transformers import Budget, TransformersEngine
+from uopd.student.reference import ReferenceStudent
+
+OPTIONS = {"max_batch_sequences": 256, "max_batch_tokens": 131_072}
+"""The options of `rollouts.engine = transformers` with their defaults."""
+
+
+class StudentSampler:
+    """A `Sampler` on the weights of a student in the same process."""
+
+    def __init__(self, student: ReferenceStudent, make: Callable[[Any], TransformersEngine]) -> None:
+        """`make` builds the engine around the student's model."""
+        self._student = student
+        self._engine = make(student.model)
+
+    @property
+    def version(self) -> int:
+        return self._student.version
+
+    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[Any]:
+        # In training mode, gradient checkpointing would switch off the cache of keys and values.
+        self._student.model.eval()
+        try:
+            return self._engine.generate(requests, sampling)
+        finally:
+            self._student.model.train()
+
+    def logprobs(self, token_ids: Sequence[int]) -> list[list[float]]:
+        return [self._student.logprobs(token_ids)]
+
+    def close(self) -> None:
+        self._engine.close()
+
+
+def student_sampler(student: ReferenceStudent, files: Any, options: dict[str, Any]) -> StudentSampler:
+    """Return the sampler of a run in one process.
+
+    Args:
+        files: the initial model's, which name its end tokens and its length.
+        options: `rollouts.engine_options`.
+
+    Raises:
+        EngineUnavailable: `options` has a key that is not in `OPTIONS`.
+    """
+    if unknown := sorted(set(options) - set(OPTIONS)):
+        raise EngineUnavailable(
+            f"rollouts.engine_options: {unknown[0]!r} is not an option of rollouts.engine=transformers, which has "
+            f"{', '.join(OPTIONS)}; set rollouts.engine_options={{}}"
+        )
+    settings = OPTIONS | options
+    budget = Budget(sequences=int(settings["max_batch_sequences"]), tokens=int(settings["max_batch_tokens"]))
+    return StudentSampler(
+        student,
+        lambda model: TransformersEngine(
+            model,
+            identity=files.identity,
+            stop_token_ids=files.stop_token_ids,
+            max_length=files.max_length,
+            budget=budget,
+        ),
+    )
