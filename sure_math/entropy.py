@@ -13,6 +13,8 @@ from sure_math.rows import WeightKind
 
 ROUNDING = 1e-12
 """How far a weight may lie outside [0, 1], or from an end that it is then set to; anything further out is an error."""
+UNANIMOUS = 1e-9
+"""An H / log N below this is 0: what is left is rounding."""
 NESTED_SIZES = (2, 4, 8, 16)
 
 
@@ -109,6 +111,20 @@ def nested_entropies(
     }
 
 
+def normalised_entropy(nats: float, num_samples: int) -> float:
+    """H / log N, the share of the largest entropy that N samples can have; 1 for fewer than two, which tell nothing.
+
+    >>> normalised_entropy(math.log(2), 8)
+    0.33333333333333337
+    """
+    return nats / math.log(num_samples) if num_samples > 1 else 1.0
+
+
+def entropy_in_nats(normalised: float, num_samples: int) -> float:
+    """H of `normalised_entropy`; infinite for fewer than two samples, which tell nothing."""
+    return normalised * math.log(num_samples) if num_samples > 1 else math.inf
+
+
 def entropy_of(masses: Sequence[float]) -> float:
     """Entropy in nats of the distribution proportional to `masses` [k], each at least 0; 0 where all of them are."""
     total = math.fsum(masses)
@@ -179,7 +195,7 @@ def _mean_logprob(sample: int, log_likelihoods: Sequence[float], token_counts: S
 
 def _weight(entropy_nats: float, num_samples: int) -> float:
     """Eq. 6, exactly 0 or 1 where it is that but for rounding."""
-    weight = 1.0 - entropy_nats / math.log(num_samples)
+    weight = 1.0 - normalised_entropy(entropy_nats, num_samples)
     if not -ROUNDING <= weight <= 1.0 + ROUNDING:
         raise ValueError(
             f"weight is {weight} for an entropy of {entropy_nats} nats and N = {num_samples}: outside [0, 1]"

@@ -17,10 +17,30 @@ def short_id(value: object) -> str:
     return digest(value)[:16]
 
 
+def request_digest(run_seed: int, role: str, problem_id: str, index: int) -> str:
+    """SHA-256 (hex) of one request: the run, what is asked, of which problem, and which sample."""
+    content = f"{run_seed}/{role}/{problem_id}/{index}"
+    return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
+
+
 def random_seed(run_seed: int, role: str, problem_id: str, index: int) -> int:
-    """The seed of one request, in [0, 2**63): from the run, what is asked, of which problem, and which sample."""
-    content = hashlib.sha256(f"{run_seed}/{role}/{problem_id}/{index}".encode("utf-8", "surrogatepass")).digest()
-    return int.from_bytes(content[:8], "big") >> 1
+    """Return the seed of one request, in [0, 2**63).
+
+    >>> random_seed(0, "sample", "p1", 3) == random_seed(0, "sample", "p1", 3)
+    True
+    """
+    return int(request_digest(run_seed, role, problem_id, index)[:16], 16) >> 1
+
+
+def uniform(hex_digest: str) -> float:
+    """Turn a digest into a uniform number in [0, 1), the same on every machine.
+
+    The number has the first 53 bits of the digest, which are all that a float can hold.
+
+    >>> uniform("8" + "0" * 63)
+    0.5
+    """
+    return (int(hex_digest[:16], 16) >> 11) / 2**53
 
 
 def lowest_by_digest(ids: Iterable[str], count: int, *, role: str, run_seed: int) -> list[str]:

@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from sure_math.entropy import UNANIMOUS
 from sure_math.publication.card import environment
 from sure_math.reporting.auroc import (
     auroc,
@@ -40,7 +41,6 @@ from sure_math.validation.graded_answers import (
 )
 
 LABELS = ("greedy", "majority", "held-out")
-UNANIMOUS = 1e-9  # H / log N below this is zero: what is left is rounding
 LOW, HIGH = 0.1, 0.9  # the ends that Sec. 4.6 of the paper quotes
 GROUP_MINIMUM = 10  # positives, and negatives, that a slice needs before its AUROC is worth printing
 EXAMPLES = 5

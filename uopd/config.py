@@ -12,9 +12,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from sure_math.command_line.settings import Section, Settings
+from uopd.method_names import MethodName
 
 Dtype = Literal["auto", "float32", "bfloat16"]
-MethodName = Literal["uopd", "opd", "filter", "grpo", "opsd", "shuffled", "majority", "opd-scaled", "sampled"]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 

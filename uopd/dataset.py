@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 
-from sure_math.identity import digest
+from sure_math.identity import digest, uniform
 from sure_math.publication.published import DatasetError, PublishedDataset, open_dataset
 
 COLUMNS = (
@@ -117,12 +117,8 @@ def draw(count: int, probabilities: Sequence[float] | None, *, seed: int, slots:
         slots: numbers of the slots, counted over the whole run.
     """
     ends = list(accumulate(probabilities if probabilities is not None else [1.0] * count))
-    found = []
-    for slot in slots:
-        # 53 bits of a digest are a uniform number in [0, 1), the same on every machine.
-        uniform = (int(digest([seed, "draw", slot])[:16], 16) >> 11) / 2**53
-        found.append(min(bisect_right(ends, uniform * ends[-1]), count - 1))
-    return found
+    points = [uniform(digest([seed, "draw", slot])) * ends[-1] for slot in slots]
+    return [min(bisect_right(ends, point), count - 1) for point in points]
 
 
 def _rows(dataset: PublishedDataset, split: str) -> tuple[PoolRow, ...]:

@@ -21,7 +21,6 @@ How they differ from their papers:
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -29,9 +28,11 @@ from random import Random
 from statistics import fmean, pstdev
 from typing import Literal
 
+from sure_math.entropy import entropy_in_nats
 from sure_math.identity import digest
 from uopd.config import FilterConfig, GrpoConfig, TrainConfig
 from uopd.dataset import PoolRow
+from uopd.method_names import MethodName
 from uopd.rows import Rollout, TrainingRow
 from uopd.student.objectives import Distillation, Objective, PolicyGradient
 
@@ -56,7 +57,7 @@ class RewardRule:
 class Method:
     """One method with its settings."""
 
-    name: str
+    name: MethodName
     objective: Objective
     scorer: Literal["teacher", "initial"] | None
     """Who reads the rollouts: the teacher, the frozen initial student, or nobody."""
@@ -144,14 +145,13 @@ def _certain(config: FilterConfig) -> Callable[[PoolRow], bool]:
     def keeps(row: PoolRow) -> bool:
         entropy = 1 - row.weight
         if config.unit == "nats":
-            # One stored sample tells nothing, whatever log 1 says.
-            entropy = entropy * math.log(row.num_samples) if row.num_samples > 1 else math.inf
+            entropy = entropy_in_nats(entropy, row.num_samples)
         return entropy <= config.tau + ROUNDING
 
     return keeps
 
 
-def _distillation(name: str, *needs: Need, **differs: object) -> Callable[[TrainConfig], Method]:
+def _distillation(name: MethodName, *needs: Need, **differs: object) -> Callable[[TrainConfig], Method]:
     return lambda config: Method(
         name=name,
         objective=Distillation(),
@@ -201,7 +201,7 @@ def _opsd(config: TrainConfig) -> Method:
     )
 
 
-METHODS: dict[str, Callable[[TrainConfig], Method]] = {
+METHODS: dict[MethodName, Callable[[TrainConfig], Method]] = {
     "uopd": _distillation("uopd", "weight", weights=_semantic),
     "opd": _distillation("opd"),
     "filter": _filter,

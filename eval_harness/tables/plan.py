@@ -11,15 +11,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from eval_harness.results import ResultError
+from uopd.method_names import CONTROLS, PAPER_METHODS
 
-METHODS: Mapping[str, str] = {
-    "base": "Base",
-    "teacher": "Teacher",
-    "opd": "Standard OPD",
-    "grpo": "GRPO",
-    "opsd": "Self-Distilled Reasoner",
-    "uopd": "UOPD (ours)",
-}
+METHODS: Mapping[str, str] = {"base": "Base", "teacher": "Teacher", **PAPER_METHODS}
 """Rows of Table 1, in the order of Sec. 4.2."""
 WEIGHTINGS: Mapping[str, str] = {
     "uniform": "Uniform (w = 1)",
@@ -28,13 +22,6 @@ WEIGHTINGS: Mapping[str, str] = {
     "soft": "Soft weighting (UOPD)",
 }
 """Rows of Table 2."""
-CONTROLS: Mapping[str, str] = {
-    "shuffled": "Shuffled weights",
-    "majority": "Majority share",
-    "opd-scaled": "Uniform (mean weight)",
-    "sampled": "Sampled by weight",
-}
-"""Further rows of Table 2, shown only where the plan has them: our controls, and `filter-TAU` of another threshold."""
 ABLATIONS: Mapping[str, Sequence[str]] = {
     "samples": ("2", "4", "8", "16"),
     "topk": ("128", "512", "2048", "full"),

@@ -4,10 +4,10 @@ Everything here is a sum or a count (but for the ids of the curated problems, of
 does not grow with the number of problems.
 """
 
-import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
+from sure_math.entropy import UNANIMOUS, normalised_entropy
 from sure_math.rows import Answer, Cluster, Dropped, Grade, Problem, Sample, Uncertainty
 
 HISTOGRAM_BINS = 20
@@ -15,8 +15,6 @@ HISTOGRAM_BINS = 20
 
 GIVEN = ("source", "pocket-world", "curated")
 """Values of `answer_source` that are no labelling model."""
-
-UNANIMOUS = 1e-9  # H / log N below this is zero: what is left is rounding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +32,8 @@ class PublishedProblem:
 
 
 def normalised(entropy: float, num_samples: int) -> float:
-    """Nats / log N, in [0, 1]; 1 for fewer than two samples, which tell nothing."""
-    return min(1.0, max(0.0, entropy / math.log(num_samples))) if num_samples > 1 else 1.0
+    """H / log N, held in [0, 1]: rounding may leave it just outside."""
+    return min(1.0, max(0.0, normalised_entropy(entropy, num_samples)))
 
 
 def miller_madow(num_clusters: int, num_samples: int) -> float:
@@ -197,7 +195,7 @@ class Tally:
             "discrete": uncertainty.discrete_entropy,
             "discrete_normalised": normalised(uncertainty.discrete_entropy, counted),
             "miller_madow": correction,
-            "miller_madow_normalised": correction / math.log(counted) if counted > 1 else 0.0,
+            "miller_madow_normalised": normalised_entropy(correction, counted) if counted > 1 else 0.0,
         }.items():
             self.sums[name] += value
 

@@ -26,9 +26,10 @@ from sure_math.models.engines.files import load_tokenizer
 from sure_math.models.responders.chat import Chat, Message
 from tests.helpers.tiny_model import SPECIAL, VOCABULARY
 from tests.helpers.training import a_row
-from uopd.config import MethodName, load_config
+from uopd.config import load_config
 from uopd.dataset import PoolRow, usable
 from uopd.losses.reference import reference_cross_entropy, reference_objective
+from uopd.method_names import CONTROLS, PAPER_METHODS, MethodName
 from uopd.methods import METHODS, Method, RewardRule, group_advantages, make_method, training_rows
 from uopd.rollouts.prompt_pool import PromptPool, prompt_pool
 from uopd.rows import Prompt, Rollout, Scores
@@ -75,6 +76,7 @@ SEED = 0
 
 def test_the_table_is_whole() -> None:
     assert set(TABLE) == set(METHODS) == set(get_args(MethodName))
+    assert {*PAPER_METHODS, "filter", *CONTROLS} == set(METHODS), "every method has a row in the paper's tables"
 
 
 @pytest.mark.parametrize("name", TABLE)

@@ -11,13 +11,12 @@ How this differs from the paper:
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
 from sure_math.config import FOLLOW_UPS, BuildConfig, Elimination, Strategy
-from sure_math.identity import normalised, random_seed, short_id
+from sure_math.identity import normalised, random_seed, request_digest, short_id, uniform
 from sure_math.models.engines import Refusal, Sampling
 from sure_math.models.responders.chat import Message, Question, Reply, Responder
 from sure_math.models.responders.roles import Models
@@ -147,9 +146,7 @@ def strategy_for(run_seed: int, seed_id: str, tier: Tier, number: int, previous:
         for name, weight in sorted(rules.weights[tier].items())
         if weight > 0 and (number == 1 or (name in FOLLOW_UPS and name != previous))
     }
-    # 53 bits of a digest are a uniform number in [0, 1), the same on every machine.
-    content = hashlib.sha256(f"{run_seed}/strategy/{seed_id}/{number}".encode("utf-8", "surrogatepass")).digest()
-    point = (int.from_bytes(content[:8], "big") >> 11) / 2**53 * sum(weights.values())
+    point = uniform(request_digest(run_seed, "strategy", seed_id, number)) * sum(weights.values())
     for name, weight in weights.items():
         point -= weight
         if point < 0:
