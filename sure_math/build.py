@@ -30,7 +30,7 @@ from sure_math.command_line.arguments import config_parser, print_disk_full, pri
 from sure_math.command_line.progress import Progress, funnel_table
 from sure_math.command_line.settings import ConfigError
 from sure_math.config import BuildConfig, config_names, load_config
-from sure_math.dry_run.cost import Assumptions, assume
+from sure_math.dry_run.cost import BuildAssumptions
 from sure_math.dry_run.plan import make_plan
 from sure_math.dry_run.tables import plan_table
 from sure_math.equivalence.worker import WorkerUnavailable
@@ -161,7 +161,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         config = load_config(options.config, options.overrides)
         if options.dry_run:
-            return _dry_run(config, assume(options.assume), console)
+            return _dry_run(config, BuildAssumptions.with_settings(options.assume), console)
         command = " ".join(["python -m sure_math.build", *words])
         name = Path(options.config).stem
         published = run_build(config, options.out, name=name, command=command, update=options.update, console=console)
@@ -193,7 +193,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _dry_run(config: BuildConfig, assumptions: Assumptions, console: Console) -> int:
+def _dry_run(config: BuildConfig, assumptions: BuildAssumptions, console: Console) -> int:
     plan = make_plan(config, assumptions)
     print_plan(plan_table(plan))
     for message in plan.missing:

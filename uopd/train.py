@@ -107,10 +107,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _dry_run(config: TrainConfig, assumptions: Sequence[str]) -> int:
-    from uopd.dry_run.plan import assume, make_plan
+    from uopd.dry_run.memory import TrainingAssumptions
+    from uopd.dry_run.plan import make_plan
     from uopd.dry_run.tables import plan_table
 
-    plan = make_plan(config, assume(assumptions))
+    plan = make_plan(config, TrainingAssumptions.with_settings(assumptions))
     print_plan(plan_table(plan))
     return 0 if plan.ready else 1
 

@@ -5,12 +5,11 @@ Every error names the field, the value and what to do.
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -124,21 +123,3 @@ def differing_keys(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str =
             yield from differing_keys(before, after, f"{prefix}{key}.")
         elif before != after:
             yield f"{prefix}{key}", before, after
-
-
-AssumptionsT = TypeVar("AssumptionsT")
-
-
-def assumed_over(kind: type[AssumptionsT], settings: Sequence[str]) -> AssumptionsT:
-    """A dataclass of numbers with `name=value` over its defaults; ConfigError for an unknown name or no number."""
-    known = {item.name for item in dataclasses.fields(cast(Any, kind))}
-    values = {}
-    for setting in settings:
-        name, _, text = setting.partition("=")
-        if name not in known:
-            raise ConfigError(f"--assume {setting}: {name!r} is not one of {', '.join(sorted(known))}")
-        try:
-            values[name] = float(text)
-        except ValueError:
-            raise ConfigError(f"--assume {setting}: {text!r} is not a number") from None
-    return kind(**values)

@@ -7,59 +7,47 @@ count is independent of how many GPUs share the work, and right within a factor 
 
 from __future__ import annotations
 
-import dataclasses
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from sure_math.command_line.settings import ConfigError, assumed_over
 from sure_math.config import ModelConfig
+from sure_math.dry_run.assumptions import Assumptions, assumed
 from sure_math.models.engines import EngineUnavailable
 from sure_math.models.engines.files import local_folder
 
 
-def _assumed(value: float, reason: str) -> float:
-    made: float = field(default=value, metadata={"reason": reason})
-    return made
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Assumptions:
-    """What nobody knows before a run; `assume` sets any of them."""
+class BuildAssumptions(Assumptions):
+    """What the plan of a build assumes."""
 
-    survival: float = _assumed(
+    survival: float = assumed(
         0.8,
         "share of an author's texts that are left after elimination, duplicates and decontamination, in every round; a "
         "guess: the funnel of a first run has the real one. 1 makes every count an upper bound",
+        "a share",
     )
-    problem_tokens: float = _assumed(120, "a problem of 300 to 500 characters, as competition problems have")
-    evolved_tokens: float = _assumed(200, "what an author writes: a problem and some words around it")
-    answer_tokens: float = _assumed(
+    problem_tokens: float = assumed(120, "a problem of 300 to 500 characters, as competition problems have")
+    evolved_tokens: float = assumed(200, "what an author writes: a problem and some words around it")
+    answer_tokens: float = assumed(
         1000,
         "a worked solution without thinking: between the hundreds of tokens an easy problem takes and the thousands of "
         "a competition problem; `mean tokens per answer` on the card of a first run is the real one",
     )
-    judge_pairs: float = _assumed(
+    judge_pairs: float = assumed(
         1.5,
         "pairs of answers per problem that only a judge can decide; most problems have none, and N (N - 1) / 2 is most",
     )
-    judge_tokens: float = _assumed(8, "a judge's yes or no, with some words around it")
-    template_tokens: float = _assumed(20, "the chat template around a conversation")
-    chars_per_token: float = _assumed(3.5, "mathematical English with LaTeX; digits are tokens of their own")
-    peak_tflops: float = _assumed(989, "an H100 SXM in bfloat16, without sparsity (NVIDIA's data sheet)")
-    gpu_gigabytes: float = _assumed(80, "memory of an H100")
-    prompt_share: float = _assumed(0.4, "share of the peak that reading a prompt reaches: large matrix products")
-    generated_share: float = _assumed(
-        0.1, "share of the peak that generation reaches with hundreds of sequences at once: bound by memory"
+    judge_tokens: float = assumed(8, "a judge's yes or no, with some words around it")
+    template_tokens: float = assumed(20, "the chat template around a conversation")
+    chars_per_token: float = assumed(3.5, "mathematical English with LaTeX; digits are tokens of their own")
+    peak_tflops: float = assumed(989, "an H100 SXM in bfloat16, without sparsity (NVIDIA's data sheet)")
+    gpu_gigabytes: float = assumed(80, "memory of an H100")
+    prompt_share: float = assumed(
+        0.4, "share of the peak that reading a prompt reaches: large matrix products", "a share"
     )
-
-    def __post_init__(self) -> None:
-        for name, most in (("survival", 1.0), ("prompt_share", 1.0), ("generated_share", 1.0)):
-            if not 0 < getattr(self, name) <= most:
-                raise ConfigError(f"--assume {name}={getattr(self, name):g}: is a share, above 0 and at most 1")
-        for item in dataclasses.fields(self):
-            if not 0 < getattr(self, item.name) < float("inf"):
-                raise ConfigError(f"--assume {item.name}={getattr(self, item.name):g}: must be above 0")
+    generated_share: float = assumed(
+        0.1, "share of the peak that generation reaches with hundreds of sequences at once: bound by memory", "a share"
+    )
 
 
 SMALLEST = 1e8
@@ -92,21 +80,12 @@ class Work:
         return None if self.gpu_hours is None or not self.gpus else self.gpu_hours / self.gpus
 
 
-def assume(settings: Sequence[str]) -> Assumptions:
-    """The assumptions with `name=value` on top; ConfigError for an unknown name or no number."""
-    return assumed_over(Assumptions, settings)
-
-
-def reasons(assumptions: Assumptions) -> list[tuple[str, float, str]]:
-    """Name, value and reason of every assumption; one that was set has its user's reason."""
-    return [
-        (item.name, getattr(assumptions, item.name), _reason(item, getattr(assumptions, item.name)))
-        for item in dataclasses.fields(assumptions)
-    ]
-
-
 def work(
-    model: ModelConfig, requests: int | None, prompt_tokens: float | None, generated_tokens: float, given: Assumptions
+    model: ModelConfig,
+    requests: int | None,
+    prompt_tokens: float | None,
+    generated_tokens: float,
+    given: BuildAssumptions,
 ) -> Work:
     """The work of `requests` requests of so many tokens each; a prompt counts once per request."""
     size = parameters(model.model)
@@ -123,7 +102,7 @@ def work(
     return Work(requests=requests, prompt_tokens=prompts, generated_tokens=generated, gpu_hours=hours, gpus=gpus(model))
 
 
-def speed(size: Parameters, share: float, given: Assumptions) -> float:
+def speed(size: Parameters, share: float, given: BuildAssumptions) -> float:
     """Tokens per second of one GPU that reaches `share` of its peak."""
     return share * given.peak_tflops * 1e12 / (2 * size.active)
 
@@ -155,7 +134,3 @@ def parameters(model: str) -> Parameters | None:
 
 _SIZE = re.compile(r"(?<![\d.])(\d+(?:\.\d+)?)B(?:-A(\d+(?:\.\d+)?)B)?(?![A-Za-z])", re.IGNORECASE)
 """`72B`, `1.7B`, `30B-A3B`."""
-
-
-def _reason(item: dataclasses.Field, value: float) -> str:
-    return str(item.metadata["reason"]) if value == item.default else f"set; {item.default:g} is assumed otherwise"

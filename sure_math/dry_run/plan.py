@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from sure_math.annotation.label import label_runs
 from sure_math.config import TIERS, BuildConfig, ModelConfig, SourceConfig
-from sure_math.dry_run.cost import Assumptions, Work, work
+from sure_math.dry_run.cost import BuildAssumptions, Work, work
 from sure_math.models.responders.roles import models_by_role
 from sure_math.problems.contamination.screening import decontaminate_runs, screen_runs
 from sure_math.problems.evolution.choose import choose_runs
@@ -85,14 +85,14 @@ class Plan:
     """What a build would do, and what it lacks."""
 
     config: BuildConfig
-    assumptions: Assumptions
+    assumptions: BuildAssumptions
     steps: tuple[Step, ...]
     missing: tuple[str, ...]
 
 
-def make_plan(config: BuildConfig, assumptions: Assumptions | None = None) -> Plan:
+def make_plan(config: BuildConfig, assumptions: BuildAssumptions | None = None) -> Plan:
     """Reads the seeds (not those on the Hub) and counts; nothing is written and no model is touched."""
-    given = assumptions or Assumptions()
+    given = assumptions or BuildAssumptions()
     missing = [error for error in (_prompt_error(config),) if error]
     pool, note = Pool(), ""
     try:
@@ -173,7 +173,7 @@ def _counted(problems: Iterable[Problem]) -> Pool:
     return Pool(train=dict(train), curated=curated, test=test, open=open_)
 
 
-def _steps(config: BuildConfig, pool: Pool, note: str, given: Assumptions) -> Iterator[Step]:
+def _steps(config: BuildConfig, pool: Pool, note: str, given: BuildAssumptions) -> Iterator[Step]:
     models = models_by_role(config)
     read = None if pool.train is None else _sum((*pool.train.values(), pool.curated, pool.test))
     yield Step(phase="seeds", problems=read, note="; ".join(part for part in (_source(config), note) if part))
@@ -215,7 +215,7 @@ def _screening(
     models: Mapping[str, ModelConfig],
     problems: int | None,
     compared: int | None,
-    given: Assumptions,
+    given: BuildAssumptions,
 ) -> Step:
     """Overlap with benchmarks, and the second look of a model at `compared` problems, if there is one."""
     settings = config.decontaminate
@@ -235,7 +235,7 @@ def _annotation(
     problems: int | None,
     held_out: int | None,
     unanswered: int | None,
-    given: Assumptions,
+    given: BuildAssumptions,
 ) -> Iterator[Step]:
     """The phases from the labels on."""
     labels, sampling = config.label, config.sample
@@ -272,7 +272,7 @@ def _asks(
     problems: int | None,
     requests: int | None,
     tokens: tuple[float | None, float],
-    given: Assumptions,
+    given: BuildAssumptions,
     note: str = "",
 ) -> Step:
     """`tokens`: of a prompt and of what is generated."""
@@ -309,7 +309,7 @@ def _unanswered(pool: Pool, children: int | None, stay: int | None, read: int | 
     return children + (round(stay * pool.open / read) if read else 0)
 
 
-def _evolve_tokens(config: BuildConfig, given: Assumptions) -> tuple[float | None, float]:
+def _evolve_tokens(config: BuildConfig, given: BuildAssumptions) -> tuple[float | None, float]:
     written = min(given.evolved_tokens, config.evolve.max_new_tokens)
     try:
         prompts = evolution_prompts(config).values()
@@ -319,7 +319,7 @@ def _evolve_tokens(config: BuildConfig, given: Assumptions) -> tuple[float | Non
     return given.template_tokens + mean / given.chars_per_token + given.problem_tokens, written
 
 
-def _prompt_tokens(config: BuildConfig, name: str, given: Assumptions, *, extra: float) -> float | None:
+def _prompt_tokens(config: BuildConfig, name: str, given: BuildAssumptions, *, extra: float) -> float | None:
     """Of a request made with the prompt `name`, whose placeholders hold `extra` tokens."""
     try:
         prompt = load_prompt(config.prompts, name)

@@ -11,7 +11,8 @@ from rich.text import Text
 from sure_math.command_line.arguments import plan_part, plan_settings
 from sure_math.config import TIERS, BuildConfig, ModelConfig
 from sure_math.curated.problems import FILE, LICENSE
-from sure_math.dry_run.cost import SMALLEST, Assumptions, Parameters, gpus, parameters, reasons, speed
+from sure_math.dry_run.assumptions import assumptions_table
+from sure_math.dry_run.cost import SMALLEST, BuildAssumptions, Parameters, gpus, parameters, speed
 from sure_math.dry_run.plan import PUBLISHED_ROWS, Plan, source_rows
 from sure_math.models.responders.roles import models_by_role
 from sure_math.problems.sources.catalogue import SOURCES
@@ -215,9 +216,7 @@ def _totals(plan: Plan) -> list[str]:
 
 
 def _assumptions(plan: Plan) -> Table:
-    table = plan_part("Assumptions (--assume NAME=VALUE)", "name", "value", "why", right=("value",))
-    for name, value, reason in reasons(plan.assumptions):
-        table.add_row(name, f"{value:g}", reason)
+    table = assumptions_table(plan.assumptions)
     models = models_by_role(plan.config)
     for role in dict.fromkeys(step.role for step in plan.steps if step.role is not None):
         model = models[role]
@@ -241,7 +240,7 @@ def _assumptions(plan: Plan) -> Table:
     return table
 
 
-def _place(model: ModelConfig, size: Parameters, given: Assumptions) -> str:
+def _place(model: ModelConfig, size: Parameters, given: BuildAssumptions) -> str:
     number = gpus(model)
     if not number:
         return "the server's GPUs"

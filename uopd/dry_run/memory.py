@@ -17,13 +17,12 @@ rows agree with what one rank and one of two allocate on a CPU under DeepSpeed 0
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from sure_math.command_line.settings import ConfigError, assumed_over
+from sure_math.dry_run.assumptions import Assumptions, assumed
 from uopd.config import TrainConfig
 from uopd.dry_run.model_shapes import Shape
 from uopd.losses.lm_head import CHUNK_BYTES, ENTRY_SHARE
@@ -37,53 +36,28 @@ HOST_UPDATE = 8
 """Bytes per value of a tensor whose AdamW steps on a CPU: the root of the second moments, and what divides by it."""
 
 
-def _assumed(value: float, reason: str) -> float:
-    made: float = field(default=value, metadata={"reason": reason})
-    return made
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Assumptions:
-    """What a configuration does not say; `assume` sets any of them."""
+class TrainingAssumptions(Assumptions):
+    """What the plan of a training run assumes."""
 
-    gpu_memory_gib: float = _assumed(79.1, "what programs get of an H100 of 80 GB")
-    host_memory_gib: float = _assumed(
+    gpu_memory_gib: float = assumed(79.1, "what programs get of an H100 of 80 GB")
+    host_memory_gib: float = assumed(
         512, "of a machine with GPUs; a run without one is compared with the memory of this machine"
     )
-    process_gib: float = _assumed(
+    process_gib: float = assumed(
         1.0, "of each process on a GPU: CUDA context, workspaces of libraries, fragments of the allocator"
     )
-    host_process_gib: float = _assumed(1.5, "of each process in the host's memory: Python, torch, Ray, vLLM")
-    update_bytes: float = _assumed(
-        0, "per parameter while AdamW steps on a GPU: its fused kernel works in place (4 with torch's default)"
+    host_process_gib: float = assumed(1.5, "of each process in the host's memory: Python, torch, Ray, vLLM")
+    update_bytes: float = assumed(
+        0,
+        "per parameter while AdamW steps on a GPU: its fused kernel works in place (4 with torch's default)",
+        "0 or more",
     )
-    vllm_gib: float = _assumed(3.0, "of an engine's share, beside weights and cache: activations and CUDA graphs")
-    cpu_cache_gib: float = _assumed(4.0, "cache of an engine on a CPU whose options do not name kv_cache_memory_bytes")
-    response_tokens: float = _assumed(
+    vllm_gib: float = assumed(3.0, "of an engine's share, beside weights and cache: activations and CUDA graphs")
+    cpu_cache_gib: float = assumed(4.0, "cache of an engine on a CPU whose options do not name kv_cache_memory_bytes")
+    response_tokens: float = assumed(
         1000, "mean length of a response; memory is counted for the longest that rollouts.max_new_tokens allows"
     )
-
-    def __post_init__(self) -> None:
-        for item in dataclasses.fields(self):
-            value = getattr(self, item.name)
-            least = "0 or more" if item.name == "update_bytes" else "above 0"
-            if not (0 <= value < float("inf")) or (value == 0 and least == "above 0"):
-                raise ConfigError(f"--assume {item.name}={value:g}: must be {least}")
-
-
-def assume(settings: Sequence[str]) -> Assumptions:
-    """The assumptions with `name=value` on top; ConfigError for an unknown name or no number."""
-    return assumed_over(Assumptions, settings)
-
-
-def reasons(given: Assumptions) -> list[tuple[str, float, str]]:
-    """Name, value and reason of every assumption; one that was set has its user's reason."""
-    found = []
-    for item in dataclasses.fields(given):
-        value = getattr(given, item.name)
-        reason = item.metadata["reason"] if value == item.default else f"set; {item.default:g} is assumed otherwise"
-        found.append((item.name, value, reason))
-    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +102,7 @@ class Setting:
     """What the estimates of one part depend on."""
 
     config: TrainConfig
-    given: Assumptions
+    given: TrainingAssumptions
     shape: Shape
     itemsize: int
     """Bytes of a weight."""

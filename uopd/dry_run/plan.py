@@ -16,11 +16,11 @@ from sure_math.publication.published import DatasetError, open_dataset
 from uopd.config import TrainConfig
 from uopd.dry_run.memory import (
     GIB,
-    Assumptions,
     Item,
     Load,
     Sent,
     Setting,
+    TrainingAssumptions,
     engine_fit,
     idle_load,
     machine_bytes,
@@ -31,7 +31,6 @@ from uopd.dry_run.memory import (
     student_load,
     total,
 )
-from uopd.dry_run.memory import assume as assume
 from uopd.dry_run.model_shapes import shape_of
 from uopd.methods import Method, make_method
 from uopd.runtime.placement import ROUNDING, Bundle, Seat, check_gpus, place
@@ -82,7 +81,7 @@ class Plan:
     """What a run would do and hold."""
 
     config: TrainConfig
-    assumptions: Assumptions
+    assumptions: TrainingAssumptions
     method: Method
     parts: tuple[Part, ...]
     devices: tuple[Device, ...]
@@ -127,9 +126,9 @@ class Plan:
         return self.prompts * self.config.rollouts.per_prompt
 
 
-def make_plan(config: TrainConfig, assumptions: Assumptions | None = None) -> Plan:
+def make_plan(config: TrainConfig, assumptions: TrainingAssumptions | None = None) -> Plan:
     """Counts and estimates; reads nothing but a local model's `config.json`."""
-    given, method = assumptions or Assumptions(), make_method(config)
+    given, method = assumptions or TrainingAssumptions(), make_method(config)
     seats = _seats(config, method)
     each = _sent(seats, config, method)
     parts = tuple(_part(seat, gpus, config, method, given, each) for seat, gpus in seats)
@@ -223,7 +222,7 @@ def _sent(seats: Sequence[tuple[Seat, tuple[int, ...]]], config: TrainConfig, me
 
 
 def _part(
-    seat: Seat, gpus: tuple[int, ...], config: TrainConfig, method: Method, given: Assumptions, each: Sent
+    seat: Seat, gpus: tuple[int, ...], config: TrainConfig, method: Method, given: TrainingAssumptions, each: Sent
 ) -> Part:
     kind = seat.part.split()[0]
     teacher = kind == "teacher"
@@ -278,7 +277,7 @@ def _how(kind: str, config: TrainConfig, method: Method) -> str:
 
 
 def _devices(
-    parts: Sequence[Part], config: TrainConfig, method: Method, given: Assumptions, each: Sent
+    parts: Sequence[Part], config: TrainConfig, method: Method, given: TrainingAssumptions, each: Sent
 ) -> Iterator[Device]:
     local = config.runtime.kind == "local"
     names = sorted({name for part in parts for name in part.devices if name != HOST})
@@ -305,7 +304,7 @@ def _apart(parts: Sequence[Part]) -> Iterator[tuple[str, Item]]:
             yield part.name, Item(name=item.name, bytes=item.bytes / len(part.devices), why=item.why)
 
 
-def _together(parts: Sequence[Part], config: TrainConfig, given: Assumptions) -> Iterator[tuple[str, Item]]:
+def _together(parts: Sequence[Part], config: TrainConfig, given: TrainingAssumptions) -> Iterator[tuple[str, Item]]:
     """One process for all: what they keep, and the worst phase of any."""
     known = [(part.name, part.load) for part in parts if part.load]
     phases: list[tuple[str, tuple[Item, ...]]] = []
@@ -325,7 +324,7 @@ def _together(parts: Sequence[Part], config: TrainConfig, given: Assumptions) ->
 
 
 def _host(
-    parts: Sequence[Part], config: TrainConfig, method: Method, given: Assumptions, each: Sent
+    parts: Sequence[Part], config: TrainConfig, method: Method, given: TrainingAssumptions, each: Sent
 ) -> Iterator[tuple[str, Item]]:
     here = [part for part in parts if part.devices == (HOST,)]
     yield from _together(here, config, given) if config.runtime.kind == "local" else _apart(here)
@@ -340,7 +339,7 @@ def _host(
 
 
 def _overfull(
-    parts: Sequence[Part], devices: Sequence[Device], config: TrainConfig, given: Assumptions
+    parts: Sequence[Part], devices: Sequence[Device], config: TrainConfig, given: TrainingAssumptions
 ) -> Iterator[str]:
     for device in devices:
         if device.excess > 0:

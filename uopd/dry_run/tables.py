@@ -9,47 +9,39 @@ from rich.table import Table
 from rich.text import Text
 
 from sure_math.command_line.arguments import plan_part, plan_settings
-from uopd.dry_run.memory import GIB, most_tokens, reasons
+from sure_math.command_line.settings_table import settings_table
+from sure_math.dry_run.assumptions import assumptions_table
+from uopd.dry_run.memory import GIB, most_tokens
 from uopd.dry_run.model_shapes import shape_of
 from uopd.dry_run.plan import Plan
 
 
 def plan_table(plan: Plan) -> Group:
-    """Settings, placement, memory, verdict, assumptions."""
-    tables = (plan_settings("Run", _setting_rows(plan)), _placement(plan), _memory(plan))
-    return Group(*tables, *_verdict(plan), Text(), _assumptions(plan))
+    """Lay out the plan: counts, settings, placement, memory, verdict, assumptions."""
+    tables = (
+        plan_settings("Run", _run_rows(plan)),
+        settings_table(plan.config),
+        _placement(plan),
+        _memory(plan),
+    )
+    return Group(*tables, *_verdict(plan), Text(), assumptions_table(plan.assumptions))
 
 
-def _setting_rows(plan: Plan) -> Iterator[tuple[str, str]]:
+def _run_rows(plan: Plan) -> Iterator[tuple[str, str]]:
+    """What follows from the settings and is in none of them."""
     config = plan.config
-    data, rollouts, optimizer, teacher = config.data, config.rollouts, config.optimizer, config.teacher
+    data = config.data
     yield "method", config.method
-    other = "; weights of another teacher are allowed" if data.allow_other_teacher else ""
-    yield "data", f"{data.path}, prompts of at most {data.max_prompt_tokens:,} tokens{other}"
     last = plan.prompts_of_last_step
     partial = f", the last one of {last:,}" if last != data.prompts_per_step else ""
     yield "steps", f"{config.steps:,} of {data.prompts_per_step:,} prompts{partial}"
     drawn = "in proportion to their weights, " if plan.method.proportional else ""
     yield "prompts", f"{plan.prompts:,}, drawn {drawn}with replacement"
-    yield "rollouts", f"{plan.rollouts:,} (K = {rollouts.per_prompt})"
-    yield (
-        "sampling",
-        f"temperature {rollouts.temperature:g}, top_p {rollouts.top_p:g}, top_k {rollouts.top_k or 'off'}, at most "
-        f"{rollouts.max_new_tokens:,} new tokens, thinking {'on' if config.student.enable_thinking else 'off'}",
-    )
+    yield "rollouts", f"{plan.rollouts:,} (K = {config.rollouts.per_prompt})"
+    warm_up = round(config.optimizer.warmup * config.steps)
+    yield "warm-up", f"{warm_up:,} step{'' if warm_up == 1 else 's'}"
     if plan.method.scorer is not None:
         yield "scores", _scores(plan)
-    decay = f", weight decay {optimizer.weight_decay:g}"
-    warm_up = round(optimizer.warmup * config.steps)
-    yield (
-        "optimizer",
-        f"AdamW ({optimizer.beta1:g}, {optimizer.beta2:g}){decay}, gradients clipped at {optimizer.clip:g}; "
-        f"learning rate {optimizer.learning_rate:g}, {warm_up:,} steps of warm-up, then {optimizer.schedule}",
-    )
-    if config.runtime.kind == "ray":
-        yield "weights travel", f"{config.sync.backend}, {config.sync.bucket_mb} MiB at a time"
-    reads = f"; {teacher.max_tokens:,} of the teacher" if plan.method.scorer == "teacher" else ""
-    yield "a forward pass", f"at most {config.batch.max_tokens:,} positions of the student{reads}"
 
 
 def _scores(plan: Plan) -> str:
@@ -101,13 +93,6 @@ def _verdict(plan: Plan) -> Iterator[Text]:
         yield Text(f"It does not fit. {problem}.", style="red")
     for missing in plan.missing:
         yield Text(f"Missing: {missing}.", style="yellow")
-
-
-def _assumptions(plan: Plan) -> Table:
-    table = plan_part("Assumptions (--assume NAME=VALUE)", "name", "value", "why", right=("value",))
-    for name, value, reason in reasons(plan.assumptions):
-        table.add_row(name, f"{value:g}", reason)
-    return table
 
 
 def _parameters(count: int) -> str:

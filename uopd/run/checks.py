@@ -12,7 +12,7 @@ import torch
 from sure_math.models.engines.files import fingerprint_of, model_folder, text_config
 from uopd.config import TrainConfig
 from uopd.dataset import DataError, Dataset
-from uopd.dry_run.memory import GIB, Assumptions, machine_bytes
+from uopd.dry_run.memory import GIB, TrainingAssumptions, machine_bytes
 from uopd.dry_run.plan import make_plan, refuse_layout
 from uopd.methods import Method
 from uopd.rows import Prompt, Rollout, Scorer, TrainingRow
@@ -118,7 +118,7 @@ def check_layout(config: TrainConfig) -> None:
     given = {"host_memory_gib": machine_bytes() / GIB} if here else {}
     if here and gpus:
         given["gpu_memory_gib"] = min(torch.cuda.mem_get_info(gpu)[1] for gpu in range(gpus)) / GIB
-    plan = make_plan(config, Assumptions(**given))
+    plan = make_plan(config, TrainingAssumptions(**given))
     if plan.overfull and config.runtime.check_memory:
         raise RefusedError(
             f"{'; '.join(plan.overfull)} (--dry-run shows every item of this estimate, and "

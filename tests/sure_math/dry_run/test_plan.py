@@ -16,12 +16,12 @@ from rich.console import Console
 
 from sure_math.command_line.settings import ConfigError
 from sure_math.config import BuildConfig, load_config
-from sure_math.dry_run.cost import Assumptions, Parameters, assume, gpus, parameters, speed, work
+from sure_math.dry_run.cost import BuildAssumptions, Parameters, gpus, parameters, speed, work
 from sure_math.dry_run.plan import Plan, Step, make_plan, source_rows
 from sure_math.dry_run.tables import plan_table
 from tests.helpers.builds import write_problems
 
-CERTAIN = Assumptions(survival=1.0)
+CERTAIN = BuildAssumptions(survival=1.0)
 AUTHOR = ("evolve.enabled=true", "evolve.author.model=Org/Author-7B", "prompts=pocket")
 TEACHER = ("teacher.model=Org/Teacher-8B", "teacher.engine=vllm")
 
@@ -67,7 +67,7 @@ def test_a_real_build_keeps_the_bounds(tmp_path: Path) -> None:
 def test_survivors_of_every_round_are_the_parents_of_the_next(tmp_path: Path) -> None:
     path = write_problems(tmp_path / "p.jsonl", 1000)
     settings = [f"seeds.path={path}", "seeds.tier=hard", *AUTHOR, *TEACHER]
-    half = make_plan(load_config("annotate", settings), Assumptions(survival=0.5))
+    half = make_plan(load_config("annotate", settings), BuildAssumptions(survival=0.5))
     # Hard seeds evolve three times: 1,000 + 500 + 250 requests, and half of the texts are left.
     assert (asked(half, "evolve"), step(half, "evolve").problems) == (1750, 875)
     assert (step(half, "sample").problems, asked(half, "sample")) == (875, 875 * 9)
@@ -166,7 +166,7 @@ def test_tokens_and_hours_by_hand() -> None:
         "annotate", ["seeds.path=p.jsonl", *TEACHER, "teacher.engine_options={tensor_parallel_size: 2}"]
     )
     assert config.teacher is not None
-    given = Assumptions(peak_tflops=1000, prompt_share=0.5, generated_share=0.1)
+    given = BuildAssumptions(peak_tflops=1000, prompt_share=0.5, generated_share=0.1)
     size = Parameters(total=8e9, active=8e9)
     # 16e9 operations a token.
     assert (speed(size, 0.5, given), speed(size, 0.1, given)) == (31_250, 6_250)
@@ -249,8 +249,8 @@ def test_numbers_are_whole_at_any_usual_width(width: int) -> None:
 
 
 def test_assumptions_are_set_and_say_so() -> None:
-    given = assume(["survival=0.5", "answer_tokens=3000"])
-    assert (given.survival, given.answer_tokens, given.problem_tokens) == (0.5, 3000, Assumptions().problem_tokens)
+    given = BuildAssumptions.with_settings(["survival=0.5", "answer_tokens=3000"])
+    assert (given.survival, given.answer_tokens, given.problem_tokens) == (0.5, 3000, BuildAssumptions().problem_tokens)
     assert "set; 0.8 is assumed otherwise" in printed(make_plan(load_config("pocket"), given))
 
 
@@ -267,5 +267,5 @@ ERRORS = {
 @pytest.mark.parametrize(("setting", "message"), ERRORS.items(), ids=ERRORS)
 def test_what_cannot_be_assumed(setting: str, message: str) -> None:
     with pytest.raises(ConfigError) as error:
-        assume([setting])
+        BuildAssumptions.with_settings([setting])
     assert str(error.value).startswith(message)

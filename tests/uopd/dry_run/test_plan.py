@@ -21,7 +21,7 @@ from transformers import Qwen3Config, Qwen3Model
 from sure_math.command_line.settings import ConfigError
 from sure_math.models.engines.pocket_files import pocket_folder
 from uopd.config import load_config
-from uopd.dry_run.memory import GIB, Assumptions, assume, layer_bytes
+from uopd.dry_run.memory import GIB, TrainingAssumptions, layer_bytes
 from uopd.dry_run.model_shapes import SHAPES, Shape, shape_of
 from uopd.dry_run.plan import HOST, Device, Plan, make_plan, refuse_layout
 from uopd.dry_run.tables import plan_table
@@ -34,7 +34,7 @@ PUBLISHED = {
     "Qwen/Qwen3-30B-A3B": 30.5e9,
 }
 """Parameters that the model pages name."""
-COPYING = Assumptions(update_bytes=4)
+COPYING = TrainingAssumptions(update_bytes=4)
 """As with torch's default AdamW on a GPU."""
 
 
@@ -152,18 +152,18 @@ def test_the_teacher_of_pair_3_by_hand() -> None:
 @pytest.mark.parametrize(
     ("name", "given", "fits"),
     [
-        ("paper-1.7b", Assumptions(), True),
+        ("paper-1.7b", TrainingAssumptions(), True),
         # 18 bytes of 4.02 billion parameters are 67.4 GiB, and the reference 7.5 more: too little is left for a step.
-        ("paper-4b", Assumptions(), False),
+        ("paper-4b", TrainingAssumptions(), False),
         ("paper-4b", COPYING, False),
-        ("paper-8b", Assumptions(), False),
+        ("paper-8b", TrainingAssumptions(), False),
         ("paper-8b", COPYING, False),
-        ("paper-8b-fit", Assumptions(), True),
-        ("single-gpu", Assumptions(), True),
-        ("pocket", Assumptions(), True),
+        ("paper-8b-fit", TrainingAssumptions(), True),
+        ("single-gpu", TrainingAssumptions(), True),
+        ("pocket", TrainingAssumptions(), True),
     ],
 )
-def test_which_configurations_fit(name: str, given: Assumptions, fits: bool) -> None:
+def test_which_configurations_fit(name: str, given: TrainingAssumptions, fits: bool) -> None:
     plan = make_plan(load_config(name), given)
     assert plan.fits is fits, plan.problems
     assert all(problem.startswith("GPU 0: ") for problem in plan.problems)
@@ -191,7 +191,7 @@ def test_the_offloaded_optimizer_is_in_the_hosts_memory() -> None:
     # A bucket of 16-bit gradients; the largest tensor in a copy of them and one in float32, and a copy of its weights.
     buffers = 500_000_000 * 2 + 151_936 * 4096 * (2 + 4 + 2)
     assert gib(plan, "GPU 0", "student 0", "buffers of ZeRO") == pytest.approx(buffers / GIB)
-    small = make_plan(load_config("paper-8b-fit"), assume(["host_memory_gib=128"]))
+    small = make_plan(load_config("paper-8b-fit"), TrainingAssumptions.with_settings(["host_memory_gib=128"]))
     assert [problem.split(":")[0] for problem in small.problems] == [HOST]
 
 
@@ -274,7 +274,7 @@ def test_hidden_states_and_the_head_that_they_need() -> None:
     before = make_plan(load_config("paper-8b-fit"))
     added = device(plan, "GPU 0").asked - device(before, "GPU 0").asked
     assert added == 151_936 * 2048 * 2 - 8192 * 4
-    tight = assume([f"gpu_memory_gib={(device(before, 'GPU 0').asked + added / 2) / GIB}"])
+    tight = TrainingAssumptions.with_settings([f"gpu_memory_gib={(device(before, 'GPU 0').asked + added / 2) / GIB}"])
     problems = [
         [problem for problem in make_plan(load_config("paper-8b-fit", settings), tight).problems if "GPU 0" in problem]
         for settings in ((), ("teacher.sends=hidden",))
@@ -370,7 +370,7 @@ def test_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_assumptions() -> None:
-    given = assume(["gpu_memory_gib=188", "update_bytes=0"])
+    given = TrainingAssumptions.with_settings(["gpu_memory_gib=188", "update_bytes=0"])
     assert make_plan(load_config("paper-8b"), given).fits
     assert "gpu_memory_gib 188 set; 79.1 is assumed otherwise" in printed(make_plan(load_config("paper-8b"), given))
 
@@ -387,7 +387,7 @@ def test_assumptions() -> None:
 )
 def test_an_assumption_that_cannot_be_made(setting: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        assume([setting])
+        TrainingAssumptions.with_settings([setting])
 
 
 def test_only_deepspeed_offloads() -> None:
