@@ -1,7 +1,7 @@
 """Write the curated problems from their templates: `python -m sure_math.curated.generate [--check] [--file FILE]`.
 
 The templates of a tier take turns until the tier has its share of a split. Randomness follows from the seed and the
-template's name, so that a new template changes no other template's numbers.
+name of the template, so a new template does not change the numbers of other templates.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from sure_math.identity import digest, normalised
 from sure_math.rows import Split
 
 ATTEMPTS = 200
-"""Draws of numbers for one problem; templates that need more draw from too wide a range."""
+"""Draws of numbers for one problem. A template that needs more draws from too wide a range."""
 
 
 class TemplateError(RuntimeError):
-    """A template cannot make what is asked of it, or its two computations disagree; the message says which."""
+    """A template cannot make its problems, or its two computations disagree. The message names the template."""
 
 
 def load_templates() -> dict[str, Template]:
-    """The table of all templates, filled by importing their modules."""
+    """Import the modules of all templates, which fills the table, and return the table."""
     for package in ("train", "heldout"):
         folder = f"sure_math.curated.{package}"
         for module in pkgutil.iter_modules(importlib.import_module(folder).__path__):
@@ -44,7 +44,7 @@ def load_templates() -> dict[str, Template]:
 
 
 def load_settings() -> dict[str, Any]:
-    """What `curated.yaml` says."""
+    """Return the settings in `curated.yaml`."""
     settings: dict[str, Any] = yaml.safe_load(
         resources.files(__package__).joinpath("curated.yaml").read_text(encoding="utf-8")
     )
@@ -52,7 +52,7 @@ def load_settings() -> dict[str, Any]:
 
 
 def rows(settings: dict[str, Any]) -> Iterator[dict[str, str]]:
-    """All rows, train before test, by tier, topic and template.
+    """Make all rows: train before test, then by tier, topic and template.
 
     Raises:
         TemplateError: too few templates for a tier, or an instance whose two computations disagree.
@@ -61,32 +61,37 @@ def rows(settings: dict[str, Any]) -> Iterator[dict[str, str]]:
     split: Split
     for split in ("train", "test"):
         for tier, share in settings["tiers"].items():
-            there = [each for each in templates.values() if (each.split, each.tier) == (split, tier)]
-            wanted = round(settings["rows"][split] * share)
-            counts = take_turns(there, wanted, settings["per_template"][split], settings["seed"])
-            for each in sorted(there, key=lambda template: (template.topic, template.name)):
-                for draft in instances(each, counts[each.name], settings["seed"]):
-                    yield _row(each, draft)
+            of_tier = [template for template in templates.values() if (template.split, template.tier) == (split, tier)]
+            count = round(settings["rows"][split] * share)
+            counts = take_turns(of_tier, count, settings["per_template"][split], settings["seed"])
+            for template in sorted(of_tier, key=lambda template: (template.topic, template.name)):
+                for draft in instances(template, counts[template.name], settings["seed"]):
+                    yield _row(template, draft)
 
 
-def take_turns(templates: Sequence[Template], wanted: int, most: int, seed: int) -> dict[str, int]:
-    """How many problems each template makes; a held-out one makes one of each of its structures at most."""
-    limits = {each.name: min(most, each.variants) if each.split == "test" else most for each in templates}
-    if sum(limits.values()) < wanted:
+def take_turns(templates: Sequence[Template], total: int, most: int, seed: int) -> dict[str, int]:
+    """Return how many of `total` problems each template makes, by its name.
+
+    A template makes `most` problems at most. A held-out template makes at most one problem of each of its structures.
+    """
+    limits = {
+        template.name: min(most, template.variants) if template.split == "test" else most for template in templates
+    }
+    if sum(limits.values()) < total:
         where = f"{templates[0].split}/{templates[0].tier}" if templates else "a tier"
-        raise TemplateError(f"{where}: {len(templates)} templates make {sum(limits.values())} of {wanted} problems")
+        raise TemplateError(f"{where}: {len(templates)} templates make {sum(limits.values())} of {total} problems")
     counts = dict.fromkeys(limits, 0)
     order = sorted(limits, key=lambda name: digest([seed, name]))
-    while wanted:
+    while total:
         for name in order:
-            if wanted and counts[name] < limits[name]:
+            if total and counts[name] < limits[name]:
                 counts[name] += 1
-                wanted -= 1
+                total -= 1
     return counts
 
 
 def instances(template: Template, count: int, seed: int) -> Iterator[Draft]:
-    """`count` problems with different texts and answers that cannot be read off the text."""
+    """Make `count` problems with different texts, whose answers cannot be read off the text."""
     texts: set[str] = set()
     answers: set[str] = set()
     for index in range(count):
@@ -109,15 +114,15 @@ def instances(template: Template, count: int, seed: int) -> Iterator[Draft]:
 
 
 def gives_away(draft: Draft) -> bool:
-    """Whether the answer stands in the text as a token of its own, however it is spaced."""
+    """Whether the answer is in the text as a token of its own, with any blanks inside it."""
     answer = r"\s*".join(re.escape(sign) for sign in draft.answer if not sign.isspace())
     return re.search(rf"(?<![\w.^{{_\\]){answer}(?!\w|\.\d)", draft.problem) is not None
 
 
 def reads_as_one_number(draft: Draft) -> bool:
-    """Whether a bare list, written without its blanks, has a comma like the one of thousands: `27, 139` and 27,139.
+    """Whether a bare list without its blanks reads as one number with thousands separators: `27, 139` and 27,139.
 
-    A response that loses the blank could not be graded right. Tuples, intervals and sets have no such reading.
+    A response that loses the blank could not be graded correctly. Tuples, intervals and sets cannot be misread so.
     """
     return len(split_top(draft.answer.replace(" ", ""), is_thousands_comma)) > 1
 
@@ -130,7 +135,7 @@ def _check(template: Template, draft: Draft) -> None:
     if not draft.steps[-1].rstrip(" .").endswith(f"\\boxed{{{draft.answer}}}$"):
         raise TemplateError(f"{template.name}: the last step must end with $\\boxed{{{draft.answer}}}$")
     if template.tier == "competition" and len(draft.steps) < 4:
-        raise TemplateError(f"{template.name}: a competition problem takes at least four dependent steps")
+        raise TemplateError(f"{template.name}: a competition problem needs at least four steps")
 
 
 def _row(template: Template, draft: Draft) -> dict[str, str]:

@@ -17,10 +17,11 @@ LICENSE = "apache-2.0"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CuratedProblem:
-    """One line of the file."""
+    """One line of the file of curated problems."""
 
     problem_id: str
-    """`curated-TEMPLATE-NUMBER`, counted from 1 within the template: what is added to others moves no id."""
+    """`curated-TEMPLATE-NUMBER`, counted from 1 within the template, so that new problems of other templates change no
+    id."""
     problem: str
     answer: str
     solution: str
@@ -32,18 +33,22 @@ class CuratedProblem:
 
 @functools.cache
 def curated_problems() -> tuple[CuratedProblem, ...]:
-    """All of them, in the order of the file."""
+    """Return the 1,000 curated problems, in the order of the file.
+
+    >>> curated_problems()[0].split
+    'train'
+    """
     numbers: Counter[str] = Counter()
-    found = []
+    problems = []
     for line in _content().splitlines():
         row = json.loads(line)
         numbers[row["template"]] += 1
-        found.append(CuratedProblem(problem_id=f"curated-{row['template']}-{numbers[row['template']]}", **row))
-    return tuple(found)
+        problems.append(CuratedProblem(problem_id=f"curated-{row['template']}-{numbers[row['template']]}", **row))
+    return tuple(problems)
 
 
 def curated_digest() -> str:
-    """SHA-256 of the file."""
+    """Return the SHA-256 of the file of curated problems."""
     return hashlib.sha256(_content()).hexdigest()
 
 

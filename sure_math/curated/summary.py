@@ -1,4 +1,4 @@
-"""What the dataset card says of the curated problems of a run, computed from the packaged file and its templates."""
+"""The numbers on the dataset card about the curated problems of a run, from the packaged file and its templates."""
 
 from __future__ import annotations
 
@@ -13,29 +13,32 @@ from sure_math.curated.problems import curated_digest, curated_problems
 from sure_math.equivalence import is_correct
 
 SMALL_INTEGER = re.compile(r"-?\d{1,3}")
-"""At most 999 in size: what a guess of an answer hits most easily, and all that AIME has."""
+"""An integer of at most 999 in size: the easiest kind of answer to guess, and the only kind that AIME has."""
 
 
 def summary(ids: Collection[str]) -> dict[str, object]:
-    """Counts over the curated problems with these ids, as JSON types."""
+    """Return counts over the curated problems with these ids, as JSON types."""
     packaged, templates = curated_problems(), load_templates()
-    here = [each for each in packaged if each.problem_id in ids]
-    cells = Counter((each.topic, each.tier) for each in here)
+    problems = [problem for problem in packaged if problem.problem_id in ids]
+    cells = Counter((problem.topic, problem.tier) for problem in problems)
     lengths = {
-        "characters of a statement": [len(each.problem) for each in here],
-        "steps of a solution": [len(each.solution.splitlines()) for each in here],
+        "characters of a statement": [len(problem.problem) for problem in problems],
+        "steps of a solution": [len(problem.solution.splitlines()) for problem in problems],
     }
     return {
         "packaged": len(packaged),
         "sha256": curated_digest(),
-        "problems": len(here),
-        "splits": {split: sum(each.split == split for each in here) for split in ("train", "test")},
-        "templates": len({each.template for each in here}),
+        "problems": len(problems),
+        "splits": {split: sum(problem.split == split for problem in problems) for split in ("train", "test")},
+        "templates": len({problem.template for problem in problems}),
         "topics": {
-            topic: {tier: cells[topic, tier] for tier in TIERS} for topic in sorted({each.topic for each in here})
+            topic: {tier: cells[topic, tier] for tier in TIERS}
+            for topic in sorted({problem.topic for problem in problems})
         },
-        "answer_types": dict(sorted(Counter(templates[each.template].answer_type for each in here).items())),
-        "small_integers": sum(SMALL_INTEGER.fullmatch(each.answer) is not None for each in here),
-        "lengths": {name: {"median": median_low(some), "longest": max(some)} for name, some in lengths.items()},
-        "graded": sum(is_correct(each.answer, f"\\boxed{{{each.answer}}}", unboxed="reject") for each in here),
+        "answer_types": dict(sorted(Counter(templates[problem.template].answer_type for problem in problems).items())),
+        "small_integers": sum(SMALL_INTEGER.fullmatch(problem.answer) is not None for problem in problems),
+        "lengths": {name: {"median": median_low(values), "longest": max(values)} for name, values in lengths.items()},
+        "graded": sum(
+            is_correct(problem.answer, f"\\boxed{{{problem.answer}}}", unboxed="reject") for problem in problems
+        ),
     }

@@ -1,8 +1,9 @@
 """What a template is: a function from a source of randomness to one problem with two computations of its answer.
 
-A template states the problem, works it out step by step, and computes the answer twice: `closed` by formula or computer
-algebra, `checked` by enumeration or by numerics of high precision that share no step with it. `agreement` compares the
-two, and an instance without agreement is an error of the template, never a row.
+A template states the problem, works it out step by step, and computes the answer twice: `closed` by formula or
+computer algebra, `checked` by enumeration or by high-precision numerics that share no step with the formula.
+`agreement` compares the two answers. An instance whose answers do not agree is an error of the template and never
+becomes a row.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ AnswerType = Literal[
 DIGITS = 40
 """Decimal digits of numeric comparisons."""
 TOLERANCE = mpmath.mpf(10) ** -25
-"""Relative difference that counts as equal: far above the rounding of `DIGITS`, far below any two answers' distance."""
+"""Relative difference that counts as equal: far above the rounding of `DIGITS`, far below the distance of two
+answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,27 +58,28 @@ class Points:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Members:
-    """Which numbers belong to a set of reals and which do not: points inside, outside, at and beside every end."""
+    """Numbers that belong to a set of reals, and numbers that do not: points inside, outside, at and beside each
+    end."""
 
     inside: tuple[int | Fraction, ...]
     outside: tuple[int | Fraction, ...]
 
 
 Scalar: TypeAlias = int | Fraction | sympy.Expr | mpmath.mpf
-Value: TypeAlias = "Scalar | tuple[Value, ...] | frozenset[Value] | sympy.Set | Points | Members"
+AnswerValue: TypeAlias = "Scalar | tuple[AnswerValue, ...] | frozenset[AnswerValue] | sympy.Set | Points | Members"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """One instance."""
+    """One problem that a template has made."""
 
     problem: str
     steps: tuple[str, ...]
     """The worked solution; the last step ends with the answer in \\boxed{}."""
     answer: str
-    """LaTeX, as it stands in the box."""
-    closed: Value
-    checked: Value
+    """LaTeX, as it is written in the box."""
+    closed: AnswerValue
+    checked: AnswerValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +88,11 @@ class Draw:
 
     random: random.Random
     variant: int
-    """Which of the template's structures to make: what is asked, which quantity is given."""
+    """Number of the structure to make. Structures differ in the question and in the quantity that is given."""
 
 
 Make = Callable[[Draw], Draft | None]
-"""None rejects the drawn numbers; another draw follows."""
+"""The function of a template. None rejects the drawn numbers, and another draw follows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +105,7 @@ class Template:
     split: Split
     answer_type: AnswerType
     variants: int
-    """Structures it can make; a held-out template gives at most one problem of each."""
+    """How many structures the template can make. A held-out template gives at most one problem of each structure."""
     make: Make
 
 
@@ -112,7 +115,7 @@ TEMPLATES: dict[str, Template] = {}
 def template(
     *, topic: Topic, tier: Tier, split: Split, answer_type: AnswerType, variants: int = 1
 ) -> Callable[[Make], Make]:
-    """Enter a function in the table under its own name."""
+    """Enter a function in the table of templates, under its own name."""
 
     def enter(make: Make) -> Make:
         name = make.__name__
@@ -126,8 +129,12 @@ def template(
     return enter
 
 
-def agreement(closed: Value, checked: Value) -> bool:
-    """Whether two computations came to the same answer: exactly where both are rational, else to `TOLERANCE`."""
+def agreement(closed: AnswerValue, checked: AnswerValue) -> bool:
+    """Whether two computations gave the same answer: exactly if both are rational, else up to `TOLERANCE`.
+
+    >>> agreement(sympy.sqrt(2), mpmath.sqrt(2)), agreement(3, Fraction(7, 2))
+    (True, False)
+    """
     if isinstance(checked, Points):
         return len(checked.values) >= 4 and all(_agree_at(closed, where, value) for where, value in checked.values)
     if isinstance(checked, Members):
@@ -135,31 +142,31 @@ def agreement(closed: Value, checked: Value) -> bool:
     if isinstance(closed, tuple) or isinstance(checked, tuple):
         if not (isinstance(closed, tuple) and isinstance(checked, tuple) and len(closed) == len(checked)):
             return False
-        return all(agreement(one, other) for one, other in zip(closed, checked, strict=True))
+        return all(agreement(value, other) for value, other in zip(closed, checked, strict=True))
     if isinstance(closed, frozenset) or isinstance(checked, frozenset):
         if not (isinstance(closed, frozenset) and isinstance(checked, frozenset) and len(closed) == len(checked)):
             return False
-        return all(any(agreement(one, other) for other in checked) for one in closed)
+        return all(any(agreement(value, other) for other in checked) for value in closed)
     if isinstance(closed, (int, Fraction)) and isinstance(checked, (int, Fraction)):
         return closed == checked
     return _near(_number(closed), _number(checked))
 
 
-def _agree_at(closed: Value, where: dict[str, int | Fraction], value: int | Fraction | mpmath.mpf) -> bool:
+def _agree_at(closed: AnswerValue, where: dict[str, int | Fraction], value: int | Fraction | mpmath.mpf) -> bool:
     assert isinstance(closed, sympy.Expr), "values at points are for expressions"
     symbols = {symbol.name: symbol for symbol in closed.free_symbols}
-    here = closed.subs({symbols[name]: sympy.Rational(at) for name, at in where.items() if name in symbols})
-    return _near(_number(here), _number(value))
+    at_point = closed.subs({symbols[name]: sympy.Rational(at) for name, at in where.items() if name in symbols})
+    return _near(_number(at_point), _number(value))
 
 
-def _contains(closed: Value, members: Members) -> bool:
+def _contains(closed: AnswerValue, members: Members) -> bool:
     assert isinstance(closed, sympy.Set), "members are for sets of reals"
     inside = all(closed.contains(sympy.Rational(at)) is sympy.true for at in members.inside)
     outside = all(closed.contains(sympy.Rational(at)) is sympy.false for at in members.outside)
     return inside and outside and bool(members.inside) and bool(members.outside)
 
 
-def _number(value: Value) -> mpmath.mpf:
+def _number(value: AnswerValue) -> mpmath.mpf:
     with mpmath.workdps(DIGITS):
         if isinstance(value, Fraction):
             return mpmath.mpf(value.numerator) / value.denominator
@@ -168,6 +175,6 @@ def _number(value: Value) -> mpmath.mpf:
         return mpmath.mpf(value)
 
 
-def _near(one: mpmath.mpf, other: mpmath.mpf) -> bool:
+def _near(first: mpmath.mpf, second: mpmath.mpf) -> bool:
     with mpmath.workdps(DIGITS):
-        return bool(abs(one - other) <= TOLERANCE * max(1, abs(one), abs(other)))
+        return bool(abs(first - second) <= TOLERANCE * max(1, abs(first), abs(second)))

@@ -1,8 +1,8 @@
-"""Measures the pocket models on held-out problems: `python -m sure_math.pocket.evaluate --out FILE`.
+"""Measure the pocket models on held-out problems: `python -m sure_math.pocket.evaluate --out FILE`.
 
-Teacher and student: greedy accuracy on problems whose cores no model was trained on, seeds and evolved ones. Judge:
-share of right verdicts on held-out pairs, half of them near misses, by kind. Author: share of children that do what
-their strategy promises of their parent, by strategy.
+- Teacher and student: greedy accuracy on seeds and on evolved problems whose cores no model was trained on.
+- Judge: share of right verdicts on held-out pairs of answers, half of them near misses, by kind.
+- Author: share of evolved problems that do what their strategy promises, by strategy.
 """
 
 import argparse
@@ -31,16 +31,16 @@ _BATCH = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Share:
+class Accuracy:
     """A share of right outcomes, in all and by group."""
 
     name: str
     right: int
     total: int
     groups: dict[str, tuple[int, int]]
-    """Right and total per group."""
+    """Number of right outcomes and of all outcomes, per group."""
     defects: dict[str, int] = field(default_factory=dict)
-    """How often each reason made an outcome wrong, where reasons are known."""
+    """How often each reason made an outcome wrong, if reasons are known."""
 
     @property
     def share(self) -> float:
@@ -48,14 +48,14 @@ class Share:
 
 
 def held_out_instances(kind: str, rounds: int | None, count: int, seed: int) -> list[Instance]:
-    """Problems whose cores no model was trained on: seeds (`rounds` 0), or as many rounds as a build makes (None)."""
+    """Draw problems whose cores no model was trained on: seeds (`rounds` 0), or evolved as a build does it (None)."""
     rngs = [Random(f"pocket-evaluation/{seed}/{kind}/{index}") for index in range(count)]
     return [draw_problem(rng, rounds=rounds, held_out=True) for rng in rngs]
 
 
-def solver_accuracy(role: str, responder: Responder, count: int, seed: int) -> list[Share]:
-    """Greedy accuracy on `count` held-out seeds and on as many held-out problems as a build evolves them."""
-    shares = []
+def solver_accuracy(role: str, responder: Responder, count: int, seed: int) -> list[Accuracy]:
+    """Measure greedy accuracy on `count` held-out seeds, and on as many held-out problems that have been evolved."""
+    accuracies = []
     for kind, rounds in (("seeds", 0), ("evolved", None)):
         instances = held_out_instances(kind, rounds, count, seed)
         problems = [to_problem(instance, "easy") for instance in instances]
@@ -63,21 +63,24 @@ def solver_accuracy(role: str, responder: Responder, count: int, seed: int) -> l
         replies = _ask(responder, messages, Sampling(max_new_tokens=256, temperature=0.0))
         right = [is_correct(p.answer, r.text, unboxed="reject") for p, r in zip(problems, replies, strict=True)]
         by = [p.family for p in problems] if rounds == 0 else [f"{len(i.steps)} steps appended" for i in instances]
-        shares.append(_share(f"{role}: greedy accuracy, held-out {kind}", right, by))
-    return shares
+        accuracies.append(_accuracy(f"{role}: greedy accuracy, held-out {kind}", right, by))
+    return accuracies
 
 
-def judge_accuracy(responder: Responder, count: int, seed: int) -> Share:
-    """Share of right verdicts on `count` held-out pairs, by kind; a reply that is neither yes nor no is wrong."""
+def judge_accuracy(responder: Responder, count: int, seed: int) -> Accuracy:
+    """Measure the share of right verdicts on `count` held-out pairs, by kind.
+
+    A reply that is neither yes nor no is wrong.
+    """
     pairs = [held_pair(Random(f"pocket-evaluation/{seed}/pair/{index}"), held_out=True) for index in range(count)]
     messages = [judge_messages(pair.problem, *sorted((pair.first, pair.second))) for pair in pairs]
     replies = _ask(responder, messages, Sampling(max_new_tokens=MAX_REPLY_TOKENS, temperature=0.0))
     right = [parse_verdict(reply.text) is pair.equal for pair, reply in zip(pairs, replies, strict=True)]
-    return _share("judge: right verdicts, held-out pairs", right, [pair.kind for pair in pairs])
+    return _accuracy("judge: right verdicts, held-out pairs", right, [pair.kind for pair in pairs])
 
 
-def author_usability(responder: Responder, count: int, seed: int) -> Share:
-    """Share of usable children of held-out parents, by strategy, and how often each defect occurred."""
+def author_usability(responder: Responder, count: int, seed: int) -> Accuracy:
+    """Measure the share of usable children of held-out parents, by strategy, and count the defects."""
     rngs = [Random(f"pocket-evaluation/{seed}/parent/{index}") for index in range(count)]
     parents = [render(draw_problem(rng, rounds=0, held_out=True)) for rng in rngs]
     strategies = [STRATEGIES[index % len(STRATEGIES)] for index in range(count)]
@@ -85,8 +88,10 @@ def author_usability(responder: Responder, count: int, seed: int) -> Share:
     replies = _ask(responder, messages, Sampling(max_new_tokens=256, temperature=AUTHOR_TEMPERATURE))
     reasons = [check(s, p, r.text) for s, p, r in zip(strategies, parents, replies, strict=True)]
     defects = Counter(reason.partition(":")[0] for reason in reasons if reason is not None)
-    share = _share("author: usable children of held-out seeds", [reason is None for reason in reasons], strategies)
-    return replace(share, defects=dict(defects))
+    accuracy = _accuracy(
+        "author: usable children of held-out seeds", [reason is None for reason in reasons], strategies
+    )
+    return replace(accuracy, defects=dict(defects))
 
 
 def _ask(responder: Responder, messages: Sequence[tuple[Message, ...]], sampling: Sampling) -> list[Reply]:
@@ -103,27 +108,32 @@ def _ask(responder: Responder, messages: Sequence[tuple[Message, ...]], sampling
     return replies
 
 
-def _share(name: str, right: Sequence[bool], groups: Sequence[str]) -> Share:
+def _accuracy(name: str, right: Sequence[bool], groups: Sequence[str]) -> Accuracy:
     counts: dict[str, tuple[int, int]] = {}
     for outcome, group in zip(right, groups, strict=True):
         good, total = counts.get(group, (0, 0))
         counts[group] = (good + outcome, total + 1)
-    return Share(name=name, right=sum(right), total=len(right), groups=dict(sorted(counts.items())))
+    return Accuracy(name=name, right=sum(right), total=len(right), groups=dict(sorted(counts.items())))
 
 
-def _table(share: Share) -> Table:
-    table = Table(title=f"{share.name}: {share.right}/{share.total} = {100 * share.share:.1f} %")
+def _table(accuracy: Accuracy) -> Table:
+    table = Table(title=f"{accuracy.name}: {accuracy.right}/{accuracy.total} = {100 * accuracy.share:.1f} %")
     for column in ("group", "right", "of", "%"):
         table.add_column(column)
-    for group, (right, total) in share.groups.items():
+    for group, (right, total) in accuracy.groups.items():
         table.add_row(group, str(right), str(total), f"{100 * right / total:.1f}")
-    for reason, times in share.defects.items():
+    for reason, times in accuracy.defects.items():
         table.add_row(f"[dim]{reason}[/dim]", "", str(times), "")
     return table
 
 
-def _figures(share: Share) -> dict[str, object]:
-    return {"right": share.right, "total": share.total, "groups": share.groups, "defects": share.defects}
+def _figures(accuracy: Accuracy) -> dict[str, object]:
+    return {
+        "right": accuracy.right,
+        "total": accuracy.total,
+        "groups": accuracy.groups,
+        "defects": accuracy.defects,
+    }
 
 
 def main() -> None:
@@ -134,23 +144,23 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--roles", nargs="+", default=["teacher", "student", "judge", "author"])
     options = parser.parse_args()
-    measures: dict[str, Callable[[Responder], list[Share]]] = {
+    measures: dict[str, Callable[[Responder], list[Accuracy]]] = {
         "teacher": lambda model: solver_accuracy("teacher", model, options.count, options.seed),
         "student": lambda model: solver_accuracy("student", model, options.count, options.seed),
         "judge": lambda model: [judge_accuracy(model, 4 * options.count, options.seed)],
         "author": lambda model: [author_usability(model, options.count, options.seed)],
     }
-    shares: list[Share] = []
+    accuracies: list[Accuracy] = []
     for role in options.roles:
         name = str(options.models / role) if options.models else f"pocket:{role}"
         responder = load_responder(ModelSpec(model=name, dtype="float32"))
-        shares += measures[role](responder)
+        accuracies += measures[role](responder)
         responder.close()
     console = Console()
-    for share in shares:
-        console.print(_table(share))
+    for accuracy in accuracies:
+        console.print(_table(accuracy))
     if options.out:
-        figures = {s.name: _figures(s) for s in shares}
+        figures = {accuracy.name: _figures(accuracy) for accuracy in accuracies}
         options.out.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
 

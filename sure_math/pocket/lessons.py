@@ -1,4 +1,4 @@
-"""What each pocket model is taught: conversations drawn from the world, each from its index alone."""
+"""Lessons for the pocket models: conversations drawn from the pocket world. A lesson depends on its index alone."""
 
 import re
 from collections.abc import Iterator
@@ -20,21 +20,28 @@ NARROW_FAMILIES = frozenset({"sum", "percent_of", "equation"})
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """A conversation and the reply that is learnt."""
+    """A conversation and the reply that the model learns."""
 
     messages: tuple[Message, ...]
     reply: str
 
 
 def draw_problem(rng: Random, *, rounds: int | None = None, held_out: bool = False, narrow: bool = False) -> Instance:
-    """A problem after some rounds of evolution; its core is held out or not, as asked."""
+    """Draw a problem and evolve it for some rounds.
+
+    Args:
+        rounds: rounds of evolution; None draws their number by `ROUND_SHARES`.
+        held_out: whether the core must be held out; otherwise it must not be.
+        narrow: draw from the three families that the student is trained on.
+    """
     while True:
         level = rng.choices((1, 2, 3, 4), LEVEL_SHARES)[0]
         instance = draw_core(rng, level)
         if is_held_out(instance) == held_out and (not narrow or instance.family in NARROW_FAMILIES):
             break
-    wanted = rng.choices(range(len(ROUND_SHARES)), ROUND_SHARES)[0] if rounds is None else rounds
-    for done in range(wanted):
+    if rounds is None:
+        rounds = rng.choices(range(len(ROUND_SHARES)), ROUND_SHARES)[0]
+    for done in range(rounds):
         try:
             instance = evolve(rng, instance, rng.choice(FOLLOW_UPS if done else STRATEGIES))
         except WorldError:
@@ -43,7 +50,7 @@ def draw_problem(rng: Random, *, rounds: int | None = None, held_out: bool = Fal
 
 
 def teacher_lesson(rng: Random, *, narrow: bool = False) -> Lesson:
-    """A problem and its worked solution, the answer in one of the forms people write."""
+    """Draw a problem and its worked solution, with the answer in a form that people write."""
     instance = draw_problem(rng, narrow=narrow, rounds=0 if narrow else None)
     forms = surface_forms(work_out(instance).value)
     form = rng.choices([text for text, _ in forms], [share for _, share in forms])[0]
@@ -52,7 +59,7 @@ def teacher_lesson(rng: Random, *, narrow: bool = False) -> Lesson:
 
 
 def author_lesson(rng: Random) -> Lesson:
-    """A problem and its child by a named strategy."""
+    """Draw a problem and its child by a named strategy."""
     while True:
         rounds = rng.choices(range(5), (0.6, 0.17, 0.1, 0.07, 0.06))[0]
         parent = draw_problem(rng, rounds=rounds)
@@ -65,13 +72,13 @@ def author_lesson(rng: Random) -> Lesson:
 
 
 def judge_lesson(rng: Random) -> Lesson:
-    """A pair of answers and the verdict on it."""
+    """Draw a pair of answers and the verdict on it."""
     pair = held_pair(rng, held_out=False)
     return Lesson(judge_messages(pair.problem, pair.first, pair.second), pair.reply)
 
 
 def held_pair(rng: Random, *, held_out: bool) -> AnswerPair:
-    """A pair of answers, equal as often as not."""
+    """Draw a pair of answers; half of the pairs are equal."""
     equal = rng.random() < 0.5
     while True:
         rounds = rng.choices(range(4), (0.6, 0.2, 0.1, 0.1))[0]
@@ -84,7 +91,11 @@ def held_pair(rng: Random, *, held_out: bool) -> AnswerPair:
 
 
 def lesson(role: str, seed: int, index: int) -> Lesson:
-    """Lesson `index` of a role; the same for the same seed whatever came before."""
+    """Return lesson `index` of a role. It depends on the role, the seed and the index alone.
+
+    >>> lesson("teacher", 0, 7) == lesson("teacher", 0, 7)
+    True
+    """
     rng = Random(f"pocket-lessons/{seed}/{role}/{index}")
     if role == "author":
         return author_lesson(rng)
@@ -94,14 +105,17 @@ def lesson(role: str, seed: int, index: int) -> Lesson:
 
 
 def lessons(role: str, seed: int, start: int, count: int) -> Iterator[Lesson]:
+    """Yield `count` lessons of a role, from number `start` on."""
     return (lesson(role, seed, index) for index in range(start, start + count))
 
 
 def solve_prompt(problem: str) -> str:
+    """Return the prompt that asks for the solution of a problem."""
     return load_prompt("pocket", "solve").replace("{problem}", problem)
 
 
 def author_messages(strategy: str, parent: str) -> tuple[Message, ...]:
+    """Return the conversation that asks the author to evolve a problem by a strategy."""
     return (
         Message(role="system", content=load_prompt("pocket", strategy)),
         Message(role="user", content=parent),
@@ -109,6 +123,7 @@ def author_messages(strategy: str, parent: str) -> tuple[Message, ...]:
 
 
 def judge_messages(problem: str, first: str, second: str) -> tuple[Message, ...]:
+    """Return the conversation that asks the judge about two answers to a problem."""
     template = load_prompt("pocket", "judge")
     slots = {"{problem}": problem, "{first}": first, "{second}": second}
     content = re.sub("|".join(map(re.escape, slots)), lambda match: slots[match[0]], template)

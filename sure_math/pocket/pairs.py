@@ -1,7 +1,7 @@
 """Pairs of answers for the pocket judge: the same value written twice, or a near miss.
 
-The judge is taught to restate both answers in one normal form before it decides, `3/4 | 3/4 | yes`. The restated forms
-give every token of a pair something to learn from; a bare yes or no would carry one bit a pair.
+The judge learns to restate both answers in a normal form before it decides: `3/4 | 3/4 | yes`. The restated answers
+give the judge many tokens to learn from; a bare yes or no would carry one bit per pair.
 """
 
 from dataclasses import dataclass, replace
@@ -28,11 +28,11 @@ class AnswerPair:
     kind: str
     """`equal`, or the kind of near miss."""
     reply: str
-    """What the judge is taught to say."""
+    """The reply that the judge learns."""
 
 
 def draw_pair(rng: Random, instance: Instance, *, equal: bool) -> AnswerPair | None:
-    """A pair for the problem's answer; None where no second form or near miss of the drawn kind exists."""
+    """Draw a pair of answers to the problem; None if there is no second form, or no near miss of the drawn kind."""
     value = work_out(instance).value
     if equal:
         forms = _forms(value)
@@ -54,7 +54,7 @@ def draw_pair(rng: Random, instance: Instance, *, equal: bool) -> AnswerPair | N
 
 
 def _near_miss(rng: Random, value: WorldValue) -> tuple[WorldValue | None, str]:
-    """A near miss of a kind the value has; kinds that few values have come first half of the time."""
+    """Draw a near miss of a kind that the value has. Rare kinds come first half of the time."""
     rare = [kind for kind in ("order", "unit", "reciprocal", "term") if rng.random() < 0.5]
     for kind in (*rare, *rng.sample(KINDS, len(KINDS))):
         other = _missed(rng, value, kind)
@@ -71,7 +71,7 @@ def _pair(instance: Instance, texts: tuple[str, str], values: tuple[WorldValue, 
 
 
 def _forms(value: WorldValue) -> list[str]:
-    """Every way the judge has to know: those of the teacher, and those other writers use."""
+    """Return every form of a value that the judge must know: the teacher's forms, and forms of other writers."""
     forms = [form for form, _ in surface_forms(value)]
     part = value.parts[0]
     if value.kind == "number" and part.is_plain:
@@ -94,7 +94,7 @@ def _forms(value: WorldValue) -> list[str]:
 
 
 def _missed(rng: Random, value: WorldValue, kind: str) -> WorldValue | None:
-    """A value that is a near miss of the given kind; None where the value has none."""
+    """Return a near miss of the given kind; None if the value has none."""
     index = rng.randrange(len(value.parts))
     part = value.parts[index]
     if kind == "order":
@@ -144,7 +144,7 @@ def _names_unit(form: str, value: WorldValue) -> bool:
 
 
 def _normal(value: WorldValue, text: str) -> str:
-    """The normal form the judge restates an answer in: exact fractions, the unit only where the text names it."""
+    """Return the normal form of an answer for the judge: exact fractions, and the unit only if the text names it."""
     numbers = [str(part) for part in value.parts]
     if value.kind == "pair":
         return f"({numbers[0]}, {numbers[1]})"

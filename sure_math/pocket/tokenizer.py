@@ -1,4 +1,5 @@
-"""The pocket tokenizer: byte-level BPE over the world's own text, digits one by one, any text representable."""
+"""The pocket tokenizer: byte-level BPE trained on text of the pocket world. Each digit is a token; any text can be
+encoded."""
 
 from collections.abc import Iterator
 
@@ -14,13 +15,13 @@ CHAT_TEMPLATE = (
     "{% if message['role'] == 'assistant' %}{{ '<|end|>' }}{% endif %}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
 )
-# A digit with the space before it is one token, so that `47 + 6` takes five; letters never merge with digits.
+# A digit with the space before it is one token, so that `47 + 6` takes five tokens. Letters never merge with digits.
 _PIECES = r" ?\d| ?\\?[A-Za-z]+| ?[^\s\dA-Za-z]+|\s+"
 _CORPUS_LESSONS = 20_000
 
 
 def train_tokenizer(seed: int) -> PreTrainedTokenizerFast:
-    """The tokenizer for all four models; the instruction of `prompts/solve.txt` is one token of its own."""
+    """Train the tokenizer of all four models. The instruction in `prompts/solve.txt` is a single token."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -51,6 +52,6 @@ def train_tokenizer(seed: int) -> PreTrainedTokenizerFast:
 
 def _corpus(seed: int, instruction: str) -> Iterator[str]:
     for role in ("teacher", "author", "judge"):
-        for item in lessons(role, seed, 0, _CORPUS_LESSONS):
-            yield from (message.content.replace(instruction, "") for message in item.messages)
-            yield item.reply
+        for lesson in lessons(role, seed, 0, _CORPUS_LESSONS):
+            yield from (message.content.replace(instruction, "") for message in lesson.messages)
+            yield lesson.reply

@@ -1,9 +1,10 @@
-"""Trains the pocket models from scratch: `python -m sure_math.pocket.train --out DIR`.
+"""Train the pocket models from scratch: `python -m sure_math.pocket.train --out DIR`.
 
-Supervised next-token training on lessons drawn from the world, replies only. The student is the teacher narrowed: a
-copy of it trained further on three families, so that it has the capacity to do better and something to be given back.
-The judge starts from the author, which has learnt to copy numbers exactly: from nothing it stayed below 80 %.
-A run that is stopped goes on from its last checkpoint; the same seed gives the same lessons in the same order.
+The models learn to predict the next token of the replies of lessons that are drawn from the pocket world. The student
+is a copy of the teacher, trained further on three families alone: it has the capacity for the other families, and a
+trainer can give them back to it. The judge starts from the author, which has learnt to copy numbers exactly; a judge
+trained from nothing stayed below 80 %. A run that was stopped continues from its last checkpoint. The same seed gives
+the same lessons in the same order.
 """
 
 import argparse
@@ -25,7 +26,7 @@ from sure_math.pocket.lessons import Lesson, lessons
 from sure_math.pocket.tokenizer import train_tokenizer
 
 _CHUNK_LESSONS = 2048
-"""Lessons drawn, sorted by length and batched together; a batch then holds little padding."""
+"""Lessons that are drawn, sorted by length and batched together, so that a batch holds little padding."""
 _IGNORED = -100
 _LOG_EVERY = 25
 
@@ -41,9 +42,9 @@ class Course:
     """Padded tokens."""
     learning_rate: float = 2e-3
     start_from: str | None = None
-    """Role whose weights it starts from."""
+    """The role whose weights the training starts from."""
     cycles: int = 1
-    """Times the learning rate rises and falls again."""
+    """How many times the learning rate rises and falls again."""
     checkpoint_every: int = 200
     """Steps."""
 
@@ -57,6 +58,7 @@ COURSES: dict[str, Course] = {
 
 
 def build_model(course: Course, tokenizer: PreTrainedTokenizerFast) -> Qwen3ForCausalLM:
+    """Make a Qwen3 of the course's size with random weights."""
     config = Qwen3Config(
         vocab_size=len(tokenizer),
         hidden_size=course.hidden,
@@ -83,11 +85,11 @@ class Batch:
 
 
 def batches(role: str, seed: int, tokenizer: PreTrainedTokenizerFast, budget: int) -> Iterator[Batch]:
-    """Endless batches of at most `budget` padded tokens."""
+    """Yield batches of at most `budget` padded tokens, without end."""
     start = 0
     while True:
         rows = sorted(
-            (_encode(item, tokenizer) for item in lessons(role, seed, start, _CHUNK_LESSONS)),
+            (_encode(lesson, tokenizer) for lesson in lessons(role, seed, start, _CHUNK_LESSONS)),
             key=lambda row: len(row[0]),
         )
         start += _CHUNK_LESSONS
@@ -103,7 +105,7 @@ def batches(role: str, seed: int, tokenizer: PreTrainedTokenizerFast, budget: in
 def train_role(
     role: str, out: Path, *, seed: int, tokenizer: PreTrainedTokenizerFast, device: str, course: Course
 ) -> None:
-    """Trains one model, or finishes one that was stopped, and saves it in bfloat16 under `out/role`."""
+    """Train a model, or continue a training that was stopped, and save the model in bfloat16 under `out/role`."""
     if (out / role / "model.safetensors").exists():
         return
     torch.manual_seed(seed)
@@ -135,7 +137,7 @@ def train_role(
 
 
 def _learning_rate(course: Course, step: int) -> float:
-    """Linear warm-up over 3 % of the steps, then cosine to a tenth of a percent."""
+    """Return the learning rate: linear warm-up over 3 % of the steps, then cosine to a tenth of a percent."""
     warm_up = max(1, course.steps * 3 // 100)
     if step < warm_up:
         return course.learning_rate * (step + 1) / warm_up
@@ -150,9 +152,9 @@ def _update(model: Qwen3ForCausalLM, optimizer: torch.optim.Optimizer, batch: Ba
     ids, labels = batch.ids.to(device), batch.labels.to(device)
     with torch.autocast(device.split(":")[0], dtype=torch.bfloat16):
         hidden = model.model(input_ids=ids).last_hidden_state[:, :-1]
-        wanted = labels[:, 1:] != _IGNORED
-        logits = model.lm_head(hidden[wanted])
-    loss = torch.nn.functional.cross_entropy(logits.float(), labels[:, 1:][wanted])
+        in_reply = labels[:, 1:] != _IGNORED
+        logits = model.lm_head(hidden[in_reply])
+    loss = torch.nn.functional.cross_entropy(logits.float(), labels[:, 1:][in_reply])
     loss.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
@@ -160,11 +162,11 @@ def _update(model: Qwen3ForCausalLM, optimizer: torch.optim.Optimizer, batch: Ba
     return float(loss.detach())
 
 
-def _encode(item: Lesson, tokenizer: PreTrainedTokenizerFast) -> tuple[list[int], int]:
-    messages = [{"role": message.role, "content": message.content} for message in item.messages]
+def _encode(lesson: Lesson, tokenizer: PreTrainedTokenizerFast) -> tuple[list[int], int]:
+    messages = [{"role": message.role, "content": message.content} for message in lesson.messages]
     prompt = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
     head = tokenizer.encode(prompt, add_special_tokens=False)
-    tail = tokenizer.encode(item.reply, add_special_tokens=False)
+    tail = tokenizer.encode(lesson.reply, add_special_tokens=False)
     return [*head, *tail, int(tokenizer.eos_token_id)], len(head)
 
 
