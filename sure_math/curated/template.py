@@ -45,8 +45,8 @@ AnswerType = Literal[
 DIGITS = 40
 """Decimal digits of numeric comparisons."""
 TOLERANCE = mpmath.mpf(10) ** -25
-"""Relative difference that counts as equal: far above the rounding of `DIGITS`, far below the distance of two
-answers."""
+"""Relative difference that counts as equal: far above the rounding of `DIGITS`, far below the distance of
+any two answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +132,7 @@ def template(
 def agreement(closed: AnswerValue, checked: AnswerValue) -> bool:
     """Whether two computations gave the same answer: exactly if both are rational, else up to `TOLERANCE`.
 
-    >>> agreement(sympy.sqrt(2), mpmath.sqrt(2)), agreement(3, Fraction(7, 2))
+    >>> agreement(sympy.Rational(7, 2), Fraction(7, 2)), agreement(3, Fraction(7, 2))
     (True, False)
     """
     if isinstance(checked, Points):

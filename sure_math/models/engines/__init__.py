@@ -1,8 +1,8 @@
 """Engines: tokens in; tokens and log-probabilities out.
 
-A phase never sees an engine: it asks a `Responder` (`sure_math/models/responders/chat.py`), which owns the tokenizer
-and the chat template. An engine keeps the order of its requests, gives one completion per seed, and answers a request
-it cannot serve with a `Refusal`, so that one bad row never stops a batch.
+A phase does not use an engine directly: it asks a `Responder` (`sure_math/models/responders/chat.py`), which owns the
+tokenizer and the chat template. An engine keeps the order of its requests, gives one completion per seed, and answers a
+request that it cannot serve with a `Refusal`, so that a bad row does not stop a batch.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,11 @@ from sure_math.rows import LogprobMode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
-    """Everything that shapes the distribution; an engine adds nothing of its own to it."""
+    """Everything that shapes the distribution. An engine adds no settings of its own.
+
+    >>> Sampling(max_new_tokens=1024, temperature=0.7).top_p
+    1.0
+    """
 
     max_new_tokens: int
     temperature: float
@@ -26,16 +30,20 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One prompt, to be continued once per seed."""
+    """A prompt that is continued once per seed.
+
+    >>> Request(token_ids=(5, 6, 7), seeds=(1, 2)).seeds
+    (1, 2)
+    """
 
     token_ids: tuple[int, ...]
     seeds: tuple[int, ...]
-    """Each in [0, 2**63); they come from identity (run seed, problem id, sample index)."""
+    """Each in [0, 2**63). Seeds follow from identity: run seed, problem id, sample index."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
-    """One continuation."""
+    """One continuation of a prompt."""
 
     token_ids: tuple[int, ...]
     """Generated tokens, the stop token included."""
@@ -46,10 +54,10 @@ class Completion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """A request the engine cannot serve."""
+    """The answer to a request that the engine cannot serve."""
 
     reason: Literal["empty_prompt", "prompt_too_long", "no_completion"]
-    """`no_completion`: a server gave fewer answers than it was asked for, and says why in `detail`."""
+    """`no_completion`: a server gave fewer answers than it was asked for; `detail` says why."""
     detail: str
 
 
@@ -61,34 +69,37 @@ PartialResult = tuple[Completion | None, ...] | Refusal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelIdentity:
-    """What a completion came from; part of the key of every stored reply."""
+    """The model that a completion came from. It is part of the key of every stored reply."""
 
     name: str
-    """The model as the config names it."""
+    """The name of the model in the configuration."""
     fingerprint: str
     """Digest of the weights and the tokenizer (local folder), or the resolved revision (Hub)."""
     engine: str
-    """Engine and version, for the card; not part of the key."""
+    """Engine and version, for the dataset card. Not part of the key."""
     logprob_mode: LogprobMode
 
 
 class EngineUnavailable(RuntimeError):
-    """A model or a back end that the config names cannot be loaded; the message says what to do about it."""
+    """A model or a back end of the configuration cannot be loaded. The message says what to do."""
 
 
 class Interrupted(EngineUnavailable):
-    """A model that stopped in the middle of a batch; what it had answered comes with the error and is kept."""
+    """A model stopped in the middle of a batch. The error carries the answers so far, which are kept."""
 
     def __init__(self, message: str, answers: Sequence[tuple[Any, ...] | Refusal]) -> None:
-        """`answers`: one entry per request, with one completion or reply per seed, None where there is none yet."""
+        """`answers`: one entry per request, with one completion or reply per seed, and None for each missing one."""
         super().__init__(message)
         self.answers = answers
 
 
 def refuse(request: Request, sampling: Sampling, max_length: int) -> Refusal | None:
-    """Why a request cannot be served by a model of `max_length` positions; None where it can.
+    """Refuse a request that a model of `max_length` positions cannot serve; None if it can.
 
-    Every engine asks here before it starts, so that all of them refuse the same requests in the same words.
+    Every engine calls this function first, so that all engines refuse the same requests in the same words.
+
+    >>> refuse(Request(token_ids=(), seeds=(1,)), Sampling(max_new_tokens=8, temperature=0.0), 2048).reason
+    'empty_prompt'
     """
     prompt = len(request.token_ids)
     if prompt == 0:
@@ -106,9 +117,9 @@ class Engine(Protocol):
     def identity(self) -> ModelIdentity: ...
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[RequestResult]:
-        """One entry per request, in order; a served request has one completion per seed, in order."""
+        """Return one entry per request, in order. A served request has one completion per seed, in order."""
         ...
 
     def close(self) -> None:
-        """Give back memory and devices; the engine is not used afterwards."""
+        """Give back memory and devices. The engine is not used afterwards."""
         ...

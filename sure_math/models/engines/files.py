@@ -1,8 +1,8 @@
-"""The files of a model on this disk: where they are, what they are worth as an identity, and what is read from them.
+"""The files of a model on this disk: the folder, the fingerprint, and the settings that are read from them.
 
-A model is a folder, a Hub id, or `pocket:ROLE`. Everything is resolved to a local folder first (the Hub's snapshot of
-one commit), so that all engines load the same files and the fingerprint is known before a model is started. Of a model
-behind a server only the tokenizer and the small files beside it are fetched.
+A model is a folder, a Hub id, or `pocket:ROLE`. Each is first resolved to a local folder (of a Hub id, the snapshot of
+one commit), so that all engines load the same files and the fingerprint is known before the model is started. For a
+model behind a server, only the tokenizer and the small files beside it are fetched.
 """
 
 import hashlib
@@ -18,14 +18,21 @@ from sure_math.models.engines.spec import ModelSpec, ServerSpec
 
 _TOKENIZER_FILES = ("*.json", "*.jinja", "*.model", "*.txt")
 _MODEL_FILES = ("*.safetensors", *_TOKENIZER_FILES)
-"""What a model is made of. Pickled weights and Python files are neither fetched nor read."""
+"""The files of a model. Pickled weights and Python files are neither fetched nor read."""
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 
 
 def model_folder(model: str, revision: str | None = None, *, weights: bool = True) -> Path:
-    """The folder with the model's files; EngineUnavailable where there is none, or none with safetensors weights.
+    """Return the folder with the model's files; a Hub model is downloaded if it is not on this disk.
 
-    Without `weights` they are neither fetched nor asked for.
+    Args:
+        weights: False for a model whose weights are not needed here; they are then not fetched.
+
+    Raises:
+        EngineUnavailable: the model is not there, or it has no safetensors weights.
+
+    >>> model_folder("pocket:teacher").name
+    'teacher'
     """
     folder = _locate(model, revision, weights)
     for pattern, remedy in (
@@ -38,17 +45,18 @@ def model_folder(model: str, revision: str | None = None, *, weights: bool = Tru
 
 
 def fingerprint_of(folder: Path) -> str:
-    """The commit of a Hub snapshot, else the SHA-256 over names, sizes and contents of the model's files."""
+    """Return the commit of a Hub snapshot, else the SHA-256 over names, sizes and contents of the model's files."""
     if folder.parent.name == "snapshots":
         return folder.name
     return _contents({path for pattern in _MODEL_FILES for path in folder.glob(pattern)})
 
 
 def served_fingerprint(spec: ModelSpec, server: ServerSpec) -> str:
-    """The SHA-256 over a served model's name there, the revision in the config, and its tokenizer's files here.
+    """Return the SHA-256 over the served name, the revision in the config, and the tokenizer's files on this disk.
 
-    The address is not in it: the same model may move to another machine. Nothing a server says can prove which weights
-    it runs, so none of that is in it either: who serves other weights under one name must change `revision`.
+    The address is not included: the same model may move to another machine. No message of a server can prove which
+    weights it runs, so these are not included either. If other weights are served under the same name, change
+    `revision`.
     """
     files = None
     if server.api == "completions":
@@ -62,7 +70,7 @@ def served_fingerprint(spec: ModelSpec, server: ServerSpec) -> str:
 
 
 def load_tokenizer(folder: Path) -> Any:
-    """The tokenizer beside a model's weights; code from the folder is never run."""
+    """Load the tokenizer from a model's folder. Code in the folder is never run."""
     from transformers import AutoTokenizer
 
     return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
@@ -102,7 +110,7 @@ def _download(model: str, revision: str | None, patterns: tuple[str, ...]) -> Pa
 
     try:
         return Path(snapshot_download(model, revision=revision, allow_patterns=list(patterns)))
-    except Exception as error:  # the Hub client raises its own, its HTTP library's, and plain OSError
+    except Exception as error:  # the Hub client raises errors of its own, of its HTTP library, and OSError
         where = f"model {model!r}: no such folder here, and the Hub gave no such model"
         raise EngineUnavailable(
             f"{where} (revision {revision or 'main'}): {_first_line(error)}; check the name, the connection and, "
@@ -115,27 +123,29 @@ def _first_line(error: Exception) -> str:
 
 
 def stop_token_ids(folder: Path) -> tuple[int, ...]:
+    """Return the tokenizer's end token and those of `generation_config.json`, ascending."""
     eos = load_tokenizer(folder).eos_token_id
-    found = set() if eos is None else {eos}
+    stops = set() if eos is None else {eos}
     path = folder / "generation_config.json"
     if path.is_file():
         listed = json.loads(path.read_text(encoding="utf-8")).get("eos_token_id")
-        found |= {listed} if isinstance(listed, int) else set(listed or ())
-    if not found:
+        stops |= {listed} if isinstance(listed, int) else set(listed or ())
+    if not stops:
         raise EngineUnavailable(f"model folder {folder}: no end token in the tokenizer or generation_config.json")
-    return tuple(sorted(found))
+    return tuple(sorted(stops))
 
 
 def text_config(folder: Path) -> Any:
-    """The configuration of a model folder, of its language model where it has other parts."""
+    """Return the configuration of a model folder: that of its language model, if the model has other parts."""
     from transformers import AutoConfig
 
     return AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True).get_text_config()
 
 
 def max_length(spec: ModelSpec, folder: Path) -> int:
+    """Return the positions to use; EngineUnavailable if `spec` asks for more than the model has."""
     positions = int(text_config(folder).max_position_embeddings)
-    if spec.max_model_len is None or spec.server is not None:  # a server has its own, and may serve more than this
+    if spec.max_model_len is None or spec.server is not None:  # a server has a limit of its own, which may be larger
         return positions
     if not 0 < spec.max_model_len <= positions:
         raise EngineUnavailable(

@@ -1,4 +1,5 @@
-"""The six evolution strategies inside the pocket world: how the author is taught, and how its output is checked."""
+"""The six evolution strategies in the pocket world: they make the author's lessons, and check what the author
+writes."""
 
 from dataclasses import replace
 from random import Random
@@ -19,7 +20,7 @@ _BRIDGES = {
 
 
 def evolve(rng: Random, parent: Instance, strategy: str) -> Instance:
-    """A child of `parent` by one strategy; a `WorldError` where the world has none."""
+    """Make a child of `parent` by a strategy; `WorldError` if the world has no such child."""
     if strategy == "rewrite":
         return reworded(rng, parent, parent.style)
     if strategy == "apply":
@@ -33,7 +34,12 @@ def evolve(rng: Random, parent: Instance, strategy: str) -> Instance:
 
 
 def check(strategy: str, parent_text: str, child_text: str) -> str | None:
-    """None if the child does what its strategy promises of its parent, else the reason it does not."""
+    """Check that a child does what its strategy promises: None if it does, else the reason why it does not.
+
+    >>> check("rewrite", "Compute 37 + 48.", "Add 37 and 48.")
+    >>> check("rewrite", "Compute 37 + 48.", "Add 37 and 49.")
+    "another computation than the parent's"
+    """
     parent, child = read_instance(parent_text), read_instance(child_text)
     if child is None:
         return "not a problem of the world"
@@ -89,7 +95,7 @@ def _algebraized(rng: Random, parent: Instance) -> Instance:
 
 
 def _bridged(rng: Random, parent: Instance) -> Instance:
-    """The parent with its answer turned into one number where it is not one yet."""
+    """Append the step that makes one number of the parent's answer, if the answer is not one number."""
     names = _BRIDGES.get(work_out(parent).value.kind)
     if names is None:
         return parent

@@ -1,6 +1,6 @@
 """The families of the pocket world: how each draws its numbers and words its problem (`workings.py` works it out).
 
-A template holds number slots `{a}` and word slots (`{name}`, `{item}`, `{unit}`); every template can be read back into
+A template holds number slots `{a}` and word slots (`{name}`, `{item}`, `{unit}`). Every template can be read back into
 its family and numbers, so that a text written by a model can be solved exactly. `plain` templates state the
 computation, `story` templates put the same computation into a scene. `letter` names the slot that may be the letter n.
 """
@@ -25,7 +25,7 @@ class Family:
 
     name: str
     draw: Callable[[Random, int], dict[str, int]]
-    """Numbers for a level 1 (easy) to 4 (competition)."""
+    """Draws the numbers for a level from 1 (easy) to 4 (competition)."""
     work: Callable[[Slots, Words], Working]
     plain: tuple[str, ...]
     story: tuple[str, ...]
@@ -33,7 +33,7 @@ class Family:
 
 
 def _span(rng: Random, level: int, *tops: int, low: int = 2) -> int:
-    """A number up to the level's top, mostly large for the level."""
+    """Draw a number up to the top of the level; most numbers are large for the level."""
     top = tops[level - 1]
     return rng.randint(low if level == 1 else max(low, tops[level - 2] // 2), top)
 
@@ -41,7 +41,7 @@ def _span(rng: Random, level: int, *tops: int, low: int = 2) -> int:
 def _exact(
     rng: Random, level: int, *, share: float = 0.5, quotients: tuple[int, ...] = (9, 15, 40, 99)
 ) -> tuple[int, int]:
-    """A dividend and a divisor; the division is exact with probability `share`."""
+    """Draw a dividend and a divisor; the division is exact with probability `share`."""
     divisor = rng.randint(2, 9 if level < 3 else 12)
     dividend = divisor * _span(rng, level, *quotients)
     return (dividend if rng.random() < share else max(1, dividend - rng.randint(1, divisor - 1))), divisor
@@ -96,8 +96,8 @@ def _draw_fraction_of(rng: Random, level: int) -> dict[str, int]:
 
 
 def _draw_proportion(rng: Random, level: int) -> dict[str, int]:
-    a, one = rng.randint(2, 9), _span(rng, level, 6, 12, 25, 60)
-    return {"a": a, "b": a * one, "c": rng.randint(2, 9 + level)}
+    a, of_each = rng.randint(2, 9), _span(rng, level, 6, 12, 25, 60)
+    return {"a": a, "b": a * of_each, "c": rng.randint(2, 9 + level)}
 
 
 def _draw_mean(rng: Random, level: int) -> dict[str, int]:

@@ -15,7 +15,7 @@ class WorldError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Num:
-    """`const + coef * n`: a plain rational number where `coef` is 0."""
+    """`const + coef * n`; a plain rational number if `coef` is 0."""
 
     const: Fraction
     coef: Fraction = Fraction(0)
@@ -46,13 +46,13 @@ class Num:
 
     @property
     def integer(self) -> int:
-        """The value as an int; a `WorldError` where it is not one."""
+        """The value as an int; `WorldError` if it is not an integer."""
         if self.coef or self.const.denominator != 1:
             raise WorldError(f"{self} is not an integer")
         return self.const.numerator
 
     def __str__(self) -> str:
-        """The form used in problems and worked lines: `12`, `3/4`, `-7/2`, `3n + 5`, `3n/4 - 1/2`."""
+        """Write the number as in problems and worked lines: `12`, `3/4`, `-7/2`, `3n + 5`, `3n/4 - 1/2`."""
         if self.is_plain:
             return str(self.const)
         top = {1: LETTER, -1: f"-{LETTER}"}.get(self.coef.numerator, f"{self.coef.numerator}{LETTER}")
@@ -74,24 +74,24 @@ Kind = Literal["number", "percent", "minutes", "pair", "roots", "day", "power"]
 
 @dataclass(frozen=True, slots=True)
 class WorldValue:
-    """What a problem asks for: numbers with a kind and, where the problem has one, a unit or an unknown."""
+    """The answer of a problem: numbers with a kind, and the unit or the unknown if the problem has one."""
 
     parts: tuple[Num, ...]
     kind: Kind = "number"
     unit: str | None = None
     unknown: str | None = None
-    """Letter of the equation the number solves (`x` in `x = 3`)."""
+    """Letter of the equation that the number solves (`x` in `x = 3`)."""
 
     @property
     def number(self) -> Num:
-        """The one number of a `number`, `percent` or `minutes` value; a `WorldError` for every other kind."""
+        """The number of a `number`, `percent` or `minutes` value; `WorldError` for every other kind."""
         if self.kind not in ("number", "percent", "minutes"):
             raise WorldError(f"a value of kind {self.kind} is not one number")
         return self.parts[0] / 100 if self.kind == "percent" else self.parts[0]
 
 
 def surface_forms(value: WorldValue) -> list[tuple[str, float]]:
-    """The ways people write a value, with their shares; the first is the reference form."""
+    """Return the ways in which people write a value, with their shares. The first is the reference form."""
     if value.kind == "pair":
         first, second = (latex(part) for part in value.parts)
         return [(f"({first}, {second})", 0.7), (f"x = {first}, y = {second}", 0.3)]
@@ -127,7 +127,7 @@ def latex(number: Num) -> str:
 
 
 def decimal(number: Fraction, places: int = 3) -> str | None:
-    """The exact decimal of at most `places` places, or None."""
+    """Return the exact decimal of at most `places` places; None if there is none."""
     scaled = number * 10**places
     if scaled.denominator != 1:
         return None

@@ -1,4 +1,4 @@
-"""Steps that can be appended to a problem of the pocket world: each takes the answer so far to a new answer.
+"""Steps that can be appended to a problem of the pocket world: each makes a new answer of the answer before it.
 
 `harder` steps add arithmetic, `compose` steps bring in another branch, `competition` steps are the forms contests ask
 for, `bridge` steps turn an answer that is not one number (a pair, a weekday, a power) into a number.

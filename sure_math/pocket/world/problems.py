@@ -1,9 +1,9 @@
 """The pocket world: problems that can be drawn, worded, read back from text and solved exactly.
 
-A problem is a family with its numbers, worded by one of the family's templates, and a chain of appended operations.
-Because every wording can be read back, the answer of any text a model writes in this language is known, and a text
-outside the language is known to be outside. One core in twenty (by digest of family and numbers) is held out: no
-model of this package is trained on a problem with such a core.
+A problem is a family with its numbers, worded by a template of the family, and a chain of appended operations. Every
+wording can be read back. Therefore the answer of any text that a model writes in this language is known, and a text
+outside the language is recognised. One core in twenty (by a digest of family and numbers) is held out: no model of this
+package is trained on a problem with such a core.
 """
 
 import functools
@@ -36,7 +36,7 @@ class AppendedStep:
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One problem, as structure."""
+    """The structure of a problem: a family with its numbers and wording, and the appended operations."""
 
     family: str
     style: str
@@ -59,16 +59,20 @@ class WorldProblem:
     answer: str
     """The reference form of the answer."""
     solution: str
-    """Worked lines that end in a box."""
+    """Worked lines; the last one ends in a box."""
     tier: Tier
     family: str
     num_steps: int
-    """Worked lines."""
+    """Number of worked lines."""
     value: WorldValue
 
 
 def render(instance: Instance) -> str:
-    """The problem as text."""
+    """Return the text of a problem.
+
+    >>> render(read_instance("Compute 37 + 48."))
+    'Compute 37 + 48.'
+    """
     parts = [_fill(instance.template, dict(instance.slots), dict(instance.words))]
     for step in instance.steps:
         parts.append(_fill(OPERATION_BY_NAME[step.operation].texts[step.wording], dict(step.slots), {}))
@@ -76,7 +80,7 @@ def render(instance: Instance) -> str:
 
 
 def work_out(instance: Instance) -> Working:
-    """All worked lines and the final value; a `WorldError` where a step has no meaning."""
+    """Work a problem out: all worked lines and the final value; `WorldError` if a step has no meaning."""
     work = BY_NAME[instance.family].work(dict(instance.slots), dict(instance.words))
     lines, value = work.lines, work.value
     _bounded(value)
@@ -88,7 +92,7 @@ def work_out(instance: Instance) -> Working:
 
 
 def read_instance(text: str) -> Instance | None:
-    """The structure of a text, or None if it is not a problem of this world."""
+    """Read the structure of a text; None if the text is not a problem of this world."""
     text = text.strip()
     for pattern, family, style, wording in _core_patterns():
         match = pattern.match(text)
@@ -100,7 +104,11 @@ def read_instance(text: str) -> Instance | None:
 
 
 def solve(text: str) -> WorldProblem | None:
-    """The problem a text states, with answer and worked solution; None if it states none."""
+    """Solve the problem that a text states: answer and worked solution; None if the text is not of this world.
+
+    >>> solve("Compute 37 + 48. Then multiply by 3.").answer
+    '255'
+    """
     instance = read_instance(text)
     if instance is None:
         return None
@@ -111,7 +119,7 @@ def solve(text: str) -> WorldProblem | None:
 
 
 def to_problem(instance: Instance, tier: Tier, form: str | None = None) -> WorldProblem:
-    """An instance with its solution, boxed in `form` (default: the reference form of its answer)."""
+    """Return an instance with its solution, whose box has the answer as `form` (None: in its reference form)."""
     work = work_out(instance)
     answer = surface_forms(work.value)[0][0]
     return WorldProblem(
@@ -126,7 +134,7 @@ def to_problem(instance: Instance, tier: Tier, form: str | None = None) -> World
 
 
 def draw_core(rng: Random, level: int, style: str | None = None) -> Instance:
-    """A problem without appended operations, of level 1 (easy) to 4 (competition)."""
+    """Draw a problem without appended operations, of level 1 (easy) to 4 (competition)."""
     family = rng.choice(FAMILIES)
     slots = tuple((key, as_num(number)) for key, number in family.draw(rng, level).items())
     blank = Instance(family.name, "", 0, slots, ())
@@ -134,7 +142,7 @@ def draw_core(rng: Random, level: int, style: str | None = None) -> Instance:
 
 
 def reworded(rng: Random, instance: Instance, style: str) -> Instance:
-    """The same computation in another wording of the given style."""
+    """Return the same computation in another wording of the given style."""
     taken = instance.wording if style == instance.style else None
     wordings = [w for w in range(len(getattr(BY_NAME[instance.family], style))) if w != taken]
     changed = replace(instance, style=style, wording=rng.choice(wordings))
@@ -143,7 +151,7 @@ def reworded(rng: Random, instance: Instance, style: str) -> Instance:
 
 
 def extended(rng: Random, instance: Instance, group: str) -> Instance:
-    """The instance with one more operation of a group; a `WorldError` if none fits."""
+    """Append an operation of a group; `WorldError` if no operation fits."""
     names = [operation.name for operation in OPERATIONS if operation.group == group]
     rng.shuffle(names)
     for name in names:
@@ -160,16 +168,20 @@ def extended(rng: Random, instance: Instance, group: str) -> Instance:
 
 
 def is_held_out(instance: Instance) -> bool:
-    """Whether the core (family and numbers, whatever its wording) belongs to the held-out twentieth."""
+    """Whether the core (family and numbers, not the wording) belongs to the held-out twentieth."""
     key = f"{instance.family}:{sorted((name, str(number)) for name, number in instance.slots)}"
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") % _HELD_OUT_ONE_IN == 0
 
 
 def seed_problems(count: int, *, split: Split, run_seed: int) -> list[WorldProblem]:
-    """`count` distinct problems without appended operations; `test` draws held-out cores only, `train` never does."""
-    found: dict[str, WorldProblem] = {}
+    """Draw `count` distinct problems without appended operations. `test` has held-out cores only, `train` has none.
+
+    >>> [problem.tier for problem in seed_problems(2, split="train", run_seed=0)]
+    ['easy', 'easy']
+    """
+    problems: dict[str, WorldProblem] = {}
     index = 0
-    while len(found) < count:
+    while len(problems) < count:
         rng = Random(f"pocket-world/{run_seed}/{split}/{index}")
         index += 1
         level = rng.choices((1, 2, 3, 4), TIER_SHARES)[0]
@@ -177,10 +189,10 @@ def seed_problems(count: int, *, split: Split, run_seed: int) -> list[WorldProbl
         if is_held_out(instance) != (split == "test"):
             continue
         problem = to_problem(instance, TIERS[level - 1])
-        found.setdefault(problem.problem, problem)
+        problems.setdefault(problem.problem, problem)
         if index > 1000 * count:
             raise ValueError(f"the pocket world has fewer than {count} distinct {split} problems; ask for fewer")
-    return list(found.values())
+    return list(problems.values())
 
 
 def _bounded(value: WorldValue) -> None:
@@ -191,8 +203,8 @@ def _bounded(value: WorldValue) -> None:
 
 
 def _draw_word(rng: Random, instance: Instance, slot: str) -> str:
-    known = dict(instance.words)
-    return known[slot] if slot in known and slot in ("unit", "day", "item") else rng.choice(WORD_SLOTS[slot])
+    words = dict(instance.words)
+    return words[slot] if slot in words and slot in ("unit", "day", "item") else rng.choice(WORD_SLOTS[slot])
 
 
 def _slots_of(template: str) -> list[str]:

@@ -27,7 +27,7 @@ def _number(number: Num, lines: tuple[str, ...], unit: str | None = None, unknow
 
 
 def product_line(a: Num, b: Num) -> str:
-    """`47 \\times 6 = 240 + 42 = 282`: partial products where the first factor has several digits."""
+    """Write a product as `47 \\times 6 = 240 + 42 = 282`: with partial products if a factor has several digits."""
     result = a * b
     if a.is_plain and b.is_plain and a.const.denominator == 1 and b.const.denominator == 1:
         big, small = abs(a.integer), abs(b.integer)
@@ -186,9 +186,9 @@ def triangle_area(s: Slots, w: Words) -> Working:
 
 
 def angle(s: Slots, w: Words) -> Working:
-    known = s["a"] + s["b"]
-    rest = as_num(180) - known
-    return _number(rest, (f"{s['a']} + {s['b']} = {known}.", f"180 - {_bracket(known)} = {rest}."), "degrees")
+    both = s["a"] + s["b"]
+    rest = as_num(180) - both
+    return _number(rest, (f"{s['a']} + {s['b']} = {both}.", f"180 - {_bracket(both)} = {rest}."), "degrees")
 
 
 def distance(s: Slots, w: Words) -> Working:
@@ -231,9 +231,11 @@ def mixed(s: Slots, w: Words) -> Working:
 
 
 def proportion(s: Slots, w: Words) -> Working:
-    one = s["b"] / s["a"]
+    of_each = s["b"] / s["a"]
     return _number(
-        one * s["c"], (f"{s['b']}/{s['a']} = {one}.", product_line(one, s["c"])), "dollars" if "item" in w else None
+        of_each * s["c"],
+        (f"{s['b']}/{s['a']} = {of_each}.", product_line(of_each, s["c"])),
+        "dollars" if "item" in w else None,
     )
 
 
