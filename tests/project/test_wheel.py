@@ -73,6 +73,7 @@ def test_the_wheel_holds_the_package_data_and_nothing_else(wheel: Path) -> None:
         expected = {f"sure_math/{folder}/{path.relative_to(source)}" for path in source.rglob(f"*{suffix}")}
         assert expected and expected <= set(names)
     assert "sure_math/curated/curated.jsonl" in names
+    assert {f"{package}/py.typed" for package in ("sure_math", "uopd", "eval_harness")} <= set(names)
     roles = ("author", "teacher", "student", "judge")
     assert {f"sure_math/pocket/models/{role}/model.safetensors" for role in roles} <= set(names)
 

@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from tests.helpers.training import SHORT, metrics_of, write_dataset
 from uopd.train import main
 
-pytestmark = [pytest.mark.vllm, pytest.mark.slow]
+pytestmark = [pytest.mark.vllm, pytest.mark.ray, pytest.mark.deepspeed, pytest.mark.slow]
 
 STEPS = 3
 SETTINGS = (

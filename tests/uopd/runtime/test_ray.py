@@ -20,6 +20,8 @@ from typing import Any, cast
 
 import psutil
 import pytest
+
+pytest.importorskip("ray", reason="pip install 'sure-math[ray]'")
 import ray
 import torch
 from ray.cluster_utils import Cluster
@@ -41,6 +43,8 @@ from uopd.runtime.ray.proxies import PartLost, RemoteSampler, RemoteScorer, Remo
 from uopd.runtime.specs import scorer_spec, student_spec
 from uopd.student.reference import load_student
 from uopd.teacher.scorer import ScorerSpec, load_scorer
+
+pytestmark = pytest.mark.ray
 
 TOLERANCE = 1e-4
 """Nats per token between vLLM and transformers in float32."""

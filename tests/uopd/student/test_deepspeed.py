@@ -53,7 +53,10 @@ from uopd.teacher.scorer import load_scorer
 if TYPE_CHECKING:
     from uopd.student.deepspeed import DeepSpeedRank
 
-pytestmark = pytest.mark.skipif(find_spec("deepspeed") is None, reason="pip install 'sure-math[train]'")
+pytestmark = [
+    pytest.mark.deepspeed,
+    pytest.mark.skipif(find_spec("deepspeed") is None, reason="pip install 'sure-math[train]'"),
+]
 WORLDS = [1, 2]
 STEPS, HALF, STOP = 20, 10, 3
 LONELY, EMPTY = 4, 6

