@@ -28,8 +28,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from uopd.losses.cross_entropy import topk, topk_cross_entropy
-from uopd.losses.hidden_teacher import hidden_cross_entropy
+from uopd.losses import hidden_cross_entropy, topk, topk_cross_entropy
 
 QWEN_VOCABULARY = 151_936
 FEW_TOKENS = 16

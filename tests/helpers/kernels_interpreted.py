@@ -7,9 +7,7 @@ import torch
 from torch import Tensor
 
 from tests.helpers.loss_cases import FP32, Case, bytes_of, leaves, make_case, replace, with_zeros, worst
-from uopd.losses import kernels
-from uopd.losses.cross_entropy import selected_logprobs, topk, topk_cross_entropy
-from uopd.losses.hidden_teacher import hidden_cross_entropy
+from uopd.losses import hidden_cross_entropy, kernels, selected_logprobs, topk, topk_cross_entropy
 from uopd.losses.reference import reference_cross_entropy
 
 BFLOAT16 = 0.02
@@ -123,14 +121,14 @@ def test_policy_gradient_and_topk() -> None:
 
 def test_the_check_of_a_device_sees_what_is_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
     cpu, write = torch.device("cpu"), kernels.write_pair_softmax
-    assert kernels._difference(cpu, torch.bfloat16) < kernels.ROUNDING
+    assert kernels._difference(cpu, torch.bfloat16) < kernels.BFLOAT16_TOLERANCE
 
     def wrong(out_CV: Tensor, *arguments: Any) -> None:
         write(out_CV, *arguments)
         out_CV[3, 100] = torch.nan
 
     monkeypatch.setattr(kernels, "write_pair_softmax", wrong)
-    assert not kernels._difference(cpu, torch.bfloat16) <= kernels.ROUNDING
+    assert not kernels._difference(cpu, torch.bfloat16) <= kernels.BFLOAT16_TOLERANCE
     kernels._agrees.cache_clear()
     with pytest.warns(UserWarning, match="differ from PyTorch by nan"):
         assert not kernels.usable(torch.zeros(2, 2, dtype=torch.bfloat16))

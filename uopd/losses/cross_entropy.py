@@ -1,15 +1,14 @@
-"""The losses of training, from hidden states and the weight of the language-model head, a chunk of tokens at a time.
+"""The cross-entropy of Eq. 7, weighted per token, from hidden states and the weight of the language-model head.
 
 Shapes: T tokens, C tokens of one chunk, P of a part of it, D hidden width, V vocabulary, K teacher entries per token.
 
-`topk_cross_entropy` is Eq. 7 weighted per token. Its differences from the loop of appendix A.2:
-1. No logits of all tokens exist, [T, V]; a chunk's logits are turned into their gradient in the memory they stand in.
-2. Gradients are formed in the forward pass, since weights, mask and counts are known before it: three matrix products
-   of T x D x V in all, nothing is computed twice. Backward only multiplies by the upstream scalar.
-3. The log-probabilities of the teacher are of its full vocabulary, so that its mass on the top-k is known.
+How it differs from the loop of appendix A.2:
+1. There is never a [T, V] matrix of logits. The logits of a chunk are replaced by their gradient, in the same memory.
+2. The gradients are computed in the forward pass, because weights, mask and counts are known before it. This takes
+   three matrix products of T x D x V, and computes nothing twice. Backward only multiplies by the upstream scalar.
+3. The teacher's log-probabilities are over its full vocabulary, so the teacher's mass on its top-k is known.
 
-`hidden_teacher.py` takes the teacher's hidden states in place of its top-k, `policy.py` has a policy gradient's
-losses, `reference.py` the same in plain float64, `teacher_topk.py` the teacher's side.
+`cross_entropy` works against any `TeacherDistribution`: the top-k of this module, or `hidden_teacher.py`'s teacher.
 """
 
 from collections.abc import Sequence
@@ -35,45 +34,41 @@ from uopd.losses.lm_head import (
     softmax_gradient_,
     workspace,
 )
-from uopd.losses.policy import PolicyLoss as PolicyLoss
-from uopd.losses.policy import clipped_policy_loss as clipped_policy_loss
-from uopd.losses.policy import selected_logprobs as selected_logprobs
-from uopd.losses.teacher_topk import TopK as TopK
-from uopd.losses.teacher_topk import topk as topk
 
 ENTRY_BYTES = 36
-"""Memory of a teacher entry while it is worked on: an int64 id and seven values of float32."""
-
-FEW = 8
-"""Entries of the teacher up to such a part of the vocabulary are scattered one by one; more cost what a row costs."""
+"""Memory that a teacher entry needs while it is compared: an int64 id and seven float32 values."""
+SPARSE_SHARE = 8
+"""The kernels are used for at most V / SPARSE_SHARE teacher entries: to scatter more costs as much as PyTorch's
+path."""
 IMPOSSIBLE = -1000.0
-"""Stands for a log-probability of -inf, relative to the largest: its exponential is 0 and 0 times it is 0."""
+"""Replaces a log-probability of -inf, relative to the largest: its exponential is 0, and 0 times it is 0, not NaN."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopkLoss:
-    """`topk_cross_entropy` of T tokens. All but `loss` are detached; float32, or float64 for float64 inputs.
+    """The loss of T tokens and its parts; float32, or float64 for float64 inputs. Only `loss` has a gradient.
 
-    Per token, KL(p~_T || p_S) = cross_entropy - teacher_entropy >= -log(student_mass) >= 0, and it equals -log m where
-    the student is the teacher. An id that a row names twice counts twice in the masses.
+    Per token, KL(p~_T || p_S) = cross_entropy - teacher_entropy >= -log(student_mass) >= 0. If the student equals the
+    teacher, the KL is -log m. If a row has an id twice, the id counts twice in the masses.
     """
 
     loss: Tensor
-    """Scalar: sum over t of token_weights[t] l_t; a token of weight 0 is left out of it, whatever its l_t."""
+    """Scalar: sum over t of token_weights[t] l_t. A token of weight 0 adds nothing, even if its l_t is not finite."""
     cross_entropy_T: Tensor
     """l_t of Eq. 7, nats."""
     teacher_entropy_T: Tensor
     """Entropy of the teacher renormalised on its top-k, nats."""
     teacher_mass_T: Tensor
-    """m, the teacher's probability on its top-k before renormalisation; over 1 only by rounding."""
+    """m, the teacher's probability on its top-k before renormalisation; above 1 only by rounding."""
     student_mass_T: Tensor
     """The student's probability on the teacher's top-k."""
     agreement_T: Tensor
-    """bool: no token is likelier under the student than the teacher's likeliest."""
+    """bool: the teacher's likeliest token is the student's likeliest token too, alone or in a tie."""
     sampled_logprob_T: Tensor | None
-    """The student's log-probability of `sampled_ids_T`, nats; None where they were not given."""
+    """The student's log-probability of `sampled_ids_T`, nats; None if the ids were not given."""
     teacher_sampled_logprob_T: Tensor | None = None
-    """The teacher's; None also where its top-k was given, which need not have them."""
+    """The teacher's log-probability of `sampled_ids_T`; None too if the teacher is a top-k, which need not hold
+    them."""
 
 
 def topk_cross_entropy(
@@ -89,31 +84,39 @@ def topk_cross_entropy(
     accumulate_fp32: bool = False,
     triton: bool | None = None,
 ) -> TopkLoss:
-    """sum_t w_t l_t with l_t = logsumexp(z_t) - sum_j p~_T(v_j) z_t[v_j] (Eq. 7), z_t = W h_t + b.
+    """Compute sum_t w_t l_t with l_t = logsumexp(z_t) - sum_j p~_T(v_j) z_t[v_j] (Eq. 7) and z_t = W h_t + b.
+
+    >>> hidden_TD, weight_VD = torch.zeros(1, 2), torch.zeros(4, 2, requires_grad=True)
+    >>> ids_TK, logprobs_TK = torch.tensor([[3, 1]]), torch.tensor([[0.5, 0.25]]).log()
+    >>> result = topk_cross_entropy(hidden_TD, weight_VD, ids_TK, logprobs_TK, torch.ones(1))
+    >>> float(result.loss.detach()), float(result.teacher_mass_T)  # a uniform student: log 4
+    (1.3862943649291992, 0.75)
+    >>> result.loss.backward()
 
     Args:
-        hidden_TD: [T, D] the student's last hidden states, float64, float32 or bfloat16; float16 without gradients.
-        lm_head_weight_VD: [V, D] of the same dtype; may be the embedding's weight.
-        teacher_ids_TK: [T, K] int32 or int64 token ids, 1 <= K <= V, in any order. One that occurs twice in a row is
-            the sum of its entries.
+        hidden_TD: [T, D] the student's last hidden states, float64, float32 or bfloat16; float16 if nothing needs a
+            gradient.
+        lm_head_weight_VD: [V, D] of the same dtype. It may be the embedding's weight.
+        teacher_ids_TK: [T, K] int32 or int64 token ids, 1 <= K <= V, in any order. If an id occurs twice in a row, its
+            entries are added.
         teacher_logprobs_TK: [T, K] the teacher's log-probabilities over its full vocabulary, nats, of any float dtype;
             -inf is probability 0.
-        token_weights_T: [T] weights w_t, w(x) / (|y| |B| K) in Eq. 9. They get no gradient. A weight of 0 gives
-            exactly no gradient.
+        token_weights_T: [T] weights w_t; w(x) / (|y| |B| K) in Eq. 9. They get no gradient. A token of weight 0 gives
+            a gradient of exactly 0.
         bias_V: [V] bias of the head.
-        sampled_ids_T: [T] token ids whose log-probability is wanted.
-        chunk_bytes: memory for the logits of one chunk, bytes; None: `lm_head.CHUNK_BYTES`. The result does not depend
-            on it, up to rounding.
-        accumulate_fp32: the weight's gradient of 16-bit inputs is summed over chunks in float32 and rounded once, for
-            which both are there at the end.
-        triton: whether Triton's kernels work between the matrix products; None: where `kernels.usable`. The result does
-            not depend on it, up to rounding.
+        sampled_ids_T: [T] token ids whose log-probabilities are wanted.
+        chunk_bytes: memory for the logits of one chunk, bytes; None takes `lm_head.CHUNK_BYTES`. The result depends on
+            it only by rounding.
+        accumulate_fp32: sum the weight's gradient of 16-bit inputs over the chunks in float32 and round it once. The
+            sum and its rounded copy then exist together at the end.
+        triton: whether Triton's kernels compute what lies between the matrix products; None: if `kernels.usable` says
+            so. The result depends on it only by rounding.
 
-    The first backward scales the gradients where they stand; where its upstream gradient is not 1, a second one through
-    the same loss is refused. Autocast is off inside: the inputs' dtype is what counts.
+    The first backward scales the gradients in place. If its upstream gradient is not 1, a second backward through the
+    same loss is refused. Autocast is switched off inside, so only the dtype of the inputs matters.
 
     Raises:
-        ValueError: shapes, dtypes or ids that do not fit, or a row of the teacher without a finite log-probability.
+        ValueError: shapes, dtypes or ids do not fit, or a row of the teacher has no finite log-probability.
     """
     check_head(hidden_TD, lm_head_weight_VD, bias_V)
     _check_teacher(teacher_ids_TK, teacher_logprobs_TK, *lm_head_weight_VD.shape[:1], tokens=len(hidden_TD))
@@ -122,13 +125,13 @@ def topk_cross_entropy(
         TeacherTopk(ids_TK=teacher_ids_TK, logprobs_TK=teacher_logprobs_TK),
         token_weights_T,
         sampled_ids_T,
-        Options(chunk_bytes=chunk_bytes, accumulate_fp32=accumulate_fp32, triton=triton),
+        LossOptions(chunk_bytes=chunk_bytes, accumulate_fp32=accumulate_fp32, triton=triton),
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """How the sums are made, which the results do not depend on."""
+class LossOptions:
+    """How the sums are computed. The results depend on it only by rounding; the fields are `topk_cross_entropy`'s."""
 
     chunk_bytes: int | None
     accumulate_fp32: bool
@@ -136,7 +139,7 @@ class Options:
 
 
 class HeadInputs(NamedTuple):
-    """What the student's logits W h + b are made of."""
+    """Hidden states and head, from which the student's logits W h + b are computed."""
 
     hidden_TD: Tensor
     weight_VD: Tensor
@@ -158,41 +161,49 @@ class TokenValues(NamedTuple):
 
 
 def join_token_values(parts: Sequence[TokenValues]) -> TokenValues:
-    """The values of all tokens from the values of consecutive parts."""
+    """Join the values of consecutive parts."""
     return parts[0] if len(parts) == 1 else TokenValues(*map(torch.cat, zip(*parts, strict=True)))
 
 
-class Teacher(Protocol):
+class TeacherDistribution(Protocol):
     """What the student is compared with, a chunk of tokens at a time."""
 
     has_logits: ClassVar[bool]
-    """Whether its logits stand beside the student's, so that it knows every token's log-probability."""
+    """Whether the teacher's logits stand beside the student's, so that every token's log-probability is known."""
 
     def suits_kernels(self, vocabulary: int) -> bool:
-        """Whether `kernels.py` has what its gradient takes."""
+        """Whether `kernels.py` can compute the gradient."""
         ...
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
-        """What must need no gradient."""
+        """The teacher's tensors, none of which may need a gradient."""
         ...
 
     def compare_(self, rows_C: Tensor, sampled_C1: Tensor, weights_C1: Tensor | None, work: Workspace) -> TokenValues:
-        """The values of C tokens whose student's logits are in the workspace.
+        """Compare C tokens whose student's logits are in the workspace.
 
-        `weights_C1`: None, or the weights of the gradient w (p_S - p~_T), which it leaves in the workspace's operand.
+        Args:
+            rows_C: numbers of the tokens among all T.
+            sampled_C1: ids of the sampled tokens.
+            weights_C1: weights w of the gradient w (p_S - p~_T), which is then written to the workspace's operand;
+                None if no gradient is wanted.
         """
         ...
 
 
 def cross_entropy(
-    head: HeadInputs, teacher: Teacher, token_weights_T: Tensor, sampled_ids_T: Tensor | None, options: Options
+    head: HeadInputs,
+    teacher: TeacherDistribution,
+    token_weights_T: Tensor,
+    sampled_ids_T: Tensor | None,
+    options: LossOptions,
 ) -> TopkLoss:
-    """`topk_cross_entropy` against any teacher."""
+    """Compute `topk_cross_entropy` against any teacher."""
     hidden_TD, weight_VD, bias_V = head
     check_tokens("token_weights_T", token_weights_T, len(hidden_TD))
     if any(tensor.requires_grad for tensor in (token_weights_T, *teacher.tensors)):
-        raise ValueError("token_weights_T and the teacher's tensors get no gradient: detach them")
+        raise ValueError("token_weights_T or a tensor of the teacher needs a gradient, and gets none here: detach it")
     if options.triton and not kernels.usable(weight_VD):
         raise ValueError(
             f"triton is True: its kernels do not run on {weight_VD.device} for {weight_VD.dtype}, or Triton is "
@@ -227,10 +238,10 @@ class _CrossEntropy(torch.autograd.Function):
         hidden_TD: Tensor,
         weight_VD: Tensor,
         bias_V: Tensor | None,
-        teacher: Teacher,
+        teacher: TeacherDistribution,
         token_weights_T: Tensor,
         sampled_ids_T: Tensor | None,
-        options: Options,
+        options: LossOptions,
     ) -> tuple[Tensor, Tensor]:
         fused = options.triton
         if fused is None:
@@ -262,11 +273,11 @@ class _CrossEntropy(torch.autograd.Function):
         refuse_second_derivatives("topk_cross_entropy")
         if ctx.scaled:
             raise RuntimeError(
-                "a second backward through topk_cross_entropy, whose gradients the first one scaled where they stand: "
+                "a second backward through topk_cross_entropy: the first backward has scaled the gradients in place; "
                 "call topk_cross_entropy again"
             )
         gradients = ctx.saved_tensors
-        if grad_loss != 1 and ctx.used:  # somebody has them as they are
+        if grad_loss != 1 and ctx.used:  # an earlier backward has handed out these very tensors
             gradients = [None if gradient is None else gradient * grad_loss for gradient in gradients]
         elif grad_loss != 1:
             ctx.scaled = True
@@ -280,14 +291,14 @@ class _CrossEntropy(torch.autograd.Function):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TeacherTopk:
-    """The entries of `topk_cross_entropy`, [T, K]."""
+    """A `TeacherDistribution` of K entries per token: the arguments of `topk_cross_entropy`."""
 
     ids_TK: Tensor
     logprobs_TK: Tensor
     has_logits: ClassVar[bool] = False
 
     def suits_kernels(self, vocabulary: int) -> bool:
-        return self.ids_TK.shape[1] * FEW <= vocabulary
+        return self.ids_TK.shape[1] * SPARSE_SHARE <= vocabulary
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
@@ -311,7 +322,7 @@ class TeacherTopk:
 
 
 def parts_of(rows: int, size: int) -> list[slice]:
-    """The rows in consecutive parts of at most `size`."""
+    """Cut rows into consecutive parts of at most `size` rows."""
     return [slice(start, min(start + size, rows)) for start in range(0, rows, size)]
 
 
@@ -323,7 +334,10 @@ def compare_entries_(
     weights_P1: Tensor | None,
     work: Workspace,
 ) -> TokenValues:
-    """`Teacher.compare_` of the rows `part` of a workspace with K entries of the teacher. Writes over `teacher_PK`."""
+    """Compare the rows `part` of a workspace with K entries of the teacher, as `TeacherDistribution.compare_` does.
+
+    `teacher_PK`, the teacher's log-probabilities, is overwritten.
+    """
     logits_PV = work.logits_CV[part]
     support_PK, chosen_P1 = logits_PV.gather(-1, ids_PK), logits_PV.gather(-1, sampled_P1)
     first_P1 = support_PK.gather(-1, teacher_PK.argmax(dim=-1, keepdim=True))
@@ -335,7 +349,7 @@ def compare_entries_(
     renormalised_PK = shifted_PK.exp()
     teacher_sum_P1 = renormalised_PK.sum(dim=-1, keepdim=True)
     renormalised_PK.div_(teacher_sum_P1)
-    # A batched product of rows would save the products, be slower, and lose four digits over a whole vocabulary.
+    # torch.bmm of rows would need no matrix of products, but is slower and loses four digits over a whole vocabulary.
     cross_entropy_P = -(renormalised_PK * student_PK).sum(dim=-1)
     student_PK.exp_()
     sampled_P = (chosen_P1 - max_P1 - log_sum_P1).squeeze(-1)
@@ -364,7 +378,7 @@ def _check_teacher(ids_TK: Tensor, logprobs_TK: Tensor, vocabulary: int, *, toke
     shape = tuple(ids_TK.shape)
     if ids_TK.shape != logprobs_TK.shape or len(shape) != 2 or shape[0] != tokens or not 1 <= shape[1] <= vocabulary:
         raise ValueError(
-            f"teacher_ids_TK is {shape} and teacher_logprobs_TK {tuple(logprobs_TK.shape)}: both are [{tokens}, K] "
+            f"teacher_ids_TK is {shape} and teacher_logprobs_TK {tuple(logprobs_TK.shape)}: give both as [{tokens}, K] "
             f"with K from 1 to {vocabulary}"
         )
     check_ids("teacher_ids_TK", ids_TK, vocabulary)

@@ -1,8 +1,8 @@
-"""The loss against a teacher that is given by its hidden states, a chunk of tokens at a time.
+"""The cross-entropy of Eq. 7 against a teacher that is given by its hidden states and its head.
 
-What travels is one vector per token instead of a top-k, exact for any k up to the whole vocabulary, for which a top-k
-would be [T, V]; the teacher's head has to be where the student's is. The teacher's logits of a chunk exist beside the
-student's, so a chunk of the same memory has fewer tokens, and there is one matrix product more.
+One vector per token is sent instead of a top-k. It is exact for any k up to the whole vocabulary, for which a top-k
+would be a [T, V] matrix. In return the teacher's head must be on the student's device. A chunk holds the teacher's
+logits beside the student's, so a chunk of the same memory has fewer tokens, and there is one more matrix product.
 
 Shapes: T tokens, C tokens of one chunk, P of a part of it, D hidden width, E the teacher's, V vocabulary, K entries.
 """
@@ -16,9 +16,9 @@ from torch import Tensor
 from uopd.losses import kernels
 from uopd.losses.cross_entropy import (
     ENTRY_BYTES,
-    FEW,
+    SPARSE_SHARE,
     HeadInputs,
-    Options,
+    LossOptions,
     TokenValues,
     TopkLoss,
     compare_entries_,
@@ -53,21 +53,26 @@ def hidden_cross_entropy(
     accumulate_fp32: bool = False,
     triton: bool | None = None,
 ) -> TopkLoss:
-    """`topk_cross_entropy` (Eq. 7) for the teacher softmax(W_T h_T + b_T), of whose tokens the k likeliest count.
+    """Compute `topk_cross_entropy` (Eq. 7) against the k likeliest tokens of the teacher softmax(W_T h_T + b_T).
+
+    >>> student_TD, teacher_TE = torch.zeros(1, 2), torch.zeros(1, 3)
+    >>> result = hidden_cross_entropy(student_TD, torch.zeros(4, 2), teacher_TE, torch.zeros(4, 3), torch.ones(1))
+    >>> float(result.loss), float(result.teacher_entropy_T)  # both are uniform: log 4
+    (1.3862943649291992, 1.3862943649291992)
 
     Args:
         hidden_TD: [T, D] the student's last hidden states. lm_head_weight_VD: [V, D] of the same dtype.
-        teacher_hidden_TE: [T, E] the teacher's last hidden states. teacher_weight_VE: [V, E] of the same dtype; neither
+        teacher_hidden_TE: [T, E] the teacher's last hidden states. teacher_weight_VE: [V, E] of the same dtype. Neither
             gets a gradient.
         token_weights_T: [T] weights w_t.
-        k: entries of the teacher's top-k; None, or V: the whole vocabulary, nothing is cut off.
+        k: entries of the teacher's top-k; None or V takes the whole vocabulary.
         bias_V, teacher_bias_V: [V] biases of the heads.
         sampled_ids_T: [T] token ids whose log-probabilities are wanted, the student's and the teacher's.
         chunk_bytes, accumulate_fp32, triton: as in `topk_cross_entropy`.
 
     Raises:
         FloatingPointError: a logit of the teacher is NaN or infinite.
-        ValueError: shapes, dtypes or ids that do not fit.
+        ValueError: shapes, dtypes or ids do not fit.
     """
     check_head(hidden_TD, lm_head_weight_VD, bias_V)
     check_head(teacher_hidden_TE, teacher_weight_VE, teacher_bias_V)
@@ -75,7 +80,7 @@ def hidden_cross_entropy(
     if len(teacher_hidden_TE) != tokens or len(teacher_weight_VE) != vocabulary:
         raise ValueError(
             f"teacher_hidden_TE is {tuple(teacher_hidden_TE.shape)} and teacher_weight_VE "
-            f"{tuple(teacher_weight_VE.shape)}: the student has {tokens} tokens and a vocabulary of {vocabulary}"
+            f"{tuple(teacher_weight_VE.shape)}: give {tokens} tokens and {vocabulary} rows, as the student has"
         )
     if k is not None and not 1 <= k <= vocabulary:
         raise ValueError(f"k is {k}: give a number from 1 to {vocabulary}, or None for the whole vocabulary")
@@ -85,7 +90,7 @@ def hidden_cross_entropy(
         bias_V=teacher_bias_V,
         k=min(k or vocabulary, vocabulary),
     )
-    options = Options(chunk_bytes=chunk_bytes, accumulate_fp32=accumulate_fp32, triton=triton)
+    options = LossOptions(chunk_bytes=chunk_bytes, accumulate_fp32=accumulate_fp32, triton=triton)
     head = HeadInputs(hidden_TD, lm_head_weight_VD, bias_V)
     loss = cross_entropy(head, teacher, token_weights_T, sampled_ids_T, options)
     bad_T = ~loss.teacher_entropy_T.isfinite()
@@ -99,17 +104,17 @@ def hidden_cross_entropy(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TeacherHiddenStates:
-    """A `cross_entropy.Teacher` whose logits are computed where they are compared."""
+    """A `TeacherDistribution` whose logits are computed chunk by chunk, when they are compared."""
 
     hidden_TE: Tensor
     weight_VE: Tensor
     bias_V: Tensor | None
     k: int
-    """V: the whole vocabulary."""
+    """Entries of the top-k; V takes the whole vocabulary."""
     has_logits: ClassVar[bool] = True
 
     def suits_kernels(self, vocabulary: int) -> bool:
-        return self.k == vocabulary or self.k * FEW <= vocabulary
+        return self.k == vocabulary or self.k * SPARSE_SHARE <= vocabulary
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
@@ -130,7 +135,7 @@ class TeacherHiddenStates:
         return join_token_values(values)
 
     def _row_bytes(self, work: Workspace) -> int:
-        """Of what a row takes beside its logits."""
+        """Memory that a row needs beside its logits, bytes."""
         vocabulary = len(self.weight_VE)
         if self.k < vocabulary:
             return max(self.k * ENTRY_BYTES, candidate_bytes(vocabulary, self.k))
@@ -140,21 +145,21 @@ class TeacherHiddenStates:
 def _compare_largest_(
     part: slice, k: int, sampled_P1: Tensor, weights_P1: Tensor | None, work: Workspace
 ) -> TokenValues:
-    """The values of the teacher's k largest, whose logits are in the workspace."""
+    """Compare with the teacher's k likeliest tokens; the teacher's logits are in the workspace."""
     assert work.teacher_CV is not None
     teacher_PV = work.teacher_CV[part]
     chosen_P1 = teacher_PV.gather(-1, sampled_P1)
     values_PK, ids_PK = largest(teacher_PV, k)
     smallest_P1 = teacher_PV.amin(dim=-1, keepdim=True)
     max_P1, sum_P1 = exponentials_(teacher_PV)
-    # A logit of -inf is in no top-k, and makes the others no less wrong.
+    # A logit of -inf is in no top-k, but the row is as wrong as one with NaN.
     log_sum_P1 = (max_P1 + sum_P1.log()).where(smallest_P1.isfinite(), torch.nan)
     values = compare_entries_(part, ids_PK, values_PK - log_sum_P1, sampled_P1, weights_P1, work)
     return values._replace(teacher_sampled_logprob=(chosen_P1 - log_sum_P1).squeeze(-1))
 
 
 def _compare_vocabulary_(part: slice, sampled_P1: Tensor, weights_P1: Tensor | None, work: Workspace) -> TokenValues:
-    """The values of the whole vocabulary: l = logsumexp(z) - sum_v p_T(v) z_v, gradient w (p_S - p_T)."""
+    """Compare over the whole vocabulary: l = logsumexp(z) - sum_v p_T(v) z_v, with the gradient w (p_S - p_T)."""
     assert work.teacher_CV is not None
     student_PV, teacher_PV = work.logits_CV[part], work.teacher_CV[part]
     chosen_P1, teacher_chosen_P1 = student_PV.gather(-1, sampled_P1), teacher_PV.gather(-1, sampled_P1)
@@ -174,7 +179,7 @@ def _compare_vocabulary_(part: slice, sampled_P1: Tensor, weights_P1: Tensor | N
 
 
 class LogitSummary(NamedTuple):
-    """Rows of logits z in numbers, [P] each."""
+    """Three numbers of each row of logits z, [P] each."""
 
     top: Tensor
     """max z."""
@@ -185,13 +190,15 @@ class LogitSummary(NamedTuple):
 
 
 PairSummary = tuple[LogitSummary, LogitSummary, Tensor]
-"""Of the student's logits and of the teacher's, and the student's logit of the teacher's likeliest token, [P]."""
+"""The student's summary, the teacher's, and the student's logit of the teacher's likeliest token, [P]."""
 
 
 def _summarise_(student_PV: Tensor, teacher_PV: Tensor, weights: tuple[Tensor, Tensor] | None) -> PairSummary:
-    """Both rows of logits in numbers. Writes over both.
+    """Summarise the student's and the teacher's logits, and overwrite both.
 
-    `weights`: [P, 1] of the gradient w (p_S - p_T), and the operand that it is written to.
+    Args:
+        weights: [P, 1] weights w of the gradient w (p_S - p_T), and the operand that the gradient is written to; None
+            if no gradient is wanted.
     """
     teacher_max_P1, first_P1 = teacher_PV.max(dim=-1, keepdim=True)
     first_P1 = student_PV.gather(-1, first_P1)
@@ -216,7 +223,7 @@ def _summarise_(student_PV: Tensor, teacher_PV: Tensor, weights: tuple[Tensor, T
 def _summarise_by_kernels_(
     student_PV: Tensor, teacher_PV: Tensor, weights: tuple[Tensor, Tensor] | None
 ) -> PairSummary:
-    """`_summarise_` by Triton; the operand stands in the student's memory."""
+    """Do what `_summarise_` does with Triton; the operand lies in the memory of the student's logits."""
     pair = kernels.pair_statistics(student_PV, teacher_PV)
     if weights is not None:
         weights_P1, operand_PV = weights

@@ -1,11 +1,11 @@
-"""Triton kernels for what stands between the matrix products of a head: the softmax of each row of logits.
+"""Triton kernels for what lies between the matrix products of a head: the softmax of each row of logits.
 
 PyTorch reads the float32 logits of a chunk five times and writes them three times (maximum, difference, exponential,
-sum, scaling and rounding). Here they are read twice and written once, as 16-bit gradients in the memory that they stand
-in, so that a chunk of the same memory has half as many tokens again.
+sum, scaling and rounding). The kernels read them twice and write once: 16-bit gradients, into the memory of the logits.
+A chunk of the same memory therefore holds half as many tokens again.
 
-`lm_head.py` has the PyTorch path, which is the reference: `usable` lets a device use the kernels only after both have
-agreed on it. One program works on one row.
+`lm_head.py` has the PyTorch path, which is the reference. `usable` allows the kernels on a device only after a test has
+shown that they agree with PyTorch there. One program works on one row.
 
 Shapes: C rows of a chunk, V vocabulary.
 """
@@ -30,7 +30,7 @@ try:
     import triton.language as tl
 
     jit = triton.jit
-except Exception as error:  # an installation may be broken in any way, and none of them is worth a run
+except Exception as error:  # an installation may be broken in any way, and none of them should end a run
     MISSING = error
 
     def jit(function: Any) -> Any:
@@ -38,16 +38,16 @@ except Exception as error:  # an installation may be broken in any way, and none
 
 
 BLOCK = 4096
-"""Logits that a program holds at a time: 16 of each of its 256 threads, in four loads of 16 bytes."""
+"""Logits that a program holds at a time: 16 for each of its 256 threads, in four loads of 16 bytes."""
 PAIR_BLOCK = 2048
-"""Of two rows at a time."""
+"""The same for programs that read two rows."""
 WARPS = 8
 LOWEST = -3.0e38
-"""Below every finite logit that a model gives; not -inf, whose difference to itself is no number."""
-AGREEMENT = 1e-5
-"""Largest relative difference to PyTorch, in norm, that `usable` accepts of float32."""
-ROUNDING = 2.0**-8
-"""Of bfloat16, whose unit roundoff it is twice."""
+"""Less than every finite logit of a model; not -inf, because -inf - -inf is NaN."""
+FLOAT32_TOLERANCE = 1e-5
+"""Largest relative difference from PyTorch, in norm, that `usable` accepts for float32."""
+BFLOAT16_TOLERANCE = 2.0**-8
+"""The same for 16-bit types: twice the unit roundoff of bfloat16."""
 
 
 @jit
@@ -57,7 +57,7 @@ def _statistics_kernel(  # type: ignore[no-untyped-def]
     row = tl.program_id(0).to(tl.int64)
     logits += row * stride
     offsets = tl.arange(0, BLOCK)
-    # Each lane keeps a maximum and a sum of its own, which are put together once.
+    # Each lane keeps its own maximum and sum; they are combined once, after the loop.
     largest = tl.full([BLOCK], LOWEST, tl.float32)
     total = tl.zeros([BLOCK], tl.float32)
     smallest = tl.full([BLOCK], -LOWEST, tl.float32)
@@ -87,7 +87,7 @@ def _softmax_kernel(  # type: ignore[no-untyped-def]
     for start in range(0, vocabulary, BLOCK):
         mask = start + offsets < vocabulary
         z = tl.load(logits + start + offsets, mask=mask, other=float("-inf"))
-        # `out` may be the same memory, in a narrower type: what a program writes lies where all its threads have read.
+        # `out` may be the same memory in a narrower type: all threads must have read before any of them writes.
         tl.debug_barrier()
         tl.store(out + start + offsets, (tl.exp(z - top) * factor).to(out.dtype.element_ty), mask=mask)
 
@@ -125,7 +125,7 @@ def _pair_statistics_kernel(  # type: ignore[no-untyped-def]
         z = tl.load(student + start + offsets, mask=mask, other=LOWEST)
         y = tl.load(teacher + start + offsets, mask=mask, other=LOWEST)
         at_first = tl.where(y > teacher_max, z, at_first)
-        # The means are of differences to the lane's maxima, as large logits would leave little of a small difference.
+        # The dots are of differences from the lane's maxima: beside large logits, small differences would be lost.
         student_top = tl.maximum(student_max, z)
         teacher_top = tl.maximum(teacher_max, y)
         shrunk = tl.exp(teacher_max - teacher_top)
@@ -189,14 +189,17 @@ def _pair_softmax_kernel(  # type: ignore[no-untyped-def]
 
 
 def _launch(kernel: Any, logits_CV: Tensor, *arguments: Any, **constants: Any) -> None:
-    """One program for each row, on the device of the logits, which need not be the current one."""
+    """Run one program per row on the logits' device, which need not be the current device."""
     if len(logits_CV):
         with torch.cuda.device(logits_CV.device) if logits_CV.is_cuda else nullcontext():
             kernel[(len(logits_CV),)](*arguments, **constants, num_warps=WARPS)
 
 
 def row_statistics(logits_CV: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """max z, sum exp(z - max z) and min z of each row of float32 logits, each [C, 1]; the sum of a NaN is NaN."""
+    """Compute max z, sum exp(z - max z) and min z of each row of float32 logits, each [C, 1].
+
+    If a logit is NaN, so is the sum.
+    """
     maxima_C1, sums_C1, minima_C1 = (logits_CV.new_empty((len(logits_CV), 1)) for _ in range(3))
     sizes = (logits_CV.shape[1], logits_CV.stride(0))
     _launch(_statistics_kernel, logits_CV, logits_CV, maxima_C1, sums_C1, minima_C1, *sizes, BLOCK=BLOCK, LOWEST=LOWEST)
@@ -204,18 +207,19 @@ def row_statistics(logits_CV: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def write_softmax(out_CV: Tensor, logits_CV: Tensor, maxima_C1: Tensor, factors_C1: Tensor) -> None:
-    """out = factor exp(z - max z), rounded to the dtype of `out`, which may stand in the memory of the logits.
+    """Write factor exp(z - max z) to `out`, rounded to its dtype.
 
-    Of two rows in one piece of memory `out` begins where the logits begin, and is no wider.
+    `out` may share the memory of the logits. Each of its rows must then begin where the row of logits begins, and must
+    not be wider.
     """
     sizes = (logits_CV.shape[1], out_CV.stride(0), logits_CV.stride(0))
     _launch(_softmax_kernel, logits_CV, out_CV, logits_CV, maxima_C1, factors_C1, *sizes, BLOCK=BLOCK)
 
 
 class PairStatistics(NamedTuple):
-    """What a cross-entropy takes from rows of logits, z of the student and y of the teacher; [C] each.
+    """What a cross-entropy needs from rows of logits, z of the student and y of the teacher; [C] each.
 
-    e(x) = exp(x - max x).
+    e(x) is exp(x - max x).
     """
 
     student_max: Tensor
@@ -231,11 +235,11 @@ class PairStatistics(NamedTuple):
     teacher_dot: Tensor
     """sum e(y) (y - max y)."""
     student_at_teacher_max: Tensor
-    """z of the token whose y is largest."""
+    """z of the token with the largest y."""
 
 
 def pair_statistics(student_CV: Tensor, teacher_CV: Tensor) -> PairStatistics:
-    """The statistics of float32 logits, which are left as they are."""
+    """Compute the statistics of float32 logits, which stay as they are."""
     pair = PairStatistics(*(student_CV.new_empty(len(student_CV)) for _ in PairStatistics._fields))
     sizes = (student_CV.shape[1], student_CV.stride(0), teacher_CV.stride(0))
     _launch(_pair_statistics_kernel, student_CV, student_CV, teacher_CV, *pair, *sizes, BLOCK=PAIR_BLOCK, LOWEST=LOWEST)
@@ -245,7 +249,7 @@ def pair_statistics(student_CV: Tensor, teacher_CV: Tensor) -> PairStatistics:
 def write_pair_softmax(
     out_CV: Tensor, student_CV: Tensor, teacher_CV: Tensor, pair: PairStatistics, weights_C1: Tensor
 ) -> None:
-    """out = w (p_S - p_T), from the statistics of the two; `out` may stand in the student's memory."""
+    """Write w (p_S - p_T) to `out`, from the statistics of both; `out` may share the memory of the student's logits."""
     normalisers = (pair.student_max, pair.student_sum, pair.teacher_max, pair.teacher_sum)
     sizes = (student_CV.shape[1], out_CV.stride(0), student_CV.stride(0), teacher_CV.stride(0))
     _launch(
@@ -262,7 +266,8 @@ def write_pair_softmax(
 
 
 def usable(weight_VD: Tensor) -> bool:
-    """Whether the kernels may work on heads of this dtype and device: Triton is there, and agrees with PyTorch."""
+    """Whether the kernels may be used for heads of this dtype and device: Triton works there and agrees with
+    PyTorch."""
     if weight_VD.dtype == torch.float64 or MISSING is not None:
         return False
     interpreted = os.environ.get("TRITON_INTERPRET") == "1"
@@ -271,34 +276,35 @@ def usable(weight_VD: Tensor) -> bool:
 
 @cache
 def _agrees(device: torch.device, dtype: torch.dtype) -> bool:
-    """A few rows in both ways, once for each device and dtype; a warning where they differ or Triton fails."""
+    """Compare both paths on a few rows, once per device and dtype; warn if they differ or Triton fails."""
     try:
         difference = _difference(device, dtype)
     except Exception as error:
         problem = f"{type(error).__name__}: {error}"
     else:
-        if difference <= (AGREEMENT if dtype == torch.float32 else ROUNDING):
+        if difference <= (FLOAT32_TOLERANCE if dtype == torch.float32 else BFLOAT16_TOLERANCE):
             return True
         problem = f"they differ from PyTorch by {difference:.1e}"
     warnings.warn(
-        f"the Triton kernels are not used on {device} for {dtype}: {problem[:500]}. The losses are the same without "
-        "them, and slower",
+        f"the Triton kernels are not used on {device} for {dtype}: {problem[:500]}. PyTorch computes the same losses "
+        "more slowly",
         stacklevel=2,
     )
     return False
 
 
 def _difference(device: torch.device, dtype: torch.dtype) -> float:
-    """Largest relative difference between the kernels and PyTorch, in norm; NaN where a kernel has one.
+    """Return the largest relative difference between the kernels and PyTorch, in norm; NaN if a kernel returns NaN.
 
-    On rows of two blocks and a rest, of a length that 16 divides and of one that it does not: Triton compiles each.
+    The rows have two blocks and a rest. One length is a multiple of 16 and one is not, because Triton compiles a kernel
+    for each case.
     """
     pairs = [pair for rest in (48, 47) for pair in _both_ways(2 * BLOCK + rest, device, dtype)]
     return float(torch.stack([(actual - expected).norm() / expected.norm() for actual, expected in pairs]).max())
 
 
 def _both_ways(vocabulary: int, device: torch.device, dtype: torch.dtype) -> Iterator[tuple[Tensor, Tensor]]:
-    """What the kernels make of a few rows, and what PyTorch does."""
+    """Yield what the kernels and what PyTorch compute from a few rows."""
     generator = torch.Generator().manual_seed(0)
     student_CV, teacher_CV = ((4 * torch.randn(5, vocabulary, generator=generator)).to(device) for _ in range(2))
     log_student_CV, log_teacher_CV = student_CV.log_softmax(dim=-1), teacher_CV.log_softmax(dim=-1)
@@ -315,7 +321,7 @@ def _both_ways(vocabulary: int, device: torch.device, dtype: torch.dtype) -> Ite
     yield pair.student_at_teacher_max, student_CV.gather(-1, first_C1).squeeze(-1)
     for with_teacher in (False, True):
         logits_CV = student_CV.clone()
-        # The rows stand in the same memory whatever the dtype, as in a workspace.
+        # As in a workspace, `out` shares the memory of the logits, whatever its dtype.
         out_CV = logits_CV.flatten().view(dtype).view(len(logits_CV), -1)[:, :vocabulary]
         if with_teacher:
             write_pair_softmax(out_CV, logits_CV, teacher_CV, pair, torch.ones_like(sums_C1))

@@ -1,9 +1,10 @@
-"""The language-model head on a few tokens at a time: the logits of a chunk, and the head's gradients from a chunk's.
+"""The language-model head on a chunk of tokens: its logits, the gradient of a softmax, and the head's gradients.
 
-Shapes: T tokens, C tokens of one chunk, D hidden width, V vocabulary.
+Shapes: T tokens, C tokens of one chunk, B rows of a block of the weight, D hidden width, V vocabulary, K teacher
+entries.
 
-Nothing here is of size [T, V]. Matrices of size [C, V], from one to three, live in a `Workspace`, which each chunk
-writes over.
+Nothing here has the size [T, V]. A `Workspace` holds one to three matrices of size [C, V], and every chunk overwrites
+them.
 """
 
 from collections.abc import Iterator
@@ -15,33 +16,33 @@ from torch import Tensor
 from uopd.losses.kernels import row_statistics, write_softmax
 
 CHUNK_BYTES = {"cpu": 160 * 2**20, "cuda": 768 * 2**20}
-"""Default budget of a workspace, bytes. On a CPU the product with the weight is at full speed from about 256 rows of a
-vocabulary of 151,936, and this stays under a tenth of the logits of 4,096 tokens. On a GPU each chunk reads and writes
-the whole gradient of the weight, so chunks are larger; a gigabyte is the most that may be spent beyond it."""
+"""Default budget of a workspace, bytes. On a CPU the product with the weight reaches its full speed at about 256 rows
+of a vocabulary of 151,936, and this budget is less than a tenth of the logits of 4,096 tokens. On a GPU each chunk
+reads and writes the whole gradient of the weight, so chunks are larger; a workspace may take at most a gigabyte."""
 ENTRY_SHARE = 8
-"""The entries of a teacher that are worked on at a time take one such part of the budget more."""
+"""Memory for the teacher entries in flight: 1 / ENTRY_SHARE of the chunk budget, on top of it."""
 TILE_ROWS = 64
-"""Chunks are whole numbers of matrix-product tiles where the budget allows."""
+"""A chunk is a whole number of matrix-product tiles if the budget allows."""
 CPU_BLOCK = 1024
-"""Rows of the head's weight in one product on a CPU, where a few hundred tokens times the whole weight at once take
-longer than times such blocks one by one."""
+"""Rows of the head's weight in one product on a CPU. A few hundred tokens times the whole weight take longer than the
+same tokens times one block after the other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workspace:
-    """Memory for one chunk, used again by the next."""
+    """Memory for one chunk, used again by the next chunk."""
 
     logits_CV: Tensor
     """Of `compute_dtype`."""
     operand_CV: Tensor
-    """What matrix products read, in the head's own dtype. The same memory as `logits_CV` where that dtype is equal, and
-    under Triton's kernels: they write a row's 16-bit gradient over its logits."""
+    """What matrix products read, in the head's own dtype. It shares the memory of `logits_CV` if the dtypes are equal,
+    and with Triton's kernels: they write a row's 16-bit gradient over its logits."""
     budget_bytes: int
-    """What it was asked to stay within."""
+    """Memory that the workspace was asked to stay within."""
     kernels: bool
-    """Whether `kernels.py` does the work between the products, or PyTorch."""
+    """Whether `kernels.py` computes what lies between the matrix products; otherwise PyTorch does."""
     teacher_CV: Tensor | None
-    """For the logits of a teacher whose hidden states are given; of `compute_dtype`."""
+    """Memory for the logits of a teacher that is given by its hidden states; of `compute_dtype`."""
 
     @property
     def rows(self) -> int:
@@ -49,12 +50,17 @@ class Workspace:
 
 
 def compute_dtype(dtype: torch.dtype) -> torch.dtype:
-    """float64 for float64; float32, in which a softmax over a vocabulary is exact enough, for everything narrower."""
+    """The dtype of logits: float64 for float64, otherwise float32, in which a softmax over a vocabulary is exact
+    enough."""
     return torch.float64 if dtype == torch.float64 else torch.float32
 
 
 def chunk_rows(tokens: int, row_bytes: int, chunk_bytes: int) -> int:
-    """Tokens per chunk: the budget's, spread evenly over the chunks, at least 1."""
+    """Tokens per chunk, at least 1: as few chunks as the budget allows, and all about equally long.
+
+    >>> chunk_rows(512, row_bytes=10, chunk_bytes=3310)  # two chunks of 256, although 331 rows would fit
+    256
+    """
     limit = max(1, chunk_bytes // row_bytes)
     chunks = max(1, -(-tokens // limit))
     even = -(-tokens // chunks)
@@ -64,9 +70,12 @@ def chunk_rows(tokens: int, row_bytes: int, chunk_bytes: int) -> int:
 def workspace(
     weight_VD: Tensor, tokens: int, chunk_bytes: int | None, *, kernels: bool = False, teacher: bool = False
 ) -> Workspace:
-    """Memory for chunks of at most `tokens` rows; `chunk_bytes` None is the default of the device.
+    """Allocate the memory for chunks of at most `tokens` rows.
 
-    `teacher`: with room for a teacher's logits.
+    Args:
+        chunk_bytes: budget, bytes; None takes the device's default, `CHUNK_BYTES`.
+        kernels: whether Triton's kernels are used.
+        teacher: whether the teacher's logits need memory too.
     """
     if chunk_bytes is None:
         chunk_bytes = CHUNK_BYTES["cuda" if weight_VD.is_cuda else "cpu"]
@@ -88,14 +97,14 @@ def workspace(
 
 
 def compute_logits(hidden_CD: Tensor, weight_VD: Tensor, bias_V: Tensor | None, work: Workspace) -> Tensor:
-    """[C, V] logits h W^T + b in the workspace, of `compute_dtype`."""
+    """Compute the [C, V] logits h W^T + b in the workspace, in `compute_dtype`."""
     return logits_into(work.logits_CV[: len(hidden_CD)], hidden_CD, weight_VD, bias_V)
 
 
 def logits_into(logits_CV: Tensor, hidden_CD: Tensor, weight_VD: Tensor, bias_V: Tensor | None) -> Tensor:
-    """h W^T + b, written to `logits_CV`.
+    """Write h W^T + b to `logits_CV` and return it.
 
-    For 16-bit inputs the product is rounded to 16 bits on a CPU (as `nn.Linear` does) and not on a GPU.
+    For 16-bit inputs the product is rounded to 16 bits on a CPU, as `nn.Linear` does. On a GPU it is not rounded.
     """
     if hidden_CD.is_cuda and logits_CV.dtype == hidden_CD.dtype:
         torch.mm(hidden_CD, weight_VD.t(), out=logits_CV)
@@ -115,9 +124,9 @@ def _product_in_blocks(hidden_CD: Tensor, weight_VD: Tensor, logits_CV: Tensor) 
 
 
 def normalisers_(logits_CV: Tensor, work: Workspace) -> tuple[Tensor, Tensor]:
-    """max z and sum exp(z - max z) of each row, [C, 1]; logsumexp z = max + log(sum).
+    """Compute max z and sum exp(z - max z) of each row, both [C, 1]; logsumexp z = max + log(sum).
 
-    After it the logits are for `softmax_gradient_` alone: PyTorch leaves exp(z - max z) in their place.
+    Afterwards only `softmax_gradient_` can use the logits: without the kernels they are replaced by exp(z - max z).
     """
     if work.kernels:
         max_C1, sum_C1, _ = row_statistics(logits_CV)
@@ -126,7 +135,7 @@ def normalisers_(logits_CV: Tensor, work: Workspace) -> tuple[Tensor, Tensor]:
 
 
 def exponentials_(logits_CV: Tensor) -> tuple[Tensor, Tensor]:
-    """Turns logits z into exp(z - max z) in place; returns max z and the sums of the exponentials, each [C, 1]."""
+    """Replace logits z by exp(z - max z); return max z and the sums of the exponentials, each [C, 1]."""
     max_C1 = logits_CV.amax(dim=-1, keepdim=True)
     sum_C1 = logits_CV.sub_(max_C1).exp_().sum(dim=-1, keepdim=True)
     return max_C1, sum_C1
@@ -140,13 +149,13 @@ def softmax_gradient_(
     weights_C1: Tensor,
     work: Workspace,
 ) -> None:
-    """Writes w (p_S - p) into the operand, where p has few entries: what a cross-entropy gives to its logits.
+    """Write w (p_S - p) to the operand: the gradient of the logits of a cross-entropy with a p that has K entries.
 
     Args:
-        logits_CV: what `normalisers_` left. operand_CV: the same rows of the workspace's operand.
-        normalisers: of `normalisers_`.
-        sparse: [C, K] int64 ids, the entries of p there, and p_S there. An id that occurs twice in a row is the sum of
-            its entries. Written over.
+        logits_CV: as `normalisers_` left them. operand_CV: the same rows of the workspace's operand.
+        normalisers: what `normalisers_` returned.
+        sparse: [C, K] each: int64 ids, and p and p_S at these ids. If an id occurs twice in a row, its entries are
+            added. The last two are overwritten.
         weights_C1: w.
     """
     max_C1, sum_C1 = normalisers
@@ -155,7 +164,8 @@ def softmax_gradient_(
         logits_CV.scatter_add_(-1, ids_CK, entries_CK.mul_(-sum_C1))
         scale_into(operand_CV, logits_CV, weights_C1 / sum_C1)
         return
-    # The sum over equal ids, with the logits for a scratch pad: what the kernel makes of these places is written over.
+    # Add the entries of equal ids, in the memory of the logits at these ids: the last line overwrites what
+    # `write_softmax` makes of them.
     logits_CV.scatter_(-1, ids_CK, 0.0).scatter_add_(-1, ids_CK, entries_CK)
     difference_CK = student_CK.sub_(logits_CV.gather(-1, ids_CK)).mul_(weights_C1)
     write_softmax(operand_CV, logits_CV, max_C1, weights_C1 / sum_C1)
@@ -163,9 +173,9 @@ def softmax_gradient_(
 
 
 def scale_into(operand_CV: Tensor, logits_CV: Tensor, factors_C1: Tensor) -> None:
-    """operand = logits times a factor per row, rounded; the logits are written over."""
+    """Write the logits times a factor per row to the operand, rounded; the logits are overwritten."""
     if operand_CV.is_cuda:
-        torch.mul(logits_CV, factors_C1, out=operand_CV)  # one pass, rounding included; a CPU would take a copy for it
+        torch.mul(logits_CV, factors_C1, out=operand_CV)  # one pass that also rounds; on a CPU it would need a copy
         return
     logits_CV.mul_(factors_C1)
     if operand_CV.dtype != logits_CV.dtype:
@@ -173,19 +183,24 @@ def scale_into(operand_CV: Tensor, logits_CV: Tensor, factors_C1: Tensor) -> Non
 
 
 class HeadGradients:
-    """Gradients of hidden states, weight and bias, summed over chunks; None for each input that needs none.
+    """Gradients of hidden states, weight and bias, summed over chunks; None for an input that needs no gradient.
 
-    Tokens that are in no chunk keep a gradient of exactly 0.
+    A token that is in no chunk keeps a gradient of exactly 0.
     """
 
     def __init__(
         self, hidden_TD: Tensor, weight_VD: Tensor, bias_V: Tensor | None, needs: tuple[bool, ...], fp32: bool = False
     ) -> None:
-        """`needs`: which of the three need a gradient. `fp32`: the weight's gradient is summed in float32."""
+        """Allocate the sums.
+
+        Args:
+            needs: which of the three inputs need a gradient.
+            fp32: whether the weight's gradient is summed in float32.
+        """
         if any(needs) and weight_VD.dtype == torch.float16:
             raise ValueError(
-                "lm_head_weight_VD is torch.float16, in which the gradient w (p_S - p) of most tokens is 0, whatever "
-                "the loss is scaled by afterwards: train in bfloat16 or float32"
+                "lm_head_weight_VD is torch.float16, in which the gradient w (p_S - p) of most tokens rounds to 0, and "
+                "scaling the loss afterwards does not help: train in bfloat16 or float32"
             )
         accumulated = compute_dtype(weight_VD.dtype) if fp32 else weight_VD.dtype
         self.hidden_TD = torch.zeros_like(hidden_TD) if needs[0] else None
@@ -196,7 +211,7 @@ class HeadGradients:
         self.chunks = 0
 
     def add(self, rows_C: Tensor, hidden_CD: Tensor, weight_VD: Tensor, work: Workspace) -> None:
-        """Adds a chunk, the gradient dz of whose logits is the workspace's operand: dW += dz^T h, dh = dz W."""
+        """Add a chunk: dW += dz^T h and dh = dz W, with the workspace's operand for dz."""
         operand_CV = work.operand_CV[: len(rows_C)]
         if self.bias_V is not None:
             self.bias_V.add_(operand_CV.sum(dim=0, dtype=self.bias_V.dtype))
@@ -207,7 +222,7 @@ class HeadGradients:
         self.chunks += 1
 
     def _add_to_weight(self, sum_VD: Tensor, operand_CV: Tensor, hidden_CD: Tensor) -> None:
-        beta = 1.0 if self.chunks else 0.0  # the first product writes over memory that nothing has set
+        beta = 1.0 if self.chunks else 0.0  # the memory is not initialised before the first product
         if sum_VD.dtype == operand_CV.dtype:
             sum_VD.addmm_(operand_CV.t(), hidden_CD, beta=beta)
         elif sum_VD.is_cuda:
@@ -218,16 +233,19 @@ class HeadGradients:
                 sum_BD.addmm_(operand_CB.t().to(sum_VD.dtype), wide_CD, beta=beta)
 
     def result(self) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-        """The three sums; the weight's in the dtype it was summed in."""
+        """Return the three sums, the weight's in the dtype in which it was summed."""
         if self.weight_VD is not None and self.chunks == 0:
             self.weight_VD.zero_()
         return self.hidden_TD, self.weight_VD, self.bias_V
 
 
 def chunks_of(token_weights_T: Tensor, rows: int, *, separate: bool) -> Iterator[tuple[Tensor, bool]]:
-    """Row numbers of each chunk, and whether its tokens have a weight.
+    """Yield the row numbers of each chunk, and whether its tokens have a weight other than 0.
 
-    `separate`: tokens of weight 0 come last, in chunks of their own. Otherwise in order, all True.
+    Args:
+        rows: most tokens of a chunk.
+        separate: whether tokens of weight 0 get chunks of their own, after the others. Otherwise all tokens come in
+            their order, with True.
     """
     if not separate:
         for rows_C in torch.arange(len(token_weights_T), device=token_weights_T.device).split(rows):
@@ -242,22 +260,24 @@ def chunks_of(token_weights_T: Tensor, rows: int, *, separate: bool) -> Iterator
 
 
 def check_head(hidden_TD: Tensor, weight_VD: Tensor, bias_V: Tensor | None) -> None:
-    """Shapes and dtypes of a head and what goes into it."""
+    """Raise ValueError if the shapes or dtypes of hidden states and head do not fit."""
     if hidden_TD.dim() != 2 or weight_VD.dim() != 2 or hidden_TD.shape[1] != weight_VD.shape[1]:
         raise ValueError(
-            f"hidden_TD is {tuple(hidden_TD.shape)} and lm_head_weight_VD {tuple(weight_VD.shape)}: both have two "
-            "dimensions and the same last one; flatten a batch to its response tokens first"
+            f"hidden_TD is {tuple(hidden_TD.shape)} and lm_head_weight_VD {tuple(weight_VD.shape)}: give both two "
+            "dimensions and the same last dimension; flatten a batch to its response tokens first"
         )
     if hidden_TD.dtype != weight_VD.dtype or not hidden_TD.is_floating_point():
         raise ValueError(
             f"hidden_TD is {hidden_TD.dtype} and lm_head_weight_VD {weight_VD.dtype}: cast one to the other's dtype"
         )
     if bias_V is not None and bias_V.shape != weight_VD.shape[:1]:
-        raise ValueError(f"bias_V is {tuple(bias_V.shape)}: one value per row of lm_head_weight_VD, {len(weight_VD)}")
+        raise ValueError(
+            f"bias_V is {tuple(bias_V.shape)}: give {len(weight_VD)} values, one for each row of lm_head_weight_VD"
+        )
 
 
 def check_ids(name: str, ids: Tensor, vocabulary: int) -> None:
-    """Token ids are integers in [0, V)."""
+    """Raise ValueError if token ids are not integers in [0, V)."""
     if ids.dtype not in (torch.int32, torch.int64):
         raise ValueError(f"{name} is {ids.dtype}: give token ids as int32 or int64")
     if ids.numel() == 0:
@@ -271,12 +291,12 @@ def check_ids(name: str, ids: Tensor, vocabulary: int) -> None:
 
 
 def check_tokens(name: str, values: Tensor, tokens: int) -> None:
-    """One value for each token."""
+    """Raise ValueError if there is not one value per token."""
     if values.shape != (tokens,):
         raise ValueError(f"{name} is {tuple(values.shape)}: give one value for each of the {tokens} tokens")
 
 
 def refuse_second_derivatives(name: str) -> None:
-    """Of a backward, which has gradients enabled only under create_graph=True."""
+    """Raise RuntimeError inside a backward of create_graph=True, the only backward in which gradients are enabled."""
     if torch.is_grad_enabled():
         raise RuntimeError(f"{name} has no second derivative: call backward without create_graph=True")

@@ -1,4 +1,4 @@
-"""The losses of a policy gradient: log-probabilities of chosen tokens, and GRPO's clipped ratio of them.
+"""The losses of a policy gradient: log-probabilities of given tokens, and GRPO's clipped ratio of them.
 
 Shapes: T tokens, C tokens of one chunk, D hidden width, V vocabulary.
 """
@@ -33,13 +33,18 @@ def selected_logprobs(
     bias_V: Tensor | None = None,
     chunk_bytes: int | None = None,
 ) -> Tensor:
-    """[T] log p(ids_T[t]) = z_t[id] - logsumexp(z_t), nats, differentiable; float32, or float64 for float64 inputs.
+    """Compute log p(ids_T[t]) = z_t[id] - logsumexp(z_t): [T], nats, with a gradient.
 
-    What a policy gradient needs: the weights of the gradient are known only after the forward, so backward computes the
-    logits again, a chunk at a time and only for tokens whose upstream gradient is not 0.
+    The result is float32, or float64 for float64 inputs. A policy gradient knows the weights of its gradient only after
+    the forward pass. Backward therefore computes the logits again, a chunk at a time, and only for tokens whose
+    upstream gradient is not 0.
+
+    >>> selected_logprobs(torch.zeros(2, 3), torch.zeros(4, 3), torch.tensor([0, 3]))  # uniform: -log 4
+    tensor([-1.3863, -1.3863])
 
     Args:
-        hidden_TD: [T, D] last hidden states. lm_head_weight_VD: [V, D] of the same dtype. ids_T: [T] int32 or int64.
+        hidden_TD: [T, D] last hidden states. lm_head_weight_VD: [V, D] of the same dtype.
+        ids_T: [T] int32 or int64 token ids.
         bias_V: [V] bias of the head.
         chunk_bytes: as in `topk_cross_entropy`.
     """
@@ -69,7 +74,7 @@ class _SelectedLogprobs(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad_T: Tensor) -> tuple[Tensor | None, ...]:
         refuse_second_derivatives("selected_logprobs")
-        with torch.autocast(grad_T.device.type, enabled=False):  # a backward may be called inside of one
+        with torch.autocast(grad_T.device.type, enabled=False):  # backward may be called under autocast
             return _SelectedLogprobs._gradients(ctx, grad_T)
 
     @staticmethod
@@ -101,18 +106,18 @@ class _SelectedLogprobs(torch.autograd.Function):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyLoss:
-    """`clipped_policy_loss` of T tokens. All but `loss` are detached; counts are of tokens whose weight is not 0."""
+    """The loss of T tokens and its parts. Only `loss` has a gradient; counts are of tokens whose weight is not 0."""
 
     loss: Tensor
     """Scalar, differentiable in the log-probabilities."""
     ratio_T: Tensor
-    """r_t = p / p_old; 1 where the weight is 0."""
+    """r_t = p / p_old; 1 if the weight is 0."""
     clipped_T: Tensor
-    """bool: the ratio is held at a bound, so it gives no gradient; False where the weight is 0."""
+    """bool: the ratio is clipped, so the token has no gradient; False if the weight is 0."""
     clipped_count: Tensor
-    """Scalar, int64: how many are held."""
+    """Scalar, int64: number of clipped tokens."""
     token_count: Tensor
-    """Scalar, int64: of how many."""
+    """Scalar, int64: number of tokens whose weight is not 0."""
     kl_T: Tensor | None
     """exp(d) - d - 1 with d = log p_ref - log p, nats, at least 0; None without a reference."""
 
@@ -128,18 +133,25 @@ def clipped_policy_loss(
     reference_logprobs_T: Tensor | None = None,
     kl_coefficient: float = 0.0,
 ) -> PolicyLoss:
-    """-sum_t w_t min(r A, clip(r, 1 - clip_low, 1 + clip_high) A) + kl_coefficient sum_t w_t (exp(d) - d - 1).
+    """Compute -sum_t w_t min(r A, clip(r, 1 - clip_low, 1 + clip_high) A) + kl_coefficient sum_t w_t (exp(d) - d - 1).
 
-    r = exp(log p - log p_old) and d = log p_ref - log p of the sampled token, so the second sum estimates
-    KL(p || p_ref) without bias. The weights carry the normaliser, which is the caller's to name; a token of weight 0
-    gives exactly no gradient, whatever its log-probabilities.
+    For a sampled token, r = exp(log p - log p_old) and d = log p_ref - log p. The second sum is an unbiased estimate of
+    KL(p || p_ref). The caller puts the normaliser into the weights. A token of weight 0 gives a gradient of exactly 0,
+    whatever its log-probabilities are.
+
+    >>> logprobs_T = torch.tensor([0.5, 0.25]).log().requires_grad_()
+    >>> old_T, advantages_T = torch.tensor([0.5, 0.125]).log(), torch.tensor([1.0, 1.0])
+    >>> result = clipped_policy_loss(logprobs_T, old_T, advantages_T, torch.ones(2) / 2, clip_low=0.2, clip_high=0.2)
+    >>> result.ratio_T, result.clipped_T
+    (tensor([1., 2.]), tensor([False,  True]))
 
     Args:
-        logprobs_T: [T] log p of the sampled tokens, nats, with gradient (`selected_logprobs`).
-        old_logprobs_T: [T] of the policy that sampled them. advantages_T: [T]. token_weights_T: [T].
-        clip_low, clip_high: how far r may fall below or rise above 1 before it stops to count, at least 0.
-        reference_logprobs_T: [T] of the reference policy.
-        kl_coefficient: at least 0; needs the reference.
+        logprobs_T: [T] log p of the sampled tokens, nats, with a gradient (`selected_logprobs`).
+        old_logprobs_T: [T] log p_old, of the policy that sampled the tokens.
+        advantages_T: [T] A. token_weights_T: [T] w.
+        clip_low, clip_high: how far r may fall below 1 or rise above 1 before the gradient stops; at least 0.
+        reference_logprobs_T: [T] log p_ref, of the reference policy.
+        kl_coefficient: at least 0; more than 0 needs the reference.
     """
     for name, values in (
         ("old_logprobs_T", old_logprobs_T),
@@ -152,11 +164,11 @@ def clipped_policy_loss(
     if clip_low < 0 or clip_high < 0 or kl_coefficient < 0:
         raise ValueError(f"clip_low {clip_low}, clip_high {clip_high}, kl_coefficient {kl_coefficient}: give 0 or more")
     if kl_coefficient > 0 and reference_logprobs_T is None:
-        raise ValueError(f"kl_coefficient is {kl_coefficient} without reference_logprobs_T: give them, or 0")
+        raise ValueError(f"kl_coefficient is {kl_coefficient} without reference_logprobs_T: give them, or set it to 0")
     counted_T = token_weights_T != 0
     ratio_T = torch.where(counted_T, logprobs_T - old_logprobs_T, 0).exp()
-    held_T = ratio_T.clamp(1 - clip_low, 1 + clip_high)
-    gain_T = torch.minimum(ratio_T * advantages_T, held_T * advantages_T)
+    bounded_T = ratio_T.clamp(1 - clip_low, 1 + clip_high)
+    gain_T = torch.minimum(ratio_T * advantages_T, bounded_T * advantages_T)
     loss = -(token_weights_T * gain_T).sum()
     kl_T = None
     if reference_logprobs_T is not None:

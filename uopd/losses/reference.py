@@ -1,4 +1,6 @@
-"""Eq. 7, 8 and 9 literally, in float64 and with the whole [T, V] softmax: what `cross_entropy.py` is tested against.
+"""Eq. 7, 8 and 9 literally, in float64 and with the whole [T, V] softmax.
+
+This is the oracle: only tests and benchmarks use it, to say how far the losses of training are from the equations.
 
 Shapes: T tokens, D hidden width, V vocabulary, K teacher entries per token.
 """
@@ -17,10 +19,14 @@ def reference_cross_entropy(
     *,
     bias_V: Tensor | None = None,
 ) -> Tensor:
-    """[T] l_t = -sum_j p~_T(v_j) log p_S(v_j), nats, float64, differentiable by autograd (Eq. 7).
+    """Compute l_t = -sum_j p~_T(v_j) log p_S(v_j) (Eq. 7): [T], nats, float64, with a gradient.
 
-    p~_T is the teacher's probability renormalised over its K entries, which is a softmax of its log-probabilities, and
-    p_S the student's softmax over the full vocabulary.
+    p~_T is the teacher's probability renormalised over its K entries, which is the softmax of their log-probabilities.
+    p_S is the student's softmax over the full vocabulary.
+
+    >>> ids_TK, logprobs_TK = torch.tensor([[3, 1]]), torch.tensor([[0.5, 0.25]]).log()
+    >>> reference_cross_entropy(torch.zeros(1, 2), torch.zeros(4, 2), ids_TK, logprobs_TK)  # a uniform student: log 4
+    tensor([1.3863], dtype=torch.float64)
     """
     logits_TV = hidden_TD.double() @ lm_head_weight_VD.double().t()
     if bias_V is not None:
@@ -31,10 +37,14 @@ def reference_cross_entropy(
 
 
 def reference_objective(losses: Sequence[Sequence[Tensor]], weights: Sequence[float]) -> Tensor:
-    """1/|B| sum_x 1/K sum_j w(x)/|y_j| sum_t l_t, nats, float64 (Eq. 8 and 9).
+    """Compute 1/|B| sum_x 1/K sum_j w(x)/|y_j| sum_t l_t (Eq. 8 and 9), nats, float64.
+
+    >>> losses = [[torch.tensor([1.0, 3.0]), torch.tensor([])], [torch.tensor([4.0]), torch.tensor([2.0])]]
+    >>> float(reference_objective(losses, [1.0, 0.5]))  # (1.0 (2 + 0) / 2 + 0.5 (4 + 2) / 2) / 2
+    1.25
 
     Args:
-        losses: [|B|][K] the l_t of each response of each prompt, [|y_j|]; an empty response is 0 and stays in K.
+        losses: [|B|][K] the l_t of each response of each prompt, [|y_j|]. An empty response adds 0 and counts in K.
         weights: [|B|] w(x).
     """
     total = torch.zeros((), dtype=torch.float64)

@@ -1,6 +1,7 @@
-"""The teacher's side of the loss: hidden states to exact top-k log-probabilities, a chunk of tokens at a time.
+"""The teacher's side of the loss: from hidden states to exact top-k log-probabilities, a chunk of tokens at a time.
 
-Shapes: T tokens, C tokens of one chunk, D hidden width, V vocabulary, K entries kept, G groups of the vocabulary.
+Shapes: T tokens, C tokens of one chunk, P of a part of it, D hidden width, V vocabulary, K entries kept, G groups of
+the vocabulary, S tokens of a group, R tokens in no group, N candidates for the K entries.
 """
 
 import math
@@ -26,11 +27,11 @@ class TopK(NamedTuple):
     """The k likeliest tokens of each position, over the full vocabulary."""
 
     ids_TK: Tensor
-    """[T, k] int32, the likeliest first; which of equal ones comes first is not defined."""
+    """[T, k] int32, the likeliest token first; the order of equally likely tokens is not defined."""
     logprobs_TK: Tensor
-    """[T, k] nats, of the dtype asked for."""
+    """[T, k] nats, of `value_dtype`."""
     sampled_logprob_T: Tensor | None
-    """[T] log-probabilities of `ids_T`, nats, float32 (float64 for float64 inputs); None where they were not given."""
+    """[T] log-probabilities of `ids_T`, nats, float32 (float64 for float64 inputs); None if the ids were not given."""
 
 
 @torch.no_grad()
@@ -44,19 +45,24 @@ def topk(
     chunk_bytes: int | None = None,
     value_dtype: torch.dtype = torch.float32,
 ) -> TopK:
-    """The k largest of log softmax(W h_t + b) for each token, computed in float32 (float64 for float64 inputs).
+    """Find the k largest of log softmax(W h_t + b) for each token, in float32 (float64 for float64 inputs).
+
+    >>> weight_VD = torch.tensor([[0.0], [0.0], [1.0]])
+    >>> result = topk(torch.tensor([[9.0]]), weight_VD, 1, ids_T=torch.tensor([2]))
+    >>> result.ids_TK, result.sampled_logprob_T.exp()
+    (tensor([[2]], dtype=torch.int32), tensor([0.9998]))
 
     Args:
         hidden_TD: [T, D] last hidden states. lm_head_weight_VD: [V, D] of the same dtype.
-        k: entries kept, from 0 (none) to V.
+        k: entries kept, from 0 to V.
         bias_V: [V] bias of the head.
-        ids_T: [T] int32 or int64 token ids whose log-probability is wanted as well.
-        chunk_bytes: memory for the logits of one chunk, bytes; None: `lm_head.CHUNK_BYTES`.
-        value_dtype: of the log-probabilities that are returned.
+        ids_T: [T] int32 or int64 token ids whose log-probabilities are wanted too.
+        chunk_bytes: memory for the logits of one chunk, bytes; None takes `lm_head.CHUNK_BYTES`.
+        value_dtype: dtype of `logprobs_TK`.
 
     Raises:
         FloatingPointError: a logit is NaN or infinite.
-        ValueError: shapes, dtypes or ids that do not fit.
+        ValueError: shapes, dtypes or ids do not fit.
     """
     check_head(hidden_TD, lm_head_weight_VD, bias_V)
     tokens, vocabulary = len(hidden_TD), len(lm_head_weight_VD)
@@ -74,7 +80,7 @@ def topk(
     finite_T = torch.ones(tokens, dtype=torch.bool, device=hidden_TD.device)
     for rows_C, _ in chunks_of(sampled_T, work.rows, separate=False):
         logits_CV = compute_logits(hidden_TD[rows_C], lm_head_weight_VD, bias_V, work)
-        values_CK, found_CK = largest_in_parts(logits_CV, k, work.budget_bytes)
+        values_CK, largest_CK = largest_in_parts(logits_CV, k, work.budget_bytes)
         if ids_T is not None:
             sampled_T[rows_C] = logits_CV.gather(-1, ids_T[rows_C, None].long()).squeeze(-1)
         if fused:
@@ -84,7 +90,7 @@ def topk(
             max_C1, sum_C1 = exponentials_(logits_CV)
         finite_T[rows_C] = (min_C1.isfinite() & sum_C1.isfinite()).squeeze(-1)
         log_sum_C1 = sum_C1.log()
-        ids_TK[rows_C] = found_CK.to(torch.int32)
+        ids_TK[rows_C] = largest_CK.to(torch.int32)
         logprobs_TK[rows_C] = (values_CK - max_C1 - log_sum_C1).to(value_dtype)
         sampled_T[rows_C] -= (max_C1 + log_sum_C1).squeeze(-1)
     if not finite_T.all():
@@ -96,15 +102,15 @@ def topk(
 
 
 def largest_in_parts(logits_CV: Tensor, k: int, budget_bytes: int) -> tuple[Tensor, Tensor]:
-    """`largest`, of as many rows at a time as have room in their share of a chunk's budget."""
+    """Call `largest` on parts of the rows, so that its candidates stay within 1 / ENTRY_SHARE of a chunk's budget."""
     part = chunk_rows(len(logits_CV), candidate_bytes(logits_CV.shape[1], k), budget_bytes // ENTRY_SHARE)
-    found = [largest(logits_PV, k) for logits_PV in logits_CV.split(part)]
-    values_CK, ids_CK = (torch.cat(parts) if len(parts) > 1 else parts[0] for parts in zip(*found, strict=True))
+    pairs = [largest(logits_PV, k) for logits_PV in logits_CV.split(part)]
+    values_CK, ids_CK = (torch.cat(parts) if len(parts) > 1 else parts[0] for parts in zip(*pairs, strict=True))
     return values_CK, ids_CK
 
 
 def candidate_bytes(vocabulary: int, k: int) -> int:
-    """What `largest` holds of one row beside the row: two int64 and a float32 of each candidate, and the maxima."""
+    """Memory of `largest` for one row, bytes: two int64 and a float32 per candidate, and the maxima of the groups."""
     groups = max(1, math.isqrt(vocabulary * k))
     size = vocabulary // groups
     candidates = k * size + vocabulary - size * groups if size > 1 else vocabulary
@@ -114,20 +120,24 @@ def candidate_bytes(vocabulary: int, k: int) -> int:
 def largest(logits_CV: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """Values and indices of the k largest of each row, descending: `torch.topk`, on a fraction of the row.
 
-    The row is split into G groups of V // G tokens, taken G apart, and a rest. The k groups with the largest maxima
-    hold k values that no value of another group exceeds, so the k largest are among them and the rest. G = sqrt(V k)
-    makes the two selections, of k among G and of k among k V / G, about as long.
+    The row is split into G groups of V // G tokens, each token G apart from the next, and a rest. No value of another
+    group exceeds the k maxima of the k groups with the largest maxima, so the k largest values lie in these groups and
+    the rest. With G = sqrt(V k), the selection of k among G groups takes about as long as that of k among k V / G
+    candidates.
+
+    >>> largest(torch.tensor([[1.0, 5.0, 3.0, 4.0]]), 2)
+    (tensor([[5., 4.]]), tensor([[1, 3]]))
     """
     vocabulary = logits_CV.shape[1]
     groups = max(1, math.isqrt(vocabulary * k))
     size = vocabulary // groups
     if size < 2:
         return logits_CV.topk(k, dim=-1)
-    whole = size * groups
-    maxima_CG = logits_CV[:, :whole].unflatten(1, (size, groups)).amax(dim=1)
+    grouped = size * groups
+    maxima_CG = logits_CV[:, :grouped].unflatten(1, (size, groups)).amax(dim=1)
     chosen_CK = maxima_CG.topk(k, dim=-1, sorted=False).indices
-    offsets_S = torch.arange(0, whole, groups, device=logits_CV.device)
-    rest_R = torch.arange(whole, vocabulary, device=logits_CV.device).expand(len(logits_CV), -1)
+    offsets_S = torch.arange(0, grouped, groups, device=logits_CV.device)
+    rest_R = torch.arange(grouped, vocabulary, device=logits_CV.device).expand(len(logits_CV), -1)
     candidates_CN = torch.cat([(chosen_CK[:, :, None] + offsets_S).flatten(1), rest_R], dim=1)
     values_CK, places_CK = logits_CV.gather(1, candidates_CN).topk(k, dim=-1)
     return values_CK, candidates_CN.gather(1, places_CK)

@@ -13,8 +13,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from uopd.losses.cross_entropy import TopkLoss, clipped_policy_loss, selected_logprobs, topk_cross_entropy
-from uopd.losses.hidden_teacher import hidden_cross_entropy
+from uopd.losses import TopkLoss, clipped_policy_loss, hidden_cross_entropy, selected_logprobs, topk_cross_entropy
 from uopd.model.causal_model import Head
 from uopd.model.micro_batches import MicroBatch
 from uopd.rows import Scores

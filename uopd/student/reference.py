@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from sure_math.models.engines.files import model_folder
-from uopd.losses.cross_entropy import selected_logprobs
+from uopd.losses.policy import selected_logprobs
 from uopd.model.causal_model import device_of, head_of, hidden_states, load_model
 from uopd.model.micro_batches import Layout, MicroBatch, micro_batches
 from uopd.rows import HiddenScores, Scores, Share, TrainingRow, UpdateReport

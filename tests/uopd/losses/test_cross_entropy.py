@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from tests.helpers.loss_cases import EXACT, FP32, Case, bytes_of, leaves, make_case, replace, with_zeros, worst
-from uopd.losses.cross_entropy import TopkLoss, selected_logprobs, topk, topk_cross_entropy
+from uopd.losses import TopkLoss, selected_logprobs, topk, topk_cross_entropy
 from uopd.losses.lm_head import chunk_rows
 from uopd.losses.reference import reference_cross_entropy, reference_objective
 
@@ -455,7 +455,7 @@ def test_refusals(changes: dict, message: str) -> None:
 
 PEAK = """
 import resource, torch
-from uopd.losses.cross_entropy import selected_logprobs, topk, topk_cross_entropy
+from uopd.losses import selected_logprobs, topk, topk_cross_entropy
 
 
 def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -15,8 +15,7 @@ import torch
 from torch import Tensor
 
 from tests.helpers.loss_cases import EXACT, FP32, Case, bytes_of, leaves, make_case, with_zeros, worst
-from uopd.losses.cross_entropy import TopkLoss, topk, topk_cross_entropy
-from uopd.losses.hidden_teacher import hidden_cross_entropy
+from uopd.losses import TopkLoss, hidden_cross_entropy, topk, topk_cross_entropy
 from uopd.losses.reference import reference_cross_entropy
 
 WIDTH = 4

@@ -1,4 +1,4 @@
-"""Pins of `selected_logprobs` and `clipped_policy_loss` of `uopd/losses/cross_entropy.py`:
+"""Pins of `selected_logprobs` and `clipped_policy_loss` of `uopd/losses/policy.py`:
 
 - values and gradients against plain autograd, float64 and float32, every chunk size; an upstream gradient of 0 gives
   exactly 0;
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from tests.helpers.loss_cases import EXACT, FP32, bytes_of, leaves, make_case, worst
-from uopd.losses.cross_entropy import clipped_policy_loss, selected_logprobs
+from uopd.losses import clipped_policy_loss, selected_logprobs
 
 
 @pytest.mark.parametrize("rows", [1, 4, 100])
