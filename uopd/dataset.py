@@ -1,7 +1,7 @@
-"""The dataset of a run: the pool of prompts, what it must have, and which prompts a step draws.
+"""The dataset of a run: its problems, which of them a method can train on, and which prompts a step draws.
 
-Prompts are drawn with replacement (Sec. 4.2). What a slot draws follows from the run's seed and the slot's number in
-the run, so that a resumed run draws what an uninterrupted one would have drawn.
+Prompts are drawn with replacement (Sec. 4.2). The draw of a slot follows from the run's seed and the slot's number in
+the run, so a resumed run draws the same prompts as an uninterrupted run.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ COLUMNS = (
 
 
 class DataError(ValueError):
-    """A dataset that this run cannot be trained on; the message says why and what to do."""
+    """The run cannot be trained on this dataset; the message says why, and what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,19 +53,23 @@ class Dataset:
     train: tuple[PoolRow, ...]
     test: tuple[PoolRow, ...]
     fingerprint: str
-    """Digest of its data files."""
+    """Digest of the data files."""
     teacher: str | None
     """Name of the model whose samples gave the weights."""
     teacher_fingerprint: str | None
     prompt_sha256: str | None
-    """Of the prompt that asked the teacher."""
+    """Digest of the prompt with which the teacher was asked."""
 
 
 def load_dataset_folder(folder: Path) -> Dataset:
     """Read the problems of a finished dataset.
 
+    >>> dataset = load_dataset_folder(Path("sure-math"))  # doctest: +SKIP
+    >>> dataset.train[0].weight, dataset.teacher  # doctest: +SKIP
+    (0.75, 'Qwen/Qwen3-8B')
+
     Raises:
-        DataError: the folder is missing, not finished, or lacks a column or a weight.
+        DataError: the folder is missing, the dataset is not finished, or a column or a weight is missing.
     """
     try:
         dataset = open_dataset(folder, f"data.path = {folder}")
@@ -82,13 +86,17 @@ def load_dataset_folder(folder: Path) -> Dataset:
     )
 
 
-def usable(
+def trainable_rows(
     pool: Sequence[PoolRow], keeps: Callable[[PoolRow], bool], needs: frozenset[str], *, drop_unlabelled: bool
 ) -> list[PoolRow]:
-    """The rows a method trains on.
+    """Select the rows that a method trains on.
+
+    Args:
+        keeps, needs: of the `Method`.
+        drop_unlabelled: whether rows without an answer or solution that the method needs are left out.
 
     Raises:
-        DataError: rows lack what the method needs, or nothing is left.
+        DataError: rows lack a column that the method needs, or no row is left.
     """
     for column in sorted(needs & {"answer", "solution"}):
         lacking = [row.problem_id for row in pool if getattr(row, column) is None]
@@ -108,12 +116,15 @@ def usable(
     return kept
 
 
-def draw(count: int, probabilities: Sequence[float] | None, *, seed: int, slots: range) -> list[int]:
-    """Index of the prompt that each slot of the run draws, with replacement.
+def draw_prompts(count: int, probabilities: Sequence[float] | None, *, seed: int, slots: range) -> list[int]:
+    """Draw the index of a prompt for each slot of the run, with replacement.
+
+    >>> draw_prompts(1000, None, seed=0, slots=range(4))
+    [297, 549, 880, 836]
 
     Args:
         count: prompts in the pool.
-        probabilities: in proportion to which they are drawn; None draws uniformly.
+        probabilities: prompts are drawn in proportion to these numbers; None draws uniformly.
         slots: numbers of the slots, counted over the whole run.
     """
     ends = list(accumulate(probabilities if probabilities is not None else [1.0] * count))

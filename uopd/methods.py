@@ -1,10 +1,10 @@
-"""The methods: UOPD, its baselines and its controls, each a row of `METHODS` that fixes only what differs.
+"""The methods: UOPD, its baselines and its controls. Each is a row of `METHODS` that says only what differs.
 
 | method | scorer | loss | weight of a prompt | prompts |
 |---|---|---|---|---|
 | `uopd` | teacher | Eq. 7 | w = 1 - H / log N (Eq. 6) | uniform |
 | `opd` | teacher | Eq. 7 | 1 | uniform |
-| `filter` | teacher | Eq. 7 | 1 | uniform over those with an entropy of at most tau |
+| `filter` | teacher | Eq. 7 | 1 | uniform over the prompts with an entropy of at most tau |
 | `grpo` | none, or the initial student | clipped ratio | none: advantages within a prompt's group | uniform |
 | `opsd` | the initial student, with the solution in its prompt | Eq. 7 | 1 | uniform |
 | `shuffled` | teacher | Eq. 7 | the weights of `uopd`, permuted over the prompts | uniform |
@@ -13,10 +13,11 @@
 | `sampled` | teacher | Eq. 7 | the mean weight | in proportion to w |
 
 How they differ from their papers:
-1. `grpo` divides by the population standard deviation of a group, and gives 0 to a group whose rewards are all equal,
-   where the paper would divide by 0 and other trainers add a small number. A response without a box is wrong.
-2. `opsd` (Self-Distilled Reasoner) has the loss of Eq. 7 on the teacher's top-k and no pointwise clip.
-3. `sampled` is no method of the paper: its expected gradient is that of `uopd`, from prompts that all count in full.
+1. `grpo` divides by the population standard deviation of a group. If all rewards of a group are equal, its advantages
+   are 0; the paper would divide by 0, and other trainers add a small number. A response without a box is wrong.
+2. `opsd` (Self-Distilled Reasoner) has the loss of Eq. 7 on the teacher's top-k, without a pointwise clip.
+3. `sampled` is not a method of the paper. Its expected gradient is that of `uopd`, but every drawn prompt has the same
+   weight.
 """
 
 from __future__ import annotations
@@ -36,9 +37,9 @@ from uopd.method_names import MethodName
 from uopd.rows import Rollout, TrainingRow
 from uopd.student.objectives import Distillation, Objective, PolicyGradient
 
-Need = Literal["weight", "answer", "solution"]
-ROUNDING = 1e-12
-"""Of an entropy that is read from a weight: a problem at tau exactly is kept."""
+RequiredColumn = Literal["weight", "answer", "solution"]
+ENTROPY_ROUNDING = 1e-12
+"""Rounding error of an entropy that is computed from a weight: a problem exactly at tau is kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,35 +56,41 @@ class RewardRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Method:
-    """One method with its settings."""
+    """One method with its settings: what the trainer asks it, so that it never asks for the method's name."""
 
     name: MethodName
     objective: Objective
     scorer: Literal["teacher", "initial"] | None
-    """Who reads the rollouts: the teacher, the frozen initial student, or nobody."""
-    needs: frozenset[Need]
+    """The model that scores the rollouts: the teacher, the frozen initial student, or none."""
+    needs: frozenset[RequiredColumn]
     """Columns of the dataset that every prompt must have."""
     weights: Callable[[Sequence[PoolRow], int], list[float]] = lambda pool, seed: [1.0] * len(pool)
-    """w(x) of each prompt of the pool; the seed is the run's."""
+    """Gives w(x) for each prompt of the pool, from the pool and the run's seed."""
     keeps: Callable[[PoolRow], bool] = lambda row: True
-    """Whether a prompt is trained on at all."""
+    """Whether a prompt is in the pool."""
     proportional: bool = False
     """Whether prompts are drawn in proportion to the dataset's weight."""
     shows_solution: bool = False
-    """Whether the scorer's prompt holds the solution."""
+    """Whether the scorer's prompt has the solution."""
     rewards: RewardRule | None = None
     """How rewards become advantages; None for a method that has no rewards."""
 
 
 def make_method(config: TrainConfig) -> Method:
-    """The method that the configuration names."""
+    """Make the method that the configuration names.
+
+    >>> from uopd.config import load_config
+    >>> method = make_method(load_config("pocket", ["method=grpo"]))
+    >>> method.scorer, sorted(method.needs), method.rewards.normaliser
+    (None, ['answer'], 'response')
+    """
     return METHODS[config.method](config)
 
 
 def training_rows(rollouts: Sequence[Rollout], method: Method) -> tuple[TrainingRow, ...]:
-    """The responses of one step with the factor of their tokens (Eq. 8, 9).
+    """Turn the responses of a step into rows, each with the factor of its tokens' losses (Eq. 8, 9).
 
-    An empty response adds nothing, but counts among the |B| K responses.
+    An empty response adds nothing to the loss, but counts among the |B| K responses.
 
     Args:
         rollouts: by slot, every slot with its K responses.
@@ -104,7 +111,7 @@ def training_rows(rollouts: Sequence[Rollout], method: Method) -> tuple[Training
 
 
 def _divisors(lengths: Sequence[int], rule: RewardRule | None) -> list[int]:
-    """What the weight of each response is divided by; |y| |B| K (Eq. 9) unless a rule says otherwise."""
+    """The divisor of each response's weight: |y| |B| K (Eq. 9) unless the rule says otherwise."""
     if rule is not None and rule.normaliser == "tokens":
         return [sum(lengths)] * len(lengths)
     if rule is not None and rule.normaliser == "constant":
@@ -113,7 +120,12 @@ def _divisors(lengths: Sequence[int], rule: RewardRule | None) -> list[int]:
 
 
 def group_advantages(rollouts: Sequence[Rollout], *, scale: bool) -> list[float]:
-    """Reward minus the mean of the slot's group; with `scale` divided by the group's population standard deviation."""
+    """Compute each reward minus the mean reward of its slot.
+
+    Args:
+        rollouts: by slot.
+        scale: whether to divide by the slot's population standard deviation, if it is not 0.
+    """
     advantages: list[float] = []
     for _, group in groupby(rollouts, key=lambda rollout: rollout.slot):
         values = [rollout.reward or 0.0 for rollout in group]
@@ -146,18 +158,18 @@ def _certain(config: FilterConfig) -> Callable[[PoolRow], bool]:
         entropy = 1 - row.weight
         if config.unit == "nats":
             entropy = entropy_in_nats(entropy, row.num_samples)
-        return entropy <= config.tau + ROUNDING
+        return entropy <= config.tau + ENTROPY_ROUNDING
 
     return keeps
 
 
-def _distillation(name: MethodName, *needs: Need, **differs: object) -> Callable[[TrainConfig], Method]:
+def _distillation(name: MethodName, *needs: RequiredColumn, **fields: object) -> Callable[[TrainConfig], Method]:
     return lambda config: Method(
         name=name,
         objective=Distillation(),
         scorer="teacher",
         needs=frozenset(needs),
-        **differs,  # type: ignore[arg-type]
+        **fields,  # type: ignore[arg-type]
     )
 
 

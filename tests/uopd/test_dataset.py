@@ -28,7 +28,7 @@ from tests.helpers.training import (
     write_dataset,
 )
 from uopd.config import load_config
-from uopd.dataset import DataError, PoolRow, draw, load_dataset_folder, usable
+from uopd.dataset import DataError, PoolRow, draw_prompts, load_dataset_folder, trainable_rows
 from uopd.methods import METHODS, make_method
 from uopd.rollouts.prompt_pool import PromptPool, prompt_pool
 from uopd.rows import Prompt
@@ -130,18 +130,18 @@ def test_labels_that_are_missing(name: str, column: str) -> None:
     pool = [a_row("a"), a_row("b", **{column: None}), a_row("c"), a_row("d", **{column: None})]
     expected = rf"2 of 4 training problems have no {column} \(the first is b\).* label.by=model.* data.drop_unlabelled"
     with pytest.raises(DataError, match=expected):
-        usable(pool, method.keeps, method.needs, drop_unlabelled=False)
-    left = usable(pool, method.keeps, method.needs, drop_unlabelled=True)
+        trainable_rows(pool, method.keeps, method.needs, drop_unlabelled=False)
+    left = trainable_rows(pool, method.keeps, method.needs, drop_unlabelled=True)
     assert [row.problem_id for row in left] == ["a", "c"]
     with pytest.raises(DataError, match=r"no training problem is left"):
-        usable([pool[1]], method.keeps, method.needs, drop_unlabelled=True)
+        trainable_rows([pool[1]], method.keeps, method.needs, drop_unlabelled=True)
 
 
 @pytest.mark.parametrize("name", sorted(set(METHODS) - set(UNLABELLED)))
 def test_methods_that_need_no_labels(name: str) -> None:
     method = make_method(load_config("pocket", [f"method={name}"]))
     pool = [a_row("a", answer=None, solution=None)]
-    assert usable(pool, method.keeps, method.needs, drop_unlabelled=False) == pool
+    assert trainable_rows(pool, method.keeps, method.needs, drop_unlabelled=False) == pool
 
 
 def test_a_pool_of_weight_0() -> None:
@@ -154,7 +154,7 @@ def test_a_pool_of_weight_0() -> None:
         assert [prompt.weight for prompt in make_pool(pool, f"method={name}").prompts] == weights
     none_certain = make_method(load_config("pocket", ["method=filter"]))
     with pytest.raises(DataError, match=r"no training problem is left .*filter.tau, filter.unit"):
-        usable(pool, none_certain.keeps, none_certain.needs, drop_unlabelled=False)
+        trainable_rows(pool, none_certain.keeps, none_certain.needs, drop_unlabelled=False)
 
 
 def test_a_scorer_without_room_for_its_prompt_and_a_response(tmp_path: Path) -> None:
@@ -182,21 +182,21 @@ def test_a_test_split_without_answers_is_refused_before_a_model_is_loaded(tmp_pa
 
 
 def test_what_a_slot_draws_never_changes() -> None:
-    assert draw(1000, None, seed=0, slots=range(8)) == [297, 549, 880, 836, 527, 664, 805, 513]
-    assert draw(3, [0.5, 0.0, 0.25], seed=0, slots=range(8)) == [0, 0, 2, 2, 0, 0, 2, 0]
+    assert draw_prompts(1000, None, seed=0, slots=range(8)) == [297, 549, 880, 836, 527, 664, 805, 513]
+    assert draw_prompts(3, [0.5, 0.0, 0.25], seed=0, slots=range(8)) == [0, 0, 2, 2, 0, 0, 2, 0]
 
 
 def test_slots_draw_alone_and_with_replacement() -> None:
-    whole = draw(5, None, seed=3, slots=range(100))
-    assert draw(5, None, seed=3, slots=range(60, 100)) == whole[60:]
-    assert draw(5, None, seed=4, slots=range(100)) != whole
+    whole = draw_prompts(5, None, seed=3, slots=range(100))
+    assert draw_prompts(5, None, seed=3, slots=range(60, 100)) == whole[60:]
+    assert draw_prompts(5, None, seed=4, slots=range(100)) != whole
     assert max(Counter(whole[:8]).values()) > 1, "eight draws of five"
 
 
 @pytest.mark.parametrize("probabilities", [None, [1.0, 2.0, 3.0, 4.0, 0.0], [0.1, 0.0, 0.9, 1e-9, 0.5]])
 def test_draws_follow_the_probabilities(probabilities: list[float] | None) -> None:
     count = 20_000
-    found = Counter(draw(5, probabilities, seed=1, slots=range(count)))
+    found = Counter(draw_prompts(5, probabilities, seed=1, slots=range(count)))
     shares = probabilities or [1.0] * 5
     expected = [share / sum(shares) * count for share in shares]
     assert all(found[index] == 0 for index, value in enumerate(expected) if value < 1e-3)
@@ -224,7 +224,7 @@ def test_the_papers_run_has_391_steps_and_a_partial_last_one() -> None:
     config = load_config("pocket", ["data.samples=50000", "data.prompts_per_step=128"])
     assert config.steps == 391
     assert [prompt.problem_id for prompt in pool.batch(390)] == [
-        f"{index}" for index in draw(200, None, seed=0, slots=range(49_920, 50_000))
+        f"{index}" for index in draw_prompts(200, None, seed=0, slots=range(49_920, 50_000))
     ]
 
 
@@ -281,5 +281,5 @@ def test_long_prompts_are_left_out_before_weights_are_given(
 
 
 def test_a_pool_of_long_prompts_alone() -> None:
-    with pytest.raises(DataError, match=r"data.max_prompt_tokens = 2: every one of the 1 prompts is longer; raise it"):
+    with pytest.raises(DataError, match=r"data.max_prompt_tokens = 2: each of the 1 prompts is longer; raise it"):
         make_pool([a_row("1")], max_tokens=2)

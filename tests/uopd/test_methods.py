@@ -27,7 +27,7 @@ from sure_math.models.responders.chat import Chat, Message
 from tests.helpers.tiny_model import SPECIAL, VOCABULARY
 from tests.helpers.training import a_row
 from uopd.config import load_config
-from uopd.dataset import PoolRow, usable
+from uopd.dataset import PoolRow, trainable_rows
 from uopd.losses.reference import reference_cross_entropy, reference_objective
 from uopd.method_names import CONTROLS, PAPER_METHODS, MethodName
 from uopd.methods import METHODS, Method, RewardRule, group_advantages, make_method, training_rows
@@ -286,7 +286,7 @@ def tiny_chat(folder: Path) -> Chat:
 
 def the_pool(folder: Path, method: Method, rows: Sequence[PoolRow]) -> PromptPool:
     chat = tiny_chat(folder)
-    kept = usable(rows, method.keeps, method.needs, drop_unlabelled=False)
+    kept = trainable_rows(rows, method.keeps, method.needs, drop_unlabelled=False)
     return prompt_pool(
         kept,
         method,

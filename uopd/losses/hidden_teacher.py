@@ -80,7 +80,7 @@ def hidden_cross_entropy(
     if len(teacher_hidden_TE) != tokens or len(teacher_weight_VE) != vocabulary:
         raise ValueError(
             f"teacher_hidden_TE is {tuple(teacher_hidden_TE.shape)} and teacher_weight_VE "
-            f"{tuple(teacher_weight_VE.shape)}: give {tokens} tokens and {vocabulary} rows, as the student has"
+            f"{tuple(teacher_weight_VE.shape)}: give the student's {tokens} tokens and vocabulary of {vocabulary}"
         )
     if k is not None and not 1 <= k <= vocabulary:
         raise ValueError(f"k is {k}: give a number from 1 to {vocabulary}, or None for the whole vocabulary")

@@ -1,7 +1,7 @@
-"""Prompts of a run: the pool of a method as tokens, drawn step by step.
+"""The prompts of a run: the pool of a method as tokens, drawn step by step.
 
-The student sees what the teacher saw in Phase 1: one problem prompt everywhere. `opsd` shows its scorer the solution in
-a system message (`solution.txt`); the response is read at the same positions, because only its tokens are scored.
+The student sees the same problem prompt that the teacher saw in Phase 1. With `opsd` the scorer also sees the solution,
+in a system message (`solution.txt`). Only the tokens of the response are scored, so both read the same response.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from importlib import resources
 
 from sure_math.annotation.sample import solve_messages
 from sure_math.models.responders.chat import Chat, Message
-from uopd.dataset import DataError, PoolRow, draw
+from uopd.dataset import DataError, PoolRow, draw_prompts
 from uopd.methods import Method
 from uopd.rows import Prompt
 
@@ -21,23 +21,24 @@ SOLUTION_PROMPT = "solution.txt"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptPool:
-    """The prompts of a run and the plan of its draws."""
+    """The prompts of a run, and how they are drawn."""
 
     prompts: tuple[Prompt, ...]
     too_long: int
-    """Problems left out for their length."""
+    """Problems left out because their prompts are too long."""
     probabilities: tuple[float, ...] | None
-    """In proportion to which prompts are drawn; None draws uniformly."""
+    """Prompts are drawn in proportion to these numbers; None draws uniformly."""
     seed: int
     samples: int
-    """Prompts of the whole run."""
+    """Prompts drawn in the whole run."""
     per_step: int
+    """Prompts drawn in a step, |B|."""
 
     def batch(self, step: int) -> list[Prompt]:
-        """The prompts of a step, by slot; the last step may have fewer."""
+        """Draw the prompts of a step, by slot; the last step may have fewer."""
         slots = range(step * self.per_step, min((step + 1) * self.per_step, self.samples))
-        chosen = draw(len(self.prompts), self.probabilities, seed=self.seed, slots=slots)
-        return [self.prompts[index] for index in chosen]
+        indices = draw_prompts(len(self.prompts), self.probabilities, seed=self.seed, slots=slots)
+        return [self.prompts[index] for index in indices]
 
 
 def prompt_pool(
@@ -52,48 +53,47 @@ def prompt_pool(
     per_step: int,
     max_tokens: int,
 ) -> PromptPool:
-    """The pool of `rows`, each with the weight that the method gives it.
+    """Make the pool of `rows`, each with the weight that the method gives it.
 
     Args:
-        student, scorer: chat templates of the two models; None where nobody scores.
+        student, scorer: chat templates of the two models; None if the method has no scorer.
         prompt: text with `{problem}`.
-        max_tokens: of the student's prompt; longer ones are left out.
+        seed, samples, per_step: as in `PromptPool`.
+        max_tokens: length of the student's prompt; longer prompts are left out.
 
     Raises:
-        DataError: all of them are longer, or the method gives every one the weight 0.
+        DataError: all prompts are too long, or the method gives each of them the weight 0.
     """
-    asked = [(row, solve_messages(row.problem, None, prompt)) for row in rows]
-    encoded = [(row, messages, student.encode(messages)) for row, messages in asked]
-    kept = [one for one in encoded if 0 < len(one[2]) <= max_tokens]
+    questions = [(row, solve_messages(row.problem, None, prompt)) for row in rows]
+    encoded = [(row, messages, student.encode(messages)) for row, messages in questions]
+    kept = [(row, messages, ids) for row, messages, ids in encoded if 0 < len(ids) <= max_tokens]
     if not kept:
-        raise DataError(
-            f"data.max_prompt_tokens = {max_tokens}: every one of the {len(rows):,} prompts is longer; raise it"
-        )
-    left = [row for row, _, _ in kept]
-    # Weights are given to what is drawn from, so that their mean and their multiset are those of the pool.
-    weights = method.weights(left, seed)
+        raise DataError(f"data.max_prompt_tokens = {max_tokens}: each of the {len(rows):,} prompts is longer; raise it")
+    pool = [row for row, _, _ in kept]
+    # Weights are computed after long prompts were left out: their mean and their multiset are those of the pool.
+    weights = method.weights(pool, seed)
     if not any(weights):
         raise DataError(
             f"data.path: method={method.name} gives every training problem the weight 0, so that there is nothing to "
             "learn: the teacher never agreed with itself; look at its samples (load_dataset(..., 'samples')), or use "
             "method=opd"
         )
-    made = []
+    prompts = []
     for (row, messages, token_ids), weight in zip(kept, weights, strict=True):
-        shown = (_solution_message(row), *messages) if method.shows_solution else messages
-        made.append(
+        scorer_messages = (_solution_message(row), *messages) if method.shows_solution else messages
+        prompts.append(
             Prompt(
                 problem_id=row.problem_id,
                 token_ids=token_ids,
-                scorer_ids=token_ids if scorer is None else scorer.encode(shown),
+                scorer_ids=token_ids if scorer is None else scorer.encode(scorer_messages),
                 weight=weight,
                 answer=row.answer,
             )
         )
     return PromptPool(
-        prompts=tuple(made),
+        prompts=tuple(prompts),
         too_long=len(rows) - len(kept),
-        probabilities=tuple(row.weight for row in left) if method.proportional else None,
+        probabilities=tuple(row.weight for row in pool) if method.proportional else None,
         seed=seed,
         samples=samples,
         per_step=per_step,

@@ -18,7 +18,7 @@ from sure_math.models.responders.chat import Chat
 from sure_math.prompts import load_prompt
 from sure_math.storage.package_versions import installed
 from uopd.config import TrainConfig
-from uopd.dataset import DataError, Dataset, load_dataset_folder, usable
+from uopd.dataset import DataError, Dataset, load_dataset_folder, trainable_rows
 from uopd.methods import Method, make_method
 from uopd.protocols import Parts, check_in_step
 from uopd.rollouts.prompt_pool import PromptPool, prompt_pool
@@ -188,7 +188,7 @@ def _pool(
     config: TrainConfig, dataset: Dataset, method: Method, student: Chat, scorer: Chat | None, prompt: str
 ) -> PromptPool:
     data = config.data
-    rows = usable(dataset.train, method.keeps, method.needs, drop_unlabelled=data.drop_unlabelled)
+    rows = trainable_rows(dataset.train, method.keeps, method.needs, drop_unlabelled=data.drop_unlabelled)
     pool = prompt_pool(
         rows,
         method,

@@ -156,8 +156,8 @@ def test_a_teacher_that_is_not_finite_is_refused_by_its_token(value: float, k: i
     ("place", "changed", "options", "message"),
     [
         (0, torch.zeros(6, WIDTH, dtype=torch.float64), {}, r"teacher_hidden_TE is \(6, 4\).*7 tokens"),
-        (1, torch.zeros(24, WIDTH, dtype=torch.float64), {}, "a vocabulary of 23"),
-        (0, torch.zeros(7, 3, dtype=torch.float64), {}, "the same last one"),
+        (1, torch.zeros(24, WIDTH, dtype=torch.float64), {}, "vocabulary of 23"),
+        (0, torch.zeros(7, 3, dtype=torch.float64), {}, "the same last dimension"),
         (0, torch.zeros(7, WIDTH, dtype=torch.float64, requires_grad=True), {}, "detach"),
         (None, None, {"k": 0}, "k is 0"),
         (None, None, {"k": 24}, "k is 24"),
