@@ -4,12 +4,11 @@ Pinned: every public function is found under its module, and every command of th
 """
 
 import importlib
-import subprocess
-import sys
+from pathlib import Path
 
 import pytest
 
-from tests.helpers.repository import ROOT
+from tests.helpers.processes import start_module
 
 NAMES = (
     "sure_math.extract:extract_answer",
@@ -44,9 +43,9 @@ def test_a_public_name_stays_where_it_is(address: str) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_answers_at_its_address(command: str) -> None:
-    process = subprocess.run(
-        [sys.executable, "-m", command, "--help"], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
-    )
-    assert process.returncode == 0, process.stderr
-    assert "usage" in process.stdout.lower()
+def test_a_command_answers_at_its_address(command: str, tmp_path: Path) -> None:
+    process = start_module(command, "--help", log=tmp_path / "log")
+    process.join(300)
+    printed = (tmp_path / "log").read_text()
+    assert process.exitcode == 0, printed
+    assert "usage" in printed.lower()

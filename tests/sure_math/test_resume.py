@@ -7,14 +7,11 @@ are complete without doubles; texts, token counts, answers and clusters are equa
 
 import itertools
 import json
-import os
 import random
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from collections import Counter
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -22,6 +19,7 @@ import pytest
 import yaml
 
 from sure_math.problems.sources.catalogue import BENCHMARKS
+from tests.helpers.processes import start_module
 
 KILLS = 20
 BATCH_SIZE = 12
@@ -89,16 +87,14 @@ def config(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def start(config: Path, out: Path) -> subprocess.Popen:
-    command = [sys.executable, "-m", "sure_math.build", "--config", str(config), "--out", str(out)]
-    # One thread: two processes that share a core would spin for each other, and the model is tiny.
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=(out.parent / "log").open("w"))
+def start(config: Path, out: Path) -> ForkServerProcess:
+    return start_module("sure_math.build", "--config", str(config), "--out", str(out), log=out.parent / "log")
 
 
 def finish(config: Path, out: Path) -> None:
     process = start(config, out)
-    assert process.wait(PATIENCE) == 0, (out.parent / "log").read_text()
+    process.join(PATIENCE)
+    assert process.exitcode == 0, (out.parent / "log").read_text()
 
 
 def logged(out: Path) -> list[tuple[str, str]]:
@@ -138,12 +134,12 @@ def kill_at(config: Path, out: Path, threshold: int, delay: float) -> str:
     process = start(config, out)
     end = time.monotonic() + PATIENCE
     while progress(out) < threshold and not (out / ".build" / "publish").is_dir():
-        assert process.poll() is None, (out.parent / "log").read_text()
+        assert process.exitcode is None, (out.parent / "log").read_text()
         assert time.monotonic() < end, f"no progress beyond {progress(out)} of {threshold}"
         time.sleep(0.01)
     time.sleep(delay)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.kill()
+    process.join()
     unfinished = (name for name in PHASES if len(list((out / ".build" / "shards" / name).glob("[0-9]*.json"))) < SHARDS)
     return next(unfinished, "publish")
 

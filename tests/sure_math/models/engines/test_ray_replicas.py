@@ -88,16 +88,20 @@ CONTRACT_WITH_MODEL = [
 ]
 LOAD = [
     Request(token_ids=(9, 10 + number % 40, 11), seeds=tuple(range(100 * number, 100 * number + 8)))
-    for number in range(400)
+    for number in range(200)
 ]
 """Some seconds of work for two replicas."""
 
 
 @contextlib.contextmanager
 def without_preloads() -> Iterator[None]:
-    """vLLM, once started in this process, hands its own OpenMP to every child, and another OpenMP sums otherwise."""
+    """vLLM, once started in this process, hands its own OpenMP to every child, and another OpenMP sums otherwise.
+
+    How many threads this process may use is not for the actors either: that follows from their `num_cpus`.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("LD_PRELOAD", raising=False)
+        patch.delenv("OMP_NUM_THREADS", raising=False)
         yield
 
 
@@ -158,6 +162,12 @@ def one_process(spec: ModelSpec) -> Iterator[OneProcess]:
         with without_preloads():
             one.generate([LOAD[0]], SAMPLED)
         yield one
+
+
+@pytest.fixture(scope="module")
+def answers_to_load(one_process: OneProcess) -> list[Any]:
+    """What one process answers to LOAD."""
+    return one_process.generate(LOAD, SAMPLED)
 
 
 def wait_for(condition: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
@@ -226,7 +236,7 @@ def test_two_replicas_answer_as_one_process(pool: RayReplicas, one_process: OneP
 
 
 def test_a_killed_replica_costs_nothing_but_time(
-    pool: RayReplicas, one_process: OneProcess, caplog: pytest.LogCaptureFixture
+    pool: RayReplicas, answers_to_load: list[Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     killed: list[int] = []
 
@@ -241,7 +251,7 @@ def test_a_killed_replica_costs_nothing_but_time(
     thread.join()
     assert len(deaths_in(caplog)) == 1
     assert killed[0] not in [place.pid for place in pool.running()]
-    assert_equal(answers, one_process.generate(LOAD, SAMPLED))
+    assert_equal(answers, answers_to_load)
 
 
 def test_an_error_of_the_engine_keeps_its_words_and_the_pool_its_use(pool: RayReplicas) -> None:
@@ -289,7 +299,7 @@ def test_replicas_come_under_load_and_go_afterwards(cluster: Cluster, spec: Mode
     end = time.monotonic() + PATIENCE
     while len(pool.running()) == 1:
         assert time.monotonic() < end
-        pool.generate(LOAD[:200], SAMPLED)
+        pool.generate(LOAD, SAMPLED)
     pids = [place.pid for place in pool.running()]
     wait_for(lambda: len(pool.running()) == 1, "the second replica is still there", 30)
     wait_for(lambda: [psutil.pid_exists(pid) for pid in pids].count(True) == 1, "its process is still there", 30)
@@ -298,7 +308,7 @@ def test_replicas_come_under_load_and_go_afterwards(cluster: Cluster, spec: Mode
 
 
 def test_a_chunk_moves_to_another_machine_when_its_own_dies(
-    cluster: Cluster, spec: ModelSpec, one_process: OneProcess, caplog: pytest.LogCaptureFixture
+    cluster: Cluster, spec: ModelSpec, answers_to_load: list[Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Two nodes with one GPU each, as Ray counts them: a replica that asks for 0.65 of one fits once on each."""
     with without_preloads():
@@ -317,7 +327,7 @@ def test_a_chunk_moves_to_another_machine_when_its_own_dies(
         assert time.monotonic() < end
         answers = pool.generate(LOAD, SAMPLED)
     assert len(deaths_in(caplog)) == 1
-    assert_equal(answers, one_process.generate(LOAD, SAMPLED))
+    assert_equal(answers, answers_to_load)
     assert len(pool.running()) == 1, "no other node has a GPU"
     pool.close()
     cluster.remove_node(nodes[0])
@@ -553,27 +563,37 @@ def test_two_replicas_and_a_killed_one_publish_what_one_process_publishes(refere
     assert len(logged(out)) == len(set(logged(out))) == len(logged(reference))
 
 
+@pytest.fixture(scope="session")
+def orphans() -> Iterator[list[psutil.Process]]:
+    """Ray's agents of killed builds: they try for a minute to report to a Ray that is gone.
+
+    Nothing waits for them before the end of all tests.
+    """
+    agents: list[psutil.Process] = []
+    yield agents
+    assert psutil.wait_procs(agents, timeout=120)[1] == []
+
+
 @pytest.mark.slow
-def test_a_build_moves_to_replicas_and_survives_kill_9(reference: Path, tmp_path: Path) -> None:
+def test_a_build_moves_to_replicas_and_survives_kill_9(
+    reference: Path, tmp_path: Path, orphans: list[psutil.Process]
+) -> None:
     """Begun by one process and killed, continued by replicas and killed, continued to the end."""
     out = tmp_path / "killed" / "out"
     lengths = [0]
     kept: dict[str, bytes] = {}
-    left: list[psutil.Process] = []
-    """Ray's agents: they try for a minute to report to a Ray that is gone."""
     for arguments in [ONE_PROCESS, (*REPLICAS, "--update")]:
         build = start_build(out, *arguments)
         wait_in(build, out, partial(more_answers_of_teacher, out, answers_of_teacher(out)), "no answer of the teacher")
         children = kill(build)
         assert any("raylet" in name for name in children.values()) == (arguments is not ONE_PROCESS)
-        left += [process for process, name in children.items() if "Agent" in name]
-        others = [process for process in children if process not in left]
+        orphans += [process for process, name in children.items() if "Agent" in name]
+        others = [process for process in children if process not in orphans]
         assert psutil.wait_procs(others, timeout=60)[1] == [], "a killed build leaves its replicas behind"
         lengths.append(len(logged(out)))
         kept |= finished_shards(out)
     build = start_build(out, *REPLICAS)
     assert build.wait(PATIENCE) == 0, (out.parent / "log").read_text()
-    assert psutil.wait_procs(left, timeout=120)[1] == []
 
     calls = logged(out)
     assert set(calls) == set(logged(reference)), "the same requests, whoever answered them"

@@ -1,0 +1,33 @@
+"""Commands of the packages in processes that begin with the large libraries imported.
+
+Importing them takes longer than most commands of a test. Nothing of the packages themselves is imported beforehand.
+"""
+
+import multiprocessing
+import os
+import runpy
+import sys
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+
+LIBRARIES = ("torch", "transformers.models.qwen3.modeling_qwen3", "pyarrow.parquet", "datasets", "scipy.stats", "sympy")
+
+
+def start_module(module: str, *arguments: str, log: Path) -> ForkServerProcess:
+    """Start `python -m module arguments` on one thread, with its output in `log`."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(LIBRARIES))
+    process = context.Process(target=_run_module, args=(module, arguments, log))
+    process.start()
+    return process
+
+
+def _run_module(module: str, arguments: tuple[str, ...], log: Path) -> None:
+    with log.open("w") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    import torch
+
+    torch.set_num_threads(1)
+    sys.argv = [module, *arguments]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
