@@ -67,6 +67,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     return Installation(python=python)
 
 
+@pytest.mark.slow
 def test_the_literal_command_evaluates_the_pocket_student(installation: Installation, tmp_path: Path) -> None:
     """In a directory like the repository's root, which has a folder of the task's name."""
     (tmp_path / "sure_math").mkdir()
@@ -123,6 +124,7 @@ def test_what_the_wrapper_adds_to_lm_evals_options(monkeypatch: pytest.MonkeyPat
     assert lm_eval_arguments(["run", "--include_path", "theirs"]) == ["run", "--include_path", "theirs"]
 
 
+@pytest.mark.slow
 def test_the_wrapper_runs_in_the_root_of_the_repository(tmp_path: Path) -> None:
     data = benchmark_file(tmp_path, [{"id": "a", "problem": "Compute 2 + 3.", "answer": "5"}])
     command = [sys.executable, "-m", "eval_harness", "run", "--model", "dummy", "--tasks", "sure_math"]

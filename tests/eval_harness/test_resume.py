@@ -47,6 +47,7 @@ def start(server: CompletionsServer, model: Path, exam: Path, cache: Path) -> su
     )
 
 
+@pytest.mark.slow
 def test_a_killed_run_repeats_at_most_what_was_on_its_way(tiny_model: Path, tmp_path: Path) -> None:
     rows = [
         {"id": f"p{number}", "problem": f"w{9 + number // 8} w{9 + number % 8}", "answer": "1"} for number in range(59)

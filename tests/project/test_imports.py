@@ -77,6 +77,7 @@ def test_no_file_imports_itself_through_others() -> None:
     TopologicalSorter(imports).prepare()  # raises CycleError, which names the files of a circle
 
 
+@pytest.mark.slow
 def test_everything_else_is_imported_without_the_back_ends() -> None:
     # A `__main__` runs when it is imported; whatever it imports is in the list itself.
     names = [

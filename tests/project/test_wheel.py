@@ -78,6 +78,7 @@ def test_the_wheel_holds_the_package_data_and_nothing_else(wheel: Path) -> None:
     assert {f"sure_math/pocket/models/{role}/model.safetensors" for role in roles} <= set(names)
 
 
+@pytest.mark.slow
 def test_the_wheel_builds_and_validates_in_an_empty_directory(installed: Path, tmp_path: Path) -> None:
     where = run(installed, tmp_path, "sure_math.build", "--help")
     assert "--config" in where

@@ -207,6 +207,7 @@ REAL = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("file", "expected"), REAL.items(), ids=REAL)
 def test_stored_samples_of_real_models(tmp_path: Path, realdata: Path, file: str, expected: tuple) -> None:
     problems, samples, sizes = expected

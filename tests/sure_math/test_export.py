@@ -321,6 +321,7 @@ def gradient(trainer_type: type, rows: Any, settings: dict[str, Any]) -> Any:
     return vector
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:TRL currently supports vLLM")
 def test_trl_multiplies_the_loss_of_a_row_by_its_weight(for_trl: Path, trl_settings: dict[str, Any]) -> None:
     import datasets

@@ -49,6 +49,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_dataset(tmp_path_factory.mktemp("train") / "data")
 
 
+@pytest.mark.slow
 def test_short_runs_have_the_numbers_that_were_recorded(tmp_path: Path) -> None:
     found, expected = short_runs(tmp_path), json.loads(SHORT_RUNS.read_text())
     assert found.keys() == expected.keys() == RECORDED.keys()
@@ -63,6 +64,7 @@ def test_short_runs_have_the_numbers_that_were_recorded(tmp_path: Path) -> None:
             assert line.keys() == recorded.keys()
 
 
+@pytest.mark.slow
 def test_the_reward_of_grpo_rises(tmp_path: Path) -> None:
     """Six problems that the student solves half of the time; each of four seeds went from 0.39-0.58 to 0.92-0.97."""
     data = write_dataset(tmp_path / "data", train=6, test=0, families=frozenset({"power_rule", "convert", "lcm"}))

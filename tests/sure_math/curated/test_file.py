@@ -38,10 +38,12 @@ def of_template(problems: list[CuratedProblem]) -> dict[str, list[CuratedProblem
     return groups
 
 
+@pytest.mark.slow
 def test_the_file_is_what_the_templates_make() -> None:
     assert generate.main(["--check"]) == 0
 
 
+@pytest.mark.slow
 def test_a_changed_file_is_told(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     copy = tmp_path / FILE
     lines = PACKAGED.read_text(encoding="utf-8").splitlines(keepends=True)

@@ -44,6 +44,7 @@ def printed(plan: Plan, width: int = 100) -> str:
     return capture.get()
 
 
+@pytest.mark.slow
 def test_a_real_build_keeps_the_bounds(tmp_path: Path) -> None:
     from sure_math.build import run_build
 

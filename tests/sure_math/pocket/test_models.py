@@ -54,6 +54,7 @@ def test_tokenizer_keeps_digits_apart() -> None:
     assert tokenizer.tokenize("12345") == ["1", "2", "3", "4", "5"]
 
 
+@pytest.mark.slow
 def test_teacher_and_student_accuracy() -> None:
     shares = {}
     for role in ("teacher", "student"):
@@ -66,6 +67,7 @@ def test_teacher_and_student_accuracy() -> None:
         assert student < teacher - 0.10
 
 
+@pytest.mark.slow
 def test_judge_accuracy() -> None:
     responder = load_responder(ModelSpec(model="pocket:judge", dtype="float32"))
     assert judge_accuracy(responder, 600, seed=1).share >= 0.96

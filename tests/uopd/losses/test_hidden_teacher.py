@@ -196,6 +196,7 @@ print((peak() - before - weight.numel() * 4) / (T * V * 4))
 """
 
 
+@pytest.mark.slow
 def test_no_matrix_of_tokens_by_vocabulary_exists() -> None:
     """Peak of a process beyond inputs and the weight's gradient, over the float32 logits matrix (512 MiB)."""
     found = subprocess.run([sys.executable, "-c", PEAK], capture_output=True, text=True, check=True)

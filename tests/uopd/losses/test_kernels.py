@@ -23,6 +23,7 @@ from uopd.losses import kernels
 needs_triton = pytest.mark.skipif(kernels.MISSING is not None, reason="Triton is not installed")
 
 
+@pytest.mark.slow
 @needs_triton
 def test_the_kernels_by_triton_s_interpreter() -> None:
     file = ROOT / "tests" / "helpers" / "kernels_interpreted.py"

@@ -213,6 +213,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_dataset(tmp_path_factory.mktemp("hidden") / "data")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [("teacher.top_k=1024",), ("method=opsd",)], ids=["uopd, k = V", "opsd"])
 def test_whole_runs_log_the_same_either_way(data: Path, tmp_path: Path, changes: tuple[str, ...]) -> None:
     for sends in SENDS:

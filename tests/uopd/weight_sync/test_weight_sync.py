@@ -223,6 +223,7 @@ def test_every_engine_gets_its_own_rank_and_all_weights() -> None:
     assert [peer.version for peer in peers] == [6] * 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fails", "error", "message"),
     [

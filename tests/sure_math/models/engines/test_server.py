@@ -236,6 +236,7 @@ def test_when_patience_ends_all_answers_come_with_the_error(tiny_model: Path, en
     engine.close()
 
 
+@pytest.mark.slow
 def test_a_server_that_answers_others_keeps_a_request_hoping(tiny_model: Path, endpoint: ScriptedEndpoint) -> None:
     """Patience counts from the last answer of any request, so a busy server is not taken for a dead one."""
     engine = load_engine(model_spec(tiny_model, server_spec(endpoint, patience=1.0, max_concurrency=2)))
@@ -298,6 +299,7 @@ def test_a_server_that_is_not_there_says_so(tiny_model: Path, endpoint: Scripted
     assert not isinstance(error.value, Interrupted), "no batch was begun, so there is nothing to keep"
 
 
+@pytest.mark.slow
 def test_a_server_that_comes_back_is_waited_for(tiny_model: Path, endpoint: ScriptedEndpoint) -> None:
     engine = load_engine(model_spec(tiny_model, server_spec(endpoint)))
     endpoint.close()

@@ -177,6 +177,7 @@ def test_hostile_texts_take_no_time_and_are_never_nothing(text: str) -> None:
     assert time.perf_counter() - start < 3
 
 
+@pytest.mark.slow
 def test_signs_nobody_sees_hide_nothing() -> None:
     plain = "Find the greatest common factor of 32 and 48."
     assert tokens("Find the great\u00adest com\u200bmon factor of 3\u20602 and\ufeff 48.") == tokens(plain)
