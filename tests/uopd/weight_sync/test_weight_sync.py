@@ -191,7 +191,7 @@ class Peer:
 
     def start_update(self) -> None:
         if self.fails == "hanging":
-            time.sleep(3600)
+            time.sleep(10)  # ten times the timeout of the test; the tests wait for its thread in the end
 
     def receive(self, info: Mapping[str, Any]) -> None:
         assert self.group is not None
@@ -236,7 +236,7 @@ def test_an_engine_that_fails_is_an_error_at_once_and_in_its_words(
     fails: str, error: type[Exception], message: str
 ) -> None:
     healthy, sick = Peer(), Peer(fails)
-    sending = sender(lambda: WEIGHTS)
+    sending = sender(lambda: WEIGHTS, timeout=TIMEOUT / 2)
     started = time.monotonic()
     with pytest.raises(error, match=message):
         sending.connect([healthy, sick], HOST)
