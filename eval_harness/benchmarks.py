@@ -1,7 +1,7 @@
-"""Benchmarks: which problems a task asks, with which words, and how an answer is graded.
+"""Load benchmarks: which problems a task asks, with which prompt, and how an answer is graded.
 
-A benchmark is read from a public source (`sure_math.problems.sources.catalogue`: the Hub, or a copy named in the
-task's metadata), from the curated problems in the package, from the pocket world, or from a built folder.
+A benchmark is read from a public source (`sure_math.problems.sources.catalogue`: the Hub, or a copy that the task's
+metadata names), from the curated problems in the package, from the pocket world, or from a built dataset folder.
 """
 
 from __future__ import annotations
@@ -22,25 +22,29 @@ from sure_math.problems.sources.table_files import InputError, Row, Rows, choose
 from sure_math.prompts import load_prompt
 
 Grading = Literal["boxed", "number", "judge"]
-"""`boxed`: the last box against the gold; `number`: B.2, the last number; `judge`: a model compares (AMO-Bench)."""
+"""How answers are compared with the gold.
+
+`boxed`: the last box; `number`: the last number (B.2); `judge`: a model compares descriptions (AMO-Bench).
+"""
 
 SAMPLES = 16
+"""Sampled responses per problem (Sec. 4.3)."""
 POCKET_PROBLEMS = 200
-"""As many held-out problems as the paper keeps, and as the pocket build has in its test split."""
+"""Number of held-out problems in the paper, and in the test split of the pocket build."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Benchmark:
-    """One row of the table below."""
+    """How a benchmark is read, asked and graded: an entry of `BENCHMARKS`."""
 
     source: str
     """A key of `SOURCES`, `curated` or `pocket-world`."""
     prompts: str = "default"
-    """The set of prompts its `solve` comes from."""
+    """The prompt set whose `solve` prompt is used."""
     own_prompt: bool = False
-    """The source's statement says itself how to answer, and is asked as it stands."""
+    """The statement in the source says how to answer, so it is sent without a prompt of ours."""
     samples: int = SAMPLES
-    """Sampled answers beside the greedy one."""
+    """Sampled responses per problem, beside the greedy response."""
     grading: Grading = "boxed"
 
 
@@ -59,7 +63,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenchmarkProblem:
-    """One problem of a benchmark as it is asked and graded."""
+    """One problem of a benchmark, with its prompt and the way its answers are graded."""
 
     problem_id: str
     problem: str
@@ -70,33 +74,36 @@ class BenchmarkProblem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedBenchmark:
-    """The problems of one task."""
+    """The problems that a task asks."""
 
     problems: tuple[BenchmarkProblem, ...]
     origin: str
-    """Where they come from, in words, without a path of this machine."""
+    """Where the problems come from, in words and without a path of this machine."""
     left_out: int
-    """Problems of the benchmark that are not asked: AMO-Bench's descriptions where no judge is named."""
+    """Problems of the benchmark that are not asked: AMO-Bench's descriptions, if no judge is named."""
 
 
 def load_benchmark(name: str, *, task: str = "", data: str | None = None, everything: bool = False) -> LoadedBenchmark:
-    """The problems of a benchmark.
+    """Load the problems of a benchmark.
 
     Args:
         name: a key of `BENCHMARKS`.
-        task: the task that asks for it, as messages call it.
-        data: a file or folder to read instead of the benchmark's own place.
-        everything: with the problems that only a judge can grade.
+        task: the task that needs the problems, for messages.
+        data: a file or folder to read instead of the benchmark's source.
+        everything: include the problems that only a judge can grade.
 
     Raises:
-        InputError: the place is not there, is empty, or lacks an answer; the message says what to do.
+        InputError: the source cannot be found, is empty, or lacks an answer. The message says what to do.
+
+    >>> load_benchmark("sure_math_pocket").problems[0].grading
+    'boxed'
     """
     benchmark = BENCHMARKS[name]
     template = load_prompt(benchmark.prompts, "solve")
     problems, seen = [], set()
     for number, statement in enumerate(_statements(name, task or name, data), start=1):
         if not statement.answer:
-            raise InputError(f"{statement.where}: the answer is empty; every problem of an evaluation needs one")
+            raise InputError(f"{statement.where}: the answer is empty; every problem of an evaluation needs an answer")
         row_id = statement.row_id
         problem_id = row_id if row_id and row_id not in seen else f"{name}-{number}"
         seen.add(problem_id)
@@ -123,9 +130,10 @@ def fingerprint(loaded: LoadedBenchmark) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Statement:
-    """What one row says."""
+    """The content of one row of a source."""
 
     where: str
+    """The row, for messages."""
     row_id: str | None
     text: str
     answer: str | None
@@ -135,9 +143,10 @@ class _Statement:
 def _statements(name: str, task: str, data: str | None) -> Iterator[_Statement]:
     benchmark = BENCHMARKS[name]
     if data is None and benchmark.source == "curated":
-        for each in curated_problems():
-            if each.split == "test":
-                yield _Statement(where=each.problem_id, row_id=each.problem_id, text=each.problem, answer=each.answer)
+        for problem in curated_problems():
+            if problem.split == "test":
+                row_id = problem.problem_id
+                yield _Statement(where=row_id, row_id=row_id, text=problem.problem, answer=problem.answer)
     elif data is None and benchmark.source == "pocket-world":
         from sure_math.pocket.world import seed_problems
 
@@ -147,7 +156,7 @@ def _statements(name: str, task: str, data: str | None) -> Iterator[_Statement]:
     elif benchmark.source in SOURCES:
         yield from _from_source(name, task, data)
     else:
-        assert data is not None, "the two cases above"
+        assert data is not None, "the cases without data are above"
         yield from _from_rows(_open_copy(task, data, "test"))
 
 
@@ -164,21 +173,21 @@ def _from_source(name: str, task: str, data: str | None) -> Iterator[_Statement]
     for number, row in enumerate(rows.stream, start=1):
         where = f"{rows.name}, row {number}"
         _, text = conversation(row.get(columns.problem) or "", where)
-        said = read_row(source, columns, row, text)
+        reading = read_row(source, columns, row, text)
         yield _Statement(
             where=where,
-            row_id=said.row_id,
-            text=text.strip() if name == "amo_bench" else said.text,
-            answer=said.answer,
+            row_id=reading.row_id,
+            text=text.strip() if name == "amo_bench" else reading.text,
+            answer=reading.answer,
             description=name == "amo_bench" and is_description(row, where),
         )
 
 
 def is_description(row: Row, where: str) -> bool:
-    """Whether an answer of AMO-Bench is a text that its authors' parser does not compare.
+    """Whether the answer of an AMO-Bench row is a text that the parser of its authors does not compare.
 
     Raises:
-        InputError: a copy without answer types has a question of another number than the 50.
+        InputError: the row has no answer type, and its question number is not between 1 and 50.
     """
     kind = text_of(row, "answer_type")
     if kind is not None:
@@ -186,14 +195,14 @@ def is_description(row: Row, where: str) -> bool:
     number = text_of(row, "question_id") or ""
     if not (number.isdigit() and 1 <= int(number) <= 50):
         raise InputError(
-            f"{where}: which answers of AMO-Bench are descriptions is told by the column answer_type, or by "
-            f"question_id from 1 to 50 (here {number!r}); add one of them"
+            f"{where}: the column answer_type, or question_id from 1 to 50 (here {number!r}), says which answers of "
+            "AMO-Bench are descriptions; add one of these columns"
         )
     return int(number) in DESCRIPTIONS
 
 
 DESCRIPTIONS = frozenset({2, 24, 25, 26, 27, 38, 39, 40, 41, 42, 46})
-"""Questions of AMO-Bench whose answers are of the type `description`."""
+"""Questions of AMO-Bench whose answers have the type `description`."""
 
 
 def _from_rows(rows: Rows) -> Iterator[_Statement]:
@@ -212,7 +221,7 @@ def _from_rows(rows: Rows) -> Iterator[_Statement]:
 
 
 def _open_copy(task: str, data: str, split: str) -> Rows:
-    """A file, or a folder: one that lies as on the Hub, or one a build wrote."""
+    """Open a file, a copy of a Hub dataset, or a dataset folder that a build wrote."""
     key = f"metadata data of {task}"
     if not Path(data).is_dir():
         return open_rows(Path(data), key)
@@ -220,7 +229,7 @@ def _open_copy(task: str, data: str, split: str) -> Rows:
 
 
 def _open_on_hub(task: str, source: Source) -> Rows:
-    """Through the cache of `datasets`, which a machine without a network may have from another run."""
+    """Open a Hub dataset through the cache of `datasets`, which also works without a network."""
     place = Place(
         key=task,
         dataset=source.dataset,
@@ -231,7 +240,7 @@ def _open_on_hub(task: str, source: Source) -> Rows:
     )
     try:
         table = datasets.load_dataset(place.dataset, place.subset, split=place.split, revision=place.revision)
-    except Exception:  # the Hub client, its HTTP library and the readers each raise their own; `stream` has the words
+    except Exception:  # the Hub client, its HTTP library and the readers raise different errors; `stream` explains them
         return stream(place)
     return peeked(str(place), iter(table))
 

@@ -1,8 +1,8 @@
 """The command line: `python -m eval_harness run|ls|validate|doctor|summary|compare|tables|page ...`.
 
-`run`, `ls` and `validate` are lm-eval's commands with all of its options, and find the tasks in every installation.
-`run` also keeps responses beside the results (`--use_cache`), so that the command repeated resumes, and writes the
-summary as a file of its own.
+`run`, `ls` and `validate` are lm-eval's commands with all of its options; they find the tasks in every installation.
+`run` also keeps responses beside the results (`--use_cache`), so that repeating the command resumes a run, and writes
+the summary as a separate file.
 """
 
 from __future__ import annotations
@@ -21,33 +21,34 @@ from eval_harness.doctor import TASKS, is_registered, lm_eval_folder, report
 from eval_harness.results import Comparison, ResultError, ResultFile, compare_results, read_result_file
 
 LM_EVAL = ("run", "ls", "validate")
+"""Commands that are passed on to lm-eval."""
 OWN_MODULES = {
     "tables": "the paper's tables and ablations from result files, as Markdown, LaTeX and figures",
-    "page": "one run problem by problem, as an HTML file",
+    "page": "one run, problem by problem, as an HTML file",
 }
-"""Commands that are also modules, `python -m eval_harness.tables`, with options of their own."""
+"""Commands that are also packages with options of their own, as in `python -m eval_harness.tables`."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit code: 0, or 2 where something cannot be used as asked."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    if given and given[0] in LM_EVAL:
-        return _lm_eval(given)
-    if given and given[0] in OWN_MODULES:
-        return importlib.import_module(f"eval_harness.{given[0]}.command").main(given[1:])
+    """Run a command and return the exit code: 0, or 2 if an argument or a file cannot be used."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words and words[0] in LM_EVAL:
+        return _lm_eval(words)
+    if words and words[0] in OWN_MODULES:
+        return importlib.import_module(f"eval_harness.{words[0]}.command").main(words[1:])
     parser = argparse.ArgumentParser(prog="python -m eval_harness", description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in LM_EVAL:
         commands.add_parser(name, help=f"lm-eval's `{name}`, with all of its options")
-    for name, said in OWN_MODULES.items():
-        commands.add_parser(name, help=said)
-    commands.add_parser("doctor", help="which call works in this installation, and the versions that grade")
-    shown = commands.add_parser("summary", help="the numbers of a result file")
-    shown.add_argument("results", type=Path, help="a results_*.json, or a folder with one")
-    both = commands.add_parser("compare", help="two result files, problem by problem")
-    both.add_argument("first", type=Path)
-    both.add_argument("second", type=Path)
-    options = parser.parse_args(given)
+    for name, description in OWN_MODULES.items():
+        commands.add_parser(name, help=description)
+    commands.add_parser("doctor", help="which command works in this installation, and the versions that grade")
+    summary = commands.add_parser("summary", help="the numbers of a result file")
+    summary.add_argument("results", type=Path, help="a results_*.json, or a folder that contains one")
+    comparison = commands.add_parser("compare", help="two result files, problem by problem")
+    comparison.add_argument("first", type=Path)
+    comparison.add_argument("second", type=Path)
+    options = parser.parse_args(words)
     try:
         if options.command == "doctor":
             print(report())
@@ -61,17 +62,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def lm_eval_arguments(given: Sequence[str]) -> list[str]:
-    """lm-eval's own arguments: where the tasks are, unless it knows, and where responses are kept.
+def lm_eval_arguments(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments for lm-eval: the user's, the folder of the tasks if lm-eval needs it, and the cache.
 
-    ValueError for an `--include_path` of the user's where ours is needed: lm-eval takes one.
+    Raises:
+        ValueError: the user gives `--include_path`, but this installation needs it for our tasks. lm-eval accepts
+            only one such folder.
     """
-    command, *rest = given
+    command, *rest = arguments
     added: list[str] = []
     if not is_registered():
         if _value(rest, "--include_path") is not None:
             raise ValueError(
-                "--include_path: lm-eval takes one folder, and this installation needs it for the package's own tasks "
+                "--include_path: lm-eval accepts one folder, and this installation needs it for this package's tasks "
                 "(python -m eval_harness doctor says why); put links to these tasks into your folder and call lm_eval"
             )
         added += ["--include_path", str(TASKS)]
@@ -82,7 +85,8 @@ def lm_eval_arguments(given: Sequence[str]) -> list[str]:
     return [command, *rest, *added]
 
 
-def _lm_eval(given: Sequence[str]) -> int:
+def _lm_eval(words: Sequence[str]) -> int:
+    """Run a command of lm-eval in this process."""
     if lm_eval_folder() is None:
         print("lm-eval is not installed: pip install 'sure-math[eval]'", file=sys.stderr)
         return 2
@@ -96,32 +100,32 @@ def _lm_eval(given: Sequence[str]) -> int:
     from sure_math.problems.sources.table_files import InputError
 
     try:
-        arguments = lm_eval_arguments(given)
+        arguments = lm_eval_arguments(words)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
-    output = _value(arguments, "--output_path", "-o") if given[0] == "run" else None
-    before = _result_files(output)
+    output = _value(arguments, "--output_path", "-o") if words[0] == "run" else None
+    earlier_files = _result_files(output)
     sys.argv = ["lm_eval", *arguments]
     try:
         cli_evaluate()
     except (OptionError, GenerationError, ServerError, InputError, EngineUnavailable, JournalError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 2
-    for file in sorted(_result_files(output) - before):
+    for file in sorted(_result_files(output) - earlier_files):
         _write_summary(file)
     return 0
 
 
 def _write_summary(file: Path) -> None:
     try:
-        run = read_result_file(file)
-    except ResultError:  # a run without a task of ours
+        result = read_result_file(file)
+    except ResultError:  # a run without tasks of this package
         return
     section = json.loads(file.read_text(encoding="utf-8"))["sure_math"]
     summary = file.with_name(file.name.replace("results_", "summary_", 1))
-    summary.write_text(json.dumps({"model": run.model, **section}, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    _show(run)
+    summary.write_text(json.dumps({"model": result.model, **section}, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    _show(result)
     print(f"summary: {summary}")
 
 
@@ -134,19 +138,20 @@ def _result_files(output: str | None) -> set[Path]:
 
 
 def _value(arguments: Sequence[str], *names: str) -> str | None:
-    """The value of an option, as `--name value` or `--name=value`."""
-    for place, argument in enumerate(arguments):
+    """Return the value of an option that is written `--name value` or `--name=value`; None if it is missing."""
+    for index, argument in enumerate(arguments):
         name, equals, value = argument.partition("=")
         if name in names:
-            return value if equals else next(iter(arguments[place + 1 :]), None)
+            return value if equals else next(iter(arguments[index + 1 :]), None)
     return None
 
 
-def _show(run: ResultFile) -> None:
-    table = Table(title=f"{run.model}" + (f" (limit {run.limit:g}: a part of the problems)" if run.limit else ""))
+def _show(result: ResultFile) -> None:
+    part = f" (limit {result.limit:g}: a part of the problems)" if result.limit else ""
+    table = Table(title=f"{result.model}{part}")
     for column in ("task", "metric", "%", "± s.e.", "truncated", "no box", "timed out", "of", "removable by samples"):
         table.add_column(column)
-    for task, summary in run.tasks.items():
+    for task, summary in result.tasks.items():
         kinds = [("pass@1", "greedy"), *([(f"avg@{summary['samples']}", "sampled")] if summary["samples"] else [])]
         for metric, kind in kinds:
             estimate, counts = summary[metric], summary["outcomes"][kind]
@@ -164,30 +169,30 @@ def _show(run: ResultFile) -> None:
             )
     console = _console()
     console.print(table)
-    for note in run.notes:
+    for note in result.notes:
         console.print(note, markup=False)
 
 
-def _show_comparisons(found: Sequence[Comparison]) -> None:
+def _show_comparisons(comparisons: Sequence[Comparison]) -> None:
     table = Table(title="second minus first, paired by problem, 95 % bootstrap interval")
     for column in ("task", "metric", "problems", "first %", "second %", "difference", "interval", ""):
         table.add_column(column)
-    for each in found:
-        low, high = 100 * each.difference.low, 100 * each.difference.high
+    for comparison in comparisons:
+        low, high = 100 * comparison.difference.low, 100 * comparison.difference.high
         table.add_row(
-            each.task,
-            each.metric,
-            str(each.problems),
-            f"{100 * each.first:.1f}",
-            f"{100 * each.second:.1f}",
-            f"{100 * each.difference.value:+.1f}",
+            comparison.task,
+            comparison.metric,
+            str(comparison.problems),
+            f"{100 * comparison.first:.1f}",
+            f"{100 * comparison.second:.1f}",
+            f"{100 * comparison.difference.value:+.1f}",
             f"{low:+.1f} to {high:+.1f}",
-            "excludes 0" if each.settled else "",
+            "excludes 0" if comparison.settled else "",
         )
     _console().print(table)
 
 
 def _console() -> Console:
-    """As wide as the terminal; wide enough for the tables in a file or a pipe."""
+    """Return a console as wide as the terminal, or wide enough for the tables if the output is a file or a pipe."""
     console = Console()
     return console if console.is_terminal else Console(width=160)

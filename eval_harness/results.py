@@ -1,4 +1,4 @@
-"""Result files: reading the summaries of runs, and comparing two of them problem by problem."""
+"""Read result files of lm-eval that have our section, and compare two of them problem by problem."""
 
 from __future__ import annotations
 
@@ -13,34 +13,38 @@ from sure_math.reporting.accuracy import Difference, paired_difference
 
 
 class ResultError(ValueError):
-    """A result file cannot be used; the message says which and why."""
+    """A result file cannot be used. The message names the file and the reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultFile:
-    """One result file of lm-eval with our section."""
+    """A result file of lm-eval with the section that `eval_harness.summary` adds."""
 
     path: Path
     model: str
-    """The model as it was named to lm-eval."""
+    """Name of the model, as given to lm-eval."""
     tasks: Mapping[str, Mapping[str, Any]]
     """Task -> its summary (`eval_harness.summary.summary_of` and `_asked`)."""
     versions: Mapping[str, str]
+    """Library -> its installed version when the run was graded."""
     notes: tuple[str, ...]
+    """What a reader of the numbers must know."""
     limit: float | None
-    """lm-eval's `--limit`: with one the numbers are of a part of the problems."""
+    """lm-eval's `--limit`. If it is set, only a part of the problems was asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Second minus first on the same problems of one task."""
+    """The difference between two results of one task, second minus first, on the same problems."""
 
     task: str
     metric: str
     problems: int
     first: float
+    """Score of the first result, in [0, 1]."""
     second: float
     difference: Difference
+    """Second minus first, with its 95 % interval."""
 
     @property
     def settled(self) -> bool:
@@ -49,10 +53,10 @@ class Comparison:
 
 
 def read_result_file(path: Path) -> ResultFile:
-    """The run of a result file, or the newest one below a folder.
+    """Read a result file, or the newest result file in a folder or below it.
 
     Raises:
-        ResultError: there is none, or it has no section of ours.
+        ResultError: there is no such file, or it has no section of this package.
     """
     file = path if path.is_file() else _newest(path)
     try:
@@ -61,9 +65,13 @@ def read_result_file(path: Path) -> ResultFile:
         raise ResultError(f"{file}: is not JSON ({error})") from None
     section = results.get(SECTION) if isinstance(results, dict) else None
     if not section:
-        raise ResultError(f"{file}: has no section {SECTION!r}: no task of this package took part in that run")
+        raise ResultError(
+            f"{file}: has no section {SECTION!r}: no task of this package took part in that run; name a result of one"
+        )
     if section["format"] != FORMAT:
-        raise ResultError(f"{file}: its format is {section['format']}, this version reads {FORMAT}; evaluate again")
+        raise ResultError(
+            f"{file}: its format is {section['format']}, but this version reads format {FORMAT}; evaluate again"
+        )
     return ResultFile(
         path=file,
         model=str(results.get("model_name") or results["config"].get("model")),
@@ -75,10 +83,10 @@ def read_result_file(path: Path) -> ResultFile:
 
 
 def compare_results(first: ResultFile, second: ResultFile) -> list[Comparison]:
-    """Every metric of every task that both have.
+    """Compare every metric of every task that both results have.
 
     Raises:
-        ResultError: they have no task in common, or a task's problems differ.
+        ResultError: the results have no task in common, or asked different problems in a task.
     """
     shared = [task for task in first.tasks if task in second.tasks]
     if not shared:
@@ -86,42 +94,50 @@ def compare_results(first: ResultFile, second: ResultFile) -> list[Comparison]:
             f"{first.path.name} has {', '.join(first.tasks)} and {second.path.name} has {', '.join(second.tasks)}: "
             "no task in common"
         )
-    found = []
+    comparisons = []
     for task in shared:
-        one, other = first.tasks[task], second.tasks[task]
-        if one["fingerprint"] != other["fingerprint"] or set(one["per_problem"]) != set(other["per_problem"]):
+        before, after = first.tasks[task], second.tasks[task]
+        if before["fingerprint"] != after["fingerprint"] or set(before["per_problem"]) != set(after["per_problem"]):
             raise ResultError(
-                f"{task}: the two runs asked different problems ({one['problems']} of {one['origin']}; "
-                f"{other['problems']} of {other['origin']}); a paired comparison needs the same ones"
+                f"{task}: the two runs asked different problems ({before['problems']} of {before['origin']}; "
+                f"{after['problems']} of {after['origin']}); a paired comparison needs the same problems"
             )
-        samples = {one["samples"], other["samples"]}
+        samples = {before["samples"], after["samples"]}
         metrics = ["pass@1", *(f"avg@{count}" for count in samples if len(samples) == 1 and count)]
-        found += [_compared(task, metric, one, other) for metric in metrics]
-    return found
+        comparisons += [_compared(task, metric, before, after) for metric in metrics]
+    return comparisons
 
 
 def scores(summary: Mapping[str, Any], metric: str) -> dict[str, float]:
-    """Problem -> its score: 0 or 1 for `pass@1`, the share of right samples for `avg@N`."""
+    """Return the score of each problem by its id: 0 or 1 for `pass@1`, the share of right samples for `avg@N`.
+
+    Args:
+        summary: one task's summary in a result file.
+
+    >>> summary = {"per_problem": {"a": {"greedy": "1", "samples": "1100"}}}
+    >>> scores(summary, "pass@1"), scores(summary, "avg@4")
+    ({'a': 1.0}, {'a': 0.5})
+    """
     if metric == "pass@1":
         return {name: float(marks["greedy"] == "1") for name, marks in summary["per_problem"].items()}
     return {name: marks["samples"].count("1") / len(marks["samples"]) for name, marks in summary["per_problem"].items()}
 
 
-def _compared(task: str, metric: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> Comparison:
-    before, after = scores(one, metric), scores(other, metric)
-    names = sorted(before)
+def _compared(task: str, metric: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Comparison:
+    first_scores, second_scores = scores(before, metric), scores(after, metric)
+    names = sorted(first_scores)
     return Comparison(
         task=task,
         metric=metric,
         problems=len(names),
-        first=one[metric]["value"],
-        second=other[metric]["value"],
-        difference=paired_difference([before[name] for name in names], [after[name] for name in names]),
+        first=before[metric]["value"],
+        second=after[metric]["value"],
+        difference=paired_difference([first_scores[name] for name in names], [second_scores[name] for name in names]),
     )
 
 
 def _newest(folder: Path) -> Path:
     files = sorted(folder.rglob("results_*.json"), key=lambda file: file.name)
     if not files:
-        raise ResultError(f"{folder}: no results_*.json in it or below; run lm_eval with --output_path {folder}")
+        raise ResultError(f"{folder}: has no results_*.json in it or below it; run lm_eval with --output_path {folder}")
     return files[-1]

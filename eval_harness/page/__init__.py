@@ -1,1 +1,1 @@
-"""One run problem by problem, as an HTML page."""
+"""Show one run, problem by problem, as an HTML page."""

@@ -1,10 +1,10 @@
-"""A run problem by problem: `python -m eval_harness.page RESULTS [--out FILE.html]`.
+"""Show a run problem by problem: `python -m eval_harness.page RESULTS [--out FILE.html]`.
 
-One HTML file that needs no network: statement, gold, responses, extracted answers, verdicts and clusters of every
-problem, sortable, with the formulas as MathML. It is made from a result file and the log of samples beside it
-(`--log_samples`). Everything a model or a data set wrote is escaped, and the page allows no script but its own. The
-file stays near `--megabytes` at most: where the responses of a problem would take more than their share of it, their
-formulas stay LaTeX, and then their middles are left out, which the page says.
+Writes one HTML file that needs no network. It shows statement, gold, responses, extracted answers, outcomes and
+clusters of every problem, sortable, with formulas as MathML. It is made from a result file and the log of samples
+beside it (`--log_samples`). All text of models and datasets is escaped, and the page allows no script but its own. The
+file is about `--megabytes` large at most. If the responses to a problem need more than their share of the file, their
+formulas stay LaTeX; if they are still too long, their middles are left out, and the page says so.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from sure_math.storage.files import write_whole
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit code: 0, or 2 where something cannot be used as asked."""
+    """Run the command and return the exit code: 0, or 2 if an argument or a file cannot be used."""
     parser = argparse.ArgumentParser(
         prog="python -m eval_harness.page",
         description=__doc__.partition("\n\n")[2],
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("results", type=Path, help="a results_*.json, or a folder with one")
+    parser.add_argument("results", type=Path, help="a results_*.json, or a folder that contains one")
     parser.add_argument("--out", type=Path, help="the file to write (default: page_*.html beside the results)")
     parser.add_argument("--megabytes", type=float, default=MEGABYTES, help=f"size of the file (default {MEGABYTES:g})")
     options = parser.parse_args(arguments)
     try:
-        run = read_result_file(options.results)
-        text = render_page(run, megabytes=options.megabytes)
+        result = read_result_file(options.results)
+        text = render_page(result, megabytes=options.megabytes)
     except ResultError as error:
         print(f"page: {error}", file=sys.stderr)
         return 2
-    out = options.out or run.path.with_name(f"page_{run.path.stem.removeprefix('results_')}.html")
+    out = options.out or result.path.with_name(f"page_{result.path.stem.removeprefix('results_')}.html")
     out.parent.mkdir(parents=True, exist_ok=True)
     write_whole(out, text.encode())
     print(f"{out}: {len(text.encode()) / 1e6:.1f} MB")

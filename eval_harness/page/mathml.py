@@ -1,8 +1,8 @@
-r"""Text with LaTeX to HTML with MathML, of which nothing in the text can make anything else.
+r"""Turn text with LaTeX into HTML with MathML. Nothing in the text can add any other kind of element to the page.
 
-latex2mathml turns a formula into elements; they are written here, from a list of elements and attributes that hold no
-links, styles or scripts, with every text escaped. What it cannot read stays as LaTeX: an unknown command, a formula
-that is too long or too deep, everything where the library is not installed.
+latex2mathml turns a formula into elements. They are written to HTML here: only elements and attributes from a list
+without links, styles and scripts, and with all text escaped. A formula stays LaTeX if it has an unknown command, is too
+long or nested too deeply, or if the library is not installed.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import Any
 from markupsafe import Markup, escape
 
 MAX_FORMULA = 1_500
-"""Characters; a longer one is not mathematics that anybody reads."""
+"""Characters of a formula that is rendered; nobody reads a longer formula."""
 MAX_DEPTH = 40
-"""Braces and environments inside each other; the library calls itself for each."""
-# Between dollars as Pandoc reads them: no space inside them and no digit behind, so that $5 and $7 are prices.
+"""Depth of nested braces and environments; the library recurses into each of them."""
+# Dollars as Pandoc reads them: no space next to them inside, and no digit after the closing one: $5 and $7 are prices.
 _FORMULA = re.compile(
     r"\$\$(?P<double>.+?)\$\$|\\\[(?P<square>.+?)\\\]|\\\((?P<round>.+?)\\\)"
     r"|(?<![\\$])\$(?P<single>(?=\S)(?:\\.|[^$\\])+?(?<=\S))\$(?!\d)"
@@ -40,23 +40,31 @@ _PLAIN_VALUE = re.compile(r"[\w\s.,+%-]*")
 
 
 def available() -> bool:
-    """Whether formulas can be rendered here."""
+    """Whether formulas can be rendered: whether latex2mathml is installed."""
     return importlib.util.find_spec("latex2mathml") is not None
 
 
 def rendered(text: str) -> Markup:
-    """A text whose formulas stand between dollars or in an environment, or are boxes."""
+    """Render the formulas of a text: those between dollars or in an environment, and boxes.
+
+    >>> print(rendered("a < b"))
+    a &lt; b
+    """
     parts, end = [], 0
-    for found in _FORMULA.finditer(text):
-        parts += [escape(text[end : found.start()])]
-        block = found["double"] or found["square"] or found["environment"]
-        parts += [formula(block or found["round"] or found["single"] or found["box"], block=bool(block))]
-        end = found.end()
+    for match in _FORMULA.finditer(text):
+        parts += [escape(text[end : match.start()])]
+        block = match["double"] or match["square"] or match["environment"]
+        parts += [formula(block or match["round"] or match["single"] or match["box"], block=bool(block))]
+        end = match.end()
     return Markup("").join([*parts, escape(text[end:])])
 
 
 def formula(latex: str, *, block: bool = False) -> Markup:
-    """One formula; its LaTeX is the tooltip, or what is shown where it cannot be rendered."""
+    """Render one formula, with its LaTeX as the tooltip. If it cannot be rendered, show the LaTeX.
+
+    >>> print(formula(r"\\unknown{x}"))
+    <code class="tex">\\unknown{x}</code>
+    """
     markup = _mathml(latex, block)
     if markup is None:
         return Markup('<code class="tex">{}</code>').format(latex)
@@ -64,7 +72,7 @@ def formula(latex: str, *, block: bool = False) -> Markup:
 
 
 class _Unreadable(ValueError):
-    """The library left something of the LaTeX as it is."""
+    """The library left a part of the LaTeX unchanged."""
 
 
 @lru_cache(maxsize=4096)
@@ -75,7 +83,7 @@ def _mathml(latex: str, block: bool) -> str | None:
 
     try:
         return _written(convert_to_element(latex, display="block" if block else "inline"))
-    except Exception:  # a model's LaTeX: the library raises whatever its parser stumbles on
+    except Exception:  # a model wrote the LaTeX: the library's parser may raise any error
         return None
 
 

@@ -1,4 +1,4 @@
-"""The HTML page of one run, from its result file and its log of samples."""
+"""Render the HTML page of one run, from its result file and its log of samples."""
 
 from __future__ import annotations
 
@@ -21,11 +21,13 @@ from sure_math.publication.card import environment
 
 TEMPLATE, SCRIPT = "results_page.html.j2", "results_page.js"
 MEGABYTES = 30.0
+"""Size of the page, about, unless the user says otherwise."""
 LENGTHS = (8_000, 2_000, 500, 120)
-"""Characters of a response that are shown, from the first choice to the last."""
+"""How many characters of a response are shown: the first length that fits, tried in this order."""
 MAX_STATEMENT, MAX_ANSWER = 6_000, 300
+"""Characters of a statement and of an answer that are shown."""
 MARKUP = 420
-"""Bytes of the page for one response beside its text and its answer."""
+"""Bytes that a response takes on the page, beside its text and its answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,15 +35,16 @@ class ShownResponse:
     """One response as the page shows it."""
 
     name: str
+    """`greedy`, or `sample` and its number."""
     outcome: str
     answer: Markup
     cluster: int | None
-    """From 1, the largest first; None without an answer."""
+    """Number of its cluster, counted from 1, the largest cluster first; None if the response has no answer."""
     tokens: int | None
     finish: str
     text: Markup
     same_as: str | None
-    """The earlier response with the same text."""
+    """Name of an earlier response with the same text; None if there is none."""
 
     @property
     def correct(self) -> bool:
@@ -50,7 +53,7 @@ class ShownResponse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownProblem:
-    """One problem and its responses, the greedy one first."""
+    """One problem and its responses as the page shows them, the greedy response first."""
 
     id: str
     statement: Markup
@@ -60,28 +63,33 @@ class ShownProblem:
     """Sampled responses that are right."""
     clusters: int
     sizes: str
+    """Sizes of the clusters, the largest first: `12 + 3 + 1`."""
     distinct: int
+    """Distinct texts among the responses."""
     mean_tokens: int | None
 
 
-def render_page(run: ResultFile, *, megabytes: float = MEGABYTES) -> str:
-    """The page of a run.
+def render_page(result: ResultFile, *, megabytes: float = MEGABYTES) -> str:
+    """Return the page of a run as HTML.
+
+    Args:
+        megabytes: size of the page, at most about.
 
     Raises:
-        ResultError: its log of samples is not there or is not of this run.
+        ResultError: the log of samples is missing, or belongs to another run.
     """
-    logs = {name: _log_of(run, name) for name in run.tasks}
+    logs = {name: _read_log(result, name) for name in result.tasks}
     share = int(megabytes * 1e6 / max(1, sum(map(len, logs.values()))))
-    tasks = [_task(name, summary, logs[name], share) for name, summary in run.tasks.items()]
+    tasks = [_task(name, summary, logs[name], share) for name, summary in result.tasks.items()]
     templates = environment().overlay(autoescape=True)
     script = templates.loader.get_source(templates, SCRIPT)[0]  # type: ignore[union-attr]
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return templates.get_template(TEMPLATE).render(
-        model=run.model,
-        file=run.path.name,
-        limit=run.limit,
-        versions=run.versions,
-        notes=run.notes,
+        model=result.model,
+        file=result.path.name,
+        limit=result.limit,
+        versions=result.versions,
+        notes=result.notes,
         renders=mathml.available(),
         outcomes=OUTCOMES,
         tasks=tasks,
@@ -90,22 +98,29 @@ def render_page(run: ResultFile, *, megabytes: float = MEGABYTES) -> str:
     )
 
 
-def _log_of(run: ResultFile, task: str) -> list[dict[str, Any]]:
-    """The lines of a task's log of samples, in the order they were asked."""
-    stamp = re.search(r"\d{4}-\d\d-\d\dT[\d.-]+$", run.path.stem)
-    file = run.path.with_name(f"samples_{task}_{stamp[0] if stamp else run.path.stem.removeprefix('results_')}.jsonl")
+def _read_log(result: ResultFile, task: str) -> list[dict[str, Any]]:
+    """Read a task's log of samples, in the order of the problems."""
+    stamp = re.search(r"\d{4}-\d\d-\d\dT[\d.-]+$", result.path.stem)
+    file = result.path.with_name(
+        f"samples_{task}_{stamp[0] if stamp else result.path.stem.removeprefix('results_')}.jsonl"
+    )
     if not file.is_file():
         raise ResultError(
-            f"{file}: there is no log of samples beside {run.path.name}; evaluate again with --log_samples (with the "
-            "same --use_cache nothing is generated anew)"
+            f"{file}: there is no log of samples beside {result.path.name}; evaluate again with --log_samples (with "
+            "the same --use_cache no response is generated again)"
         )
     try:
         lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
-        asked = {line["responses"]["problem_id"] for line in lines}
+        problem_ids = {line["responses"]["problem_id"] for line in lines}
     except (ValueError, KeyError, TypeError) as error:
-        raise ResultError(f"{file}: a line is not one that this package's tasks log ({error!r})") from None
-    if asked != set(run.tasks[task]["per_problem"]):
-        raise ResultError(f"{file}: its problems are not those of {run.path.name}; they are not of one run")
+        raise ResultError(
+            f"{file}: a line was not logged by a task of this package ({error!r}); name the result of such a run"
+        ) from None
+    if problem_ids != set(result.tasks[task]["per_problem"]):
+        raise ResultError(
+            f"{file}: has other problems than {result.path.name}, so the two files do not belong to one run; put the "
+            "log of the run beside its results"
+        )
     return sorted(lines, key=lambda line: line["doc_id"])
 
 
@@ -132,34 +147,37 @@ def _percent(estimate: Mapping[str, float | None]) -> tuple[str, str | None]:
 
 
 def _clusters(log: Sequence[Mapping[str, Any]]) -> list[list[int]]:
-    """The cluster of every response of every problem, -1 without an answer; descriptions are compared as texts."""
-    found: dict[int, list[int]] = {}
+    """Return the cluster of every response to every problem; -1 if a response has no answer.
+
+    Answers that are descriptions are compared as texts.
+    """
+    clusters_of: dict[int, list[int]] = {}
     described = [line["doc"]["grading"] == "judge" for line in log]
     for equivalence in ("math", "string"):
-        places = [place for place, text in enumerate(described) if text == (equivalence == "string")]
+        indices = [index for index, is_text in enumerate(described) if is_text == (equivalence == "string")]
         sets = [
             AnswerSet(
-                problem=log[place]["doc"]["problem"],
-                answers=tuple(graded["answer"] for graded in log[place]["responses"]["graded"]),
+                problem=log[index]["doc"]["problem"],
+                answers=tuple(graded["answer"] for graded in log[index]["responses"]["graded"]),
             )
-            for place in places
+            for index in indices
         ]
-        results = cluster_shard(sets, None, missing="exclude", equivalence=equivalence) if sets else []
-        found |= {place: result.ids for place, result in zip(places, results, strict=True)}
-    return [found[place] for place in range(len(log))]
+        clusterings = cluster_shard(sets, None, missing="exclude", equivalence=equivalence) if sets else []
+        clusters_of |= {index: clustering.ids for index, clustering in zip(indices, clusterings, strict=True)}
+    return [clusters_of[index] for index in range(len(log))]
 
 
 def _problem(line: Mapping[str, Any], ids: Sequence[int], share: int) -> ShownProblem:
-    graded, texts = line["responses"]["graded"], [str(each[0]) for each in line["resps"]]
-    sizes = Counter(one for one in ids if one >= 0)
-    ranks = {one: rank for rank, (one, _) in enumerate(sizes.most_common(), start=1)}
-    tokens = [each["token_count"] for each in graded if each["token_count"] is not None]
-    names = ["greedy", *(f"sample {number}" for number in range(1, len(graded)))]
-    first = {text: name for name, text in reversed(list(zip(names, texts, strict=True)))}
-    answers = [_answer(each["answer"]) for each in graded]
+    graded_responses, texts = line["responses"]["graded"], [str(response[0]) for response in line["resps"]]
+    sizes = Counter(cluster for cluster in ids if cluster >= 0)
+    ranks = {cluster: rank for rank, (cluster, _) in enumerate(sizes.most_common(), start=1)}
+    tokens = [graded["token_count"] for graded in graded_responses if graded["token_count"] is not None]
+    names = ["greedy", *(f"sample {number}" for number in range(1, len(graded_responses)))]
+    first_with = {text: name for name, text in reversed(list(zip(names, texts, strict=True)))}
+    answers = [_answer(graded["answer"]) for graded in graded_responses]
     statement, gold = _shown(line["doc"]["problem"], MAX_STATEMENT, formulas=True), _answer(line["doc"]["answer"])
     spent = len(statement) + len(gold) + sum(len(answer) + MARKUP for answer in answers)
-    bodies = _bodies(list(first), share - spent)
+    bodies = _bodies(list(first_with), share - spent)
     return ShownProblem(
         id=line["doc"]["problem_id"],
         statement=statement,
@@ -167,39 +185,39 @@ def _problem(line: Mapping[str, Any], ids: Sequence[int], share: int) -> ShownPr
         responses=tuple(
             ShownResponse(
                 name=name,
-                outcome=each["outcome"].replace("_", " "),
+                outcome=graded["outcome"].replace("_", " "),
                 answer=answer,
-                cluster=ranks.get(one),
-                tokens=each["token_count"],
-                finish=each["finish_reason"],
+                cluster=ranks.get(cluster),
+                tokens=graded["token_count"],
+                finish=graded["finish_reason"],
                 text=bodies[text],
-                same_as=None if first[text] == name else first[text],
+                same_as=None if first_with[text] == name else first_with[text],
             )
-            for name, each, answer, one, text in zip(names, graded, answers, ids, texts, strict=True)
+            for name, graded, answer, cluster, text in zip(names, graded_responses, answers, ids, texts, strict=True)
         ),
-        right=sum(each["outcome"] == "correct" for each in graded[1:]),
+        right=sum(graded["outcome"] == "correct" for graded in graded_responses[1:]),
         clusters=len(sizes),
         sizes=" + ".join(str(size) for _, size in sizes.most_common()),
-        distinct=len(first),
+        distinct=len(first_with),
         mean_tokens=round(sum(tokens) / len(tokens)) if tokens else None,
     )
 
 
-def _bodies(texts: Sequence[str], room: int) -> dict[str, Markup]:
-    """Text -> what is shown of it: the fullest form that fits, else the shortest."""
+def _bodies(texts: Sequence[str], max_bytes: int) -> dict[str, Markup]:
+    """Return what is shown of each text: the fullest form that fits into `max_bytes`, or the shortest form."""
     bodies: dict[str, Markup] = {}
     for length in LENGTHS:
         for formulas in (True, False):
-            if formulas and sum(min(len(text), length) for text in texts) > room:
-                continue  # with formulas it is longer still
+            if formulas and sum(min(len(text), length) for text in texts) > max_bytes:
+                continue  # formulas make the text longer
             bodies = {text: _shown(text, length, formulas=formulas) for text in texts}
-            if sum(len(body.encode()) for body in bodies.values()) <= room:
+            if sum(len(body.encode()) for body in bodies.values()) <= max_bytes:
                 return bodies
     return bodies
 
 
 def _shown(text: str, length: int, *, formulas: bool) -> Markup:
-    """A text without its middle where it is longer than `length`: the answer of a response is at its end."""
+    """Return a text, without its middle if it is longer than `length`: a response has its answer at the end."""
     form = mathml.rendered if formulas else escape
     if len(text) <= length:
         return form(text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,48 +47,49 @@ CAPTIONS = {
     "rollouts": "Ablation over K, the student's rollouts per prompt",
 }
 FACTS: Mapping[str, tuple[str, ...]] = {"topk": ("Student's peak memory (GiB)",), "rollouts": ("Seconds per step",)}
-"""Columns of an ablation beside the accuracies."""
+"""Further columns of an ablation, beside the accuracies."""
 IN_PERCENT = "% correct, ± the standard error over problems"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuiltTable:
-    """What one call makes: tables as text, and how to draw each."""
+    """A table, ready to be written and drawn."""
 
     grid: Grid
-    draw: Any
-    """Called with the path without its ending."""
+    draw: Callable[[Path], None]
+    """Draws the table; called with a path without ending."""
 
 
 def build_tables(plan: TablePlan) -> list[BuiltTable]:
-    """Every table of a plan; without a plan only the plain one of the results that have no label.
+    """Build every table of a plan. A plan that has only results without labels gives one table of these.
 
     Raises:
-        ResultError: a file cannot be read, a row is not what its run says, or a column does not compare.
+        ResultError: a file cannot be read, a row's run has another configuration than the row needs, or results in one
+            column cannot be compared.
     """
-    made = []
+    built = []
     only_results = plan.results and plan == TablePlan(results=plan.results)
     if plan.results:
-        rows = [_bare(entry) for entry in plan.results.values()]
-        made.append(_of_blocks("Results", "results", "Model", [Block(title=None, rows=tuple(rows))], plan))
+        rows = [_unlabelled_row(files) for files in plan.results.values()]
+        built.append(_of_blocks("Results", "results", "Model", [Block(title=None, rows=tuple(rows))], plan))
     if only_results:
-        return made
+        return built
     pairs = plan.pairs or [ModelPair(student=student, teacher=teacher) for student, teacher in PAPER_PAIRS]
-    made.append(_of_blocks("Table 1: main results", "table1", "Method", [_pair(pair) for pair in pairs], plan))
+    built.append(_of_blocks("Table 1: main results", "table1", "Method", [_pair(pair) for pair in pairs], plan))
     names = {**WEIGHTINGS, **{name: title for name, title in CONTROLS.items() if name in plan.weighting}}
-    others = sorted((name for name in plan.weighting if name not in names), key=lambda name: tau_of(name) or 0.0)
-    names |= {name: f"Binary filter (τ = {tau_of(name):g})" for name in others}
-    rows = [_row(title, name, plan.weighting, _weighting_facts(name)) for name, title in names.items()]
+    filters = sorted((name for name in plan.weighting if name not in names), key=lambda name: tau_of(name) or 0.0)
+    names |= {name: f"Binary filter (τ = {tau_of(name):g})" for name in filters}
+    rows = [_row(title, name, plan.weighting, _weighting_settings(name)) for name, title in names.items()]
     block = Block(title=None, rows=tuple(rows))
-    made.append(_of_blocks("Table 2: uncertainty weighting", "table2", "Weighting", [block], plan))
-    made += [_ablation(name, plan) for name in ABLATIONS]
+    built.append(_of_blocks("Table 2: uncertainty weighting", "table2", "Weighting", [block], plan))
+    built += [_ablation(name, plan) for name in ABLATIONS]
     if plan.convergence:
-        made.append(_convergence(plan.convergence))
-    return made
+        built.append(_convergence(plan.convergence))
+    return built
 
 
-def _bare(entry: RowFiles) -> TableRow:
-    return read_row(read_result_file(entry.results[0]).model, entry.results, student_sized=False)
+def _unlabelled_row(files: RowFiles) -> TableRow:
+    return read_row(read_result_file(files.results[0]).model, files.results, student_sized=False)
 
 
 def _pair(pair: ModelPair) -> Block:
@@ -106,8 +107,8 @@ def _pair(pair: ModelPair) -> Block:
     return Block(title=f"Student: {pair.student}, teacher: {pair.teacher}", rows=tuple(rows))
 
 
-def _weighting_facts(name: str) -> dict[str, Any]:
-    """What the run of a row of Table 2 must have in its configuration."""
+def _weighting_settings(name: str) -> dict[str, Any]:
+    """Return the settings that the run of a row of Table 2 must have."""
     tau = tau_of(name)
     if tau is not None:
         return {"method": "filter", "filter.tau": tau, "filter.unit": "normalised"}
@@ -115,42 +116,44 @@ def _weighting_facts(name: str) -> dict[str, Any]:
 
 
 def _ablation(name: str, plan: TablePlan) -> BuiltTable:
-    entries: Mapping[str, RowFiles] = getattr(plan, name)
-    settings = sorted({*ABLATIONS[name], *entries}, key=lambda each: int(each) if each.isdigit() else math.inf)
+    files_of: Mapping[str, RowFiles] = getattr(plan, name)
+    settings = sorted(
+        {*ABLATIONS[name], *files_of}, key=lambda setting: int(setting) if setting.isdigit() else math.inf
+    )
     key = {"topk": "teacher.top_k", "rollouts": "rollouts.per_prompt"}.get(name)
     titles = FACTS.get(name, ())
-    measured = [_measured(entries[each], name) if each in entries else None for each in settings]
+    measured = [_measured(files_of[setting], name) if setting in files_of else None for setting in settings]
     rows = [
         _row(
-            "full vocabulary" if each == "full" else each,
-            each,
-            entries,
-            {key: int(each)} if key and each.isdigit() else {},
+            "full vocabulary" if setting == "full" else setting,
+            setting,
+            files_of,
+            {key: int(setting)} if key and setting.isdigit() else {},
             facts=(_shown(value),) if titles else (),
         )
-        for each, value in zip(settings, measured, strict=True)
+        for setting, value in zip(settings, measured, strict=True)
     ]
     block = Block(title=None, rows=tuple(rows))
     symbol = SYMBOLS[name]
-    made = _of_blocks(CAPTIONS[name], f"ablation_{name}", symbol, [block], plan, titles)
+    table = _of_blocks(CAPTIONS[name], f"ablation_{name}", symbol, [block], plan, titles)
     columns = _columns([block], plan)
     facts = dict.fromkeys(titles, measured)
-    return BuiltTable(grid=made.grid, draw=lambda stem: draw_ablation(block, columns, symbol, facts, stem))
+    return BuiltTable(grid=table.grid, draw=lambda stem: draw_ablation(block, columns, symbol, facts, stem))
 
 
 def _row(
     title: str,
     name: str,
-    entries: Mapping[str, RowFiles],
+    files_of: Mapping[str, RowFiles],
     expected: Mapping[str, Any],
     *,
     student_sized: bool = True,
     facts: tuple[str | None, ...] = (),
 ) -> TableRow:
-    entry = entries.get(name, RowFiles())
-    if entry.run is not None:
-        _check_run(title, entry.run, expected)
-    return read_row(title, entry.results, student_sized=student_sized, facts=facts)
+    files = files_of.get(name, RowFiles())
+    if files.run is not None:
+        _check_run(title, files.run, expected)
+    return read_row(title, files.results, student_sized=student_sized, facts=facts)
 
 
 def _of_blocks(
@@ -173,26 +176,26 @@ def _of_blocks(
 def _values(block: Block, kinds: Sequence[tuple[str, str]]) -> tuple[tuple[Cell | str | None, ...], ...]:
     columns = [cells_of(block, benchmark, metric) for benchmark, metric in kinds]
     return tuple(
-        (row.title, *(column[place] for column in columns), *row.facts) for place, row in enumerate(block.rows)
+        (row.title, *(column[index] for column in columns), *row.facts) for index, row in enumerate(block.rows)
     )
 
 
 def _columns(blocks: Sequence[Block], plan: TablePlan) -> dict[str, str]:
-    """Benchmark -> its title."""
-    there = benchmarks_of(blocks)
-    plain = blocks[0].title is None and all(not row.student_sized for row in blocks[0].rows)
-    names = plan.benchmarks or (there if plain else [*PAPER_BENCHMARKS, *there])
+    """Return the benchmarks of the columns, and the title of each."""
+    with_results = benchmarks_of(blocks)
+    unlabelled = blocks[0].title is None and all(not row.student_sized for row in blocks[0].rows)
+    names = plan.benchmarks or (with_results if unlabelled else [*PAPER_BENCHMARKS, *with_results])
     return {name: BENCHMARK_TITLES.get(name, name) for name in names}
 
 
-def _measured(entry: RowFiles, table: str) -> float | None:
-    """Peak memory in GiB, or seconds per step; None where the plan names no run."""
-    if entry.run is None:
+def _measured(files: RowFiles, table: str) -> float | None:
+    """Return a run's peak memory in GiB (`topk`) or its seconds per step; None if the plan names no run."""
+    if files.run is None:
         return None
-    _read_run_config(entry.run)
-    lines = read_lines(entry.run / METRICS_FILE)
+    _read_run_config(files.run)
+    lines = read_lines(files.run / METRICS_FILE)
     if not lines:
-        raise ResultError(f"{entry.run}: no step in {METRICS_FILE}; train it, or leave the run out of the plan")
+        raise ResultError(f"{files.run}: has no step in {METRICS_FILE}; train it, or leave the run out of the plan")
     if table == "topk":
         return max(line["peak_bytes"] for line in lines) / 2**30
     return sum(sum(line["seconds"].values()) for line in lines) / len(lines)
@@ -203,19 +206,22 @@ def _shown(value: float | None) -> str | None:
 
 
 def _check_run(title: str, folder: Path, expected: Mapping[str, Any]) -> None:
+    """Refuse a row whose training run has other settings than the row says."""
     config = _read_run_config(folder)["config"]
     for key, value in expected.items():
-        found: Any = config
+        setting: Any = config
         for part in key.split("."):
-            found = found[part]
-        if found != value:
-            raise ResultError(f"{title}: the run {folder} has {key} = {found!r}, expected {value!r}; name its own run")
+            setting = setting[part]
+        if setting != value:
+            raise ResultError(
+                f"{title}: the run {folder} has {key} = {setting!r}, expected {value!r}; name the run of this row"
+            )
 
 
 def _read_run_config(folder: Path) -> dict[str, Any]:
     file = folder / RUN
     if not file.is_file():
-        raise ResultError(f"{folder}: no {RUN} in it; name a folder that python -m uopd.train wrote (its --out)")
+        raise ResultError(f"{folder}: has no {RUN}; name a folder that python -m uopd.train wrote (its --out)")
     return json.loads(file.read_text(encoding="utf-8"))
 
 
@@ -223,13 +229,13 @@ def _convergence(runs: Mapping[str, Path]) -> BuiltTable:
     curves = {name: list(_curve(folder)) for name, folder in runs.items()}
     _check_curves(runs)
     steps = sorted({step for points in curves.values() for step, _ in points})
-    known = [dict(points) for points in curves.values()]
+    cell_at = [dict(points) for points in curves.values()]
     grid = Grid(
         caption=f"Convergence: greedy accuracy on held-out problems during training ({IN_PERCENT})",
         label="convergence",
         columns=("step", *curves),
         groups=(),
-        blocks=((None, tuple((str(step), *(each.get(step) for each in known)) for step in steps)),),
+        blocks=((None, tuple((str(step), *(cells.get(step) for cells in cell_at)) for step in steps)),),
     )
     return BuiltTable(grid=grid, draw=lambda stem: draw_convergence(curves, stem))
 
@@ -237,27 +243,27 @@ def _convergence(runs: Mapping[str, Path]) -> BuiltTable:
 def _curve(folder: Path) -> Iterator[tuple[int, Cell]]:
     lines = read_lines(folder / EVALUATIONS)
     if not lines:
-        raise ResultError(f"{folder}: no evaluation in {EVALUATIONS}; train with eval.every=STEPS")
+        raise ResultError(f"{folder}: has no evaluation in {EVALUATIONS}; train with eval.every=STEPS")
     for line in lines:
-        found = mean_over_problems(line["correct"])
-        yield line["step"], Cell(value=found.value, error=found.error)
+        estimate = mean_over_problems(line["correct"])
+        yield line["step"], Cell(value=estimate.value, error=estimate.error)
 
 
 def _check_curves(runs: Mapping[str, Path]) -> None:
-    """Curves of other held-out problems or other budgets do not share axes."""
-    seen: dict[str, tuple[Any, ...]] = {}
+    """Refuse curves that cannot share axes: other held-out problems, token budgets or versions of the grader."""
+    conditions: dict[str, tuple[Any, ...]] = {}
     for name, folder in runs.items():
         run = _read_run_config(folder)
         config, evaluation = run["config"], run["config"]["eval"]
         problems = len(read_lines(folder / EVALUATIONS)[0]["correct"])
         budget = evaluation["max_new_tokens"] or config["rollouts"]["max_new_tokens"]
-        seen[name] = (run["dataset"]["fingerprint"], problems, budget, run["versions"].get("math-verify"))
-    first = next(iter(seen))
+        conditions[name] = (run["dataset"]["fingerprint"], problems, budget, run["versions"].get("math-verify"))
+    first = next(iter(conditions))
     fields = ("datasets", "numbers of problems", "token budgets", "versions of math-verify")
-    for name, facts in seen.items():
-        for field, ours, theirs in zip(fields, seen[first], facts, strict=True):
-            if ours != theirs:
+    for name, values in conditions.items():
+        for field, expected, value in zip(fields, conditions[first], values, strict=True):
+            if value != expected:
                 raise ResultError(
-                    f"convergence: {first} ({runs[first]}) and {name} ({runs[name]}) have other {field}: {ours} and "
-                    f"{theirs}; draw them apart"
+                    f"convergence: {first} ({runs[first]}) and {name} ({runs[name]}) have different {field}: "
+                    f"{expected} and {value}; draw them in separate figures"
                 )

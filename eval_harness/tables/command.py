@@ -1,10 +1,10 @@
-"""The paper's tables from result files: `python -m eval_harness.tables RESULTS... [--out DIR]`.
+"""Write the paper's tables from result files: `python -m eval_harness.tables RESULTS... [--out DIR]`.
 
-Table 1 (methods by benchmarks), Table 2 (weighting), the ablations over N, k and K, and the convergence curve, each as
-Markdown, LaTeX and a figure (PNG, SVG). RESULTS are plan files, labelled results, or results without a label, which
-get a plain table of their own. An empty cell is a dash. Values are in %, with the standard error over problems. The
-best student-sized result of a block is bold only where the 95 % interval of its paired difference from the next best
-one excludes 0. Results of other data, other sampling or other grader versions are refused within one column.
+Writes Table 1 (methods by benchmarks), Table 2 (weighting), the ablations over N, k and K, and the convergence curve,
+each as Markdown, LaTeX and a figure (PNG, SVG). RESULTS are plan files, labelled results, or results without a label,
+which are put into a separate table. An empty cell is a dash. Values are in %, with the standard error over problems.
+The best student-sized result of a block is bold only if the 95 % interval of its paired difference from the next best
+result excludes 0. Results in one column must have the same data, sampling and grader versions; others are refused.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from eval_harness.tables.text import latex, markdown
 EXAMPLE = """
 example of a plan (paths are relative to its folder; every part may be missing):
 
-  benchmarks: [math500, aime25, amo_bench, sure_math]   # columns; the default is these four and what else is there
+  benchmarks: [math500, aime25, amo_bench, sure_math]   # columns; the default is these four and all others in results
   pairs:
     - student: Qwen3-1.7B
       teacher: Qwen3-8B
       rows:                                # base, teacher, opd, grpo, opsd, uopd
-        base: results/base-1.7b            # a results_*.json, or a folder whose newest one is read
+        base: results/base-1.7b            # a results_*.json, or a folder whose newest is read
         teacher: results/teacher-8b
-        uopd: [results/uopd-public, results/uopd-sure-math]           # benchmarks evaluated apart
-        opd: {results: results/opd, run: runs/opd}                    # with uopd.train's folder: the row is checked
+        uopd: [results/uopd-public, results/uopd-sure-math]           # benchmarks evaluated separately
+        opd: {results: results/opd, run: runs/opd}                    # uopd.train's folder: the row is checked
   weighting: {uniform: results/opd, filter-0.3: results/f3, filter-0.5: results/f5, soft: results/uopd-public}
   samples: {2: results/n2, 8: results/uopd-public}                    # N
   topk:                                                               # k; the run gives the peak memory
@@ -47,28 +47,30 @@ the same with labels instead of a plan:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit code: 0, or 2 where something cannot be used as asked."""
+    """Run the command and return the exit code: 0, or 2 if an argument or a file cannot be used."""
     parser = argparse.ArgumentParser(
         prog="python -m eval_harness.tables",
         description=__doc__.partition("\n\n")[2],
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("results", nargs="*", metavar="RESULTS", help="plan.yaml, LABEL=PATH, or a result without one")
+    parser.add_argument(
+        "results", nargs="*", metavar="RESULTS", help="plan.yaml, LABEL=PATH, or a result without a label"
+    )
     parser.add_argument("--out", type=Path, default=Path("tables"), help="folder to write to (default: tables)")
     options = parser.parse_args(arguments)
     try:
-        made = build_tables(read_plan(options.results))
+        tables = build_tables(read_plan(options.results))
     except ResultError as error:
         print(f"tables: {error}", file=sys.stderr)
         return 2
     options.out.mkdir(parents=True, exist_ok=True)
-    for each in made:
-        stem = options.out / each.grid.label
-        text = markdown(each.grid)
+    for table in tables:
+        stem = options.out / table.grid.label
+        text = markdown(table.grid)
         stem.with_suffix(".md").write_text(text, encoding="utf-8")
-        stem.with_suffix(".tex").write_text(latex(each.grid), encoding="utf-8")
-        each.draw(stem)
+        stem.with_suffix(".tex").write_text(latex(table.grid), encoding="utf-8")
+        table.draw(stem)
         print(text)
-    print(f"Written: {options.out}/{{{','.join(each.grid.label for each in made)}}}.{{md,tex,png,svg}}")
+    print(f"Written: {options.out}/{{{','.join(table.grid.label for table in tables)}}}.{{md,tex,png,svg}}")
     return 0

@@ -1,4 +1,4 @@
-"""The plan of the tables: which result belongs to which row, as a YAML file or as labels says it."""
+"""Read the plan of the tables: which result belongs to which row, from YAML files or from labels."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ABLATIONS: Mapping[str, Sequence[str]] = {
     "topk": ("128", "512", "2048", "full"),
     "rollouts": ("1", "2", "4", "8"),
 }
-"""Rows of the ablations over N, k and K; a plan may have other numbers too."""
+"""Rows of the ablations over N, k and K. A plan may add other numbers."""
 BENCHMARK_TITLES: Mapping[str, str] = {
     "math500": "MATH-500",
     "aime25": "AIME 2025",
@@ -40,21 +40,23 @@ BENCHMARK_TITLES: Mapping[str, str] = {
     "sure_math_pocket": "SURE-Math pocket",
 }
 PAPER_BENCHMARKS = ("math500", "aime25", "amo_bench", "sure_math")
+"""Columns of the paper's tables."""
 PAPER_PAIRS = (("Qwen3-1.7B", "Qwen3-8B"), ("Qwen3-4B", "Qwen3-8B"), ("Qwen3-8B", "Qwen3-30B"))
+"""Student and teacher of each block of the paper's Table 1."""
 
 
 class RowFiles(BaseModel):
-    """What one row is made from."""
+    """The files from which one row is made."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     results: tuple[Path, ...] = ()
-    """Result files of lm-eval, or folders whose newest one is read."""
+    """Result files of lm-eval, or folders whose newest result file is read."""
     run: Path | None = None
-    """Folder of `uopd.train`: peak memory and time, and a check that the row is what it says."""
+    """Folder of `uopd.train`, for peak memory and time, and to check that the row has the right label."""
 
 
 class ModelPair(BaseModel):
-    """One block of Table 1."""
+    """A student and its teacher: one block of Table 1."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     student: str
@@ -63,8 +65,8 @@ class ModelPair(BaseModel):
 
     @field_validator("rows", mode="before")
     @classmethod
-    def _entries(cls, value: Any) -> Any:
-        return _as_entries(value)
+    def _row_files(cls, value: Any) -> Any:
+        return _as_row_files_by_name(value)
 
     @field_validator("rows")
     @classmethod
@@ -73,7 +75,7 @@ class ModelPair(BaseModel):
 
 
 class TablePlan(BaseModel):
-    """All of it; every part may be missing."""
+    """The plan of all tables. Every part may be missing."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     benchmarks: tuple[str, ...] | None = None
@@ -84,20 +86,20 @@ class TablePlan(BaseModel):
     rollouts: dict[str, RowFiles] = Field(default_factory=dict)
     convergence: dict[str, Path] = Field(default_factory=dict)
     results: dict[str, RowFiles] = Field(default_factory=dict)
-    """Results without a place, by the name of their model."""
+    """Results that belong to no table, by their path."""
 
     @field_validator("benchmarks")
     @classmethod
     def _known_benchmarks(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
         for name in names or ():
             if name not in BENCHMARK_TITLES:
-                raise ValueError(f"{name!r} is no benchmark; expected some of {', '.join(BENCHMARK_TITLES)}")
+                raise ValueError(f"{name!r} is not a benchmark; expected names out of {', '.join(BENCHMARK_TITLES)}")
         return names
 
     @field_validator("weighting", "samples", "topk", "rollouts", "results", mode="before")
     @classmethod
-    def _entries(cls, value: Any) -> Any:
-        return _as_entries(value)
+    def _row_files(cls, value: Any) -> Any:
+        return _as_row_files_by_name(value)
 
     @field_validator("weighting")
     @classmethod
@@ -117,51 +119,58 @@ class TablePlan(BaseModel):
 
 
 def tau_of(name: str) -> float | None:
-    """The threshold of a row `filter-TAU`; None for another row."""
-    found = re.fullmatch(r"filter-(\d+(?:\.\d+)?)", name)
-    return float(found[1]) if found else None
+    """Return the threshold of a row `filter-TAU`; None for other rows.
+
+    >>> tau_of("filter-0.3"), tau_of("soft")
+    (0.3, None)
+    """
+    match = re.fullmatch(r"filter-(\d+(?:\.\d+)?)", name)
+    return float(match[1]) if match else None
 
 
 def read_plan(arguments: Sequence[str]) -> TablePlan:
-    """The plan of the command's arguments: plan files, labelled results, results without a label.
+    """Merge the command's arguments, plan files, labelled results and results without a label, into one plan.
 
     Raises:
-        ResultError: an argument is neither, or says what no plan can.
+        ResultError: an argument is none of these, or the merged plan is not valid.
+
+    >>> read_plan(["weighting/soft=results/uopd"]).weighting["soft"].results
+    (PosixPath('results/uopd'),)
     """
-    said: dict[str, Any] = {}
+    merged: dict[str, Any] = {}
     for argument in arguments:
         path = Path(argument)
         if path.suffix in (".yaml", ".yml") and path.is_file():
-            _merge(said, _plan_file(path), argument)
+            _merge(merged, _plan_file(path), argument)
         elif path.exists():
-            said.setdefault("results", {}).setdefault(argument, []).append(argument)
+            merged.setdefault("results", {}).setdefault(argument, []).append(argument)
         elif "=" in argument:
-            label, _, place = argument.partition("=")
-            _merge(said, _labelled(label, place), argument)
+            label, _, result = argument.partition("=")
+            _merge(merged, _labelled(label, result), argument)
         else:
             raise ResultError(
-                f"{argument}: there is no such file or folder; give a results_*.json, a folder with one, a plan "
-                "(*.yaml) or LABEL=PATH (--help shows both)"
+                f"{argument}: there is no such file or folder; give a results_*.json, a folder that contains one, a "
+                "plan (*.yaml) or LABEL=PATH (--help shows examples)"
             )
     try:
-        return TablePlan.model_validate(said)
+        return TablePlan.model_validate(merged)
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        problems = "; ".join(f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}" for detail in error.errors())
         raise ResultError(f"the plan cannot be used: {problems}") from None
 
 
 def _plan_file(path: Path) -> dict[str, Any]:
     try:
-        said = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except yaml.YAMLError as error:
         raise ResultError(f"{path}: is not YAML ({error})") from None
-    if not isinstance(said, dict):
+    if not isinstance(content, dict):
         raise ResultError(f"{path}: must be a mapping with keys such as pairs, weighting and topk; see --help")
-    return {key: _placed(path.parent, key, value) for key, value in said.items()}
+    return {key: _with_paths_below(path.parent, key, value) for key, value in content.items()}
 
 
-def _placed(folder: Path, key: str, value: Any) -> Any:
-    """Paths of a plan are relative to its folder; the names of benchmarks and models are no paths."""
+def _with_paths_below(folder: Path, key: str, value: Any) -> Any:
+    """Put the plan's folder before its relative paths. The names of benchmarks and models are not paths."""
     if key == "benchmarks" or (key == "pairs" and not isinstance(value, list)):
         return value
     if key == "pairs":
@@ -180,30 +189,31 @@ def _below(folder: Path, value: Any) -> Any:
     return str(folder / value) if isinstance(value, str) else value
 
 
-def _labelled(label: str, place: str) -> dict[str, Any]:
+def _labelled(label: str, result: str) -> dict[str, Any]:
+    """Return the part of a plan that the argument LABEL=RESULT stands for."""
     table, slash, row = label.rpartition("/")
     if slash and table in ("weighting", *ABLATIONS):
-        return {table: {row: {"results": [place]}}}
+        return {table: {row: {"results": [result]}}}
     if slash and table == "convergence":
-        return {table: {row: place}}
+        return {table: {row: result}}
     student, colon, teacher = table.partition(":")
     if slash and colon:
-        return {"pairs": [{"student": student, "teacher": teacher, "rows": {row: {"results": [place]}}}]}
+        return {"pairs": [{"student": student, "teacher": teacher, "rows": {row: {"results": [result]}}}]}
     raise ResultError(
-        f"{label}={place}: a label is STUDENT:TEACHER/METHOD ({', '.join(METHODS)}), or TABLE/ROW with the table "
+        f"{label}={result}: a label is STUDENT:TEACHER/METHOD ({', '.join(METHODS)}), or TABLE/ROW with the table "
         f"{', '.join(('weighting', *ABLATIONS, 'convergence'))}"
     )
 
 
-def _merge(said: dict[str, Any], more: Mapping[str, Any], argument: str) -> None:
+def _merge(merged: dict[str, Any], more: Mapping[str, Any], argument: str) -> None:
     for key, value in more.items():
         if key == "pairs" and isinstance(value, list):
             for pair in value:
-                _merge_pair(said.setdefault(key, []), pair, argument)
-        elif key in said and isinstance(value, dict):
-            _merge_rows(said[key], value, argument)
+                _merge_pair(merged.setdefault(key, []), pair, argument)
+        elif key in merged and isinstance(value, dict):
+            _merge_rows(merged[key], value, argument)
         else:
-            said[key] = value
+            merged[key] = value
 
 
 def _merge_pair(pairs: list[Any], pair: Any, argument: str) -> None:
@@ -219,20 +229,20 @@ def _merge_rows(rows: dict[str, Any], more: Mapping[str, Any], argument: str) ->
         if name not in rows:
             rows[name] = value
         elif isinstance(value, str):
-            raise ResultError(f"{argument}: {name} is named twice")
+            raise ResultError(f"{argument}: {name} is named twice; name it only once")
         else:
-            before, after = _as_entry(rows[name]), _as_entry(value)
+            before, after = _as_row_files(rows[name]), _as_row_files(value)
             rows[name] = {**before, **after, "results": [*before.get("results", []), *after.get("results", [])]}
 
 
-def _as_entries(value: Any) -> Any:
+def _as_row_files_by_name(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
-    return {str(name): _as_entry(entry) for name, entry in value.items() if entry is not None}
+    return {str(name): _as_row_files(files) for name, files in value.items() if files is not None}
 
 
-def _as_entry(value: Any) -> Any:
-    """`PATH`, `[PATH, ...]` or `{results: ..., run: ...}`."""
+def _as_row_files(value: Any) -> Any:
+    """Turn `PATH`, `[PATH, ...]` or `{results: ..., run: ...}` into the mapping form."""
     if isinstance(value, (str, list)):
         value = {"results": value}
     if isinstance(value, dict) and isinstance(value.get("results"), str):
@@ -243,5 +253,5 @@ def _as_entry(value: Any) -> Any:
 def _checked(rows: dict[str, RowFiles], known: Any, expected: str) -> dict[str, RowFiles]:
     for name in rows:
         if not known(name):
-            raise ValueError(f"{name!r} is no row; expected {expected}")
+            raise ValueError(f"{name!r} is not a row of this table; expected {expected}")
     return rows

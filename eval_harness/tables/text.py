@@ -1,4 +1,4 @@
-"""A table as Markdown and as LaTeX."""
+"""Write a table as Markdown and as LaTeX."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from eval_harness.tables.cells import Cell
 from sure_math.publication.card import cell as markdown_cell
 
 DASH = "–"
+"""An empty cell."""
 _LATEX = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
     "\\": r"\textbackslash{}",
@@ -22,22 +23,22 @@ _LATEX = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
-    """A table ready to be written."""
+    """A table that is ready to be written."""
 
     caption: str
     label: str
-    """LaTeX label, and the name of the files."""
+    """LaTeX label of the table, and name of its files."""
     columns: tuple[str, ...]
-    """All of them, the name of the rows first."""
+    """Titles of all columns. The first column names the rows."""
     groups: tuple[tuple[str, int], ...]
-    """Titles above the columns after the first and how many each spans."""
+    """Titles above the columns, without the first column, and how many columns each title spans."""
     blocks: tuple[tuple[str | None, tuple[tuple[Cell | str | None, ...], ...]], ...]
-    """Title, and rows as long as `columns`; None is an empty cell."""
+    """Title and rows of each block. Rows are as long as `columns`; None is an empty cell."""
     notes: tuple[str, ...] = ()
 
 
 def markdown(grid: Grid) -> str:
-    """One Markdown table per block, so that a block's title is text and not a row of blanks."""
+    """Return the table as Markdown, one Markdown table per block: a block's title is text above its table."""
     spread = [title for title, span in grid.groups for _ in range(span)] or [""] * (len(grid.columns) - 1)
     heads = [" ".join(filter(None, pair)) for pair in zip(spread, grid.columns[1:], strict=True)]
     header = _line([grid.columns[0], *map(markdown_cell, heads)])
@@ -51,7 +52,7 @@ def markdown(grid: Grid) -> str:
 
 
 def latex(grid: Grid) -> str:
-    """A `table` environment; needs the package booktabs."""
+    """Return the table as a LaTeX `table` environment, which needs the package booktabs."""
     width = len(grid.columns)
     lines = [
         r"\begin{table}",
@@ -75,7 +76,11 @@ def latex(grid: Grid) -> str:
 
 
 def in_percent(cell: Cell) -> tuple[str, str | None]:
-    """Value and error as they are printed."""
+    """Return value and standard error in percent, as they are printed.
+
+    >>> in_percent(Cell(value=0.5, error=0.025))
+    ('50.0', '2.5')
+    """
     return f"{100 * cell.value:.1f}", None if cell.error is None else f"{100 * cell.error:.1f}"
 
 

@@ -117,7 +117,7 @@ def test_what_the_wrapper_adds_to_lm_evals_options(monkeypatch: pytest.MonkeyPat
     assert lm_eval_arguments(asked) == [*asked, *include, "--use_cache", "out/responses"]
     named = ["run", "--output_path=out/x.json", "--use_cache", "mine"]
     assert lm_eval_arguments(named) == [*named, *include]
-    with pytest.raises(ValueError, match="lm-eval takes one folder"):
+    with pytest.raises(ValueError, match="lm-eval accepts one folder"):
         lm_eval_arguments(["run", "--include_path", "theirs"])
     monkeypatch.setattr("eval_harness.command.is_registered", lambda: True)
     assert lm_eval_arguments(["run", "-o", "x.json"]) == ["run", "-o", "x.json", "--use_cache", "responses"]
@@ -144,10 +144,10 @@ def test_the_wrapper_runs_in_the_root_of_the_repository(tmp_path: Path) -> None:
 
 def test_commands_that_cannot_be_done(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["summary", str(tmp_path)]) == 2
-    assert "no results_*.json in it or below" in capsys.readouterr().err
+    assert "has no results_*.json in it or below" in capsys.readouterr().err
     assert main(["compare", str(tmp_path), str(tmp_path)]) == 2
     if diagnose().state != "registered":
         assert main(["run", "--include_path", "theirs"]) == 2
-        assert "lm-eval takes one folder" in capsys.readouterr().err
+        assert "lm-eval accepts one folder" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main([])

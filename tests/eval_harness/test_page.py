@@ -199,7 +199,7 @@ def test_a_run_without_its_log_is_told_what_to_do(tmp_path: Path, capsys: Any) -
         render_page(read_result_file(path))
     assert main([str(path)]) == 2 and capsys.readouterr().err.startswith("page: ")
     (tmp_path / f"samples_math500_{path.stem.removeprefix('results_')}.jsonl").write_text("{}\n", encoding="utf-8")
-    with pytest.raises(ResultError, match="a line is not one that this package's tasks log"):
+    with pytest.raises(ResultError, match="a line was not logged by a task of this package"):
         render_page(read_result_file(path))
 
 

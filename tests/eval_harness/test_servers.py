@@ -74,7 +74,7 @@ def test_why_a_response_ended_comes_from_the_server(server: CompletionsServer, t
 def test_a_server_that_ignores_seeds_is_reported(server: CompletionsServer, tiny_model: Path, exam: Path) -> None:
     server.text = lambda body: r"\boxed{1}"
     notes = ask(server, tiny_model, exam)["sure_math"]["notes"]
-    assert any("IDENTICAL SAMPLES" in note and "Does the server honour `seed`" in note for note in notes)
+    assert any("IDENTICAL SAMPLES" in note and "the server uses `seed`" in note for note in notes)
 
 
 @pytest.mark.parametrize("concurrent", [1, 8])

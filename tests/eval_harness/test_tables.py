@@ -136,7 +136,7 @@ def test_what_does_not_compare_is_refused(tmp_path: Path, changed: dict[str, Any
         f"weighting/uniform={result(tmp_path, 'one', 3)}",
         f"weighting/soft={result(tmp_path, 'two', 4, **changed)}",
     ]
-    with pytest.raises(ResultError, match=f"column math500.*results_one.*results_two.*do not compare: .*{said}"):
+    with pytest.raises(ResultError, match=f"column math500.*results_one.*results_two.*cannot be compared: .*{said}"):
         build_tables(read_plan(arguments))
 
 
@@ -188,10 +188,10 @@ def test_the_convergence_curve(tmp_path: Path) -> None:
     assert line_of(made["convergence.md"], "| 5 ") == "| 5 | 50.0 ± 28.9 | 25.0 ± 25.0 |"
     assert line_of(made["convergence.md"], "| 10 ") == "| 10 | 75.0 ± 25.0 | – |"
     run_folder(tmp_path, "other", correct=([0, 1],))
-    with pytest.raises(ResultError, match=r"UOPD .* and Other .* have other numbers of problems: 4 and 2"):
+    with pytest.raises(ResultError, match=r"UOPD .* and Other .* have different numbers of problems: 4 and 2"):
         build_tables(read_plan([plan_file(tmp_path, "convergence: {UOPD: uopd, Other: other}")]))
     run_folder(tmp_path, "none")
-    with pytest.raises(ResultError, match=r"no evaluation in evaluations.jsonl; train with eval.every=STEPS"):
+    with pytest.raises(ResultError, match=r"has no evaluation in evaluations.jsonl; train with eval.every=STEPS"):
         build_tables(read_plan([plan_file(tmp_path, "convergence: {UOPD: none}")]))
 
 
@@ -225,13 +225,16 @@ def test_the_same_call_writes_the_same_bytes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("weighting: {hard: x}", r"weighting: .*'hard' is no row; expected uniform, filter-0.3"),
-        ("pairs: [{student: S, teacher: T, rows: {sft: x}}]", r"pairs.0.rows: .*'sft' is no row; expected one of base"),
-        ("topk: {all: x}", "'all' is no row; expected a whole number or full"),
-        ("benchmarks: [aime]", "'aime' is no benchmark"),
+        ("weighting: {hard: x}", r"weighting: .*'hard' is not a row of this table; expected uniform, filter-0.3"),
+        (
+            "pairs: [{student: S, teacher: T, rows: {sft: x}}]",
+            r"pairs.0.rows: .*'sft' is not a row of this table; expected one of base",
+        ),
+        ("topk: {all: x}", "'all' is not a row of this table; expected a whole number or full"),
+        ("benchmarks: [aime]", "'aime' is not a benchmark"),
         ("tables: {}", "tables: Extra inputs are not permitted"),
         ("weighting: [", "is not YAML"),
-        ("weighting: {soft: nowhere}", "nowhere: no results_"),
+        ("weighting: {soft: nowhere}", "nowhere: has no results_"),
     ],
 )
 def test_what_a_plan_gets_wrong_is_said(tmp_path: Path, text: str, said: str, capsys: Any) -> None:
@@ -242,7 +245,7 @@ def test_what_a_plan_gets_wrong_is_said(tmp_path: Path, text: str, said: str, ca
 
 def test_two_files_for_one_cell_and_unknown_arguments_are_refused(tmp_path: Path) -> None:
     one, two = result(tmp_path, "one", 3), result(tmp_path, "two", 4)
-    with pytest.raises(ResultError, match=r"math500 is in .*one.* and in .*two.*; name one of them"):
+    with pytest.raises(ResultError, match=r"math500 is in .*one.* and in .*two.*; name only one of them"):
         build_tables(read_plan([f"weighting/soft={one}", f"weighting/soft={two}"]))
     with pytest.raises(ResultError, match="there is no such file or folder"):
         read_plan(["nothing"])

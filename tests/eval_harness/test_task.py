@@ -170,14 +170,14 @@ def test_the_suite_runs_every_benchmark_from_copies(realdata: Path, tmp_path: Pa
     assert tasks["amo_bench"]["first_prompt"] == "Q", "its own prompt says how to answer"
     assert "boxed{}" in tasks["math500"]["first_prompt"]
     [amo] = [note for note in results["sure_math"]["notes"] if note.startswith("amo_bench: 3 problems graded")]
-    assert "11 whose answers are descriptions are left out and in no denominator" in amo
+    assert "11 problems whose answers are descriptions are left out and in no denominator" in amo
 
 
 def test_descriptions_are_told_apart_without_their_type(realdata: Path) -> None:
     rows = [json.loads(line) for line in (realdata / "amo_bench/golds.jsonl").read_text("utf-8").splitlines()]
     for row in rows:
         assert is_description({"question_id": row["question_id"]}, "row") == (row["answer_type"] == "description")
-    with pytest.raises(InputError, match=r"row: which answers of AMO-Bench are descriptions .* \(here '51'\)"):
+    with pytest.raises(InputError, match=r"row: the column answer_type, or question_id .*\(here '51'\), says which"):
         is_description({"question_id": 51}, "row")
 
 
@@ -207,7 +207,7 @@ def test_secrets_are_in_no_record_of_a_model() -> None:
 
 def test_identical_samples_are_reported_loudly(exam: Path) -> None:
     results = evaluate(WrittenModel(lambda *asked: r"\boxed{1}"), "sure_math", metadata={"data": str(exam)})
-    assert "for every problem all 16 samples at T = 1.2 are one and the same text" in loud(results, "IDENTICAL SAMPLES")
+    assert "for every problem all 16 samples at T = 1.2 are the same text" in loud(results, "IDENTICAL SAMPLES")
     assert results["results"]["sure_math"]["distinct@16,none"] == 1.0
 
 
