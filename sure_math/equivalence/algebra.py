@@ -1,11 +1,10 @@
 r"""Formulas as small trees: a parser for the LaTeX and plain notation that answers are written in.
 
-A node is a tuple whose first item names it:
-    ("num", Fraction)  ("sym", name)  ("const", "pi" | "e" | "i" | "oo")
-    ("add", x, y...)  ("mul", x, y...)  ("div", x, y)  ("pow", x, y)  ("neg", x)  ("root", index, x)
-    ("fn", name, x...)   a known function      ("app", name, x...)   an unknown one: f(x), a_{n+1}
-Letters are variables, `e` is Euler's number and `i` the imaginary unit. Text is refused (`NotAlgebra`) rather than
-read as a product of letters, so that words never commute. No tree is evaluated here.
+A node is a tuple whose first item names it: ("num", Fraction)  ("sym", name)  ("const", "pi" | "e" | "i" | "oo")
+("add", x, y...)  ("mul", x, y...)  ("div", x, y)  ("pow", x, y)  ("neg", x)  ("root", index, x) ("fn", name, x...)   a
+known function      ("app", name, x...)   an unknown one: f(x), a_{n+1} Letters are variables, `e` is Euler's number
+and `i` the imaginary unit. Words are refused (`NotAlgebra`) and not read as a product of letters: otherwise two words
+with the same letters would be equal. No tree is evaluated here.
 """
 
 import re
@@ -15,13 +14,13 @@ from typing import Any, TypeAlias
 Node: TypeAlias = tuple[Any, ...]
 
 MAX_DEPTH = 100
-"""Nesting beyond this is refused: no real answer has it, and the recursion stays far from Python's own limit."""
+"""Deepest nesting. No real answer is nested deeper, and the recursion stays far from Python's own limit."""
 MAX_DIGITS = 4000
-"""Longest integer literal; Python itself refuses to convert more than 4,300 digits."""
+"""Longest integer literal. Python itself refuses to convert more than 4,300 digits."""
 
 
 class NotAlgebra(ValueError):
-    """The text is not a formula in the notation understood here."""
+    """The text is not a formula in this notation."""
 
 
 _GREEK_TEXT = (
@@ -75,7 +74,11 @@ _NO_OPERAND = frozenset(_NO_OPERAND_TEXT.split())
 
 
 def parse(text: str) -> Node:
-    """The tree of a formula that is already in `text.clean` notation; `NotAlgebra` if it is none."""
+    """Parse a formula in the notation of `text.clean`; `NotAlgebra` if the text is not a formula.
+
+    >>> parse("2x + 1")
+    ('add', ('mul', ('num', Fraction(2, 1)), ('sym', 'x')), ('num', Fraction(1, 1)))
+    """
     parser = _Parser(text)
     node = parser.sum()
     if parser.peek():
@@ -84,22 +87,22 @@ def parse(text: str) -> Node:
 
 
 def symbols(node: Node) -> frozenset[str]:
-    """Names of the variables and unknown functions in a tree."""
+    """Return the names of the variables and unknown functions in a tree."""
     if node[0] == "sym":
         return frozenset([node[1]])
-    own = frozenset([node[1] + "()"]) if node[0] == "app" else frozenset[str]()
-    return own.union(*(symbols(child) for child in node[1:] if isinstance(child, tuple)))
+    function = frozenset([node[1] + "()"]) if node[0] == "app" else frozenset[str]()
+    return function.union(*(symbols(child) for child in node[1:] if isinstance(child, tuple)))
 
 
 def substitute(node: Node, name: str, value: Node) -> Node:
-    """The tree with a variable replaced."""
+    """Return the tree with a variable replaced by a value."""
     if node == ("sym", name):
         return value
     return tuple(substitute(child, name, value) if isinstance(child, tuple) else child for child in node)
 
 
 class _Parser:
-    """Recursive descent over `text`; `at` is the place reached."""
+    """A recursive descent parser of `text`; `at` is the index that it has reached."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -199,7 +202,7 @@ class _Parser:
                 return node
 
     def script(self) -> Node:
-        """An exponent: a group, or the one token after `^`; `a^b^c` is a^(b^c)."""
+        """Read an exponent: a group, or the token after `^`; `a^b^c` is a^(b^c)."""
         sign = self.peek()
         if sign and sign in "+-":
             self.at += 1
@@ -217,7 +220,7 @@ class _Parser:
         return exponent
 
     def group(self) -> Node:
-        """`{...}` as a formula."""
+        """Read `{...}` as a formula."""
         self.take("{")
         bars, self.bars = self.bars, 0
         node = self.sum()
@@ -226,7 +229,7 @@ class _Parser:
         return node
 
     def argument(self) -> Node:
-        r"""What TeX takes as the argument of `\frac`: a group, one digit, one letter or one command."""
+        r"""Read an argument as TeX does for `\frac`: a group, one digit, one letter or one command."""
         char = self.peek()
         if char == "{":
             return self.group()
@@ -296,7 +299,7 @@ class _Parser:
         return self.mixed(value)
 
     def mixed(self, whole: Fraction) -> Node:
-        r"""`2\frac{5}{8}` is 2 + 5/8 when the fraction is a proper one of two plain integers."""
+        r"""Read `2\frac{5}{8}` as 2 + 5/8, if the fraction is a proper fraction of two integers."""
         match = _MIXED.match(self.text, self.at)
         if match is None or whole.denominator != 1:
             return ("num", whole)
@@ -341,23 +344,23 @@ class _Parser:
         return self.function(_NAMES.get(name, name))
 
     def root_argument(self) -> Node:
-        """`√2x` is √2 · x: the sign takes one number, letter or bracket."""
+        """Read the argument of √: one number, letter or bracket, so that `√2x` is √2 · x."""
         return self.number() if self.peek().isdigit() else self.atom()
 
     def arguments(self) -> list[Node]:
-        """`(x, y, ...)`."""
+        """Read `(x, y, ...)`."""
         self.take("(")
         bars, self.bars = self.bars, 0
-        found = [self.sum()]
+        arguments = [self.sum()]
         while self.peek() == ",":
             self.at += 1
-            found.append(self.sum())
+            arguments.append(self.sum())
         self.bars = bars
         self.take(")")
-        return found
+        return arguments
 
     def function(self, name: str) -> Node:
-        r"""`\sin x`, `\sin^2 x`, `\sin(x)`, `\log_2 8`, `\ln 2x`; powers of -1 are the inverse function."""
+        r"""Read `\sin x`, `\sin^2 x`, `\sin(x)`, `\log_2 8`, `\ln 2x`; the power -1 is the inverse function."""
         power: Node | None = None
         base: Node | None = None
         for _ in range(2):
@@ -379,7 +382,7 @@ class _Parser:
         return node if power is None else ("pow", node, power)
 
     def operand(self) -> Node:
-        """The argument of a function written without brackets: factors up to an operator or another function."""
+        """Read the argument of a function without brackets: factors up to an operator or another function."""
         if (char := self.peek()) and char in "({[|":
             return self.power() if char in "(|" else self.atom()
         factors = [self.power() if self.peek() != "-" else self.signed_power()]
@@ -393,7 +396,7 @@ class _Parser:
         return factors[0] if len(factors) == 1 else ("mul", *factors)
 
     def scripts(self, name: str) -> Node:
-        """A letter with what hangs on it: subscripts, primes, arguments of f, g and h."""
+        """Read the subscripts and primes of a letter, and the arguments of f, g and h."""
         if self.text.startswith("_", self.at) or (self.peek() == "_"):
             self.at += 1
             name, index = self.subscript(name)
@@ -467,8 +470,9 @@ class _Parser:
         return ("fn", kind, node)
 
     def decorated(self, name: str) -> Node:
-        r"""`\vec{a}` and `\overline{AB}` are names; of `\text{...}` only a single letter or a function is. Numbers
-        stay numbers.
+        r"""Read a decorated name, such as `\vec{a}` and `\overline{AB}`; `\mathbf{5}` stays a number.
+
+        `\text{...}` is a name only if it holds a single letter or a function.
         """
         if number := re.compile(r"\s*\{\s*(\d{1,300}(?:\.\d{1,300})?)\s*\}").match(self.text, self.at):
             if name not in ("mathbf", "bm", "underline"):
@@ -494,7 +498,7 @@ def _letter(name: str) -> Node:
 
 
 def _repeating_value(whole: str, fixed: str, period: str) -> Fraction:
-    """0.1\\overline{36} = (136 - 1) / 990."""
+    """Return the value of a repeating decimal: 0.1\\overline{36} = (136 - 1) / 990."""
     if len(whole) + len(fixed) + len(period) > MAX_DIGITS:
         raise NotAlgebra("a number that is too long")
     scale = 10 ** len(fixed)

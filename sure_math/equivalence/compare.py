@@ -1,8 +1,8 @@
-"""Two forms, one verdict: the rules of what is the same answer, for everything that can be decided without an
-algebra system.
+"""The rules by which two forms are the same answer, as far as they can be decided without an algebra system.
 
-`equal` and `different` are claims; whatever depends on the problem (order, rounding, conversion of units, 50%
-against 50, words) is `undecided` and left to the judge. None means: one side was not readable, ask the symbolic check.
+`equal` and `different` are claims. A verdict that depends on the problem (order, rounding, conversion of units, 50%
+against 50, words) is `undecided` and left to the judge. None means that one side was not readable: the symbolic check
+is asked.
 """
 
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ MaybeVerdict: TypeAlias = Verdict | None
 
 
 def compare_forms(a: Form, b: Form) -> MaybeVerdict:
-    """The verdict on two forms; symmetric, because the two are put into one order first."""
+    """Return the verdict on two forms. It is symmetric, because the two are put into one order first."""
     first, second = (a, b) if _rank(a) <= _rank(b) else (b, a)
     return _RULES[_rank(first)](first, second)
 
@@ -60,7 +60,8 @@ def _all_of(verdicts: Sequence[MaybeVerdict]) -> MaybeVerdict:
 
 
 def _labelled(a: Form, b: Form) -> MaybeVerdict:
-    """A label on one side only may be left out; two different labels are two different statements."""
+    """Compare a labelled answer. A label on one side only may be left out; different labels are different
+    statements."""
     assert isinstance(a, Labelled)
     if isinstance(b, Equation):
         return _labelled_and_equation(a, b)
@@ -115,8 +116,9 @@ def _difference(sides: tuple[Expression, ...]) -> Expression | None:
 
 
 def _same_equation(a: Expression, b: Expression) -> MaybeVerdict:
-    """f = 0 and g = 0 are the same line if f = c g; else they may still have the same solutions, unless both are
-    straight.
+    """Compare f = 0 and g = 0. They are equal if f = c g.
+
+    Otherwise they may still have the same solutions, unless both are straight lines.
     """
     if proportional(a, b):
         return "equal"
@@ -126,8 +128,8 @@ def _same_equation(a: Expression, b: Expression) -> MaybeVerdict:
 
 
 def _is_straight(a: Expression) -> bool:
-    """Whether the formula is of degree 1: no variable under a power, a root, a function or a fraction, none
-    multiplied.
+    """Whether the formula has degree 1: no variable is in a power, a root, a function or a denominator, or multiplied
+    by a variable.
     """
     return _degree(a.node) <= 1
 
@@ -149,8 +151,9 @@ def _empty(a: Form, b: Form) -> MaybeVerdict:
 
 
 def _opaque(a: Form, b: Form) -> MaybeVerdict:
-    """Unreadable: strings that are equal were found before; mathematics is for the symbolic check, text for the
-    judge.
+    """Leave unreadable mathematics to the symbolic check and unreadable text to the judge.
+
+    Equal strings were found before.
     """
     assert isinstance(a, Opaque)
     readable = not isinstance(b, Opaque | Words) or (isinstance(b, Opaque) and b.mathematical)
@@ -213,7 +216,7 @@ def _is_increasing(a: Collection) -> bool:
 
 
 def _one_of(a: Collection, b: Form) -> MaybeVerdict:
-    """Several answers against one: the same only if the several are one."""
+    """Compare several answers with one answer: they are equal only if the several are all the same."""
     if a.kind in ("set", "list"):
         items = _distinct(a.items)
         if len(items) == 1:
@@ -223,8 +226,9 @@ def _one_of(a: Collection, b: Form) -> MaybeVerdict:
 
 
 def _ordered_and_not(a: Collection, b: Collection) -> MaybeVerdict:
-    """(1, 2) is 1, 2 and not 2, 1 (bare numbers would be no answer where a pair is asked for); against {1, 2} it is
-    open.
+    """Compare an ordered with an unordered collection: (1, 2) equals 1, 2 but not 2, 1; against {1, 2} it is undecided.
+
+    If the problem asks for a pair, bare numbers stand for the pair.
     """
     if "set" not in (a.kind, b.kind):
         return _in_order(a.items, b.items)
@@ -237,9 +241,7 @@ def _plain(items: Sequence[Form]) -> list[Form]:
 
 
 def _labelled_lists(a: Collection, b: Collection) -> MaybeVerdict:
-    """x = 1, y = 2 is compared by label; against a bare 1, 2 by position, and another order is a matter of the
-    problem.
-    """
+    """Compare x = 1, y = 2 by label, and with a bare 1, 2 by position. Another order is undecided."""
     first, second = (sum(isinstance(item, Labelled) for item in side.items) for side in (a, b))
     if (first == len(a.items) and second == len(b.items)) or (not first and not second):
         either_set = "set" in (a.kind, b.kind)
@@ -266,16 +268,16 @@ def _distinct(items: Sequence[Form]) -> list[Form]:
 
 
 def _unordered(a: Sequence[Form], b: Sequence[Form]) -> MaybeVerdict:
-    """Whether two sets are the same: repeated members count once."""
+    """Compare two sets; repeated members count once."""
     if max(len(a), len(b)) > _MAX_UNORDERED:
         return "undecided" if len(a) == len(b) else "different"
     return _matched(_distinct(a), _distinct(b))
 
 
 def _counted(a: Sequence[Form], b: Sequence[Form]) -> MaybeVerdict:
-    """Whether two lists without order are the same; 1, 2, 2 against 1, 1, 2 (or 1, 2) is a matter of the problem.
+    """Compare two lists without order. 1, 2, 2 against 1, 1, 2 (or 1, 2) is undecided.
 
-    Numbers have multiplicities (roots); a tuple or an assignment that is said twice is one solution.
+    Numbers may have multiplicities (roots). A tuple or an assignment that is written twice is one solution.
     """
     as_sets = _unordered(a, b)
     numbers = all(isinstance(item, Quantity) for item in (*a, *b))
@@ -285,7 +287,8 @@ def _counted(a: Sequence[Form], b: Sequence[Form]) -> MaybeVerdict:
 
 
 def _matched(first: Sequence[Form], second: Sequence[Form]) -> MaybeVerdict:
-    """Equal if the members pair up as equals, undecided if as pairs not known to differ."""
+    """Return equal if the members can be paired as equal, undecided if they can be paired without a known
+    difference."""
     if len(first) != len(second):
         return "different"
     table = [[compare_forms(x, y) for y in second] for x in first]
@@ -313,7 +316,7 @@ def _matches(allowed: list[list[bool]]) -> bool:
 
 
 def _matrices(a: Collection, b: Collection) -> MaybeVerdict:
-    """Entry by entry; a column or a row is also a vector. A determinant is no matrix."""
+    """Compare matrices entry by entry. A column or a row is also a vector; a determinant is not a matrix."""
     if "determinant" in (a.kind, b.kind) and a.kind != b.kind:
         return "undecided"
     if a.kind == b.kind:
@@ -346,7 +349,7 @@ def _vector(matrix: Collection) -> list[Form] | None:
 
 
 def _collection_and_region(a: Collection, b: Region) -> MaybeVerdict:
-    """(0, 1) may be an interval, {1, 2} a region of points."""
+    """Read (0, 1) as an interval and {1, 2} as a region of points, and compare the regions."""
     if a.kind in ("tuple", "bracket") and len(a.items) == 2:
         low, high = a.items
         if isinstance(low, Quantity) and isinstance(high, Quantity):
@@ -381,7 +384,7 @@ def _equation(a: Form, b: Form) -> MaybeVerdict:
 
 
 def _based(a: Form, b: Form) -> MaybeVerdict:
-    """43_7 and 43_8 are two numbers; a base on one side only leaves open what the bare digits mean."""
+    """Compare digits with a base. If only one side names a base, the meaning of the other digits is undecided."""
     assert isinstance(a, Based)
     value = _in_base(a)
     if value is None:
@@ -433,7 +436,7 @@ def _quantity(a: Form, b: Form) -> MaybeVerdict:
 
 
 def _percent_and_number(percent: Quantity, bare: Quantity, raw: Verdict) -> MaybeVerdict:
-    """50% is 0.5; against 50 the problem decides."""
+    """Compare a percentage with a bare number: 50% is 0.5, and against 50 it is undecided."""
     share = compare_expressions(_scaled(percent.value, "1/100"), bare.value)
     if share == "different":
         return "undecided" if raw != "different" else "different"
@@ -445,7 +448,7 @@ def _scaled(value: Expression, factor: str) -> Expression:
 
 
 def _letter_behind_number(value: Expression) -> tuple[Expression, Unit] | None:
-    """`0.64N` against `0.64 newtons`: the other side has a unit, so the letter is one too."""
+    """Split `0.64N` into number and unit, for a comparison with `0.64 newtons`."""
     node = value.node
     if node[0] != "mul" or len(node) != 3 or node[2][0] != "sym" or value.text[-1] != node[2][1]:
         return None

@@ -1,4 +1,4 @@
-"""Regions of the line: intervals and their unions, inequalities in one variable, and when two of them are the same."""
+"""Regions of the real line: intervals, unions, inequalities in one variable, and the comparison of two regions."""
 
 import re
 from fractions import Fraction
@@ -13,6 +13,7 @@ _FLIPPED = {"<": ">", ">": "<", "≤": "≥", "≥": "≤", "≠": "≠", "=": "
 
 
 def inequality(parts: list[str], operators: list[str]) -> Form:
+    """Read a chain of relations: the region of an inequality in one variable, else the chain itself."""
     sides = tuple(expression(part) for part in parts)
     variable = [index for index, side in enumerate(sides) if side.symbols]
     if len(variable) == 1 and len(sides) <= 3 and len(sides[variable[0]].symbols) == 1:
@@ -23,14 +24,14 @@ def inequality(parts: list[str], operators: list[str]) -> Form:
 
 
 def _oriented(sides: tuple[Expression, ...], operators: tuple[str, ...]) -> Equation:
-    """The chain written with < and ≤, so that a > b is b < a."""
+    """Write a chain with < and ≤, so that a > b becomes b < a."""
     if all(operator in ">≥" for operator in operators):
         return Equation(sides[::-1], tuple(_FLIPPED[operator] for operator in operators[::-1]))
     return Equation(sides, operators)
 
 
 def _solve(sides: tuple[Expression, ...], operators: list[str], at: int) -> Form | None:
-    """The region of `c R ax + b S d`; None if the middle is not a straight line in its one variable."""
+    """Return the region of `c R ax + b S d`; None if the middle is not a straight line in its variable."""
     line = _straight_line(sides[at])
     if line is None:
         return None
@@ -53,7 +54,7 @@ def _solve(sides: tuple[Expression, ...], operators: list[str], at: int) -> Form
 
 
 def _straight_line(side: Expression) -> tuple[str, str, str] | None:
-    """(slope, intercept, variable) as exact strings."""
+    """Return (slope, intercept, variable) of a straight line, as exact strings; None for any other formula."""
     (name,) = side.symbols
     if side.node == ("sym", name):
         return "1", "0", name
@@ -72,7 +73,7 @@ def _straight_line(side: Expression) -> tuple[str, str, str] | None:
 
 
 def union(text: str) -> Form | None:
-    """Intervals joined by ∪, the reals without points, and one half-open or unbounded interval."""
+    """Read intervals joined by ∪, the reals without points, and a half-open or unbounded interval."""
     if "∪" in text or "∖" in text or _looks_like_interval(text):
         pieces = split_top(text, lambda t, i: int(t[i] == "∪"))
         return Region(tuple(part for piece in pieces for part in _pieces(strip_ends(piece))))
@@ -120,6 +121,7 @@ def _without(whole: str, removed: str) -> list[Interval]:
 
 
 def region_of(form: Form) -> Region:
+    """Return the region of a form, without its label; `Unreadable` if it is not a region."""
     inner = form.form if isinstance(form, Labelled) else form
     if not isinstance(inner, Region):
         raise Unreadable
@@ -127,7 +129,7 @@ def region_of(form: Form) -> Region:
 
 
 def overlap(parts: list[Interval]) -> Interval | None:
-    """The common part of a ray to the right and a ray to the left, if they overlap."""
+    """Return the common part of a ray to the right and a ray to the left; None if they do not overlap."""
     if len(parts) != 2:
         return None
     first, second = sorted(parts, key=lambda part: part.low.text == "-∞")
@@ -139,6 +141,7 @@ def overlap(parts: list[Interval]) -> Interval | None:
 
 
 def compare_regions(a: Region, b: Region) -> Verdict:
+    """Return the verdict on two regions, interval by interval."""
     first, second = _normal(a), _normal(b)
     if first is None or second is None:
         first, second = list(a.parts), list(b.parts)
@@ -166,7 +169,7 @@ def _key(end: Expression) -> float | None:
 
 
 def _normal(region: Region) -> list[Interval] | None:
-    """Intervals in order, touching ones joined; None if the ends are not all numbers."""
+    """Return the intervals in order, with touching intervals joined; None if not all ends are numbers."""
     keyed = []
     for part in region.parts:
         low, high = _key(part.low), _key(part.high)

@@ -17,10 +17,9 @@ CALL = re.compile(r"([A-Za-z]\w*'*)\(\s*([A-Za-z])\s*((?:,\s*[A-Za-z]\s*)*)\)")
 
 
 def label_name(text: str) -> str | None:
-    """The name that `text` gives to an answer (`x`, `f(x)`, `AB`, `\\frac{NO}{BO}`), blanks removed; None if it is a
-    formula.
+    """Return the name that a text gives to an answer (`x`, `f(x)`, `AB`, `\\frac{NO}{BO}`), without blanks.
 
-    Words (`Area`) are names without a meaning of their own: the empty string.
+    The name of words (`Area`) is the empty string, since they distinguish nothing. None if the text is a formula.
     """
     if len(text) > 200:
         return None

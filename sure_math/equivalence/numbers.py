@@ -1,10 +1,10 @@
-"""Do two formulas have the same value? Exactly where both are rational, else to high precision at fixed points.
+"""Compare the values of two formulas: exactly if both are rational, else to high precision at fixed points.
 
 Rounding policy, for a number written as a decimal (`0.333333`) against a value v that it does not equal exactly:
-    v rounded or cut off at the last digit gives it, 6 or more significant digits    equal (v itself is no decimal)
-    v rounded or cut off at the last digit gives it, 3 to 5 significant digits       undecided
-    two decimals, one of them a rounding of the other                                undecided
-    anything else                                                                    different
+    v rounded or cut off at the last digit is the decimal, 6 or more significant digits    equal (v is not a decimal)
+    v rounded or cut off at the last digit is the decimal, 3 to 5 significant digits       undecided
+    two decimals, one of them a rounding of the other                                      undecided
+    anything else                                                                          different
 """
 
 import re
@@ -19,7 +19,7 @@ from sure_math.equivalence.values import LOCAL, PRECISION, SLACK, Inexact, evalu
 Verdict: TypeAlias = Literal["equal", "different", "undecided"]
 
 EQUAL_DIGITS, ROUNDED_DIGITS = 6, 3
-"""Significant digits from which a rounded decimal is the value (Math-Verify's six), and from which it may be."""
+"""Significant digits from which a rounded decimal equals the value (six, as in Math-Verify), and may equal it."""
 _POINTS = ("positive-1", "positive-2", "positive-3")
 _SIGNED_POINTS = ("signed-1", "signed-2")
 _WHOLE_POINTS = ("whole-1", "whole-2", "whole-3")
@@ -29,7 +29,7 @@ _WRITTEN_DECIMAL = re.compile(r"[+-]?\s*(\d*)\.(\d+)\s*(?:[eE]([+-]?\d{1,4})|\*\
 
 
 _NAMED_CONSTANTS = frozenset({"omega", "phi", "zeta", "epsilon", "tau"})
-"""Letters that answers use for a constant without saying which (a root of unity, the golden ratio)."""
+"""Letters that answers use for a constant without defining it (a root of unity, the golden ratio)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Decimal:
 
 
 class Expression:
-    """A formula with its values computed at most once each. Immutable for its users, so it can be shared by threads."""
+    """A formula. Each of its values is computed at most once. Users cannot change it, so threads can share it."""
 
     def __init__(self, text: str, node: Node | None = None) -> None:
         self.text = text
@@ -63,7 +63,7 @@ class Expression:
 
     @cached_property
     def decimal(self) -> Decimal | None:
-        """How the number was written, if it is one decimal (also negative, also times a power of ten)."""
+        """The number as it was written, if it is a decimal (also negative, also times a power of ten)."""
         return _decimal(self.text) if "." in self.text and self.exact is not None else None
 
     @cached_property
@@ -71,7 +71,7 @@ class Expression:
         return "." in self.text
 
     def at(self, point: str) -> tuple[Any, Any] | None:
-        """(value, largest magnitude on the way) at a named point; None without a value there."""
+        """Return (value, bound of its error) at a named point; None if there is no value."""
         if point not in self._values:
             self._values[point] = evaluate(self.node, self.symbols, point)
         return self._values[point]
@@ -82,16 +82,16 @@ class Expression:
 
     @cached_property
     def real(self) -> float | None:
-        """The value as a float, for sorting and finding order; None if it is not a finite real number."""
+        """The value as a float, for sorting; None if the value is not a finite real number."""
         if self.exact is not None:
             try:
                 return float(self.exact)
             except OverflowError:
                 return None
-        found = self.at("constant") if not self.symbols else None
-        if found is None or getattr(found[0], "imag", 0) != 0:
+        evaluated = self.at("constant") if not self.symbols else None
+        if evaluated is None or getattr(evaluated[0], "imag", 0) != 0:
             return None
-        return float(found[0])
+        return float(evaluated[0])
 
 
 def _decimal(text: str) -> Decimal | None:
@@ -106,7 +106,7 @@ def _decimal(text: str) -> Decimal | None:
 
 
 def _same_at(a: Expression, b: Expression, point: str) -> bool | None:
-    """Whether two formulas have one value at a point; None if that cannot be said."""
+    """Whether two formulas have the same value at a point; None if that cannot be decided."""
     first, second = a.at(point), b.at(point)
     if first is None or second is None:
         return None
@@ -125,7 +125,11 @@ def _nearly(a: Expression, b: Expression, point: str) -> bool:
 
 
 def compare_expressions(a: Expression, b: Expression) -> Verdict:
-    """The verdict on two formulas; see the module's docstring for decimals."""
+    """Return the verdict on two formulas. The module's docstring has the rules for decimals.
+
+    >>> compare_expressions(Expression("1/3"), Expression("0.333333"))
+    'equal'
+    """
     if a.node == b.node:
         return "equal"
     if a.exact is not None and b.exact is not None:
@@ -147,14 +151,14 @@ def _compare_constants(a: Expression, b: Expression) -> Verdict:
 
 
 def _infinite(node: Node) -> int:
-    """1 for infinity, -1 for minus infinity, 0 for anything else."""
+    """Return 1 for infinity, -1 for minus infinity, 0 for anything else."""
     if node == ("const", "oo"):
         return 1
     return -_infinite(node[1]) if node[0] == "neg" else 0
 
 
 def _compare_decimals(a: Expression, b: Expression) -> Verdict:
-    """Two constants that are not equal: is one of them, written as a decimal, a rounding of the other?"""
+    """Compare two constants that are not equal: one of them may be a decimal that rounds the other."""
     first, second = a.decimal, b.decimal
     if first and second:
         coarse, fine = (first, second) if first.unit > second.unit else (second, first)
@@ -178,13 +182,13 @@ def _is_rounding(written: Decimal, value: Fraction) -> bool:
 
 
 def _as_fraction(other: Expression) -> Fraction | None:
-    """The value to far more digits than are written anywhere; None if it is not real or astronomic."""
+    """Return the value to far more digits than any answer has; None if it is not real, or astronomically large."""
     if other.exact is not None:
         return other.exact
-    found = other.at("constant")
-    if found is None or getattr(found[0], "imag", 0) != 0:
+    evaluated = other.at("constant")
+    if evaluated is None or getattr(evaluated[0], "imag", 0) != 0:
         return None
-    value = found[0]
+    value = evaluated[0]
     if value and abs(LOCAL.context.mag(value)) > 4000:
         return None
     sign, mantissa, exponent, _ = value._mpf_ if hasattr(value, "_mpf_") else value.real._mpf_
@@ -193,7 +197,7 @@ def _as_fraction(other: Expression) -> Fraction | None:
 
 
 def _compare_functions(a: Expression, b: Expression) -> Verdict:
-    """Formulas with variables: equal where they agree at all points that both have; different if they agree nowhere."""
+    """Compare formulas with variables: equal if they agree at all points with values, different if at no point."""
     names = a.symbols | b.symbols
     if bool(a.symbols) != bool(b.symbols) and (names <= _NAMED_CONSTANTS or any(name.endswith("()") for name in names)):
         return "undecided"
@@ -227,13 +231,14 @@ def _compare_at_whole_points(a: Expression, b: Expression) -> Verdict:
 
 
 def _real_at(a: Expression, point: str) -> bool:
-    found = a.at(point)
-    return found is not None and getattr(found[0], "imag", 0) == 0
+    evaluated = a.at(point)
+    return evaluated is not None and getattr(evaluated[0], "imag", 0) == 0
 
 
 def proportional(a: Expression, b: Expression) -> bool | None:
-    """Whether a = c * b for one constant c other than 0 (then a = 0 and b = 0 say the same); None if that cannot be
-    said.
+    """Whether a = c * b for a constant c other than 0, so that a = 0 and b = 0 say the same.
+
+    None if that cannot be decided.
     """
     ratios = []
     for point in (*_POINTS, "signed-1"):

@@ -1,4 +1,4 @@
-r"""Reading an answer: from its text to one of the forms of `forms.py`.
+r"""Read an answer: from its text to one of the forms of `forms.py`.
 
 `read_form(answer)` never fails: text that is neither mathematics nor plain words becomes `Opaque`. Here is syntax only:
 whether two forms are the same answer is decided in `compare.py`.
@@ -40,7 +40,11 @@ MAX_LENGTH = 3_000
 
 @lru_cache(maxsize=4096)
 def read_form(answer: str) -> Form:
-    """The form of an answer as a model or a gold states it."""
+    """Return the form of an answer that a model or a gold states.
+
+    >>> read_form("(1, 2)").kind
+    'tuple'
+    """
     if len(answer) > MAX_LENGTH:
         return Opaque(answer, mathematical=False)
     text = clean(_LINES.sub(", ", answer.strip()) if _is_one_per_line(answer) else answer)
@@ -57,7 +61,7 @@ _SENTENCE_WORDS = 4
 
 
 def _is_mathematical(text: str) -> bool:
-    """Whether the symbolic check may be able to read it: a formula with at most a few words."""
+    """Whether the symbolic check may be able to read a text: a formula with at most a few words."""
     words = re.findall(r"(?<![\\A-Za-z{])[A-Za-z]{3,}", text)
     return (
         bool(re.search(r"[\d=<>≤≥^∪]|\\[A-Za-z]", text))
@@ -70,7 +74,7 @@ _LINES = re.compile(r"[,;]?\s*\n\s*")
 
 
 def _is_one_per_line(answer: str) -> bool:
-    """Whether several answers stand one per line: every line is a formula by itself."""
+    """Whether a text has several answers, one per line: every line is a formula by itself."""
     lines = [line for line in answer.strip().split("\n") if line.strip()]
     return 1 < len(lines) <= 50 and all(is_algebra(clean(line)) for line in lines)
 
@@ -118,7 +122,7 @@ _CHOICE = re.compile(
 _ALL_TEXT = re.compile(r"\\text\s*\{([^{}]*)\}")
 _WORDS = re.compile(r"[A-Za-z][A-Za-z'’-]*(?:[\s,/&()]+[A-Za-z'’.-]+)*\.?")
 _SEGMENT = re.compile(r"\\(?:overline|overrightarrow|overleftrightarrow|vec)\s*\{\s*([A-Z]{2,3})\s*\}")
-"""Points joined by a line; whether the line is drawn over them changes nothing in an answer."""
+"""Points joined by a line. The answer is the same with or without the line drawn over them."""
 _KNOWN_NAMES_TEXT = "pi sqrt sin cos tan log ln exp infinity alpha beta gamma theta phi lambda omega sigma mu hbar"
 _KNOWN_NAMES = frozenset(_KNOWN_NAMES_TEXT.split())
 _REALS = frozenset({"all real numbers", "all reals", "the real numbers", "real numbers", "ℝ", "all real x", "r"}) - {
@@ -128,7 +132,7 @@ _NOTHING = frozenset({"empty set", "the empty set", "∅"})
 
 
 def _choice(text: str) -> Form | None:
-    """`(C)`, `C`, `\\text{(C)}`, `C. 5`, `(C) Cecile`."""
+    """Read a multiple choice answer: `(C)`, `C`, `\\text{(C)}`, `C. 5`, `(C) Cecile`."""
     match = _CHOICE.fullmatch(text)
     if match is None:
         return None
@@ -187,7 +191,7 @@ def _operators(text: str, parts: list[str]) -> list[str]:
 
 
 def _relations(text: str) -> Form | None:
-    """Everything with a relation sign outside brackets."""
+    """Read a text with a relation sign outside brackets."""
     parts = split_top(text, _relation_at)
     if len(parts) == 1:
         return None
@@ -207,7 +211,7 @@ def _relations(text: str) -> Form | None:
 
 
 def _approximation(parts: list[str], operators: list[str]) -> Form:
-    """`x ≈ 11` says 11; `1/3 ≈ 0.33` says 1/3: what stands behind the sign only repeats it less exactly."""
+    """Read `x ≈ 11` as 11 and `1/3 ≈ 0.33` as 1/3: the part behind the sign repeats the value less exactly."""
     first = operators.index("≈")
     if first == 0 and label_name(parts[0]) is not None:
         return _labelled(parts[0], parts[1])
@@ -252,9 +256,9 @@ _SENTENCE = re.compile(r"(?<![\\A-Za-z{])[A-Za-z]{3,}[,:]? +[A-Za-z]+[,:]? +[A-Z
 
 
 def _equation(parts: list[str]) -> Form:
-    """An assignment, a chain `x = 5 + 6 = 11` (its last member counts), or an equation proper.
+    """Read an assignment, a chain `x = 5 + 6 = 11` (its last member counts), or an equation.
 
-    A sentence between the signs makes no chain: `f(x) = ax + b, where b is an integer and g(a) = 0` does not say 0.
+    A sentence between the signs breaks the chain: `f(x) = ax + b, where b is an integer and g(a) = 0` does not say 0.
     """
     if any(_SENTENCE.search(part) for part in parts[1:]):
         raise Unreadable(parts[0])
@@ -290,7 +294,7 @@ def _member_comma(text: str, index: int) -> int:
 
 
 _SPACED = re.compile(r",\s|;")
-"""A separator of a set that cannot stand inside a number; where there is one, `1,250` beside it is a number."""
+"""A separator of a set that cannot be part of a number. If a set has such a separator, `1,250` in it is a number."""
 _BRACKETS: dict[tuple[str, str], Literal["tuple", "bracket", "set", "angle"]] = {
     ("(", ")"): "tuple",
     ("[", "]"): "bracket",
@@ -300,7 +304,7 @@ _BRACKETS: dict[tuple[str, str], Literal["tuple", "bracket", "set", "angle"]] = 
 
 
 def _bare_list(text: str) -> Form | None:
-    """Bare lists: `1, 2`, `6 and 8`, `x < 1 or x > 2`, `x = 1, y = 2`."""
+    """Read a list without brackets: `1, 2`, `6 and 8`, `x < 1 or x > 2`, `x = 1, y = 2`."""
     parts = [strip_ends(part) for part in split_top(text, _list_comma)]
     parts = [re.sub(r"^(?:and|or) ", "", part) for part in parts]
     parts = [part for part in parts if part]
@@ -318,17 +322,17 @@ def _bare_list(text: str) -> Form | None:
 
 
 _CONDITION = re.compile(r"(?:\\text\s*\{\s*)?(?:where|for|if|when|with|such|since|because|otherwise)\b")
-"""A part that begins so says when an answer holds; it is no answer of its own."""
+"""The beginning of a part that says when an answer holds. Such a part is not an answer itself."""
 
 
 def _is_prose(parts: list[str]) -> bool:
-    """A sentence with commas is not a list of answers: more than half of its parts are words only."""
+    """Whether a text with commas is a sentence and not a list of answers: more than half of its parts are words."""
     wordy = sum(1 for part in parts if re.search(r"[A-Za-z]{2,} +[A-Za-z]{2,}", part) and not part.startswith("\\text"))
     return wordy * 2 > len(parts) or (wordy > 0 and len(parts) > 8)
 
 
 def _joined_regions(forms: list[Form], both: bool) -> Form:
-    """`x < 1 or x > 2` is a union; `x > 1 and x < 2` an intersection of two rays that overlap."""
+    """Join regions: `x < 1 or x > 2` is a union, `x > 1 and x < 2` an intersection of two rays that overlap."""
     labels = {form.label for form in forms if isinstance(form, Labelled)}
     if len(labels) > 1:
         return _list_of(forms)
@@ -342,7 +346,7 @@ def _joined_regions(forms: list[Form], both: bool) -> Form:
 
 
 def _list_of(forms: list[Form]) -> Form:
-    """A list; one label in front of it (`n = 1, 2, 3`) or repeated (`x = 1 or x = 2`) belongs to the whole."""
+    """Make a list. A label in front of it (`n = 1, 2, 3`) or repeated (`x = 1 or x = 2`) belongs to the whole list."""
     flat: list[Form] = []
     for form in forms:
         flat.extend(form.items if isinstance(form, Collection) and form.kind == "list" else [form])
@@ -358,7 +362,7 @@ def _list_of(forms: list[Form]) -> Form:
 
 
 def _bracketed(text: str) -> Form | None:
-    """`(..)`, `[..]`, `{..}`, `⟨..⟩` around the whole answer."""
+    """Read an answer that is inside `(..)`, `[..]`, `{..}` or `⟨..⟩` as a whole."""
     kind = _BRACKETS.get((text[0], text[-1]))
     if kind is None or closing_index(text, 0) != len(text) - 1:
         return None
@@ -382,7 +386,7 @@ def _bracketed(text: str) -> Form | None:
 
 
 def _set_builder(inner: str) -> Form:
-    """`{x | x > 2}` and `{x ∈ ℝ : x > 2}` are the region of their condition."""
+    """Read `{x | x > 2}` and `{x ∈ ℝ : x > 2}` as the region of their condition."""
     left, _, condition = inner.partition("|") if "|" in inner else inner.partition(":")
     variable = re.match(r"\s*(\\?[A-Za-z]+)\s*(?:∈\s*ℝ)?\s*$", left)
     if variable is None:
@@ -414,7 +418,7 @@ _NOON = re.compile(r"(?<=\d)\s*(?:\\text\s*\{)?\s*([aApP])\.? ?[mM]\.?\s*\}?$")
 
 
 def _ratio(text: str) -> Form | None:
-    """`3:4`, `12:00` and `4:30 p.m.`, where am and pm are like units."""
+    """Read `3:4`, `12:00` and `4:30 p.m.`; am and pm are treated as units."""
     noon = _NOON.search(text)
     half = Unit(((noon.group(1).lower() + "m", 1),), None, None) if noon else None
     text = text[: noon.start()] if noon else text
@@ -448,7 +452,7 @@ def _based(text: str) -> Form | None:
 
 
 def _plus_minus(text: str) -> Form | None:
-    """`a ± b` is the list a + b, a - b."""
+    """Read `a ± b` as the list a + b, a - b."""
     if "±" not in text and "∓" not in text:
         return None
     upper, lower = text.replace("±", "+").replace("∓", "-"), text.replace("±", "-").replace("∓", "+")

@@ -1,6 +1,6 @@
-r"""Where a response, or a gold solution, states its answer: boxes first, then phrases, then the last formula or number.
+r"""Find the answer in a response or a gold solution: in boxes, then phrases, then the last formula or number.
 
-Only `is_correct` uses this; samples of a dataset are read by `extract.py` alone.
+Only `is_correct` uses this module. The samples of a dataset are read by `extract.py` alone.
 """
 
 import re
@@ -35,16 +35,22 @@ _STATING = re.compile(
 )
 _LETTER = re.compile(r"(?<![\w'’-])\(?([A-J])\)?(?![\w'’-])(?=\s*$|[\s.,:;)*])")
 _BETWEEN = re.compile(r"(?:\s|[,;.]|and|or)*")
-"""What stands between formulas that are one list of answers."""
+"""The text between formulas that form a list of answers."""
 _TAIL = 20_000
-"""Characters of a response's end that are searched for prose; answers stand at the end."""
+"""Characters at the end of a response in which prose is searched: answers are at the end."""
 
 
 def stated_answer(text: str, *, is_gold: bool, unboxed: str, choice: bool = False) -> str | None:
-    """The answer that `text` states, or None.
+    """Return the answer that a text states; None if it states none.
 
-    `choice`: the gold is a letter, so that a letter in a sentence is an answer. A gold is read with more trust: an
-    unclosed box is taken to its end, and a short text without a phrase is the answer as a whole.
+    Args:
+        is_gold: a gold is read with more trust. A box that is not closed is read to its end, and a short text without
+            a phrase is the answer as a whole.
+        unboxed: `reject` returns the content of the last complete box only.
+        choice: the gold is a letter, so a letter in a sentence is an answer.
+
+    >>> stated_answer("Hence the answer is 12.", is_gold=False, unboxed="parse")
+    '12'
     """
     if unboxed == "reject":
         return extract_answer(text)
@@ -54,9 +60,9 @@ def stated_answer(text: str, *, is_gold: bool, unboxed: str, choice: bool = Fals
 
 
 def boxed_answer(text: str, *, is_gold: bool = False) -> str | None:
-    r"""Content of the last box; boxes that follow each other (`\boxed{1}, \boxed{2} and \boxed{3}`) are one list.
+    r"""Return the content of the last box; consecutive boxes (`\boxed{1}, \boxed{2} and \boxed{3}`) are one list.
 
-    A percent sign behind the box belongs to the answer (real outputs write `\boxed{20}\%`).
+    A percent sign behind the box is part of the answer (real outputs write `\boxed{20}\%`).
     """
     if tagged := _TAGGED_BOX.findall(text[-_TAIL:]):
         return str(tagged[-1]).strip()
@@ -88,9 +94,10 @@ def _from_prose(text: str, choice: bool) -> str | None:
 
 
 def _states_something(text: str) -> bool:
-    """Whether a text without an answer phrase states its last number rather than mentions it (`work mentions 34`).
+    """Whether a text without an answer phrase states its last number, and does not only mention it (`work mentions
+    34`).
 
-    A bare answer or a formula is one; a number in a sentence needs a word before it that says what it is.
+    A bare answer or a formula is stated. A number in a sentence needs a stating word before it (`is`, `gives`, ...).
     """
     if _is_answer(text) or _MATH.search(text) or _LETTER.search(text):
         return True
@@ -99,7 +106,7 @@ def _states_something(text: str) -> bool:
 
 
 def _sentence(text: str) -> str:
-    """The first sentence; a formula that starts it is taken whole, whatever lines it has."""
+    """Return the first sentence. If it starts with a formula, return the whole formula, over several lines too."""
     if (formula := _MATH.match(text)) is not None:
         return formula.group()
     end = _SENTENCE_END.search(text)
@@ -122,13 +129,13 @@ def _in_statement(text: str, choice: bool) -> str | None:
 
 
 def _letter(text: str) -> str | None:
-    """The first letter that stands alone, without the article `A` inside a sentence."""
-    found = [match.group(1) for match in _LETTER.finditer(text)]
-    if not found:
+    """Return the first letter that stands alone, without the article `A` inside a sentence."""
+    letters = [match.group(1) for match in _LETTER.finditer(text)]
+    if not letters:
         return None
-    if len(text) > 40 and found[-1] != "A" and not re.match(r"\(?[A-J]\b[).:,]?", text):
-        return found[-1] if len(set(found)) == 1 else found[0]
-    return found[0]
+    if len(text) > 40 and letters[-1] != "A" and not re.match(r"\(?[A-J]\b[).:,]?", text):
+        return letters[-1] if len(set(letters)) == 1 else letters[0]
+    return letters[0]
 
 
 def _is_answer(text: str) -> bool:

@@ -1,9 +1,9 @@
 """The worker's side of the symbolic check: Math-Verify in both directions, then numbers.
 
-Reads one JSON array [first, second] per line, writes `equal` or `undecided` per line. Math-Verify alone merges
-answers that differ (1/2^99 and 1/2^98, words with the same letters); what it calls equal is therefore evaluated at
-points of ours and counts only if it agrees there. It never shows a difference: only what our own parser could not
-read comes here, and Math-Verify reads part of such a text as readily as the whole.
+Reads one JSON array [first, second] per line and writes `equal` or `undecided` per line. Math-Verify alone merges
+answers that differ (1/2^99 and 1/2^98, words with the same letters). Therefore both answers are also evaluated at fixed
+points, and the pair is equal only if the values agree. The verdict is never `different`: only texts that our own parser
+could not read come here, and Math-Verify may have read only a part of such a text.
 """
 
 import json
@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 MEMORY_LIMIT = 2 << 30
-"""Bytes of address space: sympy alone maps about 0.3 GB."""
+"""Bytes of address space. sympy alone maps about 0.3 GB."""
 _DIGITS = 40
 _POINTS = 3
 
@@ -37,7 +37,7 @@ def _parsed(answer: str) -> tuple[Any, ...]:
 
 
 def verdict(first: str, second: str) -> str:
-    """`equal` if Math-Verify says so both ways and the numbers agree, else `undecided`."""
+    """Return `equal` if Math-Verify says so in both directions and the numbers agree, else `undecided`."""
     from math_verify import verify
 
     a, b = list(_parsed(first)), list(_parsed(second))
@@ -51,7 +51,7 @@ def verdict(first: str, second: str) -> str:
 
 
 def _numbers_agree(a: Any, b: Any) -> bool | None:
-    """Whether two sympy objects agree at all points; None if they cannot be compared so (then nothing is claimed)."""
+    """Whether two sympy objects agree at all points; None if they cannot be compared by numbers."""
     from sympy import Expr, FiniteSet, Interval, MatrixBase, Tuple
     from sympy.core.relational import Relational
     from sympy.sets.sets import Union

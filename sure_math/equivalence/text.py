@@ -1,4 +1,5 @@
-r"""One spelling for the many ways of typing the same answer: LaTeX, Unicode and plain text become one small notation.
+r"""Write LaTeX, Unicode and plain text in one small notation, so that an answer has the same spelling however it is
+typed.
 
 After `clean`, an answer has no math delimiters, spacing commands, `\left`/`\right` or thousands separators, and the
 operators that the parsers look at are single characters: ⦃ ⦄ set braces, ⟨ ⟩, ∪ ∖ ∈ ∅ ℝ ∞, ≤ ≥ ≠ ≈ ± ∓, * /, ° % and …
@@ -141,13 +142,17 @@ _LONE_OPERATOR = re.compile(r"[+\-*/=,^_]|[+\-*/^_].*[*/=^_]")
 
 
 def substitute_thousands(text: str) -> str:
-    """Remove separators that can only be thousands separators; a plain comma is left (see `is_thousands_comma`)."""
+    """Remove separators that can only separate thousands. A plain comma stays (see `is_thousands_comma`)."""
     text = _THOUSANDS.sub(lambda match: _SEPARATOR.sub("", match.group()), text)
     return _DECIMAL_COMMA.sub(".", text)
 
 
 def clean(answer: str) -> str:
-    """`answer` in the notation described in the module's docstring. Linear in the length of `answer`."""
+    r"""Write an answer in the notation that the module's docstring describes. Linear in the length of `answer`.
+
+    >>> clean(r"$\left( 1,\, \dfrac12 \right)$")
+    '( 1, \\frac12 )'
+    """
     text = answer.strip().replace(r"\$", _CURRENCY_SIGN).translate(_UNICODE)
     text = _DOUBLED_BACKSLASH.sub(r"\\", text)
     text = _strip_dollars(text)
@@ -167,11 +172,11 @@ def clean(answer: str) -> str:
 
 
 _MAX_LAYERS = 10
-"""Braces around braces that are taken off; each layer costs one pass over the text."""
+"""Layers of braces that are removed; each layer costs one pass over the text."""
 
 
 def strip_ends(text: str) -> str:
-    """`text` without blanks, sentence punctuation and line breaks at its ends, and without braces around all of it."""
+    """Remove blanks, punctuation and line breaks at the ends of a text, and braces around the whole text."""
     text = text.strip()
     for _ in range(_MAX_LAYERS):
         shorter = text.rstrip("\\ ").rstrip() if not text.endswith("\\\\}") else text
@@ -185,16 +190,14 @@ def strip_ends(text: str) -> str:
 
 
 def _strip_dollars(text: str) -> str:
-    """Read a `$` that opens no math (`$5`, `US$5`) as the currency; delimiters go away in `clean`."""
+    """Read a `$` that opens no math (`$5`, `US$5`) as the currency. `clean` removes the delimiters."""
     if text.count("$") == 1 and re.search(r"\$\s*[\d.]", text):
         return text.replace("$", _CURRENCY_SIGN)
     return text
 
 
 def _unwrap_boxes(text: str) -> str:
-    """`text` with every closed box replaced by its content; outermost boxes first, one pass, so at most three
-    levels.
-    """
+    """Replace up to three closed boxes by their contents, outermost first."""
     for _ in range(3):
         box = _ANY_BOX.search(text)
         if box is None:
@@ -207,7 +210,7 @@ def _unwrap_boxes(text: str) -> str:
 
 
 def _unstack(text: str) -> str:
-    r"""A formula that a model wrote one token per line inside a one-column matrix, put back on one line.
+    r"""Put a formula back on one line that a model wrote inside a one-column matrix, one token per line.
 
     Real outputs (many rows of MathArena's table of answers its parser failed on): `\begin{matrix} \frac{ \\ 4 \\ }{
     \\ 3 \\ } \end{matrix}`. Recognised by cells that cannot be matrix entries: braces opened and closed in different
@@ -231,7 +234,10 @@ _CLOSING = frozenset(_OPENING.values())
 
 
 def closing_index(text: str, start: int) -> int:
-    """Index of the bracket that closes the one at `start`, any kind closing any other (`[0,1)`); -1 if none does."""
+    """Return the index of the bracket that closes the bracket at `start`; -1 if there is none.
+
+    Brackets of different kinds may close each other, as in `[0,1)`.
+    """
     depth = 0
     for index in range(start, len(text)):
         if text[index] in _OPENING:
@@ -244,7 +250,11 @@ def closing_index(text: str, start: int) -> int:
 
 
 def split_top(text: str, is_separator: Callable[[str, int], int]) -> list[str]:
-    """Split where `is_separator(text, index)` gives a length above 0, outside brackets and environments."""
+    """Split a text outside brackets and environments, at the indices for which `is_separator` returns a length above 0.
+
+    >>> split_top("(1, 2), 3", lambda text, index: int(text[index] == ","))
+    ['(1, 2)', ' 3']
+    """
     parts, depth, start, index = [], 0, 0, 0
     while index < len(text):
         char = text[index]
@@ -270,7 +280,7 @@ _THOUSANDS_COMMA = re.compile(r",\d{3}(?!\d)")
 
 
 def is_thousands_comma(text: str, index: int) -> bool:
-    """Whether the comma at `index` stands inside a number like 1,000 or 12,345,678 (no blank after it)."""
+    """Whether the comma at `index` is part of a number like 1,000 or 12,345,678 (without a blank after it)."""
     if not _THOUSANDS_COMMA.match(text, index):
         return False
     start = index
@@ -288,10 +298,14 @@ _FRAC_DIGITS = re.compile(r"\\frac\s*(?:(\d)|\{\s*(\d+)\s*\})\s*(?:(\d)|\{\s*(\d
 
 
 def canonical(answer: str) -> str:
-    r"""A cheap string form for exact matching: equal strings are the same answer; different strings may be too.
+    r"""Return a string for exact matching. Answers with equal strings are the same; answers with different strings may
+    be.
 
     Only spelling is removed: delimiters, spacing, `\left`, `\dfrac` for `\frac`, `\frac12` for `\frac{1}{2}`, thousands
-    separators that are no commas, a final full stop. Linear in the length; empty only for an empty answer.
+    separators other than commas, a final full stop. Linear in the length. Empty only for an empty answer.
+
+    >>> canonical(r"$\dfrac12$.") == canonical(r"\frac{1}{2}")
+    True
     """
     text = clean(answer)
     text = _FRAC_DIGITS.sub(lambda m: f"\\frac{{{m.group(1) or m.group(2)}}}{{{m.group(3) or m.group(4)}}}", text)

@@ -1,4 +1,4 @@
-"""Units: what may stand behind a number, when two of them are the same, and how many of one make the other."""
+"""Units behind a number: their spellings, when two units are the same, and the factor between two units."""
 
 import re
 from dataclasses import dataclass
@@ -56,7 +56,7 @@ _DIMENSIONS: dict[str, dict[str, tuple[str, str]]] = {
     "voltage": {"V": ("1", "V volt")},
     "percent": {"%": ("1", "% percent pct percentage")},
 }
-"""Dimension -> unit -> (size in the dimension's first unit of size 1, spellings without the plural s)."""
+"""Dimension -> unit -> (size in the unit of size 1 of the dimension, spellings without the plural s)."""
 
 _SPELLINGS = {
     spelling: (unit, dimension, Fraction(size))
@@ -68,8 +68,8 @@ _ALWAYS_UNIT_TEXT = (
     "mm cm dm km ft yd kg mg lb lbs oz hr ml mL mph rad deg pct Hz kN kJ kW sec inch inches feet foot yuan"
 )
 _ALWAYS_UNIT = frozenset(_ALWAYS_UNIT_TEXT.split())
-"""Short spellings that are a unit even without a blank or \\text before them (12cm); single letters could be
-variables.
+"""Short spellings that are a unit even without a blank or \\text before them (12cm). A single letter could be a
+variable.
 """
 _IGNORED_TEXT = "of the a an per each in all total about approximately"
 _IGNORED = frozenset(_IGNORED_TEXT.split()) - {
@@ -84,7 +84,7 @@ _POWER = re.compile(r"\^\s*\{?\s*(-?)\s*(\d+)\s*\}?")
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A product of named units. `scale` and `dimension` are None for a noun (`apples`) that no table knows."""
+    """A product of named units. `scale` and `dimension` are None for a noun that is in no table (`apples`)."""
 
     names: tuple[tuple[str, int], ...]
     """Sorted (name, exponent), synonyms and plurals removed."""
@@ -110,7 +110,7 @@ def _singular(word: str) -> str:
 
 
 def _lookup(word: str) -> tuple[str, tuple[str, Fraction] | None]:
-    """(name, (dimension, size)) of one word."""
+    """Return (name, (dimension, size)) of a word; (name, None) if the word is not a unit."""
     word = {"¤": "$"}.get(word, word)
     for spelling in (word, word.lower() if len(word) > 1 else word, _singular(word)):
         if spelling in _SPELLINGS:
@@ -120,9 +120,12 @@ def _lookup(word: str) -> tuple[str, tuple[str, Fraction] | None]:
 
 
 def parse_unit(text: str) -> Unit | None:
-    """The unit that `text` spells (`cm`, `square feet`, `m/s^2`, `apples`), None if it is none.
+    """Return the unit that a text spells (`cm`, `square feet`, `m/s^2`, `apples`); None if it cannot be a unit.
 
-    Powers come from `^2`, `square`, `cubic`; `per` and `/` divide. `units` alone is no unit (an empty product).
+    `^2`, `square` and `cubic` make powers; `per` and `/` divide. `units` alone is an empty product.
+
+    >>> parse_unit("square feet").names
+    (('ft', 2),)
     """
     if len(text) > 80 or re.sub(_WORD, "", text).strip(" .{}()\\,"):
         return None
@@ -212,23 +215,21 @@ def split_unit(text: str) -> tuple[str, Unit | None]:
 
 
 def _is_unit_phrase(words: str, after_blank: bool) -> bool:
-    """Whether plain letters behind a number are a unit: known ones, or (after a blank) words of three letters or
-    more.
-    """
-    found = re.findall(r"[A-Za-z]+", words)
-    if not found or any(word.lower() in _NOT_UNITS for word in found):
+    """Whether letters behind a number are a unit: a known unit or, after a blank, words of three letters or more."""
+    parts = re.findall(r"[A-Za-z]+", words)
+    if not parts or any(word.lower() in _NOT_UNITS for word in parts):
         return False
     if (
-        found[0].lower() in ("sq", "cu")
-        or found[0] in _ALWAYS_UNIT
-        or found[0].lower() in ("dollars", "cents", "percent", "degrees", "meters", "units")
+        parts[0].lower() in ("sq", "cu")
+        or parts[0] in _ALWAYS_UNIT
+        or parts[0].lower() in ("dollars", "cents", "percent", "degrees", "meters", "units")
     ):
         return True
-    return after_blank and all(len(word) >= 2 for word in found) and len(found[0]) >= 3
+    return after_blank and all(len(word) >= 2 for word in parts) and len(parts[0]) >= 3
 
 
 def same_number_verdict(a: Unit, b: Unit) -> str:
-    """`equal` if two units are one; `convertible` if one is a multiple of the other; `unclear`; else `different`."""
+    """Return `equal` for the same unit, `convertible` if one is a multiple of the other, `unclear` or `different`."""
     if a.names == b.names:
         return "equal"
     if a.dimension is not None and b.dimension is not None:

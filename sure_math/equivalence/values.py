@@ -1,4 +1,4 @@
-"""Values of formula trees: exact where they are rational, else to a precision that fits the magnitudes on the way."""
+"""Values of formula trees: exact if they are rational, else to a precision that fits the magnitudes on the way."""
 
 import hashlib
 import threading
@@ -12,19 +12,19 @@ from mpmath.ctx_mp import MPContext
 from sure_math.equivalence.algebra import Node
 
 _MAX_BITS = 200_000
-"""Largest exact integer, about 60,000 digits: 1/2004! and 2024^4046 are compared exactly, 10^10^10 is not."""
+"""Size of the largest exact integer, about 60,000 digits: 2024^4046 is compared exactly, 10^10^10 is not."""
 PRECISION = 256
 _MAX_PRECISION = 60_000
 SLACK = 64
-"""Bits that rounding may have cost: values agree when they do to `precision - SLACK` bits."""
+"""Bits that rounding may cost: two values agree if they agree to `precision - SLACK` bits."""
 
 
 class Inexact(ValueError):
-    """Not a rational number of moderate size."""
+    """The value is not a rational number of moderate size."""
 
 
 class NoValue(ValueError):
-    """The formula has no value here, or one too large to compute."""
+    """The formula has no value at this point, or a value too large to compute."""
 
 
 def _bounded(value: Fraction) -> Fraction:
@@ -34,7 +34,11 @@ def _bounded(value: Fraction) -> Fraction:
 
 
 def exact_value(node: Node) -> Fraction:
-    """The rational value of a tree without variables; `Inexact` if it is irrational or too large."""
+    """Return the rational value of a tree without variables; `Inexact` if it is irrational or too large.
+
+    >>> exact_value(("div", ("num", Fraction(1)), ("num", Fraction(3))))
+    Fraction(1, 3)
+    """
     kind = node[0]
     if kind == "num":
         value: Fraction = node[1]
@@ -117,7 +121,7 @@ def _exact_function(name: str, arguments: tuple[Node, ...]) -> Fraction:
 
 
 class _Local(threading.local):
-    """One mpmath context per thread: a context's precision is global to it."""
+    """An mpmath context per thread, because the precision is a setting of the whole context."""
 
     def __init__(self) -> None:
         self.context = MPContext()
@@ -127,7 +131,7 @@ LOCAL = _Local()
 
 
 def _variable(context: Any, name: str, point: str) -> Any:
-    """A variable's value at a named point, from a digest: the same in every process and for both answers."""
+    """Return a variable's value at a named point, from a digest: the same in every process and for both answers."""
     digest = int.from_bytes(hashlib.sha256(f"{point}/{name}".encode()).digest()[:8], "big")
     if point.startswith("whole"):
         return context.mpf(1 + digest % 23)
@@ -137,7 +141,7 @@ def _variable(context: Any, name: str, point: str) -> Any:
 
 
 class _Evaluator:
-    """Evaluates one tree at one point; keeps the range of magnitudes seen, from which the precision needed follows."""
+    """Evaluates a tree at a point and records the range of magnitudes, from which the needed precision follows."""
 
     def __init__(self, context: Any, point: str) -> None:
         self.context = context
@@ -184,7 +188,7 @@ class _Evaluator:
         return self.power(values[1], 1 / values[0], ("div", ("num", Fraction(1)), node[1]))
 
     def unknown(self, node: Node) -> Any:
-        """A generic smooth function with coefficients of its own per name: f(x) = f(y) only where x = y."""
+        """Evaluate an unknown function as a smooth function with coefficients by name: f(x) = f(y) only if x = y."""
         total = _variable(self.context, f"{node[1]}()", "positive-0")
         for index, child in enumerate(node[2:]):
             argument = self.value(child)
@@ -237,11 +241,15 @@ class _Evaluator:
             return context.ln(first) / context.ln(10)
         if name == "logbase":
             return context.ln(values[1]) / context.ln(first)
-        known = {"arcsin": "asin", "arccos": "acos", "arctan": "atan", "arccot": "acot"}
-        return getattr(context, known.get(name, name))(first)
+        mpmath_names = {"arcsin": "asin", "arccos": "acos", "arctan": "atan", "arccot": "acot"}
+        return getattr(context, mpmath_names.get(name, name))(first)
 
 
 def evaluate(node: Node, names: frozenset[str], point: str) -> tuple[Any, Any] | None:
+    """Return (value, error bound) of a tree at a named point; None if it has no value there.
+
+    The bound is None if the needed precision is too high.
+    """
     context = LOCAL.context
     context.prec = PRECISION
     try:

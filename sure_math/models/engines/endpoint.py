@@ -1,9 +1,9 @@
-"""An address that speaks the OpenAI protocol: many requests open at a time, each tried again while there is hope.
+"""A client of an address that speaks the OpenAI protocol: many requests are open at a time, and each is tried again.
 
-`Endpoint.ask` blocks its caller, in any thread and inside a running event loop too; the requests run in an event loop
-on the endpoint's own thread, at most `max_concurrency` of them open. One that waits for its next try keeps its place.
-The first one to lose patience, or to meet an error that no further try can mend, cancels the others; what was answered
-until then leaves with the error.
+Concurrency: `Endpoint.ask` blocks its caller, in any thread and also inside a running event loop. The requests run in
+an event loop on the endpoint's own thread, at most `max_concurrency` at a time. A request that waits for its next try
+keeps its place among them. If the server answers nothing for `patience` seconds, or rejects a request for good, all
+other requests are cancelled, and the error carries the answers so far.
 """
 
 import asyncio
@@ -25,25 +25,25 @@ from sure_math.models.engines.spec import ServerSpec
 
 T = TypeVar("T")
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 15.0
-"""Seconds between two tries of a request; they double from the first on."""
+"""Seconds between two tries of a request: the first pause, which doubles with each try, and the longest."""
 CONNECT_SECONDS = 30.0
 INTERNAL_ERRORS = 8
-"""A request that met so many internal errors (500) while others were answered is at fault itself, and is refused."""
+"""Internal errors (500) of a request, while others are answered, after which the request itself is refused."""
 LONGEST_ANSWER = 64 * 2**20
-"""Bytes; 32,000 tokens with their log-probabilities are about 5 MB."""
+"""Bytes. 32,000 tokens with their log-probabilities are about 5 MB."""
 LONGEST_DETAIL = 300
-"""Characters of a server's own words in a message."""
+"""Characters of a server's own words that a message repeats."""
 
 
 class Incomplete(ValueError):
-    """An answer that lacks something that was asked for. It is asked for once more, then refused with this message."""
+    """An answer lacks something that was asked for. The request is sent once more, then refused with this message."""
 
 
 class Unanswered(ValueError):
-    """No answer, but another try may bring one: no connection, too busy, or broken off."""
+    """There is no answer, but another try may bring one: no connection, a busy server, or an answer broken off."""
 
     def __init__(self, message: str, *, status: int | None = None, wait: float = 0.0) -> None:
-        """`wait`: seconds the server asked for before the next try."""
+        """`wait`: seconds that the server asks its client to wait before the next try."""
         super().__init__(message)
         self.status = status
         self.wait = wait
@@ -59,15 +59,15 @@ class _Rejected(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One request: POST of a body, or GET where there is none."""
+    """One request: POST with a body, GET without."""
 
     path: str
-    """Behind the endpoint's address, with its slash."""
+    """The part after the endpoint's address, with its slash."""
     body: Mapping[str, Any] | None = None
 
 
 class Endpoint:
-    """A client of one server; the key is read from the environment, and leaves this object only as a header."""
+    """A client of one server. The key is read from the environment and leaves this object only as a header."""
 
     def __init__(self, server: ServerSpec, *, longest_pause: float = LONGEST_PAUSE) -> None:
         self.url = _checked(server.url)
@@ -91,17 +91,19 @@ class Endpoint:
     def ask(
         self, groups: Sequence[Sequence[Call] | Refusal], read: Callable[[Any], T | Refusal]
     ) -> list[tuple[T, ...] | Refusal]:
-        """One entry per group, in order: what `read` makes of each call's JSON, or the first refusal among them.
+        """Send all calls and return one entry per group, in order: its answers, or the first refusal among them.
 
-        `read` raises `Incomplete` or `Unanswered` for an answer that is none; a group that is a refusal stays one.
+        Args:
+            groups: the calls of one question, or a refusal, which is returned unchanged.
+            read: makes an answer of the JSON of a call. Raises `Incomplete` or `Unanswered` if it cannot be used.
 
         Raises:
-            Interrupted: the server is gone for longer than patience, or wants no request of ours; with all answers.
+            Interrupted: no answer for longer than `patience`, or the server rejects our requests; with all answers.
         """
         return self._wait_for(self._ask(groups, read))
 
     def ask_one(self, call: Call, read: Callable[[Any], T | Refusal]) -> T | Refusal:
-        """The answer to a single call; EngineUnavailable where `ask` is interrupted, for there is nothing to keep."""
+        """Return the answer to a single call. Raises EngineUnavailable instead of Interrupted."""
         try:
             [answer] = self.ask([[call]], read)
         except Interrupted as stopped:
@@ -109,7 +111,7 @@ class Endpoint:
         return answer if isinstance(answer, Refusal) else answer[0]
 
     def close(self) -> None:
-        """Drop the connections and end the thread; a second call does nothing."""
+        """Close the connections and end the thread. A second call does nothing."""
         if self._loop.is_closed():
             return
         self._wait_for(self._client.aclose())
@@ -122,13 +124,15 @@ class Endpoint:
         try:
             return future.result()
         except BaseException:
-            future.cancel()  # an interrupt from the keyboard ends the wait, and must end the requests too
+            future.cancel()  # an interrupt from the keyboard ends the wait and must end the requests too
             raise
 
     async def _ask(
         self, groups: Sequence[Sequence[Call] | Refusal], read: Callable[[Any], T | Refusal]
     ) -> list[tuple[T, ...] | Refusal]:
-        answers: list[list[T | Refusal | None]] = [[] if isinstance(g, Refusal) else [None] * len(g) for g in groups]
+        answers: list[list[T | Refusal | None]] = [
+            [] if isinstance(group, Refusal) else [None] * len(group) for group in groups
+        ]
 
         async def answer(call: Call, group: int, index: int) -> None:
             async with self._slots:
@@ -147,7 +151,7 @@ class Endpoint:
         return _gathered(groups, answers)
 
     async def _answer(self, call: Call, read: Callable[[Any], T | Refusal]) -> T | Refusal:
-        """Try until there is an answer, a refusal, or no more patience (EngineUnavailable)."""
+        """Try until there is an answer or a refusal; EngineUnavailable after `patience` seconds without any answer."""
         first_failure, failures, incomplete = 0.0, 0, 0
         while True:
             try:
@@ -172,7 +176,7 @@ class Endpoint:
                 await asyncio.sleep(min(error.wait + _back_off(call, failures, self._longest_pause), left))
 
     async def _send(self, call: Call) -> Any:
-        """The JSON of one try."""
+        """Try once and return the JSON of the answer."""
         method = "GET" if call.body is None else "POST"
         try:
             async with (
@@ -193,13 +197,13 @@ class Endpoint:
 
     def _reject(self, response: httpx2.Response, text: str) -> None:
         status = response.status_code
-        said = f"HTTP {status}: {self._shown(_message(text))}"
+        message = f"HTTP {status}: {self._shown(_message(text))}"
         if status in (408, 409, 425, 429) or status >= 500:
-            raise Unanswered(said, status=status, wait=_retry_after(response.headers.get("Retry-After")))
+            raise Unanswered(message, status=status, wait=_retry_after(response.headers.get("Retry-After")))
         if status in (400, 413, 422):
             too_long = status == 413 or any(words in text.lower() for words in ("context length", "context_length"))
-            raise _Rejected(Refusal(reason="prompt_too_long" if too_long else "no_completion", detail=said))
-        raise EngineUnavailable(f"server {self.url}: {said}; {self._remedy(status)}")
+            raise _Rejected(Refusal(reason="prompt_too_long" if too_long else "no_completion", detail=message))
+        raise EngineUnavailable(f"server {self.url}: {message}; {self._remedy(status)}")
 
     def _remedy(self, status: int) -> str:
         if status in (401, 403):
@@ -219,7 +223,7 @@ class Endpoint:
         )
 
     def _shown(self, text: str) -> str:
-        """A server's words on one line, cut, and without the key, which some servers repeat."""
+        """Return a server's words on one line, cut, and without the key, which some servers repeat."""
         if self._key:
             text = text.replace(self._key, "[key]")
         text = " ".join(text.split())
@@ -227,11 +231,12 @@ class Endpoint:
 
 
 def _gathered(groups: Sequence[Sequence[Call] | Refusal], answers: Sequence[Sequence[T | Refusal | None]]) -> list[Any]:
-    """One entry per group; an answer that is not there is None."""
+    """Return one entry per group: its answers with None for each missing answer, or its first refusal."""
     gathered: list[Any] = []
-    for group, some in zip(groups, answers, strict=True):
-        refusals = [group] if isinstance(group, Refusal) else [item for item in some if isinstance(item, Refusal)]
-        gathered.append(refusals[0] if refusals else tuple(some))
+    for group, of_group in zip(groups, answers, strict=True):
+        candidates = [group] if isinstance(group, Refusal) else of_group
+        refusals = [answer for answer in candidates if isinstance(answer, Refusal)]
+        gathered.append(refusals[0] if refusals else tuple(of_group))
     return gathered
 
 
@@ -245,13 +250,16 @@ async def _content(response: httpx2.Response) -> bytes:
 
 
 def _back_off(call: Call, failures: int, longest: float) -> float:
-    """Seconds until the next try, doubled by each failure; requests that failed together do not come back together."""
+    """Return the seconds until the next try. They double with each failure.
+
+    They also depend on the request, so that requests that failed together are not sent again together.
+    """
     share = int(digest([call.body, failures])[:8], 16) / 2**32
     return min(longest, FIRST_PAUSE * 2 ** min(failures - 1, 30)) * (1 + share) / 2
 
 
 def _retry_after(value: str | None) -> float:
-    """Seconds in a `Retry-After` header, which holds seconds or a date; 0 where it says neither."""
+    """Return the seconds in a `Retry-After` header, which holds seconds or a date; 0 if it holds neither."""
     if value is None:
         return 0.0
     if value.strip().isdecimal():
@@ -263,7 +271,7 @@ def _retry_after(value: str | None) -> float:
 
 
 def _message(text: str) -> str:
-    """The sentence in an error body of the protocol, else the body."""
+    """Return the sentence in the body of an error, or the body if it is not as the protocol says."""
     try:
         error = json.loads(text)["error"]
         return str(error["message"] if isinstance(error, dict) else error)
@@ -272,7 +280,7 @@ def _message(text: str) -> str:
 
 
 def _checked(url: str) -> str:
-    """The address as it may be shown; EngineUnavailable where it is none, or holds a secret."""
+    """Return the address as messages may show it; EngineUnavailable if it is not an address or holds a secret."""
     try:
         parsed = httpx2.URL(url)
     except httpx2.InvalidURL as error:

@@ -1,8 +1,8 @@
 """The server engine: a model behind an OpenAI-compatible endpoint that takes and gives tokens, as vLLM's server does.
 
-Every setting that shapes the distribution is sent with each request: what a request leaves out, vLLM's server fills in
-from the model's `generation_config.json`. What a request cannot set (the tokenizer, the form of the log-probabilities,
-the stop at a token) is tried out when the engine starts, see `_check`.
+Every setting that shapes the distribution is sent with each request, because vLLM's server takes a missing setting from
+the model's `generation_config.json`. A request cannot set the tokenizer, the form of the log-probabilities, and whether
+a token stops the answer. These three are tested when the engine starts, see `_check`.
 """
 
 import math
@@ -28,26 +28,27 @@ from sure_math.rows import LogprobMode
 SAMPLED_TOKEN_ONLY = 0
 """`logprobs=0` returns the log-probability of the sampled token and no alternatives."""
 PROBE_TEXT = "If $x^2 = \\frac{12}{35}$ and y is"
-"""Digits, LaTeX and words, and no end: what follows is open, so log-probabilities differ from 0."""
+"""Digits, LaTeX and words, broken off: many continuations are likely, so log-probabilities differ from 0."""
 PROBE_TOKENS = 8
 NARROW = Sampling(max_new_tokens=PROBE_TOKENS, temperature=0.5, top_p=1e-6)
-"""Greedy by truncation: the most probable token is all that is left, and its probability after truncation is 1."""
+"""Greedy by truncation: only the most probable token is left, and its probability after truncation is 1."""
 SAME_MODE = 0.2
-"""Relative difference of two raw sums that rounding in 16 bits stays below, and truncation to one token exceeds."""
+"""Relative difference of two sums: rounding in 16 bits stays below it, truncation to one token exceeds it."""
 CERTAIN = 0.01
-"""Nats over the probe below which the model is so certain that raw and processed values cannot be told apart."""
+"""Nats over the probe. Below it the model is so certain that raw and processed values cannot be told apart."""
 LEAST_LOGPROB = -1e5
-"""Nats; vLLM writes -9999 for a probability of 0."""
+"""Nats. vLLM writes -9999 for a probability of 0."""
 OPTIONS: dict[str, Any] = {"logprob_mode": "raw", "extensions": True}
-"""`logprob_mode`: what the server was started with; a probe that finds otherwise refuses it. `extensions`: False leaves
-out the fields that OpenAI's own chat protocol does not have, for endpoints that reject them."""
+"""`logprob_mode`: the mode that the server was started with; the start fails if the probes show another mode.
+`extensions`: False leaves out the fields that OpenAI's own chat protocol does not have, for endpoints that reject
+them."""
 
 
 class ServerEngine:
     """An `Engine` on `/completions`, one request per seed.
 
-    Needs an endpoint that takes prompts as token ids and returns `token_ids` (vLLM 0.10.2 and later). `logprob_mode` is
-    the config's word, tried out at the start. Whose weights answer cannot be verified: see `served_fingerprint`.
+    It needs an endpoint that takes prompts as token ids and returns `token_ids` (vLLM 0.10.2 and later). `logprob_mode`
+    comes from the config and is tested at the start. Nothing can verify which weights answer: see `served_fingerprint`.
     """
 
     def __init__(
@@ -70,10 +71,10 @@ class ServerEngine:
         return self._identity
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[RequestResult]:
-        """One entry per request, in order. A request with one answer missing is refused as a whole, and says why.
+        """Return one entry per request, in order. A request with a missing answer is refused, and `detail` says why.
 
         Raises:
-            Interrupted: the server is gone for longer than `patience`; with every completion so far.
+            Interrupted: no answer for longer than `patience`; with every completion so far.
         """
         groups = [
             refuse(request, sampling, self._max_length)
@@ -90,7 +91,7 @@ class ServerEngine:
 
 
 def start_server(spec: ModelSpec, files: ModelFiles) -> ServerEngine:
-    """Reach the server of `spec` and try out what its answers are worth; EngineUnavailable where that is too little."""
+    """Connect to the server of `spec` and test its answers; EngineUnavailable if they cannot be used."""
     server = spec.server
     if server is None or server.api != "completions":
         raise EngineUnavailable("server.api=chat gives text, not tokens; an engine needs server.api=completions")
@@ -115,7 +116,7 @@ def start_server(spec: ModelSpec, files: ModelFiles) -> ServerEngine:
 def completion_call(
     name: str, prompt: Sequence[int] | str, seed: int, sampling: Sampling, stop_token_ids: Sequence[int]
 ) -> Call:
-    """One request to `/completions`."""
+    """Return the request to `/completions` for one seed."""
     body = shared_body(name, seed, sampling) | {
         **extensions(sampling),
         "prompt": prompt if isinstance(prompt, str) else list(prompt),
@@ -133,7 +134,7 @@ def completion_call(
 
 
 def shared_body(name: str, seed: int, sampling: Sampling) -> dict[str, Any]:
-    """The fields that both protocols have."""
+    """Return the fields that both protocols have."""
     return {
         "model": name,
         "n": 1,
@@ -147,7 +148,7 @@ def shared_body(name: str, seed: int, sampling: Sampling) -> dict[str, Any]:
 
 
 def extensions(sampling: Sampling) -> dict[str, Any]:
-    """Settings of the distribution that OpenAI's protocol does not know, and vLLM and others have defaults for."""
+    """Return the settings of the distribution that OpenAI's protocol does not have, but vLLM and others do."""
     return {"top_k": sampling.top_k, "min_p": 0.0, "repetition_penalty": 1.0}
 
 
@@ -155,14 +156,19 @@ def extensions(sampling: Sampling) -> dict[str, Any]:
 
 
 def only_choice(answer: Any) -> dict[str, Any]:
-    """The one choice of an answer, ended by itself or by its length; `Incomplete` or `Unanswered` otherwise."""
+    """Return the only choice of an answer, which must have stopped or reached its length.
+
+    Raises:
+        Incomplete: no choice, several choices, or another end.
+        Unanswered: the server broke the answer off.
+    """
     choices = answer.get("choices") if isinstance(answer, dict) else None
     if not isinstance(choices, list) or len(choices) != 1 or not isinstance(choices[0], dict):
         count = len(choices) if isinstance(choices, list) else "no"
         raise Incomplete(f"{count} choices in an answer, where 1 was asked for")
     choice: dict[str, Any] = choices[0]
     ended = choice.get("finish_reason")
-    if ended in ("abort", "error"):  # vLLM's word for what it had in hand when it was stopped
+    if ended in ("abort", "error"):  # vLLM's words for an answer that was not finished when the server stopped
         raise Unanswered(f"an answer broken off by the server (finish_reason {ended!r})")
     if ended not in ("stop", "length"):
         raise Incomplete(f"finish_reason {ended!r}, where only 'stop' and 'length' end an answer")
@@ -170,7 +176,7 @@ def only_choice(answer: Any) -> dict[str, Any]:
 
 
 def checked_logprobs(values: Any) -> list[float]:
-    """Log-probabilities, one per token; `Incomplete` where they are missing or cannot be such."""
+    """Return log-probabilities, one per token; `Incomplete` if they are missing or out of range."""
     if not isinstance(values, list) or not values:
         raise Incomplete("no log-probabilities in an answer")
     for value in values:
@@ -217,21 +223,26 @@ def _logprobs(choice: Mapping[str, Any]) -> list[float]:
     return checked_logprobs(logprobs.get("token_logprobs") if isinstance(logprobs, dict) else None)
 
 
-# ---- trying a server out --------------------------------------------------------------------------------------------
+# ---- testing a server -----------------------------------------------------------------------------------------------
 
 
 def served_name(spec: ModelSpec, server: ServerSpec) -> str:
+    """Return the name of the model on the server."""
     return server.served_name or spec.model
 
 
 def check_options(spec: ModelSpec) -> None:
+    """Raise EngineUnavailable for an option that the server engine does not have."""
     unknown = sorted(set(spec.options) - set(OPTIONS))
     if unknown:
         raise EngineUnavailable(f"engine option {unknown[0]!r}: the server engine has {', '.join(OPTIONS)}")
 
 
 def served_model(endpoint: Endpoint, name: str) -> int | None:
-    """The positions the server has for the model `name`, if it says; EngineUnavailable where it is not served."""
+    """Return the positions of the model `name` on the server; None if the server does not say.
+
+    EngineUnavailable if the server does not have the model.
+    """
     models = endpoint.ask_one(Call(path="/models"), _model_list)
     if isinstance(models, Refusal):
         raise EngineUnavailable(f"server {endpoint.url}: its list of models cannot be read ({models.detail})")
@@ -247,28 +258,28 @@ def _model_list(answer: Any) -> dict[str, int | None]:
     data = answer.get("data") if isinstance(answer, dict) else None
     if not isinstance(data, list):
         raise Incomplete("/models gives no list `data`")
-    found = {}
+    lengths = {}
     for model in data:
         if isinstance(model, dict) and isinstance(model.get("id"), str):
             length = model.get("max_model_len")
-            found[model["id"]] = length if type(length) is int and length > 0 else None
-    return found
+            lengths[model["id"]] = length if type(length) is int and length > 0 else None
+    return lengths
 
 
 def length_limit(spec: ModelSpec, served: int | None) -> int | None:
-    """Positions to use: the config's, else the server's; None where neither says."""
+    """Return the positions to use: those of the config, else those of the server; None if neither names any."""
     if spec.max_model_len is not None and served is not None and spec.max_model_len > served:
         raise EngineUnavailable(f"max_model_len {spec.max_model_len}: the server has only {served}; give at most that")
     return spec.max_model_len or served
 
 
 def _check(endpoint: Endpoint, name: str, tokenizer: Any, files: ModelFiles) -> None:
-    """Find out with four requests whether the answers are worth having; EngineUnavailable where they are not.
+    """Test with four requests whether the answers can be used; EngineUnavailable if not.
 
-    1. A text: the server cuts it into the tokens that the tokenizer here makes of it.
-    2. Its tokens, greedy: they come back untouched, with generated tokens and their log-probabilities.
-    3. The same tokens by truncation: the log-probabilities are raw, or processed, as the config says.
-    4. The first of those tokens as a stop token: it ends the answer, and is in it.
+    1. A text: the server must cut it into the tokens that the tokenizer on this disk makes of it.
+    2. Its tokens, greedy: they must come back unchanged, with generated tokens and their log-probabilities.
+    3. The same tokens by truncation: the log-probabilities must be raw, or processed, as the config says.
+    4. The first generated token as a stop token: it must end the answer, and be part of it.
     """
     prompt = tuple(tokenizer(PROBE_TEXT, add_special_tokens=False)["input_ids"])
     greedy = Sampling(max_new_tokens=PROBE_TOKENS, temperature=0.0)
@@ -301,7 +312,7 @@ def _check(endpoint: Endpoint, name: str, tokenizer: Any, files: ModelFiles) -> 
 
 
 def _probed(answer: Any) -> dict[str, Any]:
-    """Prompt tokens, (token, log-probability) pairs and end of an answer to a probe."""
+    """Return the prompt tokens, the (token, log-probability) pairs and the end of an answer to a probe."""
     choice = only_choice(answer)
     pairs = list(zip(_token_ids(choice.get("token_ids")), _logprobs(choice), strict=False))
     return {"prompt": _token_ids(choice.get("prompt_token_ids")), "generated": pairs, "ended": choice["finish_reason"]}
@@ -310,17 +321,23 @@ def _probed(answer: Any) -> dict[str, Any]:
 def check_mode(
     url: str, identity: ModelIdentity, greedy: Sequence[tuple[Any, float]], narrow: Sequence[tuple[Any, float]]
 ) -> None:
-    """Compare the log-probabilities of one text, once as it is and once after truncation, with what the config says."""
-    found = mode_of(greedy, narrow)
-    if found is not None and found != identity.logprob_mode:
+    """Compare the log-probabilities of a text, without and with truncation, with the mode in the config.
+
+    EngineUnavailable if they show another mode.
+    """
+    mode = mode_of(greedy, narrow)
+    if mode is not None and mode != identity.logprob_mode:
         raise EngineUnavailable(
-            f"server {url}: its log-probabilities are {found}, not {identity.logprob_mode}; start it with "
-            f"--logprobs-mode {identity.logprob_mode}_logprobs, or accept them with engine_options.logprob_mode={found}"
+            f"server {url}: its log-probabilities are {mode}, not {identity.logprob_mode}; start it with "
+            f"--logprobs-mode {identity.logprob_mode}_logprobs, or accept them with engine_options.logprob_mode={mode}"
         )
 
 
 def mode_of(greedy: Sequence[tuple[Any, float]], narrow: Sequence[tuple[Any, float]]) -> LogprobMode | None:
-    """`raw` where temperature and truncation leave the values alone; None where the model is too certain to tell."""
+    """Return `raw` if temperature and truncation do not change the values, else `processed`.
+
+    None if the model is so certain that the two modes cannot be told apart.
+    """
     plain = cut = 0.0
     for (token, value), (other, truncated) in zip(greedy, narrow, strict=False):
         if token != other:

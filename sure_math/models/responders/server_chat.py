@@ -1,4 +1,4 @@
-"""The responder for endpoints that take text only: `/chat/completions`, with the server's tokenizer and template."""
+"""The responder for endpoints that take only text: `/chat/completions`, with the server's tokenizer and template."""
 
 import math
 from collections.abc import Sequence
@@ -32,14 +32,14 @@ from sure_math.models.responders.chat import ChatResponder, Message, Question, R
 class ServerResponder:
     """A `Responder` on `/chat/completions`, one request per seed.
 
-    It differs from `ChatResponder` on the server engine, because the tokens stay behind the server:
+    It differs from `ChatResponder` on the server engine, because the server does not show the tokens:
 
-    1. `Reply.token_count` is the number of log-probabilities in the answer. vLLM lists the stop token among them; a
-       server that does not counts one token fewer.
-    2. The stop tokens are the server's own, and so is the treatment of special tokens: a model whose tags around its
-       thinking are special tokens loses them in the text.
-    3. A problem that holds the model's control tokens can end its turn, where the server's template lets it.
-    4. A prompt that is too long shows only in an answer: `usage.prompt_tokens` against `max_length`.
+    1. `Reply.token_count` is the number of log-probabilities in the answer. vLLM lists the stop token among them; for a
+       server that does not, the count is one smaller.
+    2. The server decides on stop tokens and special tokens. If the tags around a model's thinking are special tokens,
+       they are missing in the text.
+    3. A problem that holds the model's control tokens can end its turn, if the server's template allows it.
+    4. Only the answer shows that a prompt was too long: `usage.prompt_tokens` against `max_length`.
     """
 
     def __init__(
@@ -65,10 +65,10 @@ class ServerResponder:
         return self._identity
 
     def ask(self, questions: Sequence[Question], sampling: Sampling) -> list[tuple[Reply, ...] | Refusal]:
-        """One entry per question, in order; a question whose user turns are all blank is refused.
+        """Return one entry per question, in order; a question whose user turns are all blank is refused.
 
         Raises:
-            Interrupted: the server is gone for longer than `patience`; with every reply so far.
+            Interrupted: no answer for longer than `patience`; with every reply so far.
         """
         if sampling.top_k and not self._extended:
             raise EngineUnavailable(
@@ -86,7 +86,7 @@ class ServerResponder:
         self._endpoint.close()
 
     def check(self) -> None:
-        """Ask twice for the same greedy text: log-probabilities come back, and are what the config says they are."""
+        """Ask twice for the same greedy text: log-probabilities must come back, in the mode that the config says."""
         greedy = Sampling(max_new_tokens=PROBE_TOKENS, temperature=0.0)
         message = (Message(role="user", content=PROBE_TEXT),)
         answers = []
@@ -127,7 +127,7 @@ class ServerResponder:
         )
 
     def _too_long(self, answer: Any, sampling: Sampling) -> Refusal | None:
-        """vLLM shortens what does not fit, for chosen samples only those that are long: none of them may count."""
+        """Refuse an answer if prompt and `max_new_tokens` do not fit: vLLM silently shortens only the long samples."""
         usage = answer.get("usage")
         prompt = usage.get("prompt_tokens") if isinstance(usage, dict) else None
         if self._max_length is None or type(prompt) is not int:
@@ -139,7 +139,8 @@ class ServerResponder:
 
 
 def load_served(spec: ModelSpec, *, enable_thinking: bool) -> Responder:
-    """Reach the server of `spec` through the protocol it names; EngineUnavailable where its answers are not enough."""
+    """Connect to the server of `spec` by the protocol that it names; EngineUnavailable if its answers cannot be
+    used."""
     if spec.server is None or spec.server.api == "completions":
         engine = load_engine(spec)
         tokenizer = load_tokenizer(model_files(spec).folder)
@@ -169,7 +170,7 @@ def _probed(answer: Any) -> list[tuple[str, float]]:
 
 
 def _tokens(choice: dict[str, Any]) -> list[tuple[str, float]]:
-    """Each token as the server writes it, with its log-probability."""
+    """Return each token as the server writes it, with its log-probability."""
     logprobs = choice.get("logprobs")
     entries = logprobs.get("content") if isinstance(logprobs, dict) else None
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
@@ -179,7 +180,10 @@ def _tokens(choice: dict[str, Any]) -> list[tuple[str, float]]:
 
 
 def _text(choice: dict[str, Any]) -> str:
-    """The text of a message; one cut before its answer began (by a server that takes the thinking out) has none."""
+    """Return the text of a message.
+
+    It is empty if the answer was cut during the thinking and the server leaves the thinking out.
+    """
     message = choice.get("message")
     content = message.get("content") if isinstance(message, dict) else None
     if content is None and choice["finish_reason"] == "length":

@@ -2,25 +2,25 @@
 
 `actor.py` runs in the actors, `session.py` connects this process to Ray, `capacity.py` computes how many replicas fit.
 
-The requests of a call are cut into chunks, in order and whatever the number of replicas, so that an engine sees the
-same batches whoever answers. A free replica takes the next chunk; answers come back in the order of the requests. A
-call is what the journal commits at once (`run.batch_size`): it should hold several chunks per replica.
+The requests of a call are cut into chunks, in order and independent of the number of replicas, so that the engines see
+the same batches for any number. A free replica takes the next chunk. Answers come back in the order of the requests.
+The journal commits the answers of a call at once (`run.batch_size`); a call should hold several chunks per replica.
 
-- Size: there are `min` replicas from the start. While more chunks are unanswered than there are replicas, further ones
-  up to `max` are asked of Ray, which places them as it has room or its autoscaler adds machines. A replica above `min`
-  that has had nothing to do for IDLE_SECONDS is removed, within a call or after it.
-- Loss: the chunk of a replica that died (killed, out of memory, its machine gone) goes to another one, at most TRIES
-  times; then the call ends as `Interrupted`, with everything the replicas had answered.
-- Start: a replica whose engine does not start, or whose model is not the one of this machine, ends the call at once;
-  one that dies while it starts is tried again, STARTS times in a row.
-- End: a build killed with -9 takes its replicas and its local Ray along within seconds; two agents of Ray, which hold
-  no device, follow after a minute.
+- Size: there are `min` replicas from the start. While there are more unanswered chunks than replicas, Ray is asked for
+  further replicas, up to `max`, and places them when it has room or when its autoscaler adds machines. A replica above
+  `min` that had nothing to do for IDLE_SECONDS is removed, during a call or after it.
+- Loss: if a replica dies (killed, out of memory, its machine gone), its chunk goes to another replica, at most TRIES
+  times. Then the call ends as `Interrupted`, with all answers so far.
+- Start: if the engine of a replica does not start, or its model is not the model of this machine, the call ends at
+  once. If a replica dies while it starts, it is tried again, STARTS times in a row.
+- End: when a build is killed with -9, its replicas and its local Ray end within seconds. Two agents of Ray, which hold
+  no device, end after a minute.
 
-Ray Data is not used: its LLM stage keeps one of a request's completions and gives up their order, and a call of its
-`map_batches` would start the engines anew for each batch of the journal.
+Ray Data is not used: its LLM stage keeps one completion per request and loses their order, and each call of its
+`map_batches` would start the engines again, for every batch of the journal.
 
-Concurrency: the caller's thread waits for Ray and does everything else. Between calls one timer removes what is idle;
-`_lock` is held by whoever changes the replicas, a call of `generate` from beginning to end.
+Concurrency: the caller's thread waits for Ray and does everything else. Between calls a timer removes idle replicas.
+The thread that changes the replicas holds `_lock`; a call of `generate` holds it from beginning to end.
 """
 
 from __future__ import annotations
@@ -55,13 +55,13 @@ from sure_math.models.engines.ray_replicas.session import RaySession, reason_of
 from sure_math.models.engines.spec import ModelSpec, ReplicasSpec
 
 TRIES = 3
-"""Replicas one chunk may lose: a chunk that kills what answers it must not go on for ever."""
+"""Replicas that may die over the same chunk: a chunk that kills its replicas must not be tried for ever."""
 STARTS = 3
 """Replicas that may die in a row before one has started."""
 IDLE_SECONDS = 60.0
 """Longer than a build computes between two batches, so that replicas are not stopped and started for each."""
 PLACEMENT_SECONDS = 900.0
-"""Time for Ray to find room for the first replica: an autoscaler needs minutes to rent a machine."""
+"""Time in which Ray must find room for the first replica: an autoscaler needs minutes to rent a machine."""
 CLOSE_SECONDS = 30.0
 """Time for an engine to give back its memory before its process is killed."""
 POLL_SECONDS = 1.0
@@ -71,13 +71,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class _Worker:
-    """One replica as this process sees it."""
+    """A replica as this process sees it."""
 
     actor: Any
     pending: Any
-    """Reference to what it is doing; None while it is idle."""
+    """Ray's reference to the running call; None while the replica is idle."""
     needed: float
-    """When there was last something to do for it, in seconds of the monotonic clock."""
+    """Time at which there was last work for the replica, in seconds of the monotonic clock."""
     state: Literal["placing", "loading", "idle", "working"] = "placing"
     process: ReplicaProcess | None = None
     chunk: int | None = None
@@ -98,7 +98,7 @@ class RayReplicas:
         idle_seconds: float = IDLE_SECONDS,
         placement_seconds: float = PLACEMENT_SECONDS,
     ) -> None:
-        """Start `replicas.min` and wait for the first; EngineUnavailable where none can be had."""
+        """Start `replicas.min` replicas and wait for the first; EngineUnavailable if there is none."""
         self._identity = identity or model_identity(spec)
         self._spec = everywhere(spec, self._identity)
         self._replicas = replicas
@@ -112,7 +112,7 @@ class RayReplicas:
             if _SESSION.local:
                 check_capacity(replicas, ray.cluster_resources())
             while not self.running():
-                self._grow(replicas.min)  # again for every one that died before it was ready
+                self._grow(replicas.min)  # again for every replica that died before it was ready
                 self._wait()
         except BaseException:
             self.close()
@@ -123,10 +123,10 @@ class RayReplicas:
         return self._identity
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[RequestResult]:
-        """One entry per request, in order.
+        """Return one entry per request, in order.
 
         Raises:
-            Interrupted: too many replicas died, or one could not start; with the answers that came.
+            Interrupted: too many replicas died, or a replica could not start; with all answers so far.
         """
         batch = Batch(requests, self._replicas.chunk)
         with self._lock:
@@ -155,16 +155,16 @@ class RayReplicas:
             _SESSION.leave(self)
 
     def running(self) -> list[ReplicaProcess]:
-        """Where the replicas are whose engine has started."""
+        """Return the processes of the replicas whose engine has started."""
         ready = [worker for worker in self._workers if worker.state in ("idle", "working")]
         return [worker.process for worker in ready if worker.process is not None]
 
     # ---- the number of replicas --------------------------------------------------------------------------------------
 
     def _grow(self, chunks: int) -> None:
-        """One replica per chunk that has no answer yet, within the limits; Ray places them when it has room."""
+        """Ask Ray for one replica per chunk without an answer, within the limits; Ray places them when it has room."""
         options = {"num_cpus": self._replicas.num_cpus, "num_gpus": self._replicas.num_gpus}
-        # Spread over the machines: two replicas on one share its memory's bandwidth while others have none.
+        # Spread over the machines: two replicas on one machine share the bandwidth of its memory.
         actor_class = _ACTOR.options(**options, max_restarts=0, max_task_retries=0, scheduling_strategy="SPREAD")
         while len(self._workers) < max(self._replicas.min, min(self._replicas.max, chunks)):
             threads = max(1, math.floor(self._replicas.num_cpus))
@@ -172,7 +172,7 @@ class RayReplicas:
             self._workers.append(_Worker(actor=actor, pending=actor.process.remote(), needed=time.monotonic()))
 
     def _shrink(self) -> None:
-        """Remove what has been idle for too long, down to `min`; what is not running yet goes first."""
+        """Remove replicas that have been idle for too long, down to `min`; those that are not running yet go first."""
         now = time.monotonic()
         idle = [w for w in self._workers if w.state != "working" and now - w.needed >= self._idle_seconds]
         idle.sort(key=lambda worker: ("placing", "loading", "idle").index(worker.state))
@@ -195,21 +195,21 @@ class RayReplicas:
         self._timer = None
 
     def _remove(self, workers: Sequence[_Worker]) -> None:
-        """Close the engines that are idle, all at the same time, then end the processes."""
-        gone = list(workers)
-        self._workers = [worker for worker in self._workers if worker not in gone]
+        """Close the idle engines, all at the same time, then end the processes."""
+        removed = list(workers)
+        self._workers = [worker for worker in self._workers if worker not in removed]
         if not ray.is_initialized():
             return
-        closing = [worker.actor.close.remote() for worker in gone if worker.state == "idle"]
+        closing = [worker.actor.close.remote() for worker in removed if worker.state == "idle"]
         if closing:
             ray.wait(closing, num_returns=len(closing), timeout=CLOSE_SECONDS)
-        for worker in gone:
+        for worker in removed:
             ray.kill(worker.actor)
 
     # ---- what the replicas do ----------------------------------------------------------------------------------------
 
     def _drop_dead(self) -> None:
-        """What died while it was idle is noticed here, so that it costs no chunk one of its tries."""
+        """Remove replicas that died while they were idle, so that no chunk loses one of its tries to them."""
         for worker in [worker for worker in self._workers if worker.state == "idle"]:
             try:
                 ray.get(worker.actor.process.remote(), timeout=CLOSE_SECONDS)
@@ -227,10 +227,10 @@ class RayReplicas:
                 worker.needed = time.monotonic()
 
     def _wait(self, batch: Batch | None = None) -> None:
-        """Until a replica has news, or for POLL_SECONDS."""
+        """Wait until the call of a replica has ended, or for POLL_SECONDS, and take the results."""
         pending = {worker.pending: worker for worker in self._workers if worker.pending is not None}
-        news, _ = ray.wait(list(pending), timeout=POLL_SECONDS)
-        for reference in news:
+        ended, _ = ray.wait(list(pending), timeout=POLL_SECONDS)
+        for reference in ended:
             self._settle(pending[reference], batch)
         placing = [time.monotonic() - worker.needed for worker in self._workers if worker.state == "placing"]
         if len(placing) == len(self._workers) and min(placing, default=0.0) > self._placement_seconds:
@@ -240,7 +240,7 @@ class RayReplicas:
             )
 
     def _settle(self, worker: _Worker, batch: Batch | None) -> None:
-        """Take what a replica has brought, and what follows from it."""
+        """Take the result of a replica's call, and move the replica to its next state."""
         try:
             result = ray.get(worker.pending)
         except RayTaskError as error:
@@ -260,19 +260,18 @@ class RayReplicas:
                 worker.state, worker.chunk = "idle", None
 
     def _failed(self, worker: _Worker, error: RayTaskError) -> None:
-        """The engine's own code raised: in the words it would have had in this process."""
+        """Raise the error of the engine's own code, in the words that it would have in this process."""
         cause = error.cause if isinstance(error.cause, Exception) else error
         if worker.state == "working":
             raise cause from error
         self._remove([worker])
-        said = str(cause) if isinstance(cause, EngineUnavailable) else f"{type(cause).__name__}: {cause}"
+        message = str(cause) if isinstance(cause, EngineUnavailable) else f"{type(cause).__name__}: {cause}"
         node = worker.process.node if worker.process is not None else "unknown"
-        raise EngineUnavailable(
-            f"{said} (a replica with num_cpus = {self._replicas.num_cpus:g}, num_gpus = {self._replicas.num_gpus:g} on "
-            f"machine {node})"
-        ) from error
+        resources = f"num_cpus = {self._replicas.num_cpus:g}, num_gpus = {self._replicas.num_gpus:g}"
+        raise EngineUnavailable(f"{message} (a replica with {resources} on machine {node})") from error
 
     def _died(self, worker: _Worker, batch: Batch | None, error: RayError) -> None:
+        """Remove a dead replica and give its chunk back; EngineUnavailable if this has happened too often."""
         self._remove([worker])
         reason = reason_of(error)
         where = "" if worker.process is None else f", process {worker.process.pid} on machine {worker.process.node}"
@@ -293,20 +292,20 @@ class RayReplicas:
                 f"{reason}. Is there memory for {self._replicas.min} to {self._replicas.max} of them?"
             )
 
-    def _check_identity(self, worker: _Worker, theirs: ModelIdentity) -> None:
-        """The name may differ, being a path; what it holds and what runs it may not."""
+    def _check_identity(self, worker: _Worker, identity: ModelIdentity) -> None:
+        """Check that a replica has the model and the engine of this machine. The name may differ, as it is a path."""
         for field in ("fingerprint", "engine", "logprob_mode"):
-            here, there = getattr(self._identity, field), getattr(theirs, field)
-            if here != there:
+            ours, of_replica = getattr(self._identity, field), getattr(identity, field)
+            if ours != of_replica:
                 node = worker.process.node if worker.process is not None else "unknown"
                 self._remove([worker])
                 raise EngineUnavailable(
-                    f"model {self._spec.model!r}: the replica on machine {node} has {field} {there}, this machine has "
-                    f"{here}; give every machine the same model files and the same versions"
+                    f"model {self._spec.model!r}: the replica on machine {node} has {field} {of_replica}, this machine "
+                    f"has {ours}; give every machine the same model files and the same versions"
                 )
 
     def _drain(self, batch: Batch) -> None:
-        """Wait for the chunks that are being answered; nothing new is begun."""
+        """Wait for the chunks that are being answered, and start no others."""
         for worker in [worker for worker in self._workers if worker.state == "working"]:
             try:
                 batch.answer(cast(int, worker.chunk), ray.get(worker.pending))
