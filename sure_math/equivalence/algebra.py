@@ -1,10 +1,12 @@
 r"""Formulas as small trees: a parser for the LaTeX and plain notation that answers are written in.
 
-A node is a tuple whose first item names it: ("num", Fraction)  ("sym", name)  ("const", "pi" | "e" | "i" | "oo")
-("add", x, y...)  ("mul", x, y...)  ("div", x, y)  ("pow", x, y)  ("neg", x)  ("root", index, x) ("fn", name, x...)   a
-known function      ("app", name, x...)   an unknown one: f(x), a_{n+1} Letters are variables, `e` is Euler's number
-and `i` the imaginary unit. Words are refused (`NotAlgebra`) and not read as a product of letters: otherwise two words
-with the same letters would be equal. No tree is evaluated here.
+A node is a tuple whose first item names it:
+    ("num", Fraction)  ("sym", name)  ("const", "pi" | "e" | "i" | "oo")
+    ("add", x, y...)  ("mul", x, y...)  ("div", x, y)  ("pow", x, y)  ("neg", x)  ("root", index, x)
+    ("fn", name, x...)   a known function      ("app", name, x...)   an unknown one: f(x), a_{n+1}
+
+Letters are variables, `e` is Euler's number and `i` the imaginary unit. Words are refused (`NotAlgebra`) and not read
+as a product of letters: otherwise two words with the same letters would be equal. No tree is evaluated here.
 """
 
 import re

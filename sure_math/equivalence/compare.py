@@ -60,8 +60,7 @@ def _all_of(verdicts: Sequence[MaybeVerdict]) -> MaybeVerdict:
 
 
 def _labelled(a: Form, b: Form) -> MaybeVerdict:
-    """Compare a labelled answer. A label on one side only may be left out; different labels are different
-    statements."""
+    """Compare a labelled answer. A label may be missing on one side; different labels are different statements."""
     assert isinstance(a, Labelled)
     if isinstance(b, Equation):
         return _labelled_and_equation(a, b)
@@ -128,9 +127,7 @@ def _same_equation(a: Expression, b: Expression) -> MaybeVerdict:
 
 
 def _is_straight(a: Expression) -> bool:
-    """Whether the formula has degree 1: no variable is in a power, a root, a function or a denominator, or multiplied
-    by a variable.
-    """
+    """Whether the formula has degree 1: no products of variables, no variable in a power, root, function or fraction."""
     return _degree(a.node) <= 1
 
 
@@ -287,8 +284,7 @@ def _counted(a: Sequence[Form], b: Sequence[Form]) -> MaybeVerdict:
 
 
 def _matched(first: Sequence[Form], second: Sequence[Form]) -> MaybeVerdict:
-    """Return equal if the members can be paired as equal, undecided if they can be paired without a known
-    difference."""
+    """Return equal if the members pair up as equals, undecided if they pair up without a known difference."""
     if len(first) != len(second):
         return "different"
     table = [[compare_forms(x, y) for y in second] for x in first]

@@ -1,5 +1,4 @@
-r"""Write LaTeX, Unicode and plain text in one small notation, so that an answer has the same spelling however it is
-typed.
+r"""Write LaTeX, Unicode and plain text in one small notation: an answer then has one spelling, however it is typed.
 
 After `clean`, an answer has no math delimiters, spacing commands, `\left`/`\right` or thousands separators, and the
 operators that the parsers look at are single characters: ⦃ ⦄ set braces, ⟨ ⟩, ∪ ∖ ∈ ∅ ℝ ∞, ≤ ≥ ≠ ≈ ± ∓, * /, ° % and …
@@ -298,8 +297,7 @@ _FRAC_DIGITS = re.compile(r"\\frac\s*(?:(\d)|\{\s*(\d+)\s*\})\s*(?:(\d)|\{\s*(\d
 
 
 def canonical(answer: str) -> str:
-    r"""Return a string for exact matching. Answers with equal strings are the same; answers with different strings may
-    be.
+    r"""Return a string for exact matching: equal strings are the same answer; different strings may be, too.
 
     Only spelling is removed: delimiters, spacing, `\left`, `\dfrac` for `\frac`, `\frac12` for `\frac{1}{2}`, thousands
     separators other than commas, a final full stop. Linear in the length. Empty only for an empty answer.

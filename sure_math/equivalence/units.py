@@ -192,8 +192,10 @@ _NOT_UNITS = frozenset(_NOT_UNITS_TEXT.split())
 
 
 def split_unit(text: str) -> tuple[str, Unit | None]:
-    r"""(number, unit) of a quantity in clean notation: `15\text{ cm}^{2}`, `12cm`, `28 percent`, `¤5.50`, `36°`, `3
-    apples`.
+    r"""Split a quantity in clean notation into number and unit: `15\text{ cm}^{2}`, `12cm`, `¤5.50`, `3 apples`.
+
+    >>> split_unit("12cm")[0]
+    '12'
     """
     if head := _HEAD_CURRENCY.match(text):
         return head.group(1) + text[head.end() :], parse_unit(head.group(2) or head.group(3))

@@ -40,8 +40,7 @@ LEAST_LOGPROB = -1e5
 """Nats. vLLM writes -9999 for a probability of 0."""
 OPTIONS: dict[str, Any] = {"logprob_mode": "raw", "extensions": True}
 """`logprob_mode`: the mode that the server was started with; the start fails if the probes show another mode.
-`extensions`: False leaves out the fields that OpenAI's own chat protocol does not have, for endpoints that reject
-them."""
+`extensions`: False leaves out fields that OpenAI's own chat protocol does not have, for endpoints that reject them."""
 
 
 class ServerEngine:

@@ -139,8 +139,7 @@ class ServerResponder:
 
 
 def load_served(spec: ModelSpec, *, enable_thinking: bool) -> Responder:
-    """Connect to the server of `spec` by the protocol that it names; EngineUnavailable if its answers cannot be
-    used."""
+    """Connect to the server of `spec` by the protocol it names; EngineUnavailable if its answers cannot be used."""
     if spec.server is None or spec.server.api == "completions":
         engine = load_engine(spec)
         tokenizer = load_tokenizer(model_files(spec).folder)
