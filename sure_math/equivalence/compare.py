@@ -127,7 +127,7 @@ def _same_equation(a: Expression, b: Expression) -> MaybeVerdict:
 
 
 def _is_straight(a: Expression) -> bool:
-    """Whether the formula has degree 1: no products of variables, no variable in a power, root, function or fraction."""
+    """Whether the formula has degree 1: no product of variables, and none in a power, root, function or fraction."""
     return _degree(a.node) <= 1
 
 
