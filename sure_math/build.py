@@ -29,7 +29,7 @@ from sure_math.annotation.uncertainties import entropy_phase
 from sure_math.command_line.arguments import config_parser, print_disk_full, print_error, print_plan
 from sure_math.command_line.progress import Progress, funnel_table
 from sure_math.command_line.settings import ConfigError
-from sure_math.config import BuildConfig, config_names, load_config
+from sure_math.config import PLACEMENT, BuildConfig, config_names, load_config
 from sure_math.dry_run.cost import BuildAssumptions
 from sure_math.dry_run.plan import make_plan
 from sure_math.dry_run.tables import plan_table
@@ -112,7 +112,7 @@ def open_build(
     """Open `out` for this configuration, and close it at the end, also after an error."""
     with contextlib.ExitStack() as stack:
         store = stack.enter_context(contextlib.closing(Store(out, progress)))
-        store.claim(config.model_dump(mode="json"), update=update)
+        store.claim(config.model_dump(mode="json"), update=update, harmless=PLACEMENT)
         journal = stack.enter_context(contextlib.closing(Journal(store.folder / "journal.sqlite")))
         log = stack.enter_context(contextlib.closing(CallLog(store.folder / "calls.jsonl")))
         stack.callback(progress.stop)

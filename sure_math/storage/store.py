@@ -10,7 +10,6 @@ asks nothing twice.
 from __future__ import annotations
 
 import dataclasses
-import fcntl
 import hashlib
 import json
 import re
@@ -24,9 +23,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sure_math.command_line.progress import Progress
-from sure_math.command_line.settings import differing_keys
-from sure_math.config import PLACEMENT
 from sure_math.rows import Dropped, Output, RowT, from_table, schema_of, to_table
+from sure_math.storage.claimed_folder import ClaimedFolder, FolderInUse, changed_settings
 from sure_math.storage.files import file_digest, write_whole
 from sure_math.storage.phase import Phase
 
@@ -105,29 +103,30 @@ class Store:
             self.folder.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError):
             raise StoreError(f"--out {out}: is a file; name a folder") from None
-        self._lock = (self.folder / "lock").open("w")
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+            self._claimed = ClaimedFolder(lock=self.folder / "lock", record=self.folder / "config.json")
+        except FolderInUse:
             raise StoreError(
                 f"--out {out}: another build is running there; wait for it or choose another --out"
             ) from None
 
-    def claim(self, config: Mapping[str, Any], *, update: bool) -> None:
+    def claim(self, config: Mapping[str, Any], *, update: bool, harmless: re.Pattern[str]) -> None:
         """Make this folder the one of `config`, a resolved configuration in JSON types.
+
+        Args:
+            update: keep the folder though the configuration has changed.
+            harmless: keys of settings that may change, since they change no row.
 
         Raises:
             StoreError: it belongs to another configuration and `update` is False.
         """
-        path = self.folder / "config.json"
         # A folder with nothing but inputs holds nobody's work: a first command with a typo can be mended.
         worked = any(not _INPUT.match(shard.parts[-2]) for shard in self.folder.glob("shards/*/[0-9]*.json"))
-        if path.is_file() and worked and not update:
-            before = json.loads(path.read_text(encoding="utf-8"))
+        before = self._claimed.record()
+        if before is not None and worked and not update:
             changed = [
-                f"  {key}: {old!r} -> {new!r}"
-                for key, old, new in differing_keys(before, config)
-                if not PLACEMENT.search(key)
+                f"  {setting.key}: {setting.before!r} -> {setting.after!r}"
+                for setting in changed_settings(before, config, harmless=harmless)
             ]
             if changed:
                 raise StoreError(
@@ -135,7 +134,7 @@ class Store:
                     + "\n".join(changed)
                     + "\nGo on with --update (everything that does not depend on them is kept), or choose another --out"
                 )
-        write_whole(path, json.dumps(config, indent=2).encode())
+        self._claimed.claim(json.dumps(config, indent=2))
 
     def split(
         self, name: str, makes: Sequence[type], items: Iterable[Sequence[Any]], *, size: int, source: str
@@ -212,7 +211,7 @@ class Store:
         return tuple(self._mapped)
 
     def close(self) -> None:
-        self._lock.close()
+        self._claimed.close()
 
     def _table(self, name: str, makes: type[RowT], tally: _Tally) -> Table[RowT]:
         folder = self.folder / "shards" / name

@@ -10,26 +10,26 @@ OUT/model/              the trained student              OUT/summary.md, summary
 
 from __future__ import annotations
 
-import fcntl
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from sure_math.command_line.settings import differing_keys
 from sure_math.models.engines.spec import SPEED_OPTIONS
+from sure_math.storage.claimed_folder import ClaimedFolder, FolderInUse, changed_settings
 from sure_math.storage.files import write_whole
 from uopd.config import TrainConfig
 from uopd.run.exam import Evaluation
 
 RUN, METRICS, EVALUATIONS = "run.json", "metrics.jsonl", "evaluations.jsonl"
 HARMLESS = re.compile(
-    r"(log|checkpoint|sync|runtime)\..*|eval\.every|data\.path|rollouts\.replay|(student|teacher|reference|rollouts)\.num_[cg]pus"
-    rf"|(teacher|rollouts)\.engine_options\.({'|'.join(sorted(SPEED_OPTIONS))})"
+    r"^((log|checkpoint|sync|runtime)\..*|eval\.every|data\.path|rollouts\.replay"
+    r"|(student|teacher|reference|rollouts)\.num_[cg]pus"
+    rf"|(teacher|rollouts)\.engine_options\.({'|'.join(sorted(SPEED_OPTIONS))}))$"
 )
 """Keys that may change when a run goes on: none of them shapes an update."""
 SHOWN = ("loss", "kl", "reward", "agreement", "mean_response_tokens")
@@ -52,7 +52,10 @@ class RunLog:
         self._config, self._facts = config, dict(facts)
         folder.mkdir(parents=True, exist_ok=True)
         self._remarked: set[str] = set()
-        self._lock = (folder / ".lock").open("w")
+        try:
+            self._claimed = ClaimedFolder(lock=folder / ".lock", record=folder / RUN)
+        except FolderInUse:
+            raise RunError(f"{folder}: another process trains here; wait for it, or give another --out") from None
         self._claim()
         self._board = _tensorboard(folder, console) if config.log.tensorboard else None
         self._wandb = _wandb(config, folder) if config.log.wandb else None
@@ -74,7 +77,7 @@ class RunLog:
             self._board.close()
         if self._wandb is not None:
             self._wandb.finish()
-        self._lock.close()
+        self._claimed.close()
 
     def begin(self, done: int) -> None:
         """Forget what was logged after the `done` steps of the checkpoint: those steps come again."""
@@ -134,32 +137,28 @@ class RunLog:
         )
 
     def _claim(self) -> None:
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise RunError(f"{self.folder}: another process trains here; wait for it, or give another --out") from None
-        path = self.folder / RUN
-        mine = {"config": self._config.model_dump(mode="json"), **self._facts}
-        if path.is_file():
-            theirs = json.loads(path.read_text(encoding="utf-8"))
-            changed = [
-                f"{key} was {before!r} and is {after!r}"
-                for key, before, after in differing_keys(theirs["config"], mine["config"])
-                if not HARMLESS.fullmatch(key)
-            ]
-            if theirs["dataset"]["fingerprint"] != mine["dataset"]["fingerprint"]:
-                changed.append("the dataset's content has changed")
-            for role, model in theirs["models"].items():
-                if model["fingerprint"] != mine["models"].get(role, model)["fingerprint"]:
-                    changed.append(f"the content of {role}.model = {model['name']} has changed")
-            if changed and self._begun():
-                raise RunError(
-                    f"{self.folder}: it holds another run: {'; '.join(changed[:5])}; give another "
-                    "--out, or undo the change"
-                )
-            if changed:
-                (self.folder / EVALUATIONS).unlink(missing_ok=True)  # of a student that may be another
-        write_whole(path, f"{json.dumps(mine, indent=1)}\n".encode())
+        """Make the folder this run's; RunError if it holds steps of another configuration, dataset or model."""
+        record = {"config": self._config.model_dump(mode="json"), **self._facts}
+        before = self._claimed.record()
+        changed = [] if before is None else list(_changes(before, record))
+        if changed and self._begun():
+            raise RunError(
+                f"{self.folder}: it holds another run: {'; '.join(changed[:5])}; give another --out, or undo the change"
+            )
+        if changed:
+            (self.folder / EVALUATIONS).unlink(missing_ok=True)  # of a student that may be another
+        self._claimed.claim(f"{json.dumps(record, indent=1)}\n")
+
+
+def _changes(before: Mapping[str, Any], record: Mapping[str, Any]) -> Iterator[str]:
+    """What differs between two records of a run and shapes its updates."""
+    for setting in changed_settings(before["config"], record["config"], harmless=HARMLESS):
+        yield f"{setting.key} was {setting.before!r} and is {setting.after!r}"
+    if before["dataset"]["fingerprint"] != record["dataset"]["fingerprint"]:
+        yield "the dataset's content has changed"
+    for role, model in before["models"].items():
+        if model["fingerprint"] != record["models"].get(role, model)["fingerprint"]:
+            yield f"the content of {role}.model = {model['name']} has changed"
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sure_math.identity import digest
 from sure_math.models.engines import EngineUnavailable
@@ -42,6 +42,30 @@ def model_folder(model: str, revision: str | None = None, *, weights: bool = Tru
         if not any(folder.glob(pattern)) and (weights or pattern != "*.safetensors"):
             raise EngineUnavailable(f"model {model!r}: no {pattern} in {folder}; {remedy}")
     return folder
+
+
+class PinnedModel(NamedTuple):
+    """A model as every machine of a cluster can name it."""
+
+    model: str
+    revision: str | None
+
+
+def pin_model(model: str, revision: str | None, *, commit: str | None = None) -> PinnedModel:
+    """Name a model so that every machine finds the same one.
+
+    A folder is named by its full path, and a Hub model by the commit that this machine has. The models of the package
+    keep their names.
+
+    Args:
+        commit: of a Hub model, if it is known already; otherwise it is read from the files on this machine.
+    """
+    if is_pocket(model):
+        return PinnedModel(model, revision)
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        return PinnedModel(str(folder.resolve()), revision)
+    return PinnedModel(model, fingerprint_of(model_folder(model, revision)) if commit is None else commit)
 
 
 def fingerprint_of(folder: Path) -> str:

@@ -10,6 +10,7 @@ import ray
 
 from sure_math.models.engines import Engine, ModelIdentity, Request, RequestResult, Sampling
 from sure_math.models.engines.load import load_engine
+from sure_math.models.engines.ray_replicas.environment import actor_environment
 from sure_math.models.engines.spec import ModelSpec
 
 
@@ -26,13 +27,7 @@ class Replica:
     """The class of the actor. Making it cannot fail; `start` can, and raises what a local engine would raise."""
 
     def __init__(self, *, threads: int, gpu: bool) -> None:
-        inherited = os.environ.get("OMP_NUM_THREADS", "")
-        limits = [threads, int(inherited)] if inherited.isdigit() and int(inherited) else [threads]
-        os.environ["OMP_NUM_THREADS"] = str(min(limits))
-        # vLLM's core in this process and not in a child: when the actor is killed, nothing stays behind on the GPU.
-        os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
-        if not gpu:  # Ray leaves all GPUs visible to an actor that reserved none
-            os.environ["CUDA_VISIBLE_DEVICES"] = ""
+        os.environ.update(actor_environment(threads=threads, gpu=gpu))
         self._engine: Engine | None = None
 
     def process(self) -> ReplicaProcess:

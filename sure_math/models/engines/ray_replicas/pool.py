@@ -32,7 +32,6 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, cast
 
 import ray
@@ -47,8 +46,8 @@ from sure_math.models.engines import (
     Sampling,
 )
 from sure_math.models.engines.chunks import Batch
+from sure_math.models.engines.files import pin_model
 from sure_math.models.engines.load import model_identity
-from sure_math.models.engines.pocket_files import is_pocket
 from sure_math.models.engines.ray_replicas.actor import Replica, ReplicaProcess
 from sure_math.models.engines.ray_replicas.capacity import check_capacity, what_is_missing
 from sure_math.models.engines.ray_replicas.session import RaySession, reason_of
@@ -100,7 +99,8 @@ class RayReplicas:
     ) -> None:
         """Start `replicas.min` replicas and wait for the first; EngineUnavailable if there is none."""
         self._identity = identity or model_identity(spec)
-        self._spec = everywhere(spec, self._identity)
+        pinned = pin_model(spec.model, spec.revision, commit=self._identity.fingerprint)
+        self._spec = dataclasses.replace(spec, model=pinned.model, revision=pinned.revision)
         self._replicas = replicas
         self._idle_seconds, self._placement_seconds = idle_seconds, placement_seconds
         self._died_starting = 0
@@ -315,13 +315,3 @@ class RayReplicas:
 
 
 _ACTOR = ray.remote(Replica)
-
-
-def everywhere(spec: ModelSpec, identity: ModelIdentity) -> ModelSpec:
-    """The same model on every machine: a folder by its full path, a Hub model at the commit this machine has."""
-    if is_pocket(spec.model):
-        return spec
-    folder = Path(spec.model).expanduser()
-    if folder.is_dir():
-        return dataclasses.replace(spec, model=str(folder.resolve()))
-    return dataclasses.replace(spec, revision=identity.fingerprint)
