@@ -15,10 +15,12 @@ import datasets
 
 from sure_math.curated.problems import curated_problems
 from sure_math.identity import short_id
+from sure_math.problems.sources import columns as usual
 from sure_math.problems.sources.catalogue import SOURCES, Source, columns_of, read_row
+from sure_math.problems.sources.cells import conversation, reference_answer, text_of
+from sure_math.problems.sources.columns import choose_column
 from sure_math.problems.sources.hub import Place, stream
-from sure_math.problems.sources.seeds import ANSWER_NAMES, ID_NAMES, PROBLEM_NAMES, conversation
-from sure_math.problems.sources.table_files import InputError, Row, Rows, choose, open_rows, peeked, text_of
+from sure_math.problems.sources.table_files import InputError, Row, Rows, open_rows, peek_columns
 from sure_math.prompts import load_prompt
 
 Grading = Literal["boxed", "number", "judge"]
@@ -206,18 +208,20 @@ DESCRIPTIONS = frozenset({2, 24, 25, 26, 27, 38, 39, 40, 41, 42, 46})
 
 
 def _from_rows(rows: Rows) -> Iterator[_Statement]:
-    problem = choose(rows, "the column of the problem", None, PROBLEM_NAMES, required=True)
-    answer = choose(rows, "the column of the answer", None, ANSWER_NAMES)
-    row_id = choose(rows, "the column of the id", None, ID_NAMES)
+    problem = choose_column(rows, "the column of the problem", None, usual.PROBLEM, required=True)
+    answer = choose_column(rows, "the column of the answer", None, usual.ANSWER)
+    row_id = choose_column(rows, "the column of the id", None, usual.ID)
     if answer is None:
         raise InputError(
-            f"{rows.name}: no answer column; expected one of {', '.join(ANSWER_NAMES)}; the columns are "
+            f"{rows.name}: no answer column; expected one of {', '.join(usual.ANSWER)}; the columns are "
             f"{', '.join(rows.columns)}; rename one, or give a file with answers"
         )
     for number, row in enumerate(rows.stream, start=1):
         where = f"{rows.name}, row {number}"
         _, text = conversation(row.get(problem or "") or "", where)
-        yield _Statement(where=where, row_id=text_of(row, row_id), text=text.strip(), answer=text_of(row, answer))
+        yield _Statement(
+            where=where, row_id=text_of(row, row_id), text=text.strip(), answer=reference_answer(row, answer)
+        )
 
 
 def _open_copy(task: str, data: str, split: str) -> Rows:
@@ -242,7 +246,7 @@ def _open_on_hub(task: str, source: Source) -> Rows:
         table = datasets.load_dataset(place.dataset, place.subset, split=place.split, revision=place.revision)
     except Exception:  # the Hub client, its HTTP library and the readers raise different errors; `stream` explains them
         return stream(place)
-    return peeked(str(place), iter(table))
+    return peek_columns(str(place), iter(table))
 
 
 def _remedy(task: str) -> str:

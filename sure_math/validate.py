@@ -30,14 +30,14 @@ from sure_math.reporting.auroc import (
     largest_rise,
     risk_coverage,
 )
+from sure_math.validation.from_dataset import read_dataset
+from sure_math.validation.from_file import read_file
 from sure_math.validation.graded_answers import (
-    Input,
+    GradedAnswers,
     Measures,
-    Rollouts,
+    SampledProblem,
     ValidationInputError,
     measure,
-    read_dataset,
-    read_jsonl,
 )
 
 LABELS = ("greedy", "majority", "held-out")
@@ -61,14 +61,14 @@ SCORES: Mapping[str, Callable[[Measures], float | None]] = {
 class Judged:
     """One problem with the answer that was judged and what was known before."""
 
-    rollouts: Rollouts
+    problem: SampledProblem
     measures: Measures
     judged_answer: str | None
     wrong: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class ReportSettings:
     """What shapes the report."""
 
     label: str
@@ -76,14 +76,14 @@ class Settings:
     resamples: int = 1000
 
 
-def validate(read: Input, settings: Settings) -> dict[str, Any]:
+def validate(read: GradedAnswers, settings: ReportSettings) -> dict[str, Any]:
     """The report as JSON types: AUROC and its rivals, accuracy per bin, risk-coverage, slices, examples.
 
     Raises:
         ValidationInputError: no problem has this label.
     """
     judged = judge_all(read, settings)
-    complete = [row for row in judged if not row.rollouts.incomplete]
+    complete = [row for row in judged if not row.problem.incomplete]
     wrong = [row.wrong for row in judged]
     entropies = [row.measures.entropy for row in judged]
     table = bins(entropies, wrong)
@@ -94,10 +94,10 @@ def validate(read: Input, settings: Settings) -> dict[str, Any]:
         "origin": read.origin,
         "equivalence": read.equivalence,
         "problems": len(judged),
-        "unlabelled": len(read.rollouts) - len(judged),
+        "unlabelled": len(read.problems) - len(judged),
         "too_few_samples": read.too_few,
         "incomplete": len(judged) - len(complete),
-        "num_samples": _counted(len(row.rollouts.answers) for row in judged),
+        "num_samples": _counted(len(row.problem.answers) for row in judged),
         "weight_kind": _counted(row.measures.weight_kind for row in judged),
         "accuracy": 1 - sum(wrong) / len(wrong),
         "scores": _compare(judged, settings),
@@ -116,37 +116,37 @@ def validate(read: Input, settings: Settings) -> dict[str, Any]:
     }
 
 
-def judge_all(read: Input, settings: Settings) -> list[Judged]:
+def judge_all(read: GradedAnswers, settings: ReportSettings) -> list[Judged]:
     """The problems that have the label, each with its verdict."""
     if settings.label == "greedy" and not read.has_greedy:
         raise ValidationInputError(
             "label 'greedy': no greedy answers are stored here; choose --label majority or --label held-out"
         )
     rule = {"greedy": _greedy, "majority": _majority, "held-out": _held_out}[settings.label]
-    judged = [verdict for row in read.rollouts if (verdict := rule(row, read.equivalence, settings.seed)) is not None]
+    judged = [verdict for row in read.problems if (verdict := rule(row, read.equivalence, settings.seed)) is not None]
     if not judged:
         raise ValidationInputError(
-            f"none of the {len(read.rollouts)} problems has a reference answer or a grade for the label "
+            f"none of the {len(read.problems)} problems has a reference answer or a grade for the label "
             f"{settings.label!r}: whether the teacher is right is not known, so there is nothing to validate"
         )
     return judged
 
 
-def _greedy(row: Rollouts, equivalence: str, seed: int) -> Judged | None:
+def _greedy(row: SampledProblem, equivalence: str, seed: int) -> Judged | None:
     if row.greedy_correct is None:
         return None
-    return Judged(rollouts=row, measures=row.measures, judged_answer=row.greedy_answer, wrong=not row.greedy_correct)
+    return Judged(problem=row, measures=row.measures, judged_answer=row.greedy_answer, wrong=not row.greedy_correct)
 
 
-def _majority(row: Rollouts, equivalence: str, seed: int) -> Judged | None:
+def _majority(row: SampledProblem, equivalence: str, seed: int) -> Judged | None:
     index = row.answers.index(row.majority) if row.majority is not None else None
     right = _sample_is_right(row, index, equivalence)
     if right is None:
         return None
-    return Judged(rollouts=row, measures=row.measures, judged_answer=row.majority, wrong=not right)
+    return Judged(problem=row, measures=row.measures, judged_answer=row.majority, wrong=not right)
 
 
-def _first_majority(row: Rollouts, equivalence: str, seed: int) -> Judged | None:
+def _first_majority(row: SampledProblem, equivalence: str, seed: int) -> Judged | None:
     """As `_majority`, but a tie goes to the cluster, and to the string in it, that was sampled first."""
     answered = [index for index, answer in enumerate(row.answers) if answer is not None and row.cluster_ids[index] >= 0]
     sizes = Counter(row.cluster_ids[index] for index in answered)  # counts keep the order of first appearance
@@ -157,10 +157,10 @@ def _first_majority(row: Rollouts, equivalence: str, seed: int) -> Judged | None
     if right is None:
         return None
     judged = None if index is None else row.answers[index]
-    return Judged(rollouts=row, measures=row.measures, judged_answer=judged, wrong=not right)
+    return Judged(problem=row, measures=row.measures, judged_answer=judged, wrong=not right)
 
 
-def _held_out(row: Rollouts, equivalence: str, seed: int) -> Judged | None:
+def _held_out(row: SampledProblem, equivalence: str, seed: int) -> Judged | None:
     size = len(row.answers)
     if size < 3:
         return None  # one sample would be left, which has no entropy
@@ -176,10 +176,10 @@ def _held_out(row: Rollouts, equivalence: str, seed: int) -> Judged | None:
         None if row.sum_logprobs is None else [row.sum_logprobs[other] for other in rest],
         None if row.token_counts is None else [row.token_counts[other] for other in rest],
     )
-    return Judged(rollouts=row, measures=measures, judged_answer=row.answers[index], wrong=not right)
+    return Judged(problem=row, measures=measures, judged_answer=row.answers[index], wrong=not right)
 
 
-def _sample_is_right(row: Rollouts, index: int | None, equivalence: str) -> bool | None:
+def _sample_is_right(row: SampledProblem, index: int | None, equivalence: str) -> bool | None:
     """Whether a sample is right: its grade if there is one, else its answer against the reference; None: not known.
 
     No answer (`index` None, or an answer of None) is wrong wherever it is known what is right.
@@ -203,7 +203,7 @@ def _sample_is_right(row: Rollouts, index: int | None, equivalence: str) -> bool
     return same_answer(row.gold, answer, row.problem or None) == "equal"
 
 
-def _compare(judged: Sequence[Judged], settings: Settings) -> list[dict[str, object]]:
+def _compare(judged: Sequence[Judged], settings: ReportSettings) -> list[dict[str, object]]:
     """AUROC of every score on the problems where it is known, with the difference from semantic entropy."""
     rows: list[dict[str, object]] = []
     bootstrap = {"resamples": settings.resamples, "seed": settings.seed}
@@ -221,16 +221,16 @@ def _compare(judged: Sequence[Judged], settings: Settings) -> list[dict[str, obj
     return rows
 
 
-def _tied_majorities(read: Input, settings: Settings) -> dict[str, object]:
+def _tied_majorities(read: GradedAnswers, settings: ReportSettings) -> dict[str, object]:
     """How much hangs on the order of tied answers: how many problems have a tie, and the figure in the other order."""
-    judged = [row for each in read.rollouts if (row := _first_majority(each, read.equivalence, settings.seed))]
-    ties = sum(_is_tied(row.rollouts) for row in judged)
+    judged = [row for each in read.problems if (row := _first_majority(each, read.equivalence, settings.seed))]
+    ties = sum(_is_tied(row.problem) for row in judged)
     entropies, wrong = [row.measures.entropy for row in judged], [row.wrong for row in judged]
     first = estimate_auroc(entropies, wrong, resamples=settings.resamples, seed=settings.seed)
     return {"problems": ties, "first_sampled": asdict(first)}
 
 
-def _is_tied(row: Rollouts) -> bool:
+def _is_tied(row: SampledProblem) -> bool:
     sizes = Counter(
         one for one, answer in zip(row.cluster_ids, row.answers, strict=True) if answer is not None and one >= 0
     )
@@ -254,7 +254,7 @@ def _risk(entropies: Sequence[float], wrong: Sequence[bool]) -> dict[str, object
     }
 
 
-def _unanimous(judged: Sequence[Judged], settings: Settings) -> dict[str, object]:
+def _unanimous(judged: Sequence[Judged], settings: ReportSettings) -> dict[str, object]:
     """The blind spot: every sample gives the same answer, and it is wrong."""
     rows = [row for row in judged if row.measures.entropy < UNANIMOUS]
     wrong = [row for row in rows if row.wrong]
@@ -272,7 +272,7 @@ def _slices(judged: Sequence[Judged]) -> dict[str, list[dict[str, object]]]:
     for field in ("split", "tier", "strategy"):
         groups: dict[str, list[Judged]] = {}
         for row in judged:
-            if (value := getattr(row.rollouts, field)) is not None:
+            if (value := getattr(row.problem, field)) is not None:
                 groups.setdefault(value, []).append(row)
         if len(groups) > 1:
             found[field] = [_slice(name, rows) for name, rows in sorted(groups.items())]
@@ -292,7 +292,7 @@ def _slice(name: str, rows: Sequence[Judged]) -> dict[str, object]:
     }
 
 
-def _examples(judged: Sequence[Judged], settings: Settings) -> dict[str, list[dict[str, object]]]:
+def _examples(judged: Sequence[Judged], settings: ReportSettings) -> dict[str, list[dict[str, object]]]:
     """The ends of the ranking; ties are drawn by the problem's id, so that nothing is picked by hand."""
     ordered = sorted(_drawn(judged, settings.seed), key=lambda row: round(row.measures.entropy, 9))
     half = min(EXAMPLES, (len(ordered) + 1) // 2)
@@ -303,16 +303,16 @@ def _examples(judged: Sequence[Judged], settings: Settings) -> dict[str, list[di
 
 
 def _drawn(rows: Sequence[Judged], seed: int) -> list[Judged]:
-    return sorted(rows, key=lambda row: hashlib.sha256(f"{seed}/example/{row.rollouts.problem_id}".encode()).digest())
+    return sorted(rows, key=lambda row: hashlib.sha256(f"{seed}/example/{row.problem.problem_id}".encode()).digest())
 
 
 def _example(row: Judged) -> dict[str, object]:
     return {
-        "problem_id": row.rollouts.problem_id,
-        "problem": row.rollouts.problem,
-        "answers": [[answer, count] for answer, count in Counter(row.rollouts.answers).most_common()],
+        "problem_id": row.problem.problem_id,
+        "problem": row.problem.problem,
+        "answers": [[answer, count] for answer, count in Counter(row.problem.answers).most_common()],
         "judged_answer": row.judged_answer,
-        "gold": row.rollouts.gold,
+        "gold": row.problem.gold,
         "wrong": row.wrong,
         "entropy": row.measures.entropy,
     }
@@ -348,7 +348,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         read = _read(options)
         label = options.label or ("greedy" if read.has_greedy else "majority")
-        settings = Settings(label=label, seed=options.seed, resamples=options.resamples)
+        settings = ReportSettings(label=label, seed=options.seed, resamples=options.resamples)
         report = validate(read, settings)
     except (ValidationInputError, OSError) as error:
         print(f"validate: {error}", file=sys.stderr)
@@ -360,15 +360,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _read(options: argparse.Namespace) -> Input:
+def _read(options: argparse.Namespace) -> GradedAnswers:
     columns = dict(pair.partition("=")[::2] for pair in options.column)
     if options.input.is_dir():
         if columns:
-            raise ValidationInputError("--column is for JSONL files; a dataset folder has its columns")
+            raise ValidationInputError("--column is for files; a dataset folder has its columns")
         return read_dataset(options.input)
     if not options.input.is_file():
         raise ValidationInputError(f"{options.input} is neither a dataset folder nor a file")
-    return read_jsonl(options.input, columns, equivalence=options.equivalence, missing=options.missing)
+    return read_file(options.input, columns, equivalence=options.equivalence, missing=options.missing)
 
 
 def _default_out(given: Path, label: str | None) -> Path:
@@ -381,14 +381,19 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m sure_math.validate", description="Does semantic entropy predict the teacher's errors?"
     )
-    parser.add_argument("input", type=Path, metavar="DIR|FILE", help="a built dataset, or JSONL with graded answers")
+    parser.add_argument(
+        "input",
+        type=Path,
+        metavar="DIR|FILE",
+        help="a built dataset, or a file with graded answers",
+    )
     parser.add_argument("--out", type=Path, help="folder of the report (default: DIR/validation, or STEM-validation)")
     parser.add_argument("--label", choices=LABELS, help="default: greedy where it is stored, else majority")
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap, the held-out sample and the examples")
     parser.add_argument("--resamples", type=int, default=1000, help="of the bootstrap (default: 1000)")
-    parser.add_argument("--column", action="append", default=[], metavar="ROLE=NAME", help="JSONL: column of a role")
-    parser.add_argument("--equivalence", choices=("math", "string"), default="math", help="JSONL: how answers compare")
-    parser.add_argument("--missing", choices=("own", "shared", "exclude"), default="own", help="JSONL: missing answers")
+    parser.add_argument("--column", action="append", default=[], metavar="ROLE=NAME", help="file: column of a role")
+    parser.add_argument("--equivalence", choices=("math", "string"), default="math", help="file: how answers compare")
+    parser.add_argument("--missing", choices=("own", "shared", "exclude"), default="own", help="file: missing answers")
     return parser
 
 

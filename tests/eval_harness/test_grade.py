@@ -18,7 +18,7 @@ from sure_math.cluster import Pair
 from sure_math.equivalence.worker import symbolic_verdict
 from sure_math.extract import extract_answer
 from sure_math.problems.sources.catalogue import SOURCES, columns_of, read_row
-from sure_math.problems.sources.seeds import conversation
+from sure_math.problems.sources.cells import conversation
 from sure_math.problems.sources.table_files import open_rows
 
 CASES = [

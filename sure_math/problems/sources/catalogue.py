@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from sure_math.problems.sources.cells import text_of, without_half_characters
 from sure_math.problems.sources.row_rules import (
     Rule,
     Unusable,
@@ -31,7 +32,7 @@ from sure_math.problems.sources.row_rules import (
     without_format,
     without_instruction,
 )
-from sure_math.problems.sources.table_files import Row, text_of, whole
+from sure_math.problems.sources.table_files import Row
 from sure_math.rows import Tier
 
 
@@ -103,7 +104,7 @@ def columns_of(source: Source, there: Collection[str]) -> Columns:
 
 def read_row(source: Source, columns: Columns, row: Row, text: str) -> Reading:
     """What a row says; `text` is its statement as it stands in the row."""
-    statement = source.statement(row, whole(text)).strip()
+    statement = source.statement(row, without_half_characters(text)).strip()
     answer = source.answers[columns.answer](row.get(columns.answer)) if columns.answer else None
     solution = source.solutions[columns.solution](row.get(columns.solution)) if columns.solution else None
     return Reading(

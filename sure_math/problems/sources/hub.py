@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sure_math.problems.sources.table_files import InputError, Row, Rows, peeked
+from sure_math.problems.sources.table_files import InputError, Row, Rows, peek_columns
 
 _PATIENCE = 30
 """Seconds for the Hub to say that a dataset is there."""
@@ -56,7 +56,7 @@ def stream(place: Place) -> Rows:
             rows = rows.decode(False)
     except Exception as error:  # the Hub client, its HTTP library and the readers each raise their own
         raise _unreadable(place, error) from None
-    return peeked(str(place), _guarded(iter(rows), place))
+    return peek_columns(str(place), _guarded(iter(rows), place))
 
 
 def commit_at(place: Place) -> str:

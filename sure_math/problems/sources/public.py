@@ -13,9 +13,10 @@ from pathlib import Path
 from sure_math.config import CopyConfig, SourceConfig
 from sure_math.identity import digest, normalised, short_id
 from sure_math.problems.sources.catalogue import SOURCES, Columns, columns_of, read_row
+from sure_math.problems.sources.cells import conversation
 from sure_math.problems.sources.hub import Place, commit_at, stream
 from sure_math.problems.sources.row_rules import VERSION, Unusable
-from sure_math.problems.sources.seeds import conversation, left_out, seed_problem
+from sure_math.problems.sources.seeds import left_out, seed_problem
 from sure_math.problems.sources.table_files import InputError, Rows, open_rows
 from sure_math.rows import Dropped, Problem
 from sure_math.storage.files import digest_if_file, file_digest

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from sure_math.extract import extract_answer
-from sure_math.problems.sources.table_files import Row, text_of
+from sure_math.problems.sources.cells import text_of
+from sure_math.problems.sources.table_files import Row
 
 VERSION = 1
 """Of the rules below; part of every source's fingerprint, so that a changed rule reads the source again."""

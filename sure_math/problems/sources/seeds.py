@@ -18,17 +18,14 @@ from typing import Any
 from sure_math.config import TIERS, BuildConfig, SeedsConfig
 from sure_math.curated.problems import LICENSE, curated_digest, curated_problems
 from sure_math.identity import digest, normalised, short_id
+from sure_math.problems.sources import columns as usual
+from sure_math.problems.sources.cells import conversation, known_word, reference_answer, text_of
+from sure_math.problems.sources.columns import choose_column
 from sure_math.problems.sources.hub import Place, commit_at, stream
-from sure_math.problems.sources.table_files import InputError, Row, Rows, choose, open_rows, text_of, whole
+from sure_math.problems.sources.table_files import InputError, Rows, open_rows
 from sure_math.rows import CURATED, Dropped, Problem, Split
 from sure_math.storage.files import digest_if_file
 from sure_math.storage.seen import Seen
-
-PROBLEM_NAMES = ("problem", "question", "query", "prompt", "instruction", "input")
-MESSAGES_NAMES = ("messages", "conversations")
-ANSWER_NAMES = ("gold", "gt", "expected_answer", "answer", "final_answer", "ground_truth", "target", "reference_answer")
-SOLUTION_NAMES = ("solution", "reference_solution", "gt_cot")
-ID_NAMES = ("problem_id", "id", "unique_id", "uid", "question_id", "idx", "index")
 
 
 def read_seeds(config: BuildConfig) -> Iterator[tuple[list[Problem | Dropped]]]:
@@ -140,31 +137,6 @@ def left_out(problem: Problem, row: int, reason: str, detail: str) -> Dropped:
     return dataclasses.replace(dropped, problem_id=f"{problem.problem_id}~{row}")
 
 
-def conversation(value: Any, where: str) -> tuple[str | None, str]:
-    """System prompt and problem of a cell: plain text, or a list of messages with one user turn.
-
-    Raises:
-        InputError: the messages are not a system prompt (or none) and one user turn, with an answer or without.
-    """
-    if not isinstance(value, (list, tuple)):
-        return None, whole(str(value))
-    turns: dict[str, list[str]] = {}
-    for message in value:
-        if not isinstance(message, Mapping):
-            raise InputError(f"{where}: a message must have a role and a content, not {message!r}")
-        role = str(message.get("role", message.get("from")))
-        content = message.get("content", message.get("value"))
-        turns.setdefault(_ROLES.get(role, role), []).append("" if content is None else whole(str(content)))
-    user, system = turns.get("user", []), turns.get("system", [])
-    if len(user) != 1 or len(system) > 1 or set(turns) - {"system", "user", "assistant"}:
-        roles = ", ".join(f"{len(texts)} {role}" for role, texts in turns.items())
-        raise InputError(f"{where}: messages must be one user turn, with one system prompt at most; these are {roles}")
-    return (system[0] if system else None), user[0]
-
-
-_ROLES = {"human": "user", "gpt": "assistant"}
-
-
 def _limited(problems: Iterator[Problem], limit: int | None) -> Iterator[Problem]:
     taken = 0
     for problem in problems:
@@ -199,38 +171,30 @@ def _hub_place(seeds: SeedsConfig) -> Place:
 
 def _from_rows(rows: Rows, seeds: SeedsConfig, source: str) -> Iterator[Problem]:
     names = seeds.columns
-    messages = choose(rows, "seeds.columns.messages", names.messages, () if names.problem else MESSAGES_NAMES)
-    problem = messages or choose(rows, "seeds.columns.problem", names.problem, PROBLEM_NAMES, required=True)
-    answer = choose(rows, "seeds.columns.answer", names.answer, ANSWER_NAMES)
-    solution = choose(rows, "seeds.columns.solution", names.solution, SOLUTION_NAMES)
-    row_id = choose(rows, "seeds.columns.id", names.id, ID_NAMES)
-    tier = choose(rows, "seeds.columns.tier", names.tier, ("tier",))
-    license_ = choose(rows, "seeds.columns.license", names.license, ("license", "licence"))
-    split = choose(rows, "seeds.columns.split", names.split, ("split",))
+    messages = choose_column(rows, "seeds.columns.messages", names.messages, () if names.problem else usual.MESSAGES)
+    problem = messages or choose_column(rows, "seeds.columns.problem", names.problem, usual.PROBLEM, required=True)
+    answer = choose_column(rows, "seeds.columns.answer", names.answer, usual.ANSWER)
+    solution = choose_column(rows, "seeds.columns.solution", names.solution, usual.SOLUTION)
+    row_id = choose_column(rows, "seeds.columns.id", names.id, usual.ID)
+    tier = choose_column(rows, "seeds.columns.tier", names.tier, usual.TIER)
+    license_ = choose_column(rows, "seeds.columns.license", names.license, usual.LICENSE)
+    split = choose_column(rows, "seeds.columns.split", names.split, usual.SPLIT)
     for number, row in enumerate(rows.stream, start=1):
         where = f"{rows.name}, row {number}"
         system, text = conversation(row.get(problem or "") or "", where)
-        gold = text_of(row, answer)
+        gold = reference_answer(row, answer)
         yield seed_problem(
             text_of(row, row_id),
             text,
             source=source,
             license=text_of(row, license_) or seeds.license,
-            tier=one_of(row, tier, TIERS, where) or seeds.tier,
+            tier=known_word(row, tier, TIERS, where) or seeds.tier,
             system=system,
             answer=gold,
             answer_source=None if gold is None else "source",
             solution=text_of(row, solution),
-            split=one_of(row, split, ("train", "test"), where) or "train",
+            split=known_word(row, split, ("train", "test"), where) or "train",
         )
-
-
-def one_of(row: Row, column: str | None, known: tuple[str, ...], where: str) -> str | None:
-    """A cell that must hold one of the known words, or nothing."""
-    value = text_of(row, column)
-    if value is not None and value not in known:
-        raise InputError(f"{where}: {column} = {value!r} must be one of {', '.join(known)}")
-    return value
 
 
 def _from_pocket_world(config: BuildConfig) -> Iterator[Problem]:

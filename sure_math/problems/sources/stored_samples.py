@@ -12,53 +12,27 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Literal
+from typing import Any
 
 from sure_math.config import TIERS, BuildConfig, SamplesConfig
-from sure_math.extract import extract_answer
 from sure_math.identity import digest
-from sure_math.problems.sources.seeds import (
-    ANSWER_NAMES,
-    ID_NAMES,
-    PROBLEM_NAMES,
-    SOLUTION_NAMES,
-    conversation,
-    left_out,
-    one_of,
-    seed_problem,
-)
-from sure_math.problems.sources.table_files import InputError, Row, Rows, choose, open_rows, text_of, whole
+from sure_math.problems.sources import columns as usual
+from sure_math.problems.sources.cells import conversation, known_word, reference_answer, text_of
+from sure_math.problems.sources.columns import choose_column, column_of_problem
+from sure_math.problems.sources.sample_values import LOOKED_AT, SampleKind, is_list, kind_of_texts, text_of_sample
+from sure_math.problems.sources.seeds import left_out, seed_problem
+from sure_math.problems.sources.table_files import InputError, Row, Rows, open_rows
 from sure_math.rows import Dropped, LogprobMode, Problem, Sample
 from sure_math.storage.files import digest_if_file
 from sure_math.storage.seen import Seen
 
-SAMPLES_NAMES = (
-    "samples",
-    "responses",
-    "response",
-    "generations",
-    "generation",
-    "completions",
-    "completion",
-    "outputs",
-    "output",
-    "model_outputs",
-    "answers",
-    "predictions",
-    "prediction",
-    "preds",
-    "pred",
-    "text",
-)
-TEXT_FIELDS = ("text", "content", "response", "generation", "completion", "output", "answer", "prediction", "pred")
-LOOKED_AT = 200
-"""Rows from which the kind of the samples is told."""
-LONGEST_ANSWER = 200
-"""Characters; a longer text is a completion."""
-RARE = 0.05
-"""Share of samples that may look like completions in a file of answers: extraction by others lets some through."""
+SAMPLES = (*usual.COMPLETIONS, *usual.EXTRACTED, *usual.TEXT)
+"""Columns of samples; completions before extracted answers."""
+FIELDS = (*usual.COMPLETION_FIELDS, *usual.EXTRACTED_FIELDS)
+"""Keys of a sample that is a mapping, beside the names of columns."""
 
-Item = tuple[list[Problem | Dropped], list[Sample]]
+StoredItem = tuple[list[Problem | Dropped], list[Sample]]
+"""A problem, or the dropped row in its place, and its samples."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +46,7 @@ class _Columns:
     license: str | None
 
 
-def read_stored(config: BuildConfig) -> Iterator[Item]:
+def read_stored(config: BuildConfig) -> Iterator[StoredItem]:
     """Each problem of `samples.path` with its samples.
 
     Raises:
@@ -82,7 +56,7 @@ def read_stored(config: BuildConfig) -> Iterator[Item]:
     columns = _columns(rows, config.samples)
     first = next(rows.stream)
     stream = _chained(first, rows.stream)
-    groups = _listed(stream, columns) if _is_list(first.get(columns.samples)) else _grouped(stream, columns, config)
+    groups = _listed(stream, columns) if is_list(first.get(columns.samples)) else _grouped(stream, columns, config)
     seen = Seen()
     for number, (row, values) in enumerate(islice(groups, config.seeds.limit), start=1):
         yield _item(row, values, columns, config.samples, seen, number)
@@ -96,11 +70,8 @@ def stored_fingerprint(config: BuildConfig) -> str:
     )
 
 
-def kind_of(samples: SamplesConfig) -> Literal["text", "answer"]:
-    """Whether samples are completions or answers already extracted; `auto` looks at the first rows.
-
-    They are answers if, but for rare exceptions, they are short and have no box.
-    """
+def kind_of(samples: SamplesConfig) -> SampleKind:
+    """Whether samples are completions or answers already extracted; `auto` looks at the first rows."""
     if samples.kind != "auto":
         return samples.kind
     rows = _open(samples)
@@ -109,8 +80,7 @@ def kind_of(samples: SamplesConfig) -> Literal["text", "answer"]:
     for row in islice(rows.stream, LOOKED_AT):
         value = row.get(column)
         texts += [_read(one, samples)[0] for one in (value if isinstance(value, (list, tuple)) else [value])]
-    unlike = sum(len(text) > LONGEST_ANSWER or extract_answer(text) is not None for text in texts)
-    return "text" if unlike > RARE * len(texts) else "answer"
+    return kind_of_texts(texts)
 
 
 def _open(samples: SamplesConfig) -> Rows:
@@ -120,18 +90,18 @@ def _open(samples: SamplesConfig) -> Rows:
 
 def _columns(rows: Rows, samples: SamplesConfig) -> _Columns:
     names = samples.columns
-    texts = choose(rows, "samples.columns.samples", names.samples, SAMPLES_NAMES, required=True)
-    problem = choose(rows, "samples.columns.problem", names.problem, PROBLEM_NAMES, required=True)
-    others = tuple(name for name in ANSWER_NAMES if name != texts)
+    texts = choose_column(rows, "samples.columns.samples", names.samples, SAMPLES, required=True)
+    problem = choose_column(rows, "samples.columns.problem", names.problem, usual.PROBLEM, required=True)
+    others = tuple(name for name in usual.ANSWER if name != texts)
     assert texts is not None and problem is not None, "they are required"
     return _Columns(
         problem=problem,
         samples=texts,
-        id=choose(rows, "samples.columns.id", names.id, ID_NAMES),
-        answer=choose(rows, "samples.columns.answer", names.answer, others),
-        solution=choose(rows, "samples.columns.solution", names.solution, SOLUTION_NAMES),
-        tier=choose(rows, "samples.columns.tier", names.tier, ("tier",)),
-        license=choose(rows, "samples.columns.license", names.license, ("license", "licence")),
+        id=choose_column(rows, "samples.columns.id", names.id, usual.ID),
+        answer=choose_column(rows, "samples.columns.answer", names.answer, others),
+        solution=choose_column(rows, "samples.columns.solution", names.solution, usual.SOLUTION),
+        tier=choose_column(rows, "samples.columns.tier", names.tier, usual.TIER),
+        license=choose_column(rows, "samples.columns.license", names.license, usual.LICENSE),
     )
 
 
@@ -143,15 +113,14 @@ def _chained(first: Row, rest: Iterator[Row]) -> Iterator[Row]:
 def _listed(rows: Iterator[Row], columns: _Columns) -> Iterator[tuple[Row, Sequence[Any]]]:
     for number, row in enumerate(rows, start=1):
         values = row.get(columns.samples)
-        if not _is_list(values) and values is not None:
+        if not is_list(values) and values is not None:
             raise InputError(f"row {number}: {columns.samples} must be a list as in the first row, not {values!r:.80}")
         yield row, values or []
 
 
 def _grouped(rows: Iterator[Row], columns: _Columns, config: BuildConfig) -> Iterator[tuple[Row, Sequence[Any]]]:
     """Rows of single samples, gathered by problem on disk, in the order in which the problems first appear."""
-    chosen = config.samples.columns.id
-    key_column = chosen or ("problem_id" if columns.id == "problem_id" else None)
+    key_column = column_of_problem(columns.id, config.samples.columns.id)
     database = sqlite3.connect("", isolation_level=None)
     database.execute("PRAGMA journal_mode=OFF")
     database.execute("CREATE TABLE numbers (key TEXT PRIMARY KEY, number INTEGER) WITHOUT ROWID")
@@ -181,17 +150,19 @@ def _grouped(rows: Iterator[Row], columns: _Columns, config: BuildConfig) -> Ite
     database.close()
 
 
-def _item(row: Row, values: Sequence[Any], columns: _Columns, samples: SamplesConfig, seen: Seen, number: int) -> Item:
+def _item(
+    row: Row, values: Sequence[Any], columns: _Columns, samples: SamplesConfig, seen: Seen, number: int
+) -> StoredItem:
     assert samples.path is not None
     where = f"samples.path = {samples.path}, problem {number}"
     system, text = conversation(row.get(columns.problem) or "", where)
-    gold = text_of(row, columns.answer)
+    gold = reference_answer(row, columns.answer)
     problem = seed_problem(
         text_of(row, columns.id),
         text,
         source=samples.name or samples.path.stem,
         license=text_of(row, columns.license) or samples.license,
-        tier=one_of(row, columns.tier, TIERS, where) or samples.tier,
+        tier=known_word(row, columns.tier, TIERS, where) or samples.tier,
         system=system,
         answer=gold,
         answer_source=None if gold is None else "source",
@@ -240,23 +211,12 @@ def _sample(problem_id: str, index: int, text: str, facts: Mapping[str, Any]) ->
 
 
 def _read(value: Any, samples: SamplesConfig) -> tuple[str, Mapping[str, Any]]:
-    """Text of one sample, and what else is known of it where it is a mapping."""
-    if value is None:
-        return "", {}
-    if not isinstance(value, Mapping):
-        return whole(str(value)), {}
-    names = (
-        [samples.columns.field] if samples.columns.field else [samples.columns.samples, *SAMPLES_NAMES, *TEXT_FIELDS]
+    """Text of one sample, and what else is known of it if it is a mapping."""
+    fields = [samples.columns.field] if samples.columns.field else [samples.columns.samples, *SAMPLES, *FIELDS]
+    text = text_of_sample(
+        value,
+        [field for field in fields if field is not None],
+        f"samples.path = {samples.path}",
+        "set samples.columns.field=...",
     )
-    field = next((name for name in names if name in value), None)
-    if field is None:
-        raise InputError(
-            f"samples.path = {samples.path}: no text in a sample with the keys {', '.join(map(str, value))}; set "
-            "samples.columns.field=..."
-        )
-    text = value[field]
-    return "" if text is None else whole(str(text)), value
-
-
-def _is_list(value: Any) -> bool:
-    return isinstance(value, (list, tuple))
+    return text, value if isinstance(value, Mapping) else {}

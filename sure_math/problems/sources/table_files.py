@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -39,47 +39,19 @@ def open_rows(path: Path, key: str) -> Rows:
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         raise InputError(f"{name}: the ending must be one of {', '.join(_READERS)}")
-    return peeked(name, reader(path, name))
+    return peek_columns(name, reader(path, name))
 
 
-def peeked(name: str, stream: Iterator[Row]) -> Rows:
-    """A stream with its columns looked up; InputError if it is empty."""
+def peek_columns(name: str, stream: Iterator[Row]) -> Rows:
+    """Look the columns of a stream up in its first row.
+
+    Raises:
+        InputError: the stream is empty.
+    """
     first = next(stream, None)
     if first is None:
         raise InputError(f"{name}: has no rows")
     return Rows(name, tuple(first), chain([first], stream))
-
-
-def choose(rows: Rows, key: str, given: str | None, usual: Sequence[str], *, required: bool = False) -> str | None:
-    """The column to read: the given one, else the first usual name there is.
-
-    Raises:
-        InputError: the given column, or every usual name of a required one, is missing; it lists the columns there are.
-    """
-    there = f"the columns are {', '.join(rows.columns)}"
-    if given is not None:
-        if given not in rows.columns:
-            raise InputError(f"{key} = {given}: {rows.name} has no such column; {there}")
-        return given
-    found = next((name for name in usual if name in rows.columns), None)
-    if found is None and required:
-        raise InputError(f"{rows.name}: none of the columns {', '.join(usual)}; set {key}=... ({there})")
-    return found
-
-
-def text_of(row: Row, column: str | None) -> str | None:
-    """A cell as text; None where there is no column, no value, or only blanks."""
-    value = row.get(column) if column is not None else None
-    if value is None:
-        return None
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return whole(str(value)).strip() or None
-
-
-def whole(text: str) -> str:
-    """The text with half characters (lone surrogates, which JSON can hold and UTF-8 cannot) replaced."""
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _jsonl(path: Path, name: str) -> Iterator[Row]:

@@ -1,0 +1,97 @@
+"""The usual names of the columns in a user's file, and which column is read if a file has several of them.
+
+`build`, `validate` and the evaluation tasks all look here, so they read the same file by the same rules:
+
+1. A column that the user names is read, whatever it is called.
+2. Otherwise the first name of the list is read that the file has. A list begins with the names that can mean one thing
+   only (`gold` is always a reference answer) and ends with those that can mean several (`answer` may be the reference
+   answer, or the answer of a sample).
+3. What is in a file is told from its first row.
+4. Where every row is one sample, rows belong to the same problem if they have the same `problem_id` (or the same value
+   in the column that the user named), else if they have the same text. A column such as `id` may number the samples,
+   so it is used only if there is no text.
+
+The two commands differ in one point. Where a file has both completions and the answers somebody extracted from them,
+`build` reads the completions, because it publishes them; `validate` reads the answers, because the grades are about
+them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sure_math.problems.sources.table_files import InputError, Rows
+
+PROBLEM = ("problem", "question", "query", "prompt", "instruction", "input")
+MESSAGES = ("messages", "conversations")
+"""A conversation whose user turn is the problem."""
+ANSWER_UNMISTAKABLE = (
+    *("gold", "gt", "gold_answer", "expected_answer", "reference_answer"),
+    *("ground_truth", "target"),
+)
+ANSWER_AMBIGUOUS = ("answer", "final_answer")
+"""The reference answer, unless something else in the file says that they are the answers of samples."""
+ANSWER = (*ANSWER_UNMISTAKABLE, *ANSWER_AMBIGUOUS)
+"""The reference answer."""
+SOLUTION = ("solution", "reference_solution", "gt_cot")
+ID = ("problem_id", "id", "unique_id", "uid", "question_id", "idx", "index")
+TIER = ("tier",)
+LICENSE = ("license", "licence")
+SPLIT = ("split",)
+
+COMPLETIONS = (
+    *("samples", "responses", "response", "generations", "generation", "completions", "completion"),
+    *("outputs", "output", "model_outputs"),
+)
+"""Whole texts of samples."""
+EXTRACTED = (
+    *("answers", "predictions", "prediction", "preds", "pred"),
+    *("predicted_answers", "predicted_answer", "extracted_answers"),
+)
+"""Final answers of samples, extracted by somebody else."""
+TEXT = ("text",)
+"""A completion, if no column has a clearer name."""
+
+COMPLETION_FIELDS = ("text", "content", "response", "generation", "completion", "output")
+EXTRACTED_FIELDS = ("answer", "prediction", "pred")
+"""Keys of a sample that is a mapping."""
+
+
+def choose_column(
+    rows: Rows, key: str, named: str | None, usual: Sequence[str], *, required: bool = False
+) -> str | None:
+    """The column to read: the named one, else the first usual name that the file has; None if it has none of them.
+
+    >>> rows = Rows("seeds.path = my.jsonl", ("question", "answer", "gold"), iter(()))
+    >>> choose_column(rows, "seeds.columns.answer", None, ANSWER)
+    'gold'
+
+    Args:
+        key: the setting that names the column, for messages.
+
+    Raises:
+        InputError: the named column, or every usual name of a required one, is missing; it lists the columns there are.
+    """
+    there = f"the columns are {', '.join(rows.columns)}"
+    if named is not None:
+        if named not in rows.columns:
+            raise InputError(f"{key} = {named}: {rows.name} has no such column; {there}")
+        return named
+    column = next((name for name in usual if name in rows.columns), None)
+    if column is None and required:
+        raise InputError(f"{rows.name}: none of the columns {', '.join(usual)}; set {key}=... ({there})")
+    return column
+
+
+def column_of_problem(chosen: str | None, named: str | None) -> str | None:
+    """The column that says which rows of one sample each belong together; None if their text says it.
+
+    >>> column_of_problem("id", None)
+    >>> column_of_problem("problem_id", None)
+    'problem_id'
+
+    Args:
+        chosen: the column of ids that was chosen.
+        named: the column of ids that the user named.
+    """
+    return named or (chosen if chosen == "problem_id" else None)

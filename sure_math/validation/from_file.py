@@ -1,0 +1,287 @@
+"""Graded answers of anyone's file: JSON lines, CSV, Parquet, or a JSON array.
+
+A file holds a row per problem with lists (`answers`, `score`, ...), or a row per sample. Columns are found by their
+usual names and rows are grouped as `problems/sources/columns.py` says, or columns are named by the user. Completions
+go through `sure_math.extract`; answers without grades are graded against the reference answer if there is one.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import track
+
+from sure_math.cluster import EQUIVALENCES, AnswerSet, cluster_shard
+from sure_math.entropy import majority_answer
+from sure_math.extract import extract_answer, final_answer
+from sure_math.problems.sources import columns as usual
+from sure_math.problems.sources.cells import conversation, reference_answer, text_of
+from sure_math.problems.sources.columns import column_of_problem
+from sure_math.problems.sources.sample_values import LOOKED_AT, is_list, kind_of_texts, text_of_sample
+from sure_math.problems.sources.table_files import InputError, Row, open_rows
+from sure_math.validation.graded_answers import GradedAnswers, SampledProblem, ValidationInputError, measure
+
+NAMES: Mapping[str, tuple[str, ...]] = {
+    "id": usual.ID,
+    "problem": usual.PROBLEM,
+    "gold": usual.ANSWER,
+    "answers": usual.EXTRACTED,
+    "texts": (*usual.COMPLETIONS, *usual.TEXT),
+    "correct": ("correct", "is_correct", "correctness", "scores", "score", "grades", "symbolic_correct", "labels"),
+    "sum_logprob": ("sum_logprob", "sum_logprobs", "cumulative_logprob", "cumulative_logprobs"),
+    "token_count": ("token_count", "token_counts", "num_tokens", "completion_tokens", "output_tokens"),
+    "finish_reason": ("finish_reason", "finish_reasons"),
+    "tier": (*usual.TIER, "level", "difficulty"),
+    "strategy": ("strategy", "source", "subject", "type"),
+}
+"""What `validate` looks for in a file -> usual names, the first that the file has wins."""
+
+PER_SAMPLE = ("answers", "texts", "correct", "sum_logprob", "token_count", "finish_reason")
+FIELDS: Mapping[str, tuple[str, ...]] = {
+    "answers": (*usual.EXTRACTED_FIELDS, *usual.COMPLETION_FIELDS),
+    "texts": (*usual.COMPLETION_FIELDS, *usual.EXTRACTED_FIELDS),
+}
+"""Keys of a sample that is a mapping."""
+GRADES = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
+CLUSTERED_AT_ONCE = 16
+
+Columns = Mapping[str, str]
+"""What is looked for -> the column it is read from."""
+
+
+def read_file(
+    path: Path, columns: Mapping[str, str], *, equivalence: str = "math", missing: str = "own"
+) -> GradedAnswers:
+    """Read the problems of a file and cluster their answers.
+
+    >>> read_file(Path("graded.jsonl"), {"answers": "tries"}).origin  # doctest: +SKIP
+    'columns answers = tries, correct = score, problem = question'
+
+    Args:
+        columns: names of columns (keys of `NAMES`) that the user gave; the others are looked for.
+
+    Raises:
+        ValidationInputError: the file cannot be read, has no column of answers, has neither grades nor reference
+            answers, or has lists that differ in length.
+    """
+    try:
+        opened = open_rows(path, "input")
+        rows = list(opened.stream)
+        chosen = _find_columns(path, opened.columns, rows, columns)
+        wide = is_list(rows[0].get(chosen.get("answers", chosen.get("texts", ""))))
+        problems = _wide(path, rows, chosen) if wide else _long(path, rows, chosen, columns.get("id"))
+    except InputError as error:
+        raise ValidationInputError(str(error)) from None
+    usable = [problem for problem in problems if len(problem["answers"]) >= 2]
+    if not usable:
+        raise ValidationInputError(
+            f"{path}: no problem has two answers or more, so there is no entropy; rows of the same problem need the "
+            f"same problem_id or the same text, or their answers in a list; name a column of ids with --column id=NAME"
+        )
+    graded: list[SampledProblem] = []
+    starts = range(0, len(usable), CLUSTERED_AT_ONCE)
+    for start in track(starts, "clustering answers", console=Console(stderr=True), transient=True):
+        part = usable[start : start + CLUSTERED_AT_ONCE]
+        sets = [AnswerSet(problem=row["problem"] or None, answers=tuple(row["answers"])) for row in part]
+        results = cluster_shard(sets, None, equivalence=equivalence, missing=missing)  # type: ignore[arg-type]
+        graded += [_graded(row, result.ids, equivalence) for row, result in zip(part, results, strict=True)]
+    return GradedAnswers(
+        problems=graded,
+        equivalence=equivalence,
+        has_greedy=False,
+        too_few=len(problems) - len(usable),
+        origin="columns " + ", ".join(f"{role} = {name}" for role, name in chosen.items()),
+    )
+
+
+def _graded(row: Mapping, ids: Sequence[int], equivalence: str) -> SampledProblem:
+    return SampledProblem(
+        problem_id=row["id"],
+        problem=row["problem"],
+        split=None,
+        tier=row["tier"],
+        strategy=row["strategy"],
+        gold=row["gold"],
+        answers=tuple(row["answers"]),
+        cluster_ids=tuple(ids),
+        grades=row["correct"],
+        sum_logprobs=row["sum_logprob"],
+        token_counts=row["token_count"],
+        incomplete=None in row["answers"] or "length" in (row["finish_reason"] or ()),
+        majority=majority_answer(ids, row["answers"], EQUIVALENCES[equivalence].canonical),
+        measures=measure(ids, row["answers"], row["sum_logprob"], row["token_count"]),
+    )
+
+
+def _find_columns(path: Path, present: Sequence[str], rows: Sequence[Row], named: Columns) -> dict[str, str]:
+    """Choose the columns. A named column must exist; the others are looked for under their usual names."""
+    there_are = f"there are: {', '.join(present)}"
+    for role, name in named.items():
+        if role not in NAMES:
+            raise ValidationInputError(f"--column {role}={name}: no such role; roles are {', '.join(NAMES)}")
+        if name not in present:
+            raise ValidationInputError(f"{path}: column {name!r} (for {role}) is not there; {there_are}")
+    chosen = dict(named)
+    for role in NAMES:
+        taken = set(chosen.values())
+        guess = next((name for name in NAMES[role] if name in present and name not in taken), None)
+        if role not in chosen and guess is not None:
+            chosen[role] = guess
+    _read_ambiguous_answers(chosen, named)
+    _prefer_a_list(rows, chosen, named)
+    if "answers" not in chosen and "texts" not in chosen:
+        raise ValidationInputError(
+            f"{path}: no column of answers or completions; {there_are}. Name it: --column answers=NAME"
+        )
+    if "correct" not in chosen and "gold" not in chosen:
+        raise ValidationInputError(
+            f"{path}: neither grades nor reference answers; {there_are}. "
+            "Name one: --column correct=NAME or --column gold=NAME"
+        )
+    return chosen
+
+
+def _read_ambiguous_answers(chosen: dict[str, str], named: Columns) -> None:
+    """A row per sample with a grade and no other answer: its `answer` is the sample's, not the reference answer."""
+    graded_only = "answers" not in chosen and "texts" not in chosen and "correct" in chosen
+    if graded_only and "gold" not in named and chosen.get("gold") in usual.ANSWER_AMBIGUOUS:
+        chosen["answers"] = chosen.pop("gold")
+
+
+def _prefer_a_list(rows: Sequence[Row], chosen: dict[str, str], named: Columns) -> None:
+    """If one per-sample column holds lists, the others that hold single values belong to the problem: not used."""
+    lists = {role: is_list(_first_value(rows, chosen[role])) for role in PER_SAMPLE if role in chosen}
+    if any(lists.values()):
+        for role, holds_lists in lists.items():
+            if not holds_lists and role not in named:
+                del chosen[role]
+
+
+def _first_value(rows: Sequence[Row], name: str) -> object:
+    return next((row[name] for row in rows if row.get(name) is not None), None)
+
+
+def _wide(path: Path, rows: Sequence[Row], chosen: Columns) -> list[dict[str, Any]]:
+    """Problems of rows that hold all samples of a problem."""
+    kind = _kind(path, [row.get(_samples_column(chosen)) for row in rows[:LOOKED_AT]], chosen)
+    problems = []
+    for number, row in enumerate(rows, start=1):
+        values = {role: row.get(chosen[role]) for role in PER_SAMPLE if role in chosen}
+        lengths = {chosen[role]: len(value) for role, value in values.items() if isinstance(value, (list, tuple))}
+        if len(set(lengths.values())) > 1:
+            raise ValidationInputError(f"{path}, row {number}: lists of different lengths: {lengths}")
+        where = f"{path}, problem {number}"
+        row_id = text_of(row, chosen.get("id")) or str(number - 1)
+        problems.append(_problem(row, row_id, values, chosen, kind, where))
+    return problems
+
+
+def _long(path: Path, rows: Sequence[Row], chosen: Columns, named_id: str | None) -> list[dict[str, Any]]:
+    """Problems of rows of one sample each, wherever in the file they are."""
+    id_column, text_column = chosen.get("id"), chosen.get("problem")
+    key_column = column_of_problem(id_column, named_id) if text_column else id_column
+    if key_column is None and text_column is None:
+        raise ValidationInputError(
+            f"{path}: a row per sample needs a column that tells the problems apart; "
+            f"there are: {', '.join(rows[0])}. Name it: --column id=NAME"
+        )
+    kind = _kind(path, [[row.get(_samples_column(chosen)) for row in rows[:LOOKED_AT]]], chosen)
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        key = text_of(row, key_column) or json.dumps(row.get(text_column or ""), default=str)
+        groups.setdefault(key, []).append(row)
+    problems = []
+    for number, group in enumerate(groups.values(), start=1):
+        values = {role: [row.get(chosen[role]) for row in group] for role in PER_SAMPLE if role in chosen}
+        ids = {text_of(row, id_column) for row in group}
+        # An id that differs within a problem names the samples.
+        row_id = (ids.pop() if len(ids) == 1 else None) or str(number - 1)
+        problems.append(_problem(group[0], row_id, values, chosen, kind, f"{path}, problem {number}"))
+    return problems
+
+
+def _samples_column(chosen: Columns) -> str:
+    return chosen["answers"] if "answers" in chosen else chosen["texts"]
+
+
+def _kind(path: Path, lists: Sequence[object], chosen: Columns) -> str:
+    """Whether the samples are completions or answers that somebody extracted, told from the values as `build` does."""
+    values = [value for items in lists if isinstance(items, (list, tuple)) for value in items]
+    return kind_of_texts([_sample_text(value, chosen, str(path)) for value in values])
+
+
+def _sample_text(value: object, chosen: Columns, where: str) -> str:
+    fields = FIELDS["answers" if "answers" in chosen else "texts"]
+    return text_of_sample(value, fields, where, f"an answer needs one of the keys {', '.join(fields)}")
+
+
+def _problem(
+    row: Row, row_id: str, values: Mapping[str, Any], chosen: Columns, kind: str, where: str
+) -> dict[str, Any]:
+    """One problem; `values` are those of its samples."""
+    samples, reasons = values["answers" if "answers" in chosen else "texts"], values.get("finish_reason")
+    if not is_list(samples):
+        raise ValidationInputError(f"{where}: its answers are a {type(samples).__name__}; a list is needed")
+    texts = [_sample_text(value, chosen, where) for value in samples]
+    cell = row.get(chosen.get("problem", ""))
+    return {
+        "id": row_id,
+        "problem": "" if cell is None else conversation(cell, where)[1],
+        "gold": reference_answer(row, chosen.get("gold")),
+        "tier": text_of(row, chosen.get("tier")),
+        "strategy": text_of(row, chosen.get("strategy")),
+        "answers": [
+            _answer(text, kind, "length" if reasons and reasons[index] == "length" else "unknown")
+            for index, text in enumerate(texts)
+        ],
+        "correct": _grades(values.get("correct"), where),
+        "sum_logprob": _numbers(values.get("sum_logprob"), lambda value: math.isfinite(value) and value <= 0),
+        "token_count": _numbers(values.get("token_count"), lambda value: value >= 1),
+        "finish_reason": reasons,
+    }
+
+
+def _answer(text: str, kind: str, finish_reason: Any) -> str | None:
+    if kind == "text":
+        return final_answer(text, finish_reason).answer
+    return extract_answer(text) or text.strip() or None
+
+
+def _grades(values: object, where: str) -> tuple[bool, ...] | None:
+    """Grades as truth values; None if one is not known."""
+    if not isinstance(values, (list, tuple)):
+        return None
+    grades: list[bool | None] = []
+    for value in values:
+        word = "" if value is None else str(value).strip().casefold()
+        if word and word not in GRADES:
+            raise ValidationInputError(
+                f"{where}: grade {value!r} is neither true/false nor 0/1. Name another column: --column correct=NAME"
+            )
+        grades.append(GRADES.get(word))
+    known = tuple(grade for grade in grades if grade is not None)
+    return known if len(known) == len(grades) else None
+
+
+def _numbers(values: object, usable: Callable[[float], bool]) -> tuple | None:
+    """Numbers as a tuple; None if one is absent or cannot be used, because an average over some samples misleads."""
+    if not isinstance(values, (list, tuple)):
+        return None
+    numbers = [_number(value) for value in values]
+    return tuple(numbers) if all(number is not None and usable(number) for number in numbers) else None
+
+
+def _number(value: object) -> float | None:
+    """A number, or the text of one, as a CSV file holds it."""
+    if isinstance(value, int | float):
+        return value
+    try:
+        number = float(str(value))
+    except ValueError:
+        return None
+    return int(number) if number.is_integer() else number
