@@ -8,10 +8,8 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 from sure_math.entropy import UNANIMOUS, normalised_entropy
+from sure_math.reporting.histogram import BINS, bin_of
 from sure_math.rows import Answer, Cluster, Dropped, Grade, Problem, Sample, Uncertainty
-
-HISTOGRAM_BINS = 20
-"""Equal bins of H / log N over [0, 1]; the last one is closed."""
 
 GIVEN = ("source", "pocket-world", "curated")
 """Values of `answer_source` that are no labelling model."""
@@ -89,7 +87,7 @@ class Tally:
     """Plain counts over problems, samples and judge calls."""
     by_kind: dict[str, Counter[str]] = field(default_factory=dict)
     """Name of a categorical field -> its values -> rows."""
-    histogram: list[int] = field(default_factory=lambda: [0] * HISTOGRAM_BINS)
+    histogram: list[int] = field(default_factory=lambda: [0] * BINS)
     sums: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     dropped: Counter[tuple[str, str]] = field(default_factory=Counter)
     curated: set[str] = field(default_factory=set)
@@ -132,7 +130,7 @@ class Tally:
                 "mean_correction_nats": self.sums["miller_madow"] / problems,
                 "mean_correction_normalised": self.sums["miller_madow_normalised"] / problems,
             },
-            "entropy_histogram": {"bins": HISTOGRAM_BINS, "counts": list(self.histogram)},
+            "entropy_histogram": {"bins": BINS, "counts": list(self.histogram)},
             "dropped": [
                 {"phase": phase, "reason": reason, "rows": rows}
                 for (phase, reason), rows in sorted(self.dropped.items())
@@ -178,7 +176,7 @@ class Tally:
         entropy = 1 - uncertainty.weight
         counted = sum(one >= 0 for one in row.cluster.cluster_ids)  # N of Eq. 6: a sample left out has the id -1
         correction = miller_madow(uncertainty.num_clusters, counted) if counted else 0.0
-        self.histogram[min(HISTOGRAM_BINS - 1, int(entropy * HISTOGRAM_BINS + 1e-9))] += 1
+        self.histogram[bin_of(entropy)] += 1
         self.counts["unanimous"] += entropy < UNANIMOUS
         self.counts["zero_weight"] += uncertainty.weight == 0.0
         self.counts["problems_with_missing"] += uncertainty.num_missing > 0

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import bootstrap
+
+from sure_math.reporting.resampling import percentile_interval, resampled_problems
 
 RESAMPLES = 10_000
-CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,9 +76,9 @@ def paired_difference(before: Sequence[float], after: Sequence[float], seed: int
     A score is a verdict, or a share of right samples.
     """
     changes = np.asarray(after, dtype=float) - np.asarray(before, dtype=float)
-    if len(set(changes)) == 1:  # of equal changes every resample has the same mean, and of one scipy takes none
+    if len(set(changes)) == 1:  # every resample has the same mean, which a sum of many terms would only round
         return Difference(value=float(changes[0]), low=float(changes[0]), high=float(changes[0]))
-    found = bootstrap(
-        (changes,), np.mean, n_resamples=RESAMPLES, confidence_level=CONFIDENCE, method="percentile", rng=seed
-    ).confidence_interval
-    return Difference(value=float(changes.mean()), low=float(found.low), high=float(found.high))
+    means = [float(changes[index].mean()) for index in resampled_problems(len(changes), RESAMPLES, seed)]
+    low, high = percentile_interval(means)
+    assert low is not None and high is not None, "there are resamples"
+    return Difference(value=float(changes.mean()), low=low, high=high)

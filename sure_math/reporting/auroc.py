@@ -1,19 +1,22 @@
 """How well a score tells right from wrong: AUROC, its bootstrap interval, accuracy per bin, risk against coverage.
 
 Pure functions of plain arrays. `scores` [n]: higher means less certain. `wrong` [n]: the positives.
+
+scikit-learn computes the areas and the curve. A resample does not rank its scores again: the ranks of all scores are
+known, and only the problems per rank are counted anew.
 """
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from sure_math.reporting.resampling import percentile_bands, percentile_interval, resampled_problems
+
 TIE_DIGITS = 10
 """Scores are rounded to so many digits before they are ranked: equal clusters summed in another order are a tie."""
-
-LEVEL = 0.95
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +30,7 @@ class Auroc:
     problems: int
     positives: int
     undefined: str | None
-    """Why there is no value; None where there is one."""
+    """Why there is no value; None if there is one."""
     skipped_resamples: int
     """Resamples with one class only; they have no AUROC and are left out of the interval."""
 
@@ -78,19 +81,29 @@ class Ranking:
 
 
 def auroc(scores: Sequence[float], wrong: Sequence[bool]) -> float | None:
-    """Area under the ROC curve with ties at mid-rank (Mann-Whitney); None where one of the classes is empty."""
+    """Area under the ROC curve with ties at mid-rank (Mann-Whitney); None if one of the classes is empty.
+
+    >>> auroc([0.1, 0.5, 0.5, 0.9], [False, False, True, True])
+    0.875
+    """
     return _area(*Ranking(scores, wrong).counts())
 
 
 def estimate_auroc(scores: Sequence[float], wrong: Sequence[bool], *, resamples: int, seed: int) -> Auroc:
-    """AUROC with a percentile bootstrap interval over problems; the same seed gives the same interval."""
+    """AUROC with a percentile bootstrap interval over problems; the same seed gives the same interval.
+
+    >>> estimate_auroc([0.1, 0.9], [False, True], resamples=10, seed=0).value
+    1.0
+    """
     ranking = Ranking(scores, wrong)
     value = _area(*ranking.counts())
-    drawn = (
-        [] if value is None else [_area(*ranking.counts(index)) for index in _resamples(len(scores), resamples, seed)]
+    areas = (
+        []
+        if value is None
+        else [_area(*ranking.counts(index)) for index in resampled_problems(len(scores), resamples, seed)]
     )
-    usable = [area for area in drawn if area is not None]
-    low, high = _interval(usable)
+    defined = [area for area in areas if area is not None]
+    low, high = percentile_interval(defined)
     positives = int(ranking.wrong.sum())
     return Auroc(
         value=value,
@@ -99,7 +112,7 @@ def estimate_auroc(scores: Sequence[float], wrong: Sequence[bool], *, resamples:
         problems=len(scores),
         positives=positives,
         undefined=_why_undefined(len(scores), positives),
-        skipped_resamples=len(drawn) - len(usable),
+        skipped_resamples=len(areas) - len(defined),
     )
 
 
@@ -109,16 +122,20 @@ def estimate_difference(
     """Bootstrap interval of AUROC(scores) - AUROC(others) on the same resampled problems."""
     first, second = Ranking(scores, wrong), Ranking(others, wrong)
     differences = []
-    for index in _resamples(len(scores), resamples, seed):
+    for index in resampled_problems(len(scores), resamples, seed):
         areas = _area(*first.counts(index)), _area(*second.counts(index))
         if areas[0] is not None and areas[1] is not None:
             differences.append(areas[0] - areas[1])
-    return _interval(differences)
+    return percentile_interval(differences)
 
 
 def roc_curve(scores: Sequence[float], wrong: Sequence[bool]) -> tuple[np.ndarray, np.ndarray]:
     """False positive rate and true positive rate [k + 1], from (0, 0) to (1, 1); a tie is one slanted piece."""
-    return _rates(*Ranking(scores, wrong).counts())
+    from sklearn import metrics  # as in `_area`
+
+    ranking = Ranking(scores, wrong)
+    false, true, _ = metrics.roc_curve(ranking.wrong, ranking.codes, drop_intermediate=False)
+    return false, true
 
 
 def roc_band(
@@ -127,16 +144,15 @@ def roc_band(
     """Pointwise bootstrap interval of the true positive rate at each false positive rate of `grid` [g]."""
     ranking = Ranking(scores, wrong)
     curves = []
-    for index in _resamples(len(scores), resamples, seed):
+    for index in resampled_problems(len(scores), resamples, seed):
         positives, negatives = ranking.counts(index)
         if positives.sum() and negatives.sum():
             curves.append(np.interp(grid, *_rates(positives, negatives)))
-    tail = (1 - LEVEL) / 2
-    return np.quantile(curves, tail, axis=0), np.quantile(curves, 1 - tail, axis=0)
+    return percentile_bands(curves)
 
 
 def bins(scores: Sequence[float], wrong: Sequence[bool], *, count: int = 5, smallest: int = 30) -> list[Bin]:
-    """Accuracy in up to `count` bins of about equal size, each of at least `smallest` problems where there are enough.
+    """Accuracy in up to `count` bins of about equal size, each of at least `smallest` problems if there are enough.
 
     Bins are filled from the most certain problem on. Equal scores are never parted, so a bin can be larger than its
     share (most teachers agree with themselves on a third of the problems or more); what is left is then shared out
@@ -154,7 +170,7 @@ def bins(scores: Sequence[float], wrong: Sequence[bool], *, count: int = 5, smal
 def largest_rise(table: Sequence[Bin]) -> float | None:
     """The largest rise of accuracy from a bin to the next, in standard errors of the difference; None for one bin.
 
-    Negative where accuracy falls everywhere. Above 2 the fall is in doubt.
+    Negative if accuracy falls everywhere. Above 2 the fall is in doubt.
     """
     rises = [
         (after.accuracy - before.accuracy) / math.hypot(after.standard_error, before.standard_error)
@@ -184,31 +200,18 @@ def risk_coverage(scores: Sequence[float], wrong: Sequence[bool]) -> RiskCoverag
 
 
 def _area(positives: np.ndarray, negatives: np.ndarray) -> float | None:
-    pairs = int(positives.sum()) * int(negatives.sum())
-    if not pairs:
+    """Area under the curve of counts per distinct score; None if one of the classes is empty."""
+    from sklearn import metrics  # takes a second to import, as above
+
+    if not positives.any() or not negatives.any():
         return None
-    below = np.cumsum(negatives) - negatives
-    return float((positives * (below + negatives / 2)).sum() / pairs)
+    return float(metrics.auc(*_rates(positives, negatives)))
 
 
 def _rates(positives: np.ndarray, negatives: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     true = np.cumsum(positives[::-1]) / positives.sum()
     false = np.cumsum(negatives[::-1]) / negatives.sum()
     return np.concatenate([[0.0], false]), np.concatenate([[0.0], true])
-
-
-def _resamples(problems: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
-    generator = np.random.default_rng(seed)
-    for _ in range(resamples):
-        yield generator.integers(problems, size=problems)
-
-
-def _interval(values: Sequence[float]) -> tuple[float | None, float | None]:
-    if not values:
-        return None, None
-    tail = (1 - LEVEL) / 2
-    low, high = np.quantile(values, [tail, 1 - tail])
-    return float(low), float(high)
 
 
 def _why_undefined(problems: int, positives: int) -> str | None:

@@ -16,6 +16,7 @@ from matplotlib.ticker import MaxNLocator
 
 from sure_math.reporting.auroc import risk_coverage as risk_coverage_of
 from sure_math.reporting.auroc import roc_band, roc_curve
+from sure_math.reporting.histogram import BINS, bin_of
 
 # Okabe and Ito's palette: told apart with any kind of colour vision.
 BLUE, ORANGE, GREEN, RED, PURPLE, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#7F7F7F"
@@ -35,7 +36,6 @@ STYLE = {
 }
 
 ENTROPY_LABEL = "Semantic entropy of the teacher, H / log N (0: agrees with itself, 1: never)"
-HISTOGRAM_BINS = 20
 
 # Colour and dash of each score; the dashes keep them apart in grey.
 LINES: Mapping[str, tuple[str, str]] = {
@@ -88,12 +88,12 @@ def draw_validation(
 
 
 def _draw_split_histogram(entropies: Sequence[float], wrong: Sequence[bool], stem: Path) -> None:
-    positions = np.minimum((np.asarray(entropies) * HISTOGRAM_BINS + 1e-9).astype(int), HISTOGRAM_BINS - 1)
+    positions = np.asarray([bin_of(entropy) for entropy in entropies], dtype=int)
     is_wrong = np.asarray(wrong, dtype=bool)
-    right = np.bincount(positions[~is_wrong], minlength=HISTOGRAM_BINS)
+    right = np.bincount(positions[~is_wrong], minlength=BINS)
     with _figure(stem) as axes:
         _bars(axes, right, BLUE, label="teacher right")
-        _bars(axes, np.bincount(positions[is_wrong], minlength=HISTOGRAM_BINS), ORANGE, right, label="teacher wrong")
+        _bars(axes, np.bincount(positions[is_wrong], minlength=BINS), ORANGE, right, label="teacher wrong")
         axes.set(xlabel=ENTROPY_LABEL, ylabel="Problems", xlim=(0, 1), title=f"{len(wrong):,} problems with a label")
         _whole_numbers(axes)
         axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2)
