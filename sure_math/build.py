@@ -46,8 +46,10 @@ from sure_math.problems.sources.inputs import read
 from sure_math.problems.sources.stored_samples import kind_of
 from sure_math.problems.sources.table_files import InputError
 from sure_math.prompts import PromptError
-from sure_math.publication.publish import Published, PublishError, publish, push
+from sure_math.publication.publish import publish
+from sure_math.publication.published import PublishedDataset, PublishError
 from sure_math.publication.run_facts import BuildTables, run_facts
+from sure_math.publication.upload import push
 from sure_math.storage.files import digest_if_file
 from sure_math.storage.store import Store, StoreError
 
@@ -132,7 +134,7 @@ def run_build(
     update: bool = False,
     load: ModelResolver = resolve_model,
     console: Console | None = None,
-) -> Published:
+) -> PublishedDataset:
     """Build and publish the dataset of `config` in `out`. Continues from what an earlier call left there.
 
     >>> published = run_build(load_config("pocket"), Path("out"), name="pocket")
@@ -201,15 +203,16 @@ def _dry_run(config: BuildConfig, assumptions: BuildAssumptions, console: Consol
     return 1 if plan.missing else 0
 
 
-def _report(console: Console, tables: BuildTables, journal: Journal, published: Published) -> None:
+def _report(console: Console, tables: BuildTables, journal: Journal, published: PublishedDataset) -> None:
     console.print(funnel_table(list(tables.funnel())))
-    judge = tables.judge
+    numbers = published.manifest["numbers"]
     console.print(
-        f"judge: {judge['judge_calls']:,} calls, {judge['undecided']:,} undecided, {judge['conflicts']:,} conflicts"
+        f"judge: {numbers['judge_calls']:,} calls, {numbers['judge_undecided']:,} undecided, "
+        f"{numbers['cluster_conflicts']:,} conflicts"
     )
     if journal.damaged:
         console.print(f"journal: {journal.damaged:,} damaged rows were asked again")
-    rows = ", ".join(f"{table} {count:,}" for table, count in published.rows.items())
+    rows = ", ".join(f"{table} {count:,}" for table, count in published.row_counts.items())
     console.print(f"{published.folder}: {rows}", soft_wrap=True)
 
 

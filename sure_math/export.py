@@ -24,8 +24,8 @@ import pyarrow.parquet as pq
 
 from sure_math.annotation.sample import solve_messages
 from sure_math.prompts import load_prompt
-from sure_math.publication.card import environment
 from sure_math.publication.published import DatasetError, PublishedDataset, open_dataset
+from sure_math.reporting.templates import environment
 
 Unlabelled = Literal["keep", "drop"]
 BATCH_ROWS = 1024

@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 from sure_math.entropy import UNANIMOUS
-from sure_math.publication.card import environment
 from sure_math.reporting.auroc import (
     auroc,
     bins,
@@ -30,6 +29,7 @@ from sure_math.reporting.auroc import (
     largest_rise,
     risk_coverage,
 )
+from sure_math.reporting.templates import environment
 from sure_math.validation.from_dataset import read_dataset
 from sure_math.validation.from_file import read_file
 from sure_math.validation.graded_answers import (

@@ -17,7 +17,7 @@ from eval_harness.grade import OUTCOMES
 from eval_harness.page import mathml
 from eval_harness.results import ResultError, ResultFile
 from sure_math.cluster import AnswerSet, cluster_shard
-from sure_math.publication.card import environment
+from sure_math.reporting.templates import environment
 
 TEMPLATE, SCRIPT = "results_page.html.j2", "results_page.js"
 MEGABYTES = 30.0

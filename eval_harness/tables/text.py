@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from eval_harness.tables.cells import Cell
-from sure_math.publication.card import cell as markdown_cell
+from sure_math.reporting.templates import cell as markdown_cell
 
 DASH = "–"
 """An empty cell."""

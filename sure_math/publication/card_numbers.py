@@ -8,25 +8,12 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 from sure_math.entropy import UNANIMOUS, normalised_entropy
+from sure_math.publication.shard_rows import PublishedProblem
 from sure_math.reporting.histogram import BINS, bin_of
-from sure_math.rows import Answer, Cluster, Dropped, Grade, Problem, Sample, Uncertainty
+from sure_math.rows import Dropped
 
 GIVEN = ("source", "pocket-world", "curated")
 """Values of `answer_source` that are no labelling model."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublishedProblem:
-    """One problem with all its rows."""
-
-    problem: Problem
-    uncertainty: Uncertainty
-    cluster: Cluster
-    verdict: Grade
-    samples: tuple[Sample, ...]
-    """By sample index; the greedy one (-1), if there is one, comes first."""
-    answers: tuple[Answer, ...]
-    """One per sample, in the same order."""
 
 
 def normalised(entropy: float, num_samples: int) -> float:
@@ -43,7 +30,7 @@ def miller_madow(num_clusters: int, num_samples: int) -> float:
 
 
 @dataclass(slots=True)
-class Group:
+class GroupNumbers:
     """Sums over one slice of the problems: a tier, a strategy, a split, all.
 
     H / log N is read as 1 - weight, so that a problem with fewer than two answers counts as 1 whatever its entropy.
@@ -59,9 +46,9 @@ class Group:
         self.problems += 1
         self.weight += row.uncertainty.weight
         self.normalised_entropy += 1 - row.uncertainty.weight
-        if row.verdict.teacher_correct is not None:
+        if row.grade.teacher_correct is not None:
             self.labelled += 1
-            self.correct += row.verdict.teacher_correct
+            self.correct += row.grade.teacher_correct
 
     def numbers(self) -> dict[str, float | int | None]:
         return {
@@ -78,11 +65,11 @@ GROUPINGS = ("split", "tier", "strategy", "source")
 
 
 @dataclass(slots=True)
-class Tally:
+class CardNumbers:
     """Add every published problem and every dropped row, then read `numbers`."""
 
-    total: Group = field(default_factory=Group)
-    groups: dict[str, dict[str, Group]] = field(default_factory=lambda: {name: {} for name in GROUPINGS})
+    total: GroupNumbers = field(default_factory=GroupNumbers)
+    groups: dict[str, dict[str, GroupNumbers]] = field(default_factory=lambda: {name: {} for name in GROUPINGS})
     counts: Counter[str] = field(default_factory=Counter)
     """Plain counts over problems, samples and judge calls."""
     by_kind: dict[str, Counter[str]] = field(default_factory=dict)
@@ -101,7 +88,7 @@ class Tally:
         self.counts["judge_undecided"] += row.cluster.undecided
         self.counts["cluster_conflicts"] += row.cluster.conflicts
         self.counts["problems_judged"] += row.cluster.judge_calls > 0
-        self.counts["unlabelled"] += row.verdict.teacher_correct is None
+        self.counts["unlabelled"] += row.grade.teacher_correct is None
 
     def add_dropped(self, row: Dropped) -> None:
         self.dropped[row.phase, row.reason] += 1
@@ -154,7 +141,7 @@ class Tally:
     def _add_groups(self, row: PublishedProblem) -> None:
         self.total.add(row)
         for name in GROUPINGS:
-            self.groups[name].setdefault(getattr(row.problem, name), Group()).add(row)
+            self.groups[name].setdefault(getattr(row.problem, name), GroupNumbers()).add(row)
         problem = row.problem
         if problem.is_curated:
             self.curated.add(problem.problem_id)
@@ -168,8 +155,8 @@ class Tally:
         self.counts["overlapping"] += bool(problem.overlaps)
         if problem.answer_source is not None and problem.answer_source not in GIVEN:
             self.counts["model_labels"] += 1
-            self.counts["model_labels_compared"] += row.verdict.majority_correct is not None
-            self.counts["model_labels_agreeing"] += row.verdict.majority_correct is True
+            self.counts["model_labels_compared"] += row.grade.majority_correct is not None
+            self.counts["model_labels_agreeing"] += row.grade.majority_correct is True
 
     def _add_uncertainty(self, row: PublishedProblem) -> None:
         uncertainty = row.uncertainty

@@ -17,6 +17,8 @@ from sure_math.storage.files import file_digest
 
 MANIFEST = "manifest.json"
 MANIFEST_FORMAT = 1
+WORK = ".build"
+"""Folder of what a build keeps to resume; it is no part of the dataset."""
 DATA = "data"
 """Folder of the Parquet files; a table is stored in `data/TABLE-*.parquet`."""
 SPLITS = ("train", "test")
@@ -29,6 +31,10 @@ _BATCH_ROWS = 1024
 
 class DatasetError(ValueError):
     """A folder holds no finished dataset, or another one than its manifest says; the message says what to do."""
+
+
+class PublishError(RuntimeError):
+    """A dataset cannot be written or uploaded; the message says what to do, and never holds a token."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,9 +51,15 @@ class PublishedDataset:
         return str(self.manifest["dataset"]["fingerprint"])
 
     @property
+    def row_counts(self) -> Mapping[str, int]:
+        """Table (`train`, `test`, `samples`, `rejected`) -> number of rows."""
+        counts: Mapping[str, int] = self.manifest["dataset"]["rows"]
+        return counts
+
+    @property
     def splits(self) -> list[str]:
         """The splits that hold problems."""
-        return [name for name in SPLITS if self.manifest["dataset"]["rows"].get(name)]
+        return [name for name in SPLITS if self.row_counts.get(name)]
 
     @property
     def teacher(self) -> Mapping[str, Any]:

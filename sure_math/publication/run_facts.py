@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from sure_math.config import BuildConfig
 from sure_math.models.engines import ModelIdentity
 from sure_math.problems.evolution.evolve import evolution_prompts
 from sure_math.prompts import load_prompt
-from sure_math.publication.publish import ModelFacts, PhaseCount, RunFacts, ShardRows
+from sure_math.publication.facts import ModelFacts, PhaseCount, RunFacts
+from sure_math.publication.shard_rows import ShardRows
 from sure_math.rows import Answer, Cluster, Grade, Problem, Sample, SourceFacts, Uncertainty
 from sure_math.storage.package_versions import installed
 from sure_math.storage.store import Table
@@ -34,23 +34,18 @@ class BuildTables:
     clusters: Table[Cluster]
     uncertainties: Table[Uncertainty]
     grades: Table[Grade]
-    judge: Counter[str] = field(default_factory=Counter)
-    """Judge calls, undecided replies and conflicts, counted while the shards are read."""
 
     def shards(self, advance: Callable[[int], None] = lambda problems: None) -> Iterator[ShardRows]:
         """All rows, one shard at a time; `advance` is told how many problems have been taken."""
         for shard in range(len(self.problems.digests)):
-            clusters = self.clusters.rows(shard)
-            for name in ("judge_calls", "undecided", "conflicts"):
-                self.judge[name] += sum(getattr(row, name) for row in clusters)
             problems = self.problems.rows(shard)
             yield ShardRows(
                 problems=problems,
                 samples=self.samples.rows(shard),
                 answers=self.answers.rows(shard),
-                clusters=clusters,
+                clusters=self.clusters.rows(shard),
                 uncertainties=self.uncertainties.rows(shard),
-                verdicts=self.grades.rows(shard),
+                grades=self.grades.rows(shard),
                 dropped=[row for table in self.made for row in table.dropped_rows(shard)],
             )
             advance(len(problems))

@@ -15,7 +15,7 @@ from sure_math.identity import digest
 from sure_math.models.engines import ModelIdentity, Refusal
 from sure_math.models.responders.chat import Question
 from sure_math.models.responders.roles import Starter
-from sure_math.publication.publish import Published
+from sure_math.publication.published import PublishedDataset
 from sure_math.publication.run_facts import BuildTables
 from tests.helpers.fakes import ScriptedResponder, last_user_text
 
@@ -74,7 +74,7 @@ def write_problems(path: Path, count: int, start: int = 0) -> Path:
 
 def run(
     out: Path, *overrides: str, load: Scripted | None = None, config: str = "annotate", update: bool = True
-) -> Published:
+) -> PublishedDataset:
     """Build with scripted models; nothing is printed."""
     return run_build(
         load_config(config, [*SCRIPTED, *overrides]),

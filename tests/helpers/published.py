@@ -1,6 +1,7 @@
 """Rows and facts of a small made-up run, for the tests of what is done with a finished run."""
 
-from sure_math.publication.publish import ModelFacts, PhaseCount, RunFacts, ShardRows
+from sure_math.publication.facts import ModelFacts, PhaseCount, RunFacts
+from sure_math.publication.shard_rows import ShardRows
 from sure_math.rows import Answer, Cluster, Dropped, Grade, Problem, Sample, SourceFacts, Uncertainty
 
 
@@ -85,7 +86,7 @@ def a_shard(
         ],
         clusters=[Cluster(problem_id=name, cluster_ids=cluster_ids, judge_calls=judge_calls, undecided=0, conflicts=0)],
         uncertainties=[uncertainty],
-        verdicts=[
+        grades=[
             Grade(
                 problem_id=name,
                 teacher_answer=greedy,

@@ -22,7 +22,10 @@ from sure_math.models.engines.files import fingerprint_of, load_tokenizer
 from sure_math.models.engines.pocket_files import pocket_folder
 from sure_math.models.responders.chat import Chat
 from sure_math.pocket.world import WorldProblem, draw_core, is_held_out, to_problem
-from sure_math.publication.publish import DEFAULT_SCHEMA, ModelFacts, ShardRows, publish
+from sure_math.publication.facts import ModelFacts
+from sure_math.publication.publish import publish
+from sure_math.publication.shard_rows import ShardRows
+from sure_math.publication.tables import SCHEMAS
 from sure_math.rows import Split
 from tests.helpers.published import a_problem, a_shard, an_uncertainty, some_facts
 from uopd.config import TrainConfig, load_config
@@ -131,7 +134,7 @@ def change_rows(dataset: Path, change: Callable[[int, dict[str, Any]], dict[str,
     """Rewrite the training problems of a dataset; every column may then be null."""
     path = dataset / TRAIN_FILE
     rows = [change(index, row) for index, row in enumerate(pq.read_table(path).to_pylist())]
-    schema = pa.schema([field.with_nullable(True) for field in DEFAULT_SCHEMA if field.name in rows[0]])
+    schema = pa.schema([field.with_nullable(True) for field in SCHEMAS["train"] if field.name in rows[0]])
     pq.write_table(pa.Table.from_pylist(rows, schema=schema), path)
 
 

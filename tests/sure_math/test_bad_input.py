@@ -177,4 +177,4 @@ def test_hostile_samples_are_data(tmp_path: Path) -> None:
     samples = tmp_path / "s.jsonl"
     samples.write_text(json.dumps({"problem": "What is {problem} {0}?", "samples": texts}) + "\n")
     published = run(tmp_path / "out", f"samples.path={samples}", "samples.kind=text")
-    assert published.rows["samples"] == len(texts)
+    assert published.row_counts["samples"] == len(texts)

@@ -115,7 +115,7 @@ def test_new_problems_ask_only_theirs(tmp_path: Path, problems: Path) -> None:
 def test_published_rows(tmp_path: Path, problems: Path) -> None:
     out = tmp_path / "out"
     published = run(out, f"seeds.path={problems}")
-    assert published.rows == {"train": NUM_PROBLEMS, "test": 0, "samples": NUM_PROBLEMS * EACH, "rejected": 0}
+    assert published.row_counts == {"train": NUM_PROBLEMS, "test": 0, "samples": NUM_PROBLEMS * EACH, "rejected": 0}
     rows = load_dataset(str(out), "default", cache_dir=str(tmp_path / "cache"))["train"]
     samples = load_dataset(str(out), "samples", cache_dir=str(tmp_path / "cache"))["train"]
     assert rows["problem"] == [f"What is {number} + 1?" for number in range(NUM_PROBLEMS)]
@@ -155,7 +155,7 @@ def test_a_refused_request_is_a_dropped_row(tmp_path: Path, problems: Path) -> N
 
     models = Scripted(scripts={"teacher": script})
     published = run(tmp_path / "out", f"seeds.path={problems}", load=models)
-    assert (published.rows["train"], published.rows["rejected"]) == (NUM_PROBLEMS - 1, 1)
+    assert (published.row_counts["train"], published.row_counts["rejected"]) == (NUM_PROBLEMS - 1, 1)
     rejected = pq.read_table(next((tmp_path / "out" / "data").glob("rejected*"))).to_pylist()[0]
     assert (rejected["phase"], rejected["reason"]) == ("sample", "prompt_too_long")
 
@@ -213,7 +213,7 @@ def test_stored_samples_of_real_models(tmp_path: Path, realdata: Path, file: str
     problems, samples, sizes = expected
     path = realdata / "model_outputs" / file
     published = run(tmp_path / "out", f"samples.path={path}")
-    assert (published.rows["train"], published.rows["samples"]) == (problems, samples)
+    assert (published.row_counts["train"], published.row_counts["samples"]) == (problems, samples)
     rows = load_dataset(str(tmp_path / "out"), "default", cache_dir=str(tmp_path / "cache"))["train"]
     assert set(rows["weight_kind"]) == {"discrete"}
     assert set(rows["num_samples"]) <= sizes
@@ -238,4 +238,4 @@ def test_children_go_to_the_author_and_tests_do_not(tmp_path: Path) -> None:
         load=models,
     )
     assert models.asked("author") == 3 * 3
-    assert (published.rows["test"], published.rows["train"], published.rows["rejected"]) == (2, 9, 3)
+    assert (published.row_counts["test"], published.row_counts["train"], published.row_counts["rejected"]) == (2, 9, 3)

@@ -23,7 +23,7 @@ from sure_math.config import load_config
 from sure_math.models.engines import Refusal
 from sure_math.models.responders.chat import Question
 from sure_math.problems.sources.table_files import InputError
-from sure_math.publication.publish import Published
+from sure_math.publication.published import PublishedDataset
 from tests.helpers.builds import Scripted, run, shard_files, solve
 from tests.helpers.fakes import last_user_text
 
@@ -76,7 +76,7 @@ def evolve(question: Question, seed: int) -> str:
     return f"Sure!\n<problem>{last_user_text(question)} {seed % 1000} Then double it.</problem>\nHope it helps."
 
 
-def built(out: Path, given: dict[str, object], *more: str, scripts: dict | None = None) -> Published:
+def built(out: Path, given: dict[str, object], *more: str, scripts: dict | None = None) -> PublishedDataset:
     sections = [f"{key}={yaml.safe_dump(value, default_flow_style=True, width=10**6)}" for key, value in given.items()]
     models = Scripted(scripts={"author": evolve, "teacher": solve, **(scripts or {})})
     return run(out, *sections, "decontaminate.skip=" + json.dumps(given["decontaminate"]["skip"]), *more, load=models)  # type: ignore[index]

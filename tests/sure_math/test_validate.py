@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sure_math.publication.publish import ShardRows, publish
+from sure_math.publication.publish import publish
+from sure_math.publication.shard_rows import ShardRows
 from sure_math.reporting.auroc import auroc, bins, estimate_auroc, estimate_difference, largest_rise, risk_coverage
 from sure_math.reporting.auroc import roc_curve as roc_curve_of
 from sure_math.validate import ReportSettings, judge_all, main, validate

@@ -8,9 +8,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from sure_math.publication.card import environment
 from sure_math.reporting.accuracy import paired_difference
 from sure_math.reporting.figures import BLUE, GREEN, GREY, ORANGE, RED, panels
+from sure_math.reporting.templates import environment
 from uopd.config import TrainConfig
 from uopd.rows import Student
 from uopd.run.log import EVALUATIONS, METRICS, RUN, read_lines

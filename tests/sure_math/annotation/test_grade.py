@@ -15,7 +15,8 @@ from sure_math.annotation.grade import grade
 from sure_math.annotation.sample import GREEDY
 from sure_math.cluster import Pair
 from sure_math.equivalence import Verdict
-from sure_math.publication.publish import ShardRows, publish
+from sure_math.publication.publish import publish
+from sure_math.publication.shard_rows import ShardRows
 from sure_math.rows import Answer, Grade
 from tests.helpers.published import a_problem, a_shard, an_uncertainty, some_facts
 

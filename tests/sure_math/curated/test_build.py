@@ -18,7 +18,9 @@ from sure_math.config import TIERS
 from sure_math.curated.problems import CuratedProblem, curated_problems
 from sure_math.models.responders.chat import Question
 from sure_math.publication.card import render_card
-from sure_math.publication.publish import MANIFEST, SCHEMAS, publish
+from sure_math.publication.publish import publish
+from sure_math.publication.published import MANIFEST
+from sure_math.publication.tables import SCHEMAS
 from tests.helpers.builds import Scripted, run, solve
 from tests.helpers.fakes import last_user_text
 from tests.helpers.published import a_problem, a_shard, an_uncertainty, some_facts
@@ -128,7 +130,11 @@ def test_the_card_counts_topics_tiers_and_answers(evolved: Path) -> None:
 
 def test_alone_they_are_a_dataset(tmp_path: Path) -> None:
     published = run(tmp_path / "out", "seeds.curated=true", "seeds.limit=3", *SMALL)
-    assert (published.rows["train"], published.rows["test"], published.rows["rejected"]) == (3, 200, 0)
+    assert (published.row_counts["train"], published.row_counts["test"], published.row_counts["rejected"]) == (
+        3,
+        200,
+        0,
+    )
     card = (tmp_path / "out" / "README.md").read_text()
     assert "203 of the 1,000 problems of SURE-Math Curated are here (`source: curated`): 3 in `train`" in card
 

@@ -15,10 +15,14 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from sure_math.publication import publish as publishing
+from sure_math.publication import tables
 from sure_math.publication.card import render_card
 from sure_math.publication.card_numbers import miller_madow, normalised
-from sure_math.publication.publish import MANIFEST, SCHEMAS, PublishError, ShardRows, publish, push
+from sure_math.publication.publish import publish
+from sure_math.publication.published import MANIFEST, PublishError
+from sure_math.publication.shard_rows import ShardRows
+from sure_math.publication.tables import SCHEMAS
+from sure_math.publication.upload import push
 from sure_math.rows import Dropped, Uncertainty
 from tests.helpers.published import a_problem, a_shard, an_uncertainty, some_facts
 
@@ -73,7 +77,7 @@ def test_every_configuration_opens_by_name_with_its_columns(tmp_path, monkeypatc
     samples = datasets.load_dataset("sure-math", "samples", cache_dir=str(tmp_path / "cache"))["train"]
     rejected = datasets.load_dataset("sure-math", "rejected", cache_dir=str(tmp_path / "cache"))["train"]
     assert {name: split.num_rows for name, split in problems.items()} == {"train": 2, "test": 1}
-    assert written.rows == {"train": 2, "test": 1, "samples": 8, "rejected": 1}
+    assert written.row_counts == {"train": 2, "test": 1, "samples": 8, "rejected": 1}
     assert problems["train"].column_names == DEFAULT_COLUMNS.split()
     assert samples.column_names == SAMPLES_COLUMNS.split()
     assert rejected[0]["reason"] == "duplicate"
@@ -102,7 +106,7 @@ def test_empty_tables_are_left_out_and_the_rest_still_opens(tmp_path):
     written = publish(three_problems()[:1], some_facts(), tmp_path / "sure-math")
     loaded = datasets.load_dataset(str(tmp_path / "sure-math"), cache_dir=str(tmp_path / "cache"))
     assert {name: split.num_rows for name, split in loaded.items()} == {"train": 1}
-    assert written.rows["test"] == written.rows["rejected"] == 0
+    assert written.row_counts["test"] == written.row_counts["rejected"] == 0
     card = (tmp_path / "sure-math" / "README.md").read_text()
     assert "no `test` problems" in card
     assert "no configuration `rejected`" in card
@@ -128,8 +132,8 @@ def test_publishing_the_same_rows_again_keeps_their_validation(tmp_path):
 
 
 def test_large_tables_are_cut_into_files_and_row_groups(tmp_path, monkeypatch):
-    monkeypatch.setattr(publishing, "ROW_GROUP_BYTES", 1)
-    monkeypatch.setattr(publishing, "FILE_BYTES", 1)
+    monkeypatch.setattr(tables, "ROW_GROUP_BYTES", 1)
+    monkeypatch.setattr(tables, "FILE_BYTES", 1)
     written = publish(three_problems(), some_facts(), tmp_path)
     assert sorted(path.name for path in (tmp_path / "data").glob("samples-*")) == [
         "samples-00000.parquet",
@@ -137,7 +141,7 @@ def test_large_tables_are_cut_into_files_and_row_groups(tmp_path, monkeypatch):
         "samples-00002.parquet",
     ]
     assert sum(pq.read_metadata(path).num_rows for path in (tmp_path / "data").glob("samples-*")) == 8
-    assert written.rows["samples"] == 8
+    assert written.row_counts["samples"] == 8
 
 
 def test_numbers_of_the_manifest(tmp_path):
@@ -216,14 +220,19 @@ def test_a_problem_that_vanished_without_a_reason_is_refused(tmp_path):
 
 def test_a_dropped_problem_is_rejected_and_a_repeated_id_keeps_the_first(tmp_path):
     refused = replace(DUPLICATE, problem_id="p1", phase="sample", reason="prompt_too_long")
-    gone = replace(three_problems()[0], uncertainties=[], clusters=[], verdicts=[], dropped=[refused])
+    gone = replace(three_problems()[0], uncertainties=[], clusters=[], grades=[], dropped=[refused])
     again = replace(three_problems()[1], dropped=[replace(DUPLICATE, problem_id="p2")])
-    assert publish([gone, again], some_facts(), tmp_path).rows == {"train": 1, "test": 0, "samples": 3, "rejected": 2}
+    assert publish([gone, again], some_facts(), tmp_path).row_counts == {
+        "train": 1,
+        "test": 0,
+        "samples": 3,
+        "rejected": 2,
+    }
 
 
 def test_nothing_left_names_the_reasons(tmp_path):
     refused = replace(DUPLICATE, problem_id="p1", phase="sample", reason="prompt_too_long")
-    gone = replace(three_problems()[0], uncertainties=[], clusters=[], verdicts=[], dropped=[refused])
+    gone = replace(three_problems()[0], uncertainties=[], clusters=[], grades=[], dropped=[refused])
     with pytest.raises(PublishError, match="sample/prompt_too_long 1"):
         publish([gone], some_facts(), tmp_path)
 

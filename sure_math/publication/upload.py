@@ -1,0 +1,68 @@
+"""The upload of a published dataset to the Hub."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from sure_math.publication.published import WORK, DatasetError, PublishError, open_dataset
+
+
+class HubApi(Protocol):
+    """The two calls of `huggingface_hub.HfApi` that an upload needs."""
+
+    def create_repo(self, repo_id: str, *, repo_type: str, private: bool, exist_ok: bool) -> object: ...
+
+    def upload_folder(
+        self, *, repo_id: str, folder_path: str, repo_type: str, ignore_patterns: list[str], commit_message: str
+    ) -> object: ...
+
+
+def push(folder: Path, repo: str, *, private: bool = True, api: HubApi | None = None) -> str:
+    """Upload a published folder to the Hub as a dataset and return its address.
+
+    `HfApi.upload_folder` commits large folders in parts and skips what is there already: after an interruption the
+    same call goes on where it stopped. Work files (`.build/`) are never uploaded. A repository that has to be made is
+    private unless `private=False`, because licences and benchmark overlaps deserve a look before the world sees
+    them; the visibility of one that exists is left as it is. The token is the one of `hf auth login` or `HF_TOKEN`;
+    it is no argument here and never part of a message.
+
+    Raises:
+        PublishError: the folder is not a finished dataset, its data files are not those of its manifest, or the Hub
+            refused or could not be reached.
+    """
+    try:
+        dataset = open_dataset(folder)
+        dataset.check_files()
+    except DatasetError as error:
+        raise PublishError(str(error)) from None
+    try:
+        hub = api if api is not None else _hub()
+        hub.create_repo(repo, repo_type="dataset", private=private, exist_ok=True)
+        hub.upload_folder(
+            repo_id=repo,
+            folder_path=str(folder),
+            repo_type="dataset",
+            ignore_patterns=[f"{WORK}/**", f"{WORK}/*", WORK],
+            commit_message=f"sure-math dataset {dataset.fingerprint[:12]}",
+        )
+    except Exception as error:  # network, authentication, quota: all end in one message without secrets
+        reason = _without_token(f"{type(error).__name__}: {error}")
+        raise PublishError(
+            f"upload of {folder} to {repo!r} failed: {reason}\nLog in with `hf auth login` if the Hub refused you; "
+            "the same command resumes the upload"
+        ) from None
+    return f"https://huggingface.co/datasets/{repo}"
+
+
+def _hub() -> HubApi:
+    from huggingface_hub import HfApi
+
+    return HfApi(library_name="sure-math")
+
+
+def _without_token(message: str) -> str:
+    from huggingface_hub import get_token
+
+    token = get_token()
+    return message.replace(token, "[token]") if token else message
