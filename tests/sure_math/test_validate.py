@@ -15,10 +15,12 @@ from sure_math.publication.publish import publish
 from sure_math.publication.shard_rows import ShardRows
 from sure_math.reporting.auroc import auroc, bins, estimate_auroc, estimate_difference, largest_rise, risk_coverage
 from sure_math.reporting.auroc import roc_curve as roc_curve_of
-from sure_math.validate import ReportSettings, judge_all, main, validate
+from sure_math.validate import main
 from sure_math.validation.from_dataset import read_dataset
 from sure_math.validation.from_file import read_file
 from sure_math.validation.graded_answers import ValidationInputError
+from sure_math.validation.labels import judge_problems
+from sure_math.validation.report import ReportSettings, make_report
 from tests.helpers.published import a_problem, a_shard, an_uncertainty, some_facts
 
 FEW: dict[str, int] = {"resamples": 200, "seed": 0}
@@ -143,23 +145,23 @@ def test_labels_of_a_dataset(tmp_path):
     read = read_dataset(tmp_path)
     assert _verdicts(read, "greedy") == {"p0": ("4", False), "p1": ("7", True)}
     assert _verdicts(read, "majority") == {"p0": ("9", True), "p1": ("4", False)}
-    assert validate(read, ReportSettings(label="greedy", resamples=50))["unlabelled"] == 1
-    report = validate(read, ReportSettings(label="majority", resamples=50))
+    assert make_report(read, ReportSettings(label="greedy", resamples=50))["unlabelled"] == 1
+    report = make_report(read, ReportSettings(label="majority", resamples=50))
     assert (report["incomplete"], report["complete_only"][0]["problems"]) == (1, 1)
     assert report["complete_only"][0]["undefined"] == "no negatives: the teacher is wrong on all 1 problems"
 
 
 def test_held_out_sample_against_the_entropy_of_the_others(tmp_path):
     publish([_shard(f"p{index}", "4447", "4") for index in range(40)], some_facts(), tmp_path)
-    judged = judge_all(read_dataset(tmp_path), ReportSettings(label="held-out"))
+    judged = judge_problems(read_dataset(tmp_path), "held-out")
     assert {row.judged_answer for row in judged} == {"4", "7"}
     for row in judged:
         # Without the 7 the rest agree; without a 4 they are two against one.
         two_to_one = (2 / 3 * math.log(3 / 2) + 1 / 3 * math.log(3)) / math.log(3)
         assert row.wrong == (row.judged_answer == "7")
         assert row.measures.entropy == pytest.approx(0.0 if row.wrong else two_to_one, abs=1e-12)
-    again = judge_all(read_dataset(tmp_path), ReportSettings(label="held-out"))
-    other = judge_all(read_dataset(tmp_path), ReportSettings(label="held-out", seed=1))
+    again = judge_problems(read_dataset(tmp_path), "held-out")
+    other = judge_problems(read_dataset(tmp_path), "held-out", seed=1)
     assert [row.judged_answer for row in judged] == [row.judged_answer for row in again]
     assert [row.judged_answer for row in judged] != [row.judged_answer for row in other]
 
@@ -196,8 +198,8 @@ def test_jsonl_in_every_shape_reads_the_same(tmp_path, rows):
     read = read_file(_jsonl(tmp_path, rows), {}, equivalence="string")
     assert [row.answers for row in read.problems] == [("1", "1", "1"), ("1", "2", None), ("5", "5", "6")]
     assert [row.cluster_ids for row in read.problems] == [(0, 0, 0), (0, 1, 2), (0, 0, 1)]
-    assert [row.wrong for row in judge_all(read, ReportSettings(label="majority"))] == [False, True, True]
-    report = validate(read, ReportSettings(label="majority", resamples=50))
+    assert [row.wrong for row in judge_problems(read, "majority")] == [False, True, True]
+    report = make_report(read, ReportSettings(label="majority", resamples=50))
     assert report["scores"][0]["value"] == 1.0
     assert report["tied_majorities"]["problems"] == 1
     assert report["complete_only"][0]["positives"] == 1
@@ -294,7 +296,7 @@ def test_a_dataset_without_labels_says_so(tmp_path, capsys):
 def test_qwen_math_on_real_outputs(realdata):
     """100 MATH problems, 8 samples each; 3 majorities are a tie of a right and a wrong answer, 1 of two wrong ones."""
     read = read_file(realdata / "model_outputs" / "qwen25_math_cot_100x8.jsonl", {}, equivalence="string")
-    report = validate(read, ReportSettings(label="majority"))
+    report = make_report(read, ReportSettings(label="majority"))
     first = report["tied_majorities"]["first_sampled"]
     assert report["problems"] == 100
     assert (first["positives"], round(first["value"], 3)) == (7, 0.829)
@@ -328,8 +330,8 @@ def _shard(name: str, answers: str, greedy: str, *, gold: str | None = "4") -> S
 
 
 def _verdicts(read, label: str) -> dict:
-    judged = judge_all(read, ReportSettings(label=label))
-    return {row.problem.problem_id: (row.judged_answer, row.wrong) for row in judged}
+    judged = judge_problems(read, label)
+    return {row.sampled.problem_id: (row.judged_answer, row.wrong) for row in judged}
 
 
 def _jsonl(folder: Path, rows: list) -> Path:
