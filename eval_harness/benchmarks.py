@@ -16,7 +16,7 @@ import datasets
 from sure_math.curated.problems import curated_problems
 from sure_math.identity import short_id
 from sure_math.problems.sources import columns as usual
-from sure_math.problems.sources.catalogue import SOURCES, Source, columns_of, read_row
+from sure_math.problems.sources.catalogue import SOURCES, PublicSource, columns_of, read_row
 from sure_math.problems.sources.cells import conversation, reference_answer, text_of
 from sure_math.problems.sources.columns import choose_column
 from sure_math.problems.sources.hub import Place, stream
@@ -232,7 +232,7 @@ def _open_copy(task: str, data: str, split: str) -> Rows:
     return stream(Place(key=key, dataset=data, subset=None, split=split, revision=None, remedy=_remedy(task)))
 
 
-def _open_on_hub(task: str, source: Source) -> Rows:
+def _open_on_hub(task: str, source: PublicSource) -> Rows:
     """Open a Hub dataset through the cache of `datasets`, which also works without a network."""
     place = Place(
         key=task,

@@ -64,7 +64,7 @@ class Parameters:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
+class ModelWork:
     """What a model is asked in one phase. None: not known."""
 
     requests: int | None
@@ -80,43 +80,44 @@ class Work:
         return None if self.gpu_hours is None or not self.gpus else self.gpu_hours / self.gpus
 
 
-def work(
+def work_of(
     model: ModelConfig,
     requests: int | None,
     prompt_tokens: float | None,
     generated_tokens: float,
-    given: BuildAssumptions,
-) -> Work:
+    assumptions: BuildAssumptions,
+) -> ModelWork:
     """The work of `requests` requests of so many tokens each; a prompt counts once per request."""
-    size = parameters(model.model)
+    size = parameters_of(model.model)
     prompts = round(requests * prompt_tokens) if requests is not None and prompt_tokens is not None else None
     generated = None if requests is None else round(requests * generated_tokens)
     hours = None
     if size is not None and size.total < SMALLEST:
         hours = 0.0
     elif size is not None and prompts is not None and generated is not None:
-        seconds = prompts / speed(size, given.prompt_share, given) + generated / speed(
-            size, given.generated_share, given
-        )
-        hours = seconds / 3600
-    return Work(requests=requests, prompt_tokens=prompts, generated_tokens=generated, gpu_hours=hours, gpus=gpus(model))
+        reading = tokens_per_second(size, assumptions.prompt_share, assumptions)
+        writing = tokens_per_second(size, assumptions.generated_share, assumptions)
+        hours = (prompts / reading + generated / writing) / 3600
+    return ModelWork(
+        requests=requests, prompt_tokens=prompts, generated_tokens=generated, gpu_hours=hours, gpus=gpus_of(model)
+    )
 
 
-def speed(size: Parameters, share: float, given: BuildAssumptions) -> float:
+def tokens_per_second(size: Parameters, share: float, assumptions: BuildAssumptions) -> float:
     """Tokens per second of one GPU that reaches `share` of its peak."""
-    return share * given.peak_tflops * 1e12 / (2 * size.active)
+    return share * assumptions.peak_tflops * 1e12 / (2 * size.active)
 
 
-def gpus(model: ModelConfig) -> int:
+def gpus_of(model: ModelConfig) -> int:
     """GPUs a model works on: those of one engine times its replicas."""
-    size = parameters(model.model)
+    size = parameters_of(model.model)
     if model.engine == "server" or (size is not None and size.total < SMALLEST):
         return 0
     parallel = [model.engine_options.get(f"{kind}_parallel_size", 1) for kind in ("tensor", "pipeline")]
     return int(parallel[0]) * int(parallel[1]) * (model.replicas.max if model.replicas else 1)
 
 
-def parameters(model: str) -> Parameters | None:
+def parameters_of(model: str) -> Parameters | None:
     """Of a folder from the size of its weights (2 bytes each), else from the model's name; None where it has none."""
     try:
         folder = local_folder(model)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from sure_math.annotation.label import label_runs
 from sure_math.config import TIERS, BuildConfig, ModelConfig, SourceConfig
-from sure_math.dry_run.cost import BuildAssumptions, Work, work
+from sure_math.dry_run.cost import BuildAssumptions, ModelWork, work_of
 from sure_math.models.responders.roles import models_by_role
 from sure_math.problems.contamination.screening import decontaminate_runs, screen_runs
 from sure_math.problems.evolution.choose import choose_runs
@@ -29,46 +29,9 @@ from sure_math.rows import Problem, Tier
 ANSWER_TOKENS = 20
 """Of a final answer, two of which a judge is shown."""
 
-PUBLISHED_ROWS: Mapping[str, Mapping[str, int]] = {
-    "numina_cot": {"train": 859_494},
-    "numina_15": {"train": 896_215},
-    "math": {"train": 7_500, "test": 5_000},
-    "omni_math": {"test": 4_428},
-    "olympiadbench": {
-        "OE_TO_maths_en_COMP": 674,
-        "OE_TO_maths_zh_COMP": 408,
-        "OE_TO_maths_zh_CEE": 1_240,
-        "OE_MM_maths_en_COMP": 150,
-        "OE_MM_maths_zh_COMP": 56,
-        "OE_MM_maths_zh_CEE": 1_910,
-        "OE_TO_physics_en_COMP": 236,
-        "OE_TO_physics_zh_CEE": 115,
-        "OE_MM_physics_en_COMP": 456,
-        "OE_MM_physics_zh_CEE": 1_483,
-        "TP_TO_maths_en_COMP": 503,
-        "TP_TO_maths_zh_COMP": 199,
-        "TP_TO_maths_zh_CEE": 207,
-        "TP_TO_physics_en_COMP": 25,
-        "TP_MM_maths_en_COMP": 62,
-        "TP_MM_maths_zh_COMP": 81,
-        "TP_MM_maths_zh_CEE": 652,
-        "TP_MM_physics_en_COMP": 19,
-    },
-    "aime24": {"train": 30},
-    "aime25": {"test": 30},
-    "hmmt_feb25": {"train": 30},
-    "hmmt_nov25": {"train": 30},
-    "amo_bench": {"test": 50},
-    "aimo_aime": {"train": 90},
-    "aimo_amc": {"train": 83},
-    "math500": {"test": 500},
-    "gsm8k": {"train": 7_473, "test": 1_319},
-}
-"""Rows of a source by split, or by configuration where those are chosen among; usable are fewer."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class PlannedPhase:
     """One phase of the plan."""
 
     phase: str
@@ -76,36 +39,36 @@ class Step:
     """That leave the phase; None where nobody knows without reading a remote source."""
     role: str | None = None
     """Of the model that is asked."""
-    work: Work | None = None
+    work: ModelWork | None = None
     note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class BuildPlan:
     """What a build would do, and what it lacks."""
 
     config: BuildConfig
     assumptions: BuildAssumptions
-    steps: tuple[Step, ...]
+    steps: tuple[PlannedPhase, ...]
     missing: tuple[str, ...]
 
 
-def make_plan(config: BuildConfig, assumptions: BuildAssumptions | None = None) -> Plan:
+def make_plan(config: BuildConfig, assumptions: BuildAssumptions | None = None) -> BuildPlan:
     """Reads the seeds (not those on the Hub) and counts; nothing is written and no model is touched."""
-    given = assumptions or BuildAssumptions()
+    assumptions = assumptions or BuildAssumptions()
     missing = [error for error in (_prompt_error(config),) if error]
-    pool, note = Pool(), ""
+    pool, note = SeedCounts(), ""
     try:
         pool, note = _pool(config)
     except InputError as error:
         missing.append(str(error))
-    steps = tuple(_steps(config, pool, note, given))
-    return Plan(config=config, assumptions=given, steps=steps, missing=tuple(missing))
+    steps = tuple(_steps(config, pool, note, assumptions))
+    return BuildPlan(config=config, assumptions=assumptions, steps=steps, missing=tuple(missing))
 
 
 def source_rows(name: str, chosen: SourceConfig) -> int | None:
     """Rows of a public source that are read at most; None where its size is not known."""
-    table, published = SOURCES[name], PUBLISHED_ROWS.get(name, {})
+    table, published = SOURCES[name], SOURCES[name].published_rows
     subsets = table.subsets if chosen.subsets is None else chosen.subsets
     splits = table.splits if chosen.splits is None else chosen.splits
     parts = subsets if set(subsets) & set(published) else splits
@@ -116,7 +79,7 @@ def source_rows(name: str, chosen: SourceConfig) -> int | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pool:
+class SeedCounts:
     """Seeds as they are read. None: not known."""
 
     train: Mapping[Tier, int | None] | None = None
@@ -128,7 +91,7 @@ class Pool:
     """Of all of them, those without an answer."""
 
 
-def _pool(config: BuildConfig) -> tuple[Pool, str]:
+def _pool(config: BuildConfig) -> tuple[SeedCounts, str]:
     seeds = config.seeds
     if config.samples.path is not None:
         return _stored(config)
@@ -146,7 +109,7 @@ def _pool(config: BuildConfig) -> tuple[Pool, str]:
     return _counted(row for (rows,) in read_seeds(config) for row in rows if isinstance(row, Problem)), ""
 
 
-def _stored(config: BuildConfig) -> tuple[Pool, str]:
+def _stored(config: BuildConfig) -> tuple[SeedCounts, str]:
     samples = 0
 
     def problems() -> Iterator[Problem]:
@@ -159,7 +122,7 @@ def _stored(config: BuildConfig) -> tuple[Pool, str]:
     return pool, f"{samples:,} stored samples, read as kind `{kind_of(config.samples)}`"
 
 
-def _counted(problems: Iterable[Problem]) -> Pool:
+def _counted(problems: Iterable[Problem]) -> SeedCounts:
     train: Counter[Tier] = Counter()
     curated = test = open_ = 0
     for row in problems:
@@ -170,36 +133,38 @@ def _counted(problems: Iterable[Problem]) -> Pool:
             curated += 1
         else:
             train[row.tier] += 1
-    return Pool(train=dict(train), curated=curated, test=test, open=open_)
+    return SeedCounts(train=dict(train), curated=curated, test=test, open=open_)
 
 
-def _steps(config: BuildConfig, pool: Pool, note: str, given: BuildAssumptions) -> Iterator[Step]:
+def _steps(config: BuildConfig, pool: SeedCounts, note: str, assumptions: BuildAssumptions) -> Iterator[PlannedPhase]:
     models = models_by_role(config)
     read = None if pool.train is None else _sum((*pool.train.values(), pool.curated, pool.test))
-    yield Step(phase="seeds", problems=read, note="; ".join(part for part in (_source(config), note) if part))
+    yield PlannedPhase(phase="seeds", problems=read, note="; ".join(part for part in (_source(config), note) if part))
     if screen_runs(config):
-        yield _screening("screen", config, models, read, read, given)
+        yield _screening("screen", config, models, read, read, assumptions)
     drawn = _drawn(config, pool)
     fixed = _sum((pool.curated, pool.test))
     stay = None if drawn is None else _sum((*drawn.values(), fixed))
     children: int | None = 0
     if draw_runs(config):
-        yield Step(phase="draw", problems=stay)
+        yield PlannedPhase(phase="draw", problems=stay)
     if evolve_runs(config):
-        asked, children = _evolved(config, drawn, given.survival)
+        asked, children = _evolved(config, drawn, assumptions.survival)
         stay = stay if config.evolve.keep_seeds else fixed
-        yield _asks("evolve", "author", models, _sum((children, stay)), asked, _evolve_tokens(config, given), given)
+        yield _asks(
+            "evolve", "author", models, _sum((children, stay)), asked, _evolve_tokens(config, assumptions), assumptions
+        )
         if decontaminate_runs(config):
-            yield _screening("decontaminate", config, models, _sum((children, stay)), children, given)
+            yield _screening("decontaminate", config, models, _sum((children, stay)), children, assumptions)
         if choose_runs(config) and config.evolve.keep is not None:
             children = config.evolve.keep if children is None else min(children, config.evolve.keep)
-            yield Step(
+            yield PlannedPhase(
                 phase="choose", problems=_sum((children, stay)), note="a digest chooses the evolved ones that stay"
             )
     problems = _sum((children, stay))
     answered = -len(curated_seeds(config.seeds))  # each of them
     unanswered = _unanswered(pool, children, _sum((stay, answered)), _sum((read, answered)))
-    yield from _annotation(config, models, problems, pool.test, unanswered, given)
+    yield from _annotation(config, models, problems, pool.test, unanswered, assumptions)
 
 
 def _source(config: BuildConfig) -> str:
@@ -215,18 +180,18 @@ def _screening(
     models: Mapping[str, ModelConfig],
     problems: int | None,
     compared: int | None,
-    given: BuildAssumptions,
-) -> Step:
+    assumptions: BuildAssumptions,
+) -> PlannedPhase:
     """Overlap with benchmarks, and the second look of a model at `compared` problems, if there is one."""
     settings = config.decontaminate
     benchmarks = len(settings.benchmarks) - len(settings.skip)
     note = f"against {benchmarks} benchmarks" + (" and the test split" if settings.test_split else "")
     if settings.check is None or not benchmarks:
-        return Step(phase=phase, problems=problems, note=note)
+        return PlannedPhase(phase=phase, problems=problems, note=note)
     asked = None if compared is None else compared * 2 * settings.check.top_k
-    shown = _prompt_tokens(config, "overlap", given, extra=2 * given.problem_tokens)
+    shown = _prompt_tokens(config, "overlap", assumptions, extra=2 * assumptions.problem_tokens)
     note += f"; the {settings.check.top_k} nearest in both orders at most"
-    return _asks(phase, "inspector", models, problems, asked, (shown, given.judge_tokens), given, note)
+    return _asks(phase, "inspector", models, problems, asked, (shown, assumptions.judge_tokens), assumptions, note)
 
 
 def _annotation(
@@ -235,34 +200,34 @@ def _annotation(
     problems: int | None,
     held_out: int | None,
     unanswered: int | None,
-    given: BuildAssumptions,
-) -> Iterator[Step]:
+    assumptions: BuildAssumptions,
+) -> Iterator[PlannedPhase]:
     """The phases from the labels on."""
     labels, sampling = config.label, config.sample
-    solve = _prompt_tokens(config, "solve", given, extra=given.problem_tokens)
+    solve = _prompt_tokens(config, "solve", assumptions, extra=assumptions.problem_tokens)
     if labels.model is not None:
         asked = None if unanswered is None else unanswered * labels.num_samples
-        tokens = (solve, min(given.answer_tokens, labels.max_new_tokens))
-        yield _asks("label", "labeller", models, problems, asked, tokens, given)
+        tokens = (solve, min(assumptions.answer_tokens, labels.max_new_tokens))
+        yield _asks("label", "labeller", models, problems, asked, tokens, assumptions)
     elif label_runs(config):
-        yield Step(phase="label", problems=problems, note=f"by {labels.by}")
+        yield PlannedPhase(phase="label", problems=problems, note=f"by {labels.by}")
     if config.samples.path is None:
         each = sampling.num_samples + sampling.greedy
         asked = None if problems is None else problems * each
-        tokens = (solve, min(given.answer_tokens, sampling.max_new_tokens))
-        yield _asks("sample", "teacher", models, problems, asked, tokens, given, f"{each} per problem")
+        tokens = (solve, min(assumptions.answer_tokens, sampling.max_new_tokens))
+        yield _asks("sample", "teacher", models, problems, asked, tokens, assumptions, f"{each} per problem")
     else:
-        yield Step(phase="sample", problems=problems, note="stored")
+        yield PlannedPhase(phase="sample", problems=problems, note="stored")
     clustering = f"procedure {config.cluster.procedure}, equivalence {config.cluster.equivalence}"
     if "judge" in models:
-        pairs = None if problems is None else round(problems * given.judge_pairs)
-        note = f"{clustering}; {given.judge_pairs:g} pairs per problem"
-        shown = _prompt_tokens(config, "judge", given, extra=given.problem_tokens + 2 * ANSWER_TOKENS)
-        yield _asks("cluster", "judge", models, problems, pairs, (shown, given.judge_tokens), given, note)
+        pairs = None if problems is None else round(problems * assumptions.judge_pairs)
+        note = f"{clustering}; {assumptions.judge_pairs:g} pairs per problem"
+        shown = _prompt_tokens(config, "judge", assumptions, extra=assumptions.problem_tokens + 2 * ANSWER_TOKENS)
+        yield _asks("cluster", "judge", models, problems, pairs, (shown, assumptions.judge_tokens), assumptions, note)
     else:
-        yield Step(phase="cluster", problems=problems, note=clustering)
+        yield PlannedPhase(phase="cluster", problems=problems, note=clustering)
     splits = "" if problems is None or not held_out else f"{problems - held_out:,} to train on, {held_out:,} held out"
-    yield Step(phase="publish", problems=problems, note=splits)
+    yield PlannedPhase(phase="publish", problems=problems, note=splits)
 
 
 def _asks(
@@ -272,15 +237,15 @@ def _asks(
     problems: int | None,
     requests: int | None,
     tokens: tuple[float | None, float],
-    given: BuildAssumptions,
+    assumptions: BuildAssumptions,
     note: str = "",
-) -> Step:
+) -> PlannedPhase:
     """`tokens`: of a prompt and of what is generated."""
-    cost = work(models[role], requests, tokens[0], tokens[1], given)
-    return Step(phase=phase, problems=problems, role=role, work=cost, note=note)
+    cost = work_of(models[role], requests, tokens[0], tokens[1], assumptions)
+    return PlannedPhase(phase=phase, problems=problems, role=role, work=cost, note=note)
 
 
-def _drawn(config: BuildConfig, pool: Pool) -> Mapping[Tier, int | None] | None:
+def _drawn(config: BuildConfig, pool: SeedCounts) -> Mapping[Tier, int | None] | None:
     """Training seeds of each tier that go on; a tier of unknown size gives as many as are asked for."""
     wanted: Mapping[Tier, int] = (config.seeds.per_tier if config.evolve.enabled else None) or {}
     if pool.train is None:
@@ -302,30 +267,30 @@ def _evolved(
     return round(asked), round(asked * survival)
 
 
-def _unanswered(pool: Pool, children: int | None, stay: int | None, read: int | None) -> int | None:
+def _unanswered(pool: SeedCounts, children: int | None, stay: int | None, read: int | None) -> int | None:
     """Problems a labelling model is asked; of the seeds that stay, as many in a hundred as of all that were read."""
     if children is None or stay is None or read is None or pool.open is None:
         return None
     return children + (round(stay * pool.open / read) if read else 0)
 
 
-def _evolve_tokens(config: BuildConfig, given: BuildAssumptions) -> tuple[float | None, float]:
-    written = min(given.evolved_tokens, config.evolve.max_new_tokens)
+def _evolve_tokens(config: BuildConfig, assumptions: BuildAssumptions) -> tuple[float | None, float]:
+    written = min(assumptions.evolved_tokens, config.evolve.max_new_tokens)
     try:
         prompts = evolution_prompts(config).values()
     except PromptError:
         return None, written
     mean = sum(map(len, prompts)) / len(prompts) if prompts else 0.0
-    return given.template_tokens + mean / given.chars_per_token + given.problem_tokens, written
+    return assumptions.template_tokens + mean / assumptions.chars_per_token + assumptions.problem_tokens, written
 
 
-def _prompt_tokens(config: BuildConfig, name: str, given: BuildAssumptions, *, extra: float) -> float | None:
+def _prompt_tokens(config: BuildConfig, name: str, assumptions: BuildAssumptions, *, extra: float) -> float | None:
     """Of a request made with the prompt `name`, whose placeholders hold `extra` tokens."""
     try:
         prompt = load_prompt(config.prompts, name)
     except PromptError:
         return None
-    return given.template_tokens + len(prompt) / given.chars_per_token + extra
+    return assumptions.template_tokens + len(prompt) / assumptions.chars_per_token + extra
 
 
 def _prompt_error(config: BuildConfig) -> str | None:

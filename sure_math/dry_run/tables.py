@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from sure_math.command_line.arguments import plan_part, plan_settings
-from sure_math.config import TIERS, BuildConfig, ModelConfig
+from sure_math.command_line.settings_table import settings_table
+from sure_math.config import BuildConfig, ModelConfig
 from sure_math.curated.problems import FILE, LICENSE
 from sure_math.dry_run.assumptions import assumptions_table
-from sure_math.dry_run.cost import SMALLEST, BuildAssumptions, Parameters, gpus, parameters, speed
-from sure_math.dry_run.plan import PUBLISHED_ROWS, Plan, source_rows
+from sure_math.dry_run.cost import SMALLEST, BuildAssumptions, Parameters, gpus_of, parameters_of, tokens_per_second
+from sure_math.dry_run.plan import BuildPlan, source_rows
 from sure_math.models.responders.roles import models_by_role
 from sure_math.problems.sources.catalogue import SOURCES
 from sure_math.problems.sources.seeds import curated_seeds
@@ -24,12 +25,13 @@ PAPER_PROBLEMS, PAPER_SAMPLES, PAPER_HOURS = 8_800, 8, (1, 2)
 """A.1: 8,800 prompts of N = 8 with batch size 300, sampled and clustered in approximately 1-2 hours on one H100."""
 
 
-def plan_table(plan: Plan) -> Group:
+def plan_table(plan: BuildPlan) -> Group:
     """Sources, benchmarks, settings, costs, assumptions."""
     tables = [
         _sources(plan.config),
         _benchmarks(plan.config),
-        plan_settings("Settings", _setting_rows(plan.config)),
+        plan_settings("Run", _run_rows(plan.config)),
+        settings_table(plan.config),
         _costs(plan),
         _assumptions(plan),
     ]
@@ -71,107 +73,24 @@ def _benchmarks(config: BuildConfig) -> Table:
     for name, copy in config.decontaminate.benchmarks.items():
         row = SOURCES.get(name)
         dataset = "?" if row is None else _at(row.dataset, copy.revision or row.revision)
-        rows = None if row is None else sum(PUBLISHED_ROWS.get(name, {}).get(split, 0) for split in row.splits) or None
+        rows = None if row is None else sum(row.published_rows.get(split, 0) for split in row.splits) or None
         compared = "no: skipped" if name in config.decontaminate.skip else "yes"
         table.add_row(name, str(copy.path or dataset), _number(rows), compared)
     return table
 
 
-def _setting_rows(config: BuildConfig) -> Iterator[tuple[str, str]]:
-    evolve, sample, cluster, label = config.evolve, config.sample, config.cluster, config.label
-    yield "prompts", config.prompts
+def _run_rows(config: BuildConfig) -> Iterator[tuple[str, str]]:
+    """What follows from the settings and is in none of them."""
     if curated := curated_seeds(config.seeds):
         train = sum(row.split == "train" for row in curated)
         yield "curated", f"{train:,} to train on, which stay as they are, and {len(curated) - train:,} held out"
-    if config.seeds.per_tier is not None:
-        yield "seeds drawn", _listed(config.seeds.per_tier)
-    if evolve.enabled and evolve.author is not None:
-        yield "author", _model(evolve.author)
-        yield (
-            "",
-            f"temperature {evolve.temperature:g}, top_p {evolve.top_p:g}, at most {evolve.max_new_tokens:,} new tokens",
-        )
-        yield "rounds", _listed({tier: evolve.rounds[tier] for tier in TIERS})
-        for tier in TIERS:
-            yield f"weights, {tier}", _listed({name: f"{weight:g}" for name, weight in evolve.weights[tier].items()})
-        checks = ", ".join(name.replace("_", " ") for name in evolve.eliminate) or "none"
-        yield (
-            "eliminated",
-            f"{checks}; shorter than {evolve.min_chars:,} or longer than {evolve.max_chars:,} characters",
-        )
-        yield "language", evolve.language
-        yield "kept", f"{_number(evolve.keep, 'all')} evolved problems, {'the' if evolve.keep_seeds else 'no'} seeds"
-    yield "overlaps", _overlaps(config)
-    yield "labels", f"by {label.by}" if label.model is None else _model(label.model)
-    if label.model is not None:
-        votes = (
-            "greedy"
-            if label.num_samples == 1
-            else f"majority of {label.num_samples} at {label.temperature:g}, at least {label.min_share:g}"
-        )
-        yield "", f"{votes}, at most {label.max_new_tokens:,} new tokens"
-    if config.samples.path is None and config.teacher is not None:
-        yield "teacher", _model(config.teacher)
-        yield (
-            "samples",
-            (
-                f"N = {sample.num_samples}, temperature {sample.temperature:g}, top_p {sample.top_p:g}, top_k "
-                f"{sample.top_k or 'off'}, at most {sample.max_new_tokens:,} new tokens"
-                + ("; one greedy answer more" if sample.greedy else "")
-            ),
-        )
-    yield "thinking", f"what stands between {config.extract.opening_tag} and {config.extract.closing_tag} is no answer"
-    yield (
-        "clusters",
-        f"procedure {cluster.procedure}, equivalence {cluster.equivalence}, missing answers {cluster.missing}",
-    )
-    if config.judge is not None:
-        yield "judge", _model(config.judge)
+    batch, num_samples = config.run.batch_size, config.sample.num_samples
+    if config.samples.path is None:
+        yield "batch", f"{batch:,} sequences ({batch // num_samples:,} problems of {num_samples} samples)"
     yield "weight", "1 - H / log N"
-    batch = config.run.batch_size
-    per_call = (
-        f" ({batch // sample.num_samples:,} problems of {sample.num_samples} samples)"
-        if config.samples.path is None
-        else ""
-    )
-    yield (
-        "run",
-        f"seed {config.run.seed}, {config.run.shard_size:,} seeds per shard, {batch:,} sequences per batch{per_call}",
-    )
 
 
-def _overlaps(config: BuildConfig) -> str:
-    settings = config.decontaminate
-    near = "equal only" if settings.near_duplicates is None else f"Jaccard {settings.near_duplicates:g}"
-    text = (
-        f"mode {settings.mode}: {settings.ngram}-grams, containment {settings.containment:g}; near-duplicates: {near}; "
-        f"own test split: {'compared' if settings.test_split else 'not compared'}"
-    )
-    if settings.check is not None:
-        check = settings.check
-        shown = f"{check.top_k} nearest by {check.embedding} with cosine {check.min_similarity:g}"
-        text += f"; {shown} shown to {_model(check.model)}"
-    return text
-
-
-def _model(model: ModelConfig) -> str:
-    """A model and how it is run; what is left at its default is not named, but for thinking."""
-    parts = [f"dtype {model.dtype}", f"thinking {'on' if model.enable_thinking else 'off'}"]
-    if model.revision is not None:
-        parts.append(f"revision {model.revision}")
-    if model.max_model_len is not None:
-        parts.append(f"at most {model.max_model_len:,} positions")
-    parts += [f"{name} {value}" for name, value in model.engine_options.items()]
-    if model.server is not None:
-        parts.append(f"at {model.server.url} as {model.server.served_name or model.model}")
-    if model.replicas is not None:
-        parts.append(f"{model.replicas.min} to {model.replicas.max} replicas, {model.replicas.num_gpus:g} GPUs each")
-    if model.keep_loaded:
-        parts.append("stays loaded")
-    return f"{model.model} ({model.engine}): {', '.join(parts)}"
-
-
-def _costs(plan: Plan) -> Table:
+def _costs(plan: BuildPlan) -> Table:
     numbers = ("problems", "requests", "tokens in", "tokens out", "GPU h", "hours")
     table = plan_part("Phases", "phase", *numbers, right=numbers)
     table.columns[0].no_wrap = True
@@ -199,7 +118,7 @@ def _costs(plan: Plan) -> Table:
     return table
 
 
-def _totals(plan: Plan) -> list[str]:
+def _totals(plan: BuildPlan) -> list[str]:
     works = [step.work for step in plan.steps if step.work is not None]
 
     def total(values: list) -> float | None:
@@ -215,12 +134,12 @@ def _totals(plan: Plan) -> list[str]:
     ]
 
 
-def _assumptions(plan: Plan) -> Table:
+def _assumptions(plan: BuildPlan) -> Table:
     table = assumptions_table(plan.assumptions)
     models = models_by_role(plan.config)
     for role in dict.fromkeys(step.role for step in plan.steps if step.role is not None):
         model = models[role]
-        size = parameters(model.model)
+        size = parameters_of(model.model)
         if size is None:
             table.add_row(role, "?", f"{model.model} does not name its size, so that its hours are not known")
             continue
@@ -228,7 +147,7 @@ def _assumptions(plan: Plan) -> Table:
             table.add_row(role, f"{size.total / 1e6:.1f}M", f"parameters of {model.model}: it runs on a CPU")
             continue
         rates = [
-            speed(size, share, plan.assumptions)
+            tokens_per_second(size, share, plan.assumptions)
             for share in (plan.assumptions.prompt_share, plan.assumptions.generated_share)
         ]
         table.add_row(
@@ -240,18 +159,21 @@ def _assumptions(plan: Plan) -> Table:
     return table
 
 
-def _place(model: ModelConfig, size: Parameters, given: BuildAssumptions) -> str:
-    number = gpus(model)
+def _place(model: ModelConfig, size: Parameters, assumptions: BuildAssumptions) -> str:
+    number = gpus_of(model)
     if not number:
         return "the server's GPUs"
     place = f"{number} GPU{'s' if number != 1 else ''}"
-    weights, memory = 2 * size.total / 1e9, given.gpu_gigabytes * number / (model.replicas.max if model.replicas else 1)
+    weights, memory = (
+        2 * size.total / 1e9,
+        assumptions.gpu_gigabytes * number / (model.replicas.max if model.replicas else 1),
+    )
     if weights <= memory:
         return place
     return f"{place}: {weights:,.0f} GB of weights do not fit in {memory:,.0f} GB, raise tensor_parallel_size"
 
 
-def _notes(plan: Plan) -> Iterator[str]:
+def _notes(plan: BuildPlan) -> Iterator[str]:
     """How the paper's own time compares, where its teacher is asked."""
     done = {step.phase: step.work for step in plan.steps}
     sample, judged = done.get("sample"), done.get("cluster")
@@ -260,9 +182,9 @@ def _notes(plan: Plan) -> Iterator[str]:
         return
     if sample.gpu_hours is None or (judged is not None and judged.gpu_hours is None):
         return
-    size = parameters(PAPER_TEACHER)
+    size = parameters_of(PAPER_TEACHER)
     assert size is not None
-    rate = speed(size, plan.assumptions.generated_share, plan.assumptions)
+    rate = tokens_per_second(size, plan.assumptions.generated_share, plan.assumptions)
     low, high = (hours * 3600 * rate / (PAPER_PROBLEMS * PAPER_SAMPLES) for hours in PAPER_HOURS)
     here = sample.gpu_hours + (judged.gpu_hours or 0 if judged is not None else 0)
     yield (
@@ -275,12 +197,6 @@ def _notes(plan: Plan) -> Iterator[str]:
 
 def _at(dataset: str, revision: str | None) -> str:
     return f"{dataset} @ {revision[:12]}" if revision else f"{dataset} @ newest"
-
-
-def _listed(values: Mapping) -> str:
-    return ", ".join(
-        f"{name} {value:,}" if isinstance(value, int) else f"{name} {value}" for name, value in values.items()
-    )
 
 
 def _number(count: int | None, unknown: str = "?") -> str:

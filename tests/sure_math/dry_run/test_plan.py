@@ -16,8 +16,8 @@ from rich.console import Console
 
 from sure_math.command_line.settings import ConfigError
 from sure_math.config import BuildConfig, load_config
-from sure_math.dry_run.cost import BuildAssumptions, Parameters, gpus, parameters, speed, work
-from sure_math.dry_run.plan import Plan, Step, make_plan, source_rows
+from sure_math.dry_run.cost import BuildAssumptions, Parameters, gpus_of, parameters_of, tokens_per_second, work_of
+from sure_math.dry_run.plan import BuildPlan, PlannedPhase, make_plan, source_rows
 from sure_math.dry_run.tables import plan_table
 from tests.helpers.builds import write_problems
 
@@ -26,17 +26,17 @@ AUTHOR = ("evolve.enabled=true", "evolve.author.model=Org/Author-7B", "prompts=p
 TEACHER = ("teacher.model=Org/Teacher-8B", "teacher.engine=vllm")
 
 
-def step(plan: Plan, phase: str) -> Step:
+def step(plan: BuildPlan, phase: str) -> PlannedPhase:
     return next(step for step in plan.steps if step.phase == phase)
 
 
-def asked(plan: Plan, phase: str) -> int | None:
+def asked(plan: BuildPlan, phase: str) -> int | None:
     done = step(plan, phase).work
     assert done is not None
     return done.requests
 
 
-def printed(plan: Plan, width: int = 100) -> str:
+def printed(plan: BuildPlan, width: int = 100) -> str:
     """As it is piped: without colour, on lines of `width` characters."""
     console = Console(width=width, color_system=None)
     with console.capture() as capture:
@@ -170,8 +170,8 @@ def test_tokens_and_hours_by_hand() -> None:
     given = BuildAssumptions(peak_tflops=1000, prompt_share=0.5, generated_share=0.1)
     size = Parameters(total=8e9, active=8e9)
     # 16e9 operations a token.
-    assert (speed(size, 0.5, given), speed(size, 0.1, given)) == (31_250, 6_250)
-    done = work(config.teacher, 3600, 31_250, 6_250, given)
+    assert (tokens_per_second(size, 0.5, given), tokens_per_second(size, 0.1, given)) == (31_250, 6_250)
+    done = work_of(config.teacher, 3600, 31_250, 6_250, given)
     assert (done.requests, done.prompt_tokens, done.generated_tokens, done.gpus) == (3600, 112_500_000, 22_500_000, 2)
     assert (done.gpu_hours, done.hours) == pytest.approx((2.0, 1.0))
 
@@ -196,13 +196,13 @@ SIZES: dict[str, tuple[float, float] | None] = {
 
 @pytest.mark.parametrize(("name", "expected"), SIZES.items(), ids=SIZES)
 def test_size_of_a_model(name: str, expected: tuple[float, float] | None) -> None:
-    size = parameters(name)
+    size = parameters_of(name)
     assert (size and (size.total, size.active)) == expected
 
 
 def test_a_model_that_ships_is_measured_and_needs_no_gpu() -> None:
     plan = make_plan(load_config("pocket"))
-    size = parameters("pocket:teacher")
+    size = parameters_of("pocket:teacher")
     assert size is not None and 1e6 < size.total < 1e7
     done = step(plan, "sample").work
     assert done is not None and (done.gpus, done.gpu_hours) == (0, 0.0)
@@ -220,7 +220,7 @@ REPLICAS = {
 @pytest.mark.parametrize(("model", "expected"), REPLICAS.items(), ids=REPLICAS)
 def test_gpus_of_a_model(model: str, expected: int) -> None:
     config = load_config("annotate", ["seeds.path=p.jsonl", f"teacher={model}"])
-    assert config.teacher is not None and gpus(config.teacher) == expected
+    assert config.teacher is not None and gpus_of(config.teacher) == expected
 
 
 def test_a_model_that_does_not_fit_is_named() -> None:
