@@ -83,7 +83,7 @@ class Clustering:
     conflicts: int
     """`default`: merges refused, since a pair across differs. `paper`: pairs judged different and connected."""
     uncompared: int
-    """Distinct answers beyond `MAX_DISTINCT_ANSWERS`."""
+    """Distinct answers beyond `MAX_DISTINCT_ANSWERS`; each is a cluster of its own."""
 
 
 def exact(answer: str) -> str:

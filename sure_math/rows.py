@@ -9,9 +9,11 @@ import types
 import typing
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Self
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 Tier = Literal["easy", "medium", "hard", "competition"]
 Split = Literal["train", "test"]
@@ -102,6 +104,9 @@ class Cluster:
     """Judge replies that were neither yes nor no."""
     conflicts: int
     """Merges refused since a pair across the clusters differs; in `paper`, pairs judged different but merged."""
+    uncompared: int = 0
+    """Distinct answers that were too many to be compared; each is a cluster of its own. 0 in shards of builds that did
+    not keep this number yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +209,16 @@ def to_table(row_type: type, rows: Iterable[object]) -> pa.Table:
     materialised = list(rows)
     columns = {name: [getattr(row, name) for row in materialised] for name in schema.names}
     return pa.table({name: pa.array(columns[name], schema.field(name).type) for name in schema.names}, schema=schema)
+
+
+def read_rows(row_type: type[RowT], path: Path) -> list[RowT]:
+    """Read the rows of a Parquet file. A column that the file does not have takes the default of its field.
+
+    Work files of an older build may lack a column that was added later.
+    """
+    present = set(pq.read_schema(path).names)
+    schema = pa.schema([field for field in schema_of(row_type) if field.name in present])
+    return from_table(row_type, pq.read_table(path, schema=schema))
 
 
 def from_table(row_type: type[RowT], table: pa.Table) -> list[RowT]:

@@ -63,6 +63,7 @@ def cluster(
             judge_calls=result.judge_calls,
             undecided=result.undecided,
             conflicts=result.conflicts,
+            uncompared=result.uncompared,
         )
         for row, result in zip(sampled, results, strict=True)
     ]

@@ -87,6 +87,7 @@ class CardNumbers:
         self.counts["judge_calls"] += row.cluster.judge_calls
         self.counts["judge_undecided"] += row.cluster.undecided
         self.counts["cluster_conflicts"] += row.cluster.conflicts
+        self.counts["answers_uncompared"] += row.cluster.uncompared
         self.counts["problems_judged"] += row.cluster.judge_calls > 0
         self.counts["unlabelled"] += row.grade.teacher_correct is None
 
@@ -216,5 +217,6 @@ COUNTS = (
     "judge_calls",
     "judge_undecided",
     "cluster_conflicts",
+    "answers_uncompared",
     "problems_judged",
 )

@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sure_math.command_line.progress import Progress
-from sure_math.rows import Dropped, Output, RowT, from_table, schema_of, to_table
+from sure_math.rows import Dropped, Output, RowT, read_rows, to_table
 from sure_math.storage.claimed_folder import ClaimedFolder, FolderInUse, changed_settings
 from sure_math.storage.files import file_digest, write_whole
 from sure_math.storage.phase import Phase
@@ -55,7 +55,7 @@ class Table(Generic[RowT]):
     """Reason -> problems dropped by this phase."""
 
     def rows(self, shard: int) -> list[RowT]:
-        return from_table(self.makes, pq.read_table(self.folder / f"{shard:05d}.parquet", schema=schema_of(self.makes)))
+        return read_rows(self.makes, self.folder / f"{shard:05d}.parquet")
 
     def all_rows(self) -> Iterator[RowT]:
         """Every row, one shard in memory at a time."""
@@ -64,7 +64,7 @@ class Table(Generic[RowT]):
 
     def dropped_rows(self, shard: int) -> list[Dropped]:
         path = self.folder / f"{shard:05d}.dropped.parquet"
-        return from_table(Dropped, pq.read_table(path, schema=schema_of(Dropped))) if path.is_file() else []
+        return read_rows(Dropped, path) if path.is_file() else []
 
 
 @dataclass(frozen=True, slots=True)

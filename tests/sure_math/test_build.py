@@ -2,7 +2,8 @@
 
 Pins: the number of requests asked by a first run, a repeated one, after a changed shard size, with more samples, with
 new problems, with a changed prompt, model or fingerprint; finished shards are left byte for byte; keys are complete
-without doubles; the published rows; the plan of --dry-run; stored samples of real models.
+without doubles; the published rows; the number of answers that were not compared; the plan of --dry-run; stored
+samples of real models.
 """
 
 import json
@@ -13,6 +14,7 @@ import pytest
 from datasets import load_dataset
 
 from sure_math.build import main
+from sure_math.cluster import MAX_DISTINCT_ANSWERS
 from tests.helpers.builds import Scripted, evolve, run, run_phases, shard_files, solve, write_problems
 
 NUM_PROBLEMS = 10
@@ -199,6 +201,17 @@ def test_dry_run_counts_without_a_model(tmp_path: Path, problems: Path, capsys: 
     text = capsys.readouterr().out
     assert "nowhere" in text and " 90 " in text
     assert not out.exists()
+
+
+def test_answers_that_were_not_compared_are_published(tmp_path: Path) -> None:
+    path = tmp_path / "samples.jsonl"
+    answers = [rf"\boxed{{{number}}}" for number in range(MAX_DISTINCT_ANSWERS + 6)]
+    path.write_text(json.dumps({"problem": "Name a number.", "responses": answers}) + "\n")
+    out = tmp_path / "out"
+    run(out, f"samples.path={path}")
+    assert json.loads((out / "manifest.json").read_text())["numbers"]["answers_uncompared"] == 6
+    text = f"answers not compared, beyond the {MAX_DISTINCT_ANSWERS} most frequent distinct answers to a problem"
+    assert f"| {text} | 6 |" in (out / "README.md").read_text()
 
 
 REAL = {

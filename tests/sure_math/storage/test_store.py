@@ -1,15 +1,17 @@
 """Shards, manifests, journal.
 
-Pins: a cut shard and a damaged journal row are found and made again; a finished shard is not touched; what is stored
-comes back; a damaged database, a full disk and a second build say how to go on; batches do not depend on what is
-answered; the call log survives a torn line.
+Pins: a cut shard and a damaged journal row are found and made again; a finished shard is not touched, also if it lacks
+a newer column; what is stored comes back; a damaged database, a full disk and a second build say how to go on; batches
+do not depend on what is answered; the call log survives a torn line.
 """
 
 import errno
 import io
+import json
 import sqlite3
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
@@ -20,7 +22,7 @@ from sure_math.models.responders.chat import Message, Question, Reply
 from sure_math.models.responders.journal import CallLog, Journal, JournalError
 from sure_math.models.responders.recorded import RecordedResponder
 from sure_math.storage import store as store_module
-from sure_math.storage.files import disk_full
+from sure_math.storage.files import disk_full, file_digest
 from sure_math.storage.seen import Seen
 from sure_math.storage.store import Store, StoreError
 from tests.helpers.builds import Scripted, run_phases, shard_files, write_problems
@@ -162,6 +164,25 @@ def test_a_cut_shard_is_made_again_without_asking(tmp_path: Path) -> None:
     assert {name: (out / ".build/shards" / name).stat().st_mtime_ns for name in untouched} == {
         name: times[name] for name in untouched
     }
+
+
+def test_shards_without_a_newer_column_are_read_and_kept(tmp_path: Path) -> None:
+    """A folder of a build that did not count `Cluster.uncompared` yet."""
+    problems, out, models = write_problems(tmp_path / "p.jsonl", 8), tmp_path / "out", Scripted()
+    rows = list(run_phases(out, f"seeds.path={problems}", load=models).clusters.all_rows())
+    folder = out / ".build/shards/cluster"
+    old = {}
+    for path in sorted(folder.glob("*.parquet")):
+        pq.write_table(pq.read_table(path).drop_columns("uncompared"), path)
+        manifest = json.loads(path.with_suffix(".json").read_text())
+        manifest["files"][path.name] = file_digest(path)
+        path.with_suffix(".json").write_text(json.dumps(manifest))
+        old[path] = path.read_bytes()
+    models.asked()
+    again = run_phases(out, f"seeds.path={problems}", load=models)
+    assert models.asked() == 0
+    assert {path: path.read_bytes() for path in old} == old
+    assert list(again.clusters.all_rows()) == rows and {row.uncompared for row in rows} == {0}
 
 
 def test_one_build_at_a_time(tmp_path: Path) -> None:
