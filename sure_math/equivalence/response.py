@@ -7,9 +7,8 @@ import re
 
 from sure_math.equivalence.forms import Opaque, Words
 from sure_math.equivalence.read import read_form
-from sure_math.extract import box_content, extract_answer
+from sure_math.extract import BOX, box_content, extract_answer
 
-_BOX = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])\s*")
 _JOINT = re.compile(
     r"(?:[\s$.]|\\q?quad|\\[,; ])*(?:[A-Za-z]+\s+)?(?:,|;|and|or|,\s*and)?(?:[\s$]|\\q?quad|\\[,; ])*", re.IGNORECASE
 )
@@ -66,7 +65,7 @@ def boxed_answer(text: str, *, is_gold: bool = False) -> str | None:
     """
     if tagged := _TAGGED_BOX.findall(text[-_TAIL:]):
         return str(tagged[-1]).strip()
-    boxes = [(match.start(), box_content(text, match.end())) for match in _BOX.finditer(text[-_TAIL:])]
+    boxes = [(match.start(), box_content(text, match.end())) for match in BOX.finditer(text[-_TAIL:])]
     if not boxes:
         return None
     tail = text[-_TAIL:]

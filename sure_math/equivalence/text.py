@@ -20,7 +20,7 @@ from sure_math.equivalence.glyphs import (
     QUOTIENT_SIGNS,
     RAISED_DIGITS,
 )
-from sure_math.extract import box_content
+from sure_math.extract import BOX, box_content
 
 _UNICODE = str.maketrans(
     {
@@ -129,7 +129,7 @@ _SPACES = re.compile(
 )
 _ROW_SKIP = re.compile(r"\\\\\s{0,3}\[[^\]]{0,12}\]")
 _BLANKS = re.compile(r"\s+")
-_ANY_BOX = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])\s*(?=\{)")
+_BRACED_BOX = re.compile(BOX.pattern + r"(?=\{)")
 _DELIMITERS = re.compile(r"(?<!\\)\\[()\[\]]|\$")
 _CURRENCY_SIGN = "¤"
 _MATRIX = re.compile(r"\\begin\{([pbvBV]?matrix|smallmatrix|array)\}(?:\{[lcr|\s]*\})?(.*?)\\end\{\1\}", re.DOTALL)
@@ -198,7 +198,7 @@ def _strip_dollars(text: str) -> str:
 def _unwrap_boxes(text: str) -> str:
     """Replace up to three closed boxes by their contents, outermost first."""
     for _ in range(3):
-        box = _ANY_BOX.search(text)
+        box = _BRACED_BOX.search(text)
         if box is None:
             return text
         span = box_content(text, box.end())

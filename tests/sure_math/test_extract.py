@@ -19,6 +19,7 @@ BOXES = [
     (r"\boxed{a\}", None),
     (r"\boxed{\text{a \{ b}}", r"\text{a \{ b}"),
     (r"\fbox{7}", "7"),
+    (r"\framebox{7}", "7"),
     (r"\boxed 5", "5"),
     (r"$\boxed 5$", "5"),
     (r"\boxed{ 5 }", "5"),

@@ -412,6 +412,8 @@ def test_batch_gives_the_verdicts_of_single_calls_in_order() -> None:
 
 CORRECT = [
     ("42", r"The answer is \boxed{42}", True),
+    ("42", r"\framebox{42}, not 43", True),
+    (r"It is \framebox{42}, not 43", r"\framebox{1}, \framebox{42}", False),
     ("42", r"The answer is \boxed{43}", False),
     ("43", r"first \boxed{43}, then \boxed{42}, so no. I am sure: \boxed{42}", False),
     ("$\\frac{1}{2}$", r"Hence $\boxed{0.5}$.", True),
