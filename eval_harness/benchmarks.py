@@ -22,6 +22,7 @@ from sure_math.problems.sources.columns import choose_column
 from sure_math.problems.sources.hub import Place, stream
 from sure_math.problems.sources.table_files import InputError, Row, Rows, open_rows, peek_columns
 from sure_math.prompts import load_prompt
+from sure_math.prompts.template import fill
 
 Grading = Literal["boxed", "number", "judge"]
 """How answers are compared with the gold.
@@ -114,7 +115,7 @@ def load_benchmark(name: str, *, task: str = "", data: str | None = None, everyt
             BenchmarkProblem(
                 problem_id=problem_id,
                 problem=text,
-                prompt=text if benchmark.own_prompt else template.replace("{problem}", text),
+                prompt=text if benchmark.own_prompt else fill(template, problem=text),
                 answer=statement.answer,
                 grading="judge" if statement.description else benchmark.grading,
             )

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from eval_harness.options import OptionError
-from sure_math.annotation.judge import JudgePrompt, LlmJudge
+from sure_math.annotation.judge import LlmJudge, judge_prompt
 from sure_math.cluster import PairCheck
 from sure_math.config import ModelConfig
 from sure_math.models.responders.roles import LazyResponder, resolve_model
@@ -44,7 +44,7 @@ def named_judge(settings: object) -> NamedJudge:
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}" for detail in error.errors())
         raise OptionError(f"judge = {dict(settings)!r}: {problems}") from None
-    prompt = JudgePrompt.parse(load_prompt("default", "judge"))
+    prompt = judge_prompt(load_prompt("default", "judge"))
     return NamedJudge(
         name=config.model, check=LlmJudge(LazyResponder(*resolve_model(config), keep_loaded=True), prompt)
     )

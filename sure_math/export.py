@@ -22,8 +22,8 @@ from typing import Any, Literal, get_args
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sure_math.annotation.sample import solve_messages
 from sure_math.prompts import load_prompt
+from sure_math.prompts.template import solve_messages
 from sure_math.publication.published import DatasetError, PublishedDataset, open_dataset
 from sure_math.reporting.templates import environment
 

@@ -11,7 +11,6 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sure_math.annotation.sample import solve_messages
 from sure_math.cluster import cluster_answers
 from sure_math.config import BuildConfig
 from sure_math.entropy import majority_answer
@@ -22,6 +21,7 @@ from sure_math.models.engines import Refusal, Sampling
 from sure_math.models.responders.chat import Question, Reply, Responder
 from sure_math.models.responders.roles import Models
 from sure_math.prompts import load_prompt
+from sure_math.prompts.template import solve_messages
 from sure_math.rows import Dropped, Output, Problem
 from sure_math.storage.phase import Phase
 

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from sure_math.config import BuildConfig
 from sure_math.identity import random_seed
 from sure_math.models.engines import Refusal, Sampling
-from sure_math.models.responders.chat import Message, Question, Reply, Responder
+from sure_math.models.responders.chat import Question, Reply, Responder
 from sure_math.models.responders.roles import Models
 from sure_math.prompts import load_prompt
+from sure_math.prompts.template import solve_messages
 from sure_math.rows import Dropped, Output, Problem, Sample
 from sure_math.storage.phase import Phase
 
@@ -78,12 +79,6 @@ def sample(
         rows += [_row(problem, GREEDY, reply) for reply in first]
         rows += [_row(problem, index, reply) for index, reply in zip(indices, replies, strict=True)]
     return Output(rows=rows, dropped=dropped)
-
-
-def solve_messages(problem: str, system: str | None, prompt: str) -> tuple[Message, ...]:
-    """The conversation that asks for a solution; the problem's own system prompt stays in front."""
-    user = Message(role="user", content=prompt.replace("{problem}", problem))
-    return (user,) if system is None else (Message(role="system", content=system), user)
 
 
 def _stored_of(problems: Sequence[Problem], stored: Sequence[Sample]) -> Output[Sample]:

@@ -16,7 +16,6 @@ from random import Random
 from rich.console import Console
 from rich.table import Table
 
-from sure_math.annotation.judge import MAX_REPLY_TOKENS, parse_verdict
 from sure_math.equivalence import is_correct
 from sure_math.models.engines import Refusal, Sampling
 from sure_math.models.engines.spec import ModelSpec
@@ -24,6 +23,7 @@ from sure_math.models.responders.chat import Message, Question, Reply, Responder
 from sure_math.pocket.lessons import author_messages, draw_problem, held_pair, judge_messages, solve_prompt
 from sure_math.pocket.world import Instance, render, to_problem
 from sure_math.pocket.world.evolution import STRATEGIES, check
+from sure_math.prompts.yes_or_no import MAX_REPLY_TOKENS, says_yes
 
 AUTHOR_TEMPERATURE = 0.7
 """As in `configs/pocket.yaml`."""
@@ -75,7 +75,7 @@ def judge_accuracy(responder: Responder, count: int, seed: int) -> Accuracy:
     pairs = [held_pair(Random(f"pocket-evaluation/{seed}/pair/{index}"), held_out=True) for index in range(count)]
     messages = [judge_messages(pair.problem, *sorted((pair.first, pair.second))) for pair in pairs]
     replies = _ask(responder, messages, Sampling(max_new_tokens=MAX_REPLY_TOKENS, temperature=0.0))
-    right = [parse_verdict(reply.text) is pair.equal for pair, reply in zip(pairs, replies, strict=True)]
+    right = [says_yes(reply.text) is pair.equal for pair, reply in zip(pairs, replies, strict=True)]
     return _accuracy("judge: right verdicts, held-out pairs", right, [pair.kind for pair in pairs])
 
 

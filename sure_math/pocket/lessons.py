@@ -1,6 +1,5 @@
 """Lessons for the pocket models: conversations drawn from the pocket world. A lesson depends on its index alone."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
@@ -11,6 +10,7 @@ from sure_math.pocket.world import Instance, draw_core, is_held_out, render, to_
 from sure_math.pocket.world.evolution import FOLLOW_UPS, STRATEGIES, evolve
 from sure_math.pocket.world.numbers import WorldError, surface_forms
 from sure_math.prompts import load_prompt
+from sure_math.prompts.template import fill
 
 LEVEL_SHARES = (0.4, 0.3, 0.2, 0.1)
 ROUND_SHARES = (0.40, 0.27, 0.16, 0.09, 0.05, 0.03)
@@ -111,7 +111,7 @@ def lessons(role: str, seed: int, start: int, count: int) -> Iterator[Lesson]:
 
 def solve_prompt(problem: str) -> str:
     """Return the prompt that asks for the solution of a problem."""
-    return load_prompt("pocket", "solve").replace("{problem}", problem)
+    return fill(load_prompt("pocket", "solve"), problem=problem)
 
 
 def author_messages(strategy: str, parent: str) -> tuple[Message, ...]:
@@ -124,7 +124,5 @@ def author_messages(strategy: str, parent: str) -> tuple[Message, ...]:
 
 def judge_messages(problem: str, first: str, second: str) -> tuple[Message, ...]:
     """Return the conversation that asks the judge about two answers to a problem."""
-    template = load_prompt("pocket", "judge")
-    slots = {"{problem}": problem, "{first}": first, "{second}": second}
-    content = re.sub("|".join(map(re.escape, slots)), lambda match: slots[match[0]], template)
+    content = fill(load_prompt("pocket", "judge"), problem=problem, first=first, second=second)
     return (Message(role="user", content=content),)

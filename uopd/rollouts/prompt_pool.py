@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 
-from sure_math.annotation.sample import solve_messages
 from sure_math.models.responders.chat import Chat, Message
+from sure_math.prompts.template import fill, solve_messages
 from uopd.dataset import DataError, PoolRow, draw_prompts
 from uopd.methods import Method
 from uopd.rows import Prompt
@@ -102,4 +102,4 @@ def prompt_pool(
 
 def _solution_message(row: PoolRow) -> Message:
     text = resources.files(__package__).joinpath(SOLUTION_PROMPT).read_text(encoding="utf-8").rstrip("\n")
-    return Message(role="system", content=text.replace("{solution}", row.solution or ""))
+    return Message(role="system", content=fill(text, solution=row.solution or ""))

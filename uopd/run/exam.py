@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sure_math.annotation.sample import solve_messages
 from sure_math.models.engines import Refusal, Request, Sampling
 from sure_math.models.responders.chat import Chat
+from sure_math.prompts.template import solve_messages
 from uopd.dataset import PoolRow
 from uopd.rollouts.rewards import rewards
 from uopd.rows import Sampler

@@ -12,7 +12,7 @@ from sure_math.models.responders.chat import Responder
 from sure_math.models.responders.roles import Models
 from sure_math.problems.contamination.decontaminate import TEST_SPLIT, SecondLook, decontaminate
 from sure_math.problems.contamination.overlap_index import BenchmarkIndex, Entry
-from sure_math.problems.contamination.second_look import NearestCheck, OverlapPrompt, encoder_fingerprint, load_encoder
+from sure_math.problems.contamination.second_look import NearestCheck, encoder_fingerprint, load_encoder, overlap_prompt
 from sure_math.problems.sources.inputs import Inputs
 from sure_math.prompts import load_prompt
 from sure_math.rows import Output, Problem
@@ -147,7 +147,7 @@ class Screening:
             load_encoder(check.embedding, check.revision),
             (*self._entries, *self._held_out),
             self._inspector,
-            OverlapPrompt.parse(self._prompt),
+            overlap_prompt(self._prompt),
             top_k=check.top_k,
             min_similarity=check.min_similarity,
         )

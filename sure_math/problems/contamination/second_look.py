@@ -8,25 +8,22 @@ How this differs from the usual check with embeddings and a model:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sure_math.annotation.judge import MAX_REPLY_TOKENS, SYSTEM_SEPARATOR, cut, parse_verdict
 from sure_math.models.engines import EngineUnavailable, Refusal, Sampling
 from sure_math.models.responders.chat import Message, Question, Reply, Responder
 from sure_math.problems.contamination.decontaminate import TEST_SPLIT
 from sure_math.problems.contamination.math_tokens import without_frame
 from sure_math.problems.contamination.overlap_index import Entry, Match
+from sure_math.prompts.template import PromptTemplate, as_data, shortened
+from sure_math.prompts.yes_or_no import MAX_REPLY_TOKENS, says_yes
 from sure_math.rows import Problem
 
 MAX_PROBLEM_CHARACTERS = 6000
-PLACEHOLDERS = ("{first}", "{second}")
-_PLACEHOLDER = re.compile("|".join(map(re.escape, PLACEHOLDERS)))
 _AGAIN = 0.7
 """Temperature of the second try: a greedy model would say the same again."""
 _MAX_TOKENS = 512
@@ -37,33 +34,18 @@ Encoder = Callable[[Sequence[str]], np.ndarray]
 """Texts -> (number of texts, width) float32, every row of length 1."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OverlapPrompt:
-    """The messages of one question, with the placeholders {first} and {second}."""
+def overlap_prompt(text: str) -> PromptTemplate:
+    """Read the prompt file `overlap.txt`: a system message, and a user message with {first} and {second}.
 
-    system: str
-    user: str
+    Raises:
+        PromptError: a part is missing.
+    """
+    return PromptTemplate.parse(text, name="overlap", needs=("first", "second"), needs_system=True)
 
-    @classmethod
-    def parse(cls, template: str) -> OverlapPrompt:
-        """A prompt file: the system message, a line `---`, and the user message.
 
-        Raises ValueError where one of them, {first} or {second} is missing.
-        """
-        system, *rest = SYSTEM_SEPARATOR.split(template, maxsplit=1)
-        for part in ("---", *PLACEHOLDERS):
-            if not rest or (part != "---" and part not in rest[0]):
-                raise ValueError(
-                    f"the prompt overlap.txt has no {part}: write the system message, a line ---, and the user message "
-                    f"with {' and '.join(PLACEHOLDERS)}"
-                )
-        return cls(system=system.strip(), user=rest[0].strip())
-
-    def messages(self, first: str, second: str) -> tuple[Message, ...]:
-        """The conversation about two problems, in this order; what is filled in is never searched for placeholders."""
-        values = {"{first}": _shown(first), "{second}": _shown(second)}
-        user = _PLACEHOLDER.sub(lambda match: values[match.group()], self.user)
-        return Message(role="system", content=self.system), Message(role="user", content=user)
+def overlap_messages(prompt: PromptTemplate, first: str, second: str) -> tuple[Message, ...]:
+    """Ask about two problems, in this order."""
+    return prompt.messages(first=as_data(first, MAX_PROBLEM_CHARACTERS), second=as_data(second, MAX_PROBLEM_CHARACTERS))
 
 
 class NearestCheck:
@@ -74,7 +56,7 @@ class NearestCheck:
         encode: Encoder,
         entries: Iterable[Entry],
         responder: Responder,
-        prompt: OverlapPrompt,
+        prompt: PromptTemplate,
         *,
         top_k: int,
         min_similarity: float,
@@ -123,7 +105,7 @@ class NearestCheck:
         return pairs
 
     def _both_orders(self, first: str, second: str) -> tuple[tuple[Message, ...], tuple[Message, ...]]:
-        return self._prompt.messages(first, second), self._prompt.messages(second, first)
+        return overlap_messages(self._prompt, first, second), overlap_messages(self._prompt, second, first)
 
     def _verdicts(self, questions: Sequence[tuple[Message, ...]]) -> list[str]:
         """`yes`, `no`, `nonsense` or `refused` for each question."""
@@ -187,7 +169,7 @@ def _in_batches(encode: Any, texts: Sequence[str]) -> np.ndarray:
     """Texts of similar length together, so that little is padded; the rows come back in the order of the texts."""
     order = sorted(range(len(texts)), key=lambda number: (len(texts[number]), number))
     parts = [
-        encode([cut(texts[number], MAX_PROBLEM_CHARACTERS) for number in order[start : start + _BATCH]])
+        encode([shortened(texts[number], MAX_PROBLEM_CHARACTERS) for number in order[start : start + _BATCH]])
         for start in range(0, len(order), _BATCH)
     ]
     vectors = np.concatenate(parts)
@@ -201,15 +183,10 @@ def _in_batches(encode: Any, texts: Sequence[str]) -> np.ndarray:
 def _verdict(replies: tuple[Reply, ...] | Refusal) -> str:
     if isinstance(replies, Refusal):
         return "refused"
-    verdict = parse_verdict(replies[0].text)
-    return "nonsense" if verdict is None else ("no", "yes")[verdict]
+    overlaps = says_yes(replies[0].text)
+    return "nonsense" if overlaps is None else ("no", "yes")[overlaps]
 
 
 def _outcome(verdicts: Sequence[str]) -> str:
     """Of the two orders, what speaks most against the pair being clean."""
     return next((verdict for verdict in ("yes", "refused", "nonsense") if verdict in verdicts), "no")
-
-
-def _shown(text: str) -> str:
-    # Control tokens of a ChatML tokenizer lose their form: a text must not end its turn.
-    return cut(text, MAX_PROBLEM_CHARACTERS).replace("<|", "< |")

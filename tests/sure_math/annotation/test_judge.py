@@ -1,6 +1,6 @@
 """Pins of `sure_math/annotation/judge.py` and `prompts/judge.txt`:
 
-- which replies are a yes, which a no, and that everything else is undecided, never equal;
+- a reply that is neither yes nor no is undecided, never equal;
 - one greedy question per pair, in sorted orientation, all in one batch, and none for an empty batch;
 - placeholders, control tokens and long texts inside problems and answers stay data;
 - prompt files with and without a system message; the shipped prompt has the three placeholders.
@@ -13,69 +13,16 @@ import pytest
 
 from sure_math.annotation.judge import (
     MAX_ANSWER_CHARACTERS,
-    PLACEHOLDERS,
-    JudgePrompt,
     LlmJudge,
-    cut,
-    parse_verdict,
+    judge_messages,
+    judge_prompt,
 )
 from sure_math.cluster import Pair, cluster_answers
 from sure_math.models.engines import ModelIdentity, Refusal, Sampling
 from sure_math.models.responders.chat import Message, Question, Reply, Responder
+from sure_math.prompts import PromptError
 
-PLAIN = JudgePrompt.parse("{problem} | {first} | {second}")
-
-VERDICTS: list[tuple[str, bool | None]] = [
-    ("yes", True),
-    ("Yes", True),
-    ("YES.", True),
-    (" \n yes \n", True),
-    ("**Yes**", True),
-    ("Yes!", True),
-    ("Answer: Yes.", True),
-    ("The answer is: yes", True),
-    ("Final answer: **YES**", True),
-    ("Yes, they are the same value.", True),
-    ('"yes"', True),
-    ("1. Yes", True),
-    ("<think>\n\n</think>\n\nYes", True),
-    ("<think>At first no, but then</think> yes", True),
-    ("no", False),
-    ("No.", False),
-    ("`NO`", False),
-    ("Verdict: no", False),
-    ("No, the signs differ.", False),
-    ("<think>yes?</think>No", False),
-    ("", None),
-    ("   ", None),
-    ("maybe", None),
-    ("Yes and no", None),
-    ("yes/no", None),
-    ("No. Wait, yes.", None),
-    ("Yes, there is no difference", None),
-    ("There is no difference", None),
-    ("not the same", None),
-    ("I know that they agree", None),
-    ("yesterday", None),
-    ("none", None),
-    ("Nope", None),
-    ("eyes", None),
-    ("I would say yes", True),
-    ("3/4 | 3/4 | yes", True),
-    ("66 min | 65 min | no", False),
-    ("yes | 3 | 4", True),
-    ("<think>yes, because", None),
-    ("True", None),
-    ("1", None),
-    ("да", None),
-    ("\x00\ufffd\ufffd", None),
-    ("Y" + "e" * 100_000 + "s", None),
-]
-
-
-@pytest.mark.parametrize(("reply", "expected"), VERDICTS, ids=lambda value: repr(value)[:30])
-def test_parse_verdict(reply: str, expected: bool | None) -> None:
-    assert parse_verdict(reply) is expected
+PLAIN = judge_prompt("{problem} | {first} | {second}")
 
 
 class Scripted:
@@ -174,32 +121,27 @@ def test_answers_that_look_the_same_when_cut_are_not_asked() -> None:
     assert responder.users == ["? | 1 | 2"]
 
 
-def test_cut() -> None:
-    assert cut("abcdefgh", 8) == "abcdefgh"
-    assert cut("abcdefghi", 8) == "abcdef [... 1 characters left out ...] hi"
-
-
 def test_prompt_with_a_system_message() -> None:
-    prompt = JudgePrompt.parse("Same answer?\n---\n{problem}\nFirst: {first}\nSecond: {second}\n")
-    assert prompt.messages(pair("4", "3", "1 + 2?")) == (
+    prompt = judge_prompt("Same answer?\n---\n{problem}\nFirst: {first}\nSecond: {second}\n")
+    assert judge_messages(prompt, pair("4", "3", "1 + 2?")) == (
         Message(role="system", content="Same answer?"),
         Message(role="user", content="1 + 2?\nFirst: 3\nSecond: 4"),
     )
 
 
 def test_prompt_without_a_system_message() -> None:
-    assert PLAIN.messages(pair("3", "4")) == (Message(role="user", content="? | 3 | 4"),)
+    assert judge_messages(PLAIN, pair("3", "4")) == (Message(role="user", content="? | 3 | 4"),)
 
 
 @pytest.mark.parametrize("template", ["{problem} {first}", "{second}", "", "{first} {second}\n---\nSame?"])
 def test_a_prompt_without_the_answers_is_refused(template: str) -> None:
-    with pytest.raises(ValueError, match=r"has no \{(first|second)\} in its user message"):
-        JudgePrompt.parse(template)
+    with pytest.raises(PromptError, match=r"the prompt judge.txt has no \{(first|second)\} in its user message"):
+        judge_prompt(template)
 
 
 def test_shipped_prompt() -> None:
-    prompt = JudgePrompt.parse(resources.files("sure_math").joinpath("prompts/judge.txt").read_text("utf-8"))
+    prompt = judge_prompt(resources.files("sure_math").joinpath("prompts/judge.txt").read_text("utf-8"))
     assert prompt.system is not None
-    for placeholder in PLACEHOLDERS:
+    for placeholder in ("{problem}", "{first}", "{second}"):
         assert prompt.user.count(placeholder) == 1
         assert placeholder not in prompt.system
