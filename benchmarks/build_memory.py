@@ -1,7 +1,7 @@
-"""Peak memory of a build against its number of problems: `python -m benchmarks.build_memory`.
+"""Measure how the peak memory of a build grows with its problems: `python -m benchmarks.build_memory`.
 
-Builds 2,000 and 20,000 problems from stored samples (no model) in processes of their own, and compares the peaks of
-resident memory, worker processes included. Exits with 1 where they are more than 20 % apart.
+Builds 2,000 and 20,000 problems from stored samples (no model), each in a separate process, and compares the peaks of
+resident memory, worker processes included. Exits with 1 if the larger build needs over 20 % more than the smaller.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ from benchmarks.measuring.results_files import results_file
 
 SIZES = (2_000, 20_000)
 ALLOWED = 1.2
+"""Largest ratio of the two peaks."""
 NUM_SAMPLES = 8
 RESULTS = results_file(__file__)
 
 
 def write_samples(path: Path, problems: int) -> None:
-    """One row per problem: sums of two numbers, eight worked answers of which some are wrong or written otherwise."""
+    """Write one row per problem: a sum of two numbers, with eight worked answers, some wrong or written differently."""
     draw = random.Random(problems)
     with path.open("w") as file:
         for number in range(problems):
@@ -43,14 +44,14 @@ def write_samples(path: Path, problems: int) -> None:
 
 
 def peak_of(command: list[str]) -> tuple[float, float]:
-    """Peak resident memory in MB, summed over a process and its children at one moment, and the seconds it took."""
+    """Run a command. Return its peak memory in MB, summed over its processes, and its seconds."""
     start = time.perf_counter()
     process = psutil.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     peak = 0
     while process.poll() is None:
         try:
             family = [process, *process.children(recursive=True)]
-            # Shared pages count once: forked and spawned workers map the same libraries.
+            # Pages that several processes share are not counted: all workers map the same libraries.
             peak = max(peak, sum(member.memory_full_info().uss for member in family))
         except psutil.Error:
             pass

@@ -1,13 +1,13 @@
-"""Decontamination on real problems: `python -m benchmarks.decontamination --realdata DIR`.
+"""Measure decontamination on real problems: `python -m benchmarks.decontamination --realdata DIR`.
 
-(a) 200 overlaps planted from benchmark files, 50 in each of four ways of writing (`compared/planted_overlaps.py`): how
-    many are found; then the same for everything at once, for other people's copies of the benchmarks, and for MATH
-    against MATH-500.
-(b) Omni-MATH and OlympiadBench against MATH-500: which are flagged, and what they are when one reads them.
-(c) 100,000 problems made from real ones through the search for duplicates and for overlaps: time and memory.
+(a) How many of 200 planted overlaps are found: problems of the benchmarks, 50 in each of four ways of writing
+    (`compared/planted_overlaps.py`). Then the same for all ways at once, for other people's copies of the benchmarks,
+    and for MATH against MATH-500.
+(b) Which problems of Omni-MATH and OlympiadBench are flagged for MATH-500, with the verdict of a reader.
+(c) Time and memory of the searches for duplicates and for overlaps, on 100,000 problems made from real problems.
 
-Thresholds were set on the planted seeds 1 and 2, on MATH train against MATH-500 and on the copies; the seed reported
-here is another one.
+The thresholds were chosen on the planted seeds 1 and 2, on MATH train against MATH-500 and on the copies. The seed
+reported here is another one.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ PER_WAY = {
     "gsm8k": 4,
     "amo_bench": 4,
 }
-"""Planted problems of each benchmark, for each of the ways."""
+"""Planted problems of each benchmark, for each way of writing."""
 LARGE, SHARD = 100_000, 64
 SHOWN = 160
 """Characters of a statement in the list of flagged pairs."""
@@ -61,7 +61,7 @@ BENCHMARKS = {
     "hmmt_nov25": ("hmmt_nov_2025/test.jsonl", "problem"),
     "gsm8k": ("gsm8k/test.jsonl", "question"),
 }
-"""Name -> files of the folder, and the column of the statement."""
+"""Name -> files in the folder of real data, and the column of the statement."""
 COPIES = {
     "aime24": ("aime24/qwen_test.jsonl", "problem"),
     "aime24 (NeMo)": ("aime24/nemo_skills_test.txt", "problem"),
@@ -85,7 +85,7 @@ VERDICTS = {
     "omni_math-1517 math500-494": "true overlap: the same problem, taken from the same contest",
     "omni_math-2614 math500-394": "true overlap: the same problem, taken from the same contest",
 }
-"""Flagged pairs of (b), as they were read."""
+"""What a reader found of the flagged pairs of (b)."""
 
 
 def statements(realdata: Path, table: tuple[str, str]) -> list[str]:
@@ -94,7 +94,7 @@ def statements(realdata: Path, table: tuple[str, str]) -> list[str]:
 
 
 def rows_of(path: Path) -> list[dict[str, Any]]:
-    """Rows of a file of JSON lines, or of one JSON list."""
+    """Read the rows of a file that holds JSON lines or one JSON list."""
     text = path.read_text(encoding="utf-8")
     if text.lstrip().startswith("["):
         return json.loads(text)
@@ -102,7 +102,7 @@ def rows_of(path: Path) -> list[dict[str, Any]]:
 
 
 def statement(value: Any) -> str:
-    """A statement, or the first user turn where a conversation stands for it."""
+    """Return a statement. A conversation stands for its first turn."""
     return value if isinstance(value, str) else str(next(turn for turn in value if turn.get("value"))["value"])
 
 
@@ -114,12 +114,12 @@ def entries(realdata: Path, names: Sequence[str] = tuple(BENCHMARKS)) -> list[En
     ]
 
 
-def make_index(some: Sequence[Entry]) -> BenchmarkIndex:
-    return BenchmarkIndex(some, ngram=NGRAM, containment=CONTAINMENT)
+def make_index(problems: Sequence[Entry]) -> BenchmarkIndex:
+    return BenchmarkIndex(problems, ngram=NGRAM, containment=CONTAINMENT)
 
 
 def planted(realdata: Path, seed: int) -> Iterator[tuple[str, Entry, str]]:
-    """Way, benchmark problem and how it was written; 50 of each way, drawn from every benchmark."""
+    """Yield the way of writing, the benchmark problem and its new text: 50 for each way, from all benchmarks."""
     everything = entries(realdata)
     others = statements(realdata, OTHERS["math train"])
     for way, write in {**WAYS, "all at once": at_once}.items():
@@ -130,30 +130,30 @@ def planted(realdata: Path, seed: int) -> Iterator[tuple[str, Entry, str]]:
 
 
 def recall(realdata: Path, seed: int) -> dict[str, Any]:
-    """(a) How many of the planted overlaps are found as what they are."""
+    """(a) Count the planted overlaps that are found as overlaps with the right problem."""
     index = make_index(entries(realdata))
-    made, found, kinds, missed = Counter[str](), Counter[str](), Counter[str](), []
+    planted_by_way, found_by_way, kinds, missed = Counter[str](), Counter[str](), Counter[str](), []
     for way, entry, text in planted(realdata, seed):
-        made[way] += 1
+        planted_by_way[way] += 1
         match = next((match for match in index.overlaps(text) if match.problem_id == entry.problem_id), None)
         if match is None:
             missed.append({"way": way, "problem": entry.problem_id, "text": text})
         else:
-            found[way] += 1
+            found_by_way[way] += 1
             kinds[f"{way}: {match.kind}"] += 1
-    asked = sum(made[way] for way in WAYS)
+    count = sum(planted_by_way[way] for way in WAYS)
     return {
         "seed": seed,
-        "planted": asked,
-        "found": sum(found[way] for way in WAYS),
-        "by_way": {way: f"{found[way]} of {made[way]}" for way in made},
+        "planted": count,
+        "found": sum(found_by_way[way] for way in WAYS),
+        "by_way": {way: f"{found_by_way[way]} of {planted_by_way[way]}" for way in planted_by_way},
         "kinds": dict(sorted(kinds.items())),
         "missed": missed,
     }
 
 
 def copies(realdata: Path) -> dict[str, Any]:
-    """How many problems of each benchmark are found through somebody else's copy of it."""
+    """(a) Count the problems of each benchmark that are found in other people's copies of it."""
     index = make_index(entries(realdata))
     result = {}
     for name, table in COPIES.items():
@@ -165,7 +165,7 @@ def copies(realdata: Path) -> dict[str, Any]:
 
 
 def relatives(realdata: Path) -> dict[str, Any]:
-    """MATH against MATH-500: its test rows contain it, its training rows have siblings with other numbers."""
+    """(a) Compare MATH with MATH-500. MATH's test rows contain MATH-500; its training rows contain similar problems."""
     index = make_index(entries(realdata, ["math500"]))
     test = [index.overlaps(text) for text in statements(realdata, OTHERS["math test"])]
     train = [index.overlaps(text) for text in statements(realdata, OTHERS["math train"])]
@@ -178,7 +178,7 @@ def relatives(realdata: Path) -> dict[str, Any]:
 
 
 def clean_pairs(realdata: Path) -> dict[str, Any]:
-    """(b) What is flagged of two sources that are not MATH."""
+    """(b) List the rows that are flagged in two sources other than MATH."""
     index = make_index(entries(realdata, ["math500"]))
     texts = {entry.problem_id: entry.text for entry in index.entries}
     flagged, count = [], 0
@@ -206,7 +206,7 @@ def shortened(text: str) -> str:
 
 
 def many(realdata: Path, count: int) -> list[str]:
-    """Distinct texts made from real ones: each as it is, with other numbers, and joined with another."""
+    """Make distinct texts from real texts: unchanged, with other numbers, or joined with another text."""
     choose = random.Random(PLANTED_SEED)
     real = list(
         dict.fromkeys(text for table in (*CLEAN.values(), *OTHERS.values()) for text in statements(realdata, table))
@@ -244,7 +244,7 @@ def problem(number: int, text: str) -> Problem:
 
 
 def load(realdata: Path, count: int) -> dict[str, Any]:
-    """(c) Both searches over many problems, in this process; its peak memory holds the texts too."""
+    """(c) Run both searches over many problems in this process. Its peak memory includes the texts."""
     problems = [problem(number, text) for number, text in enumerate(many(realdata, count))]
     before = peak_memory()
     start, cpu = time.perf_counter(), time.process_time()
@@ -255,7 +255,7 @@ def load(realdata: Path, count: int) -> dict[str, Any]:
     kept = [distinct(shard) for shard in shards]
     compared = time.perf_counter()
     checked = [decontaminate(output.rows, index, mode="drop") for output in kept]
-    # The first phase drops rows; those are compared with the benchmarks too, so that 100,000 really are.
+    # The search for duplicates drops rows. They are compared with the benchmarks as well, so that all problems are.
     rest = [row for shard, output in zip(shards, kept, strict=True) for row in left_out(shard, output.rows)]
     checked.append(decontaminate(rest, index, mode="drop"))
     end = time.perf_counter()
@@ -274,8 +274,8 @@ def load(realdata: Path, count: int) -> dict[str, Any]:
 
 
 def left_out(shard: Sequence[Problem], rows: Sequence[Problem]) -> list[Problem]:
-    there = {row.problem_id for row in rows}
-    return [row for row in shard if row.problem_id not in there]
+    kept_ids = {row.problem_id for row in rows}
+    return [row for row in shard if row.problem_id not in kept_ids]
 
 
 def peak_memory() -> float:
@@ -290,7 +290,7 @@ def machine() -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--realdata", type=Path, required=True, help="folder with the benchmark files")
-    parser.add_argument("--load", type=int, metavar="COUNT", help="only (c), in this process: prints its JSON")
+    parser.add_argument("--load", type=int, metavar="COUNT", help="run only (c), in this process, and print its JSON")
     options = parser.parse_args()
     if options.load:
         print(json.dumps(load(options.realdata, options.load)))
@@ -301,7 +301,7 @@ def main() -> None:
     results["copies"] = copies(options.realdata)
     results["math"] = relatives(options.realdata)
     results["clean"] = clean_pairs(options.realdata)
-    # A process of its own, so that its peak memory is that of this part alone.
+    # A separate process, so that the peak memory is that of this part.
     command = [sys.executable, "-m", "benchmarks.decontamination", "--realdata", str(options.realdata)]
     done = subprocess.run([*command, "--load", str(LARGE)], check=True, capture_output=True, text=True)
     results["load"] = {**json.loads(done.stdout), **machine()}

@@ -1,16 +1,15 @@
-"""How fast answers are clustered, against calling Math-Verify on all pairs, and where the two disagree.
+"""Measure how fast answers are clustered, beside Math-Verify on all pairs, and list where the two disagree.
 
     python benchmarks/equivalence_speed.py --realdata DIR [--problems 50] [--slow-problems 5] [--out FILE]
 
-Input: `model_outputs/zeroeval_math_l5_answers.jsonl` in the folder of real data, 43 models' answers to each problem;
-the problems with the most answers are taken, ties in file order. Three ways over the same answers, one after the other:
-1. ours: one canonical string per answer, then `same_answers` on all pairs of distinct strings; cold caches, the
-start of the
-   worker processes apart;
-2. Math-Verify with every answer parsed once per problem and `verify` on all pairs of answers;
-3. Math-Verify with both sides parsed for every pair, on the first `--slow-problems` problems only (it takes minutes).
-Each pair on which 1 and 2 differ is printed (the file keeps its problem): ours says equal and Math-Verify does not,
-or the other way round.
+Input: `model_outputs/zeroeval_math_l5_answers.jsonl` in the folder of real data, with the answers of 43 models to each
+problem. The problems with the most answers are taken, ties in file order. Three ways compare the same answers, one way
+after another:
+1. ours: one canonical string per answer, then `same_answers` on all pairs of distinct strings. Caches are empty; the
+   start of the worker processes is timed separately;
+2. Math-Verify: every answer is parsed once per problem, then `verify` is called on all pairs of answers;
+3. Math-Verify: both answers are parsed for every pair, on the first `--slow-problems` problems only (it takes minutes).
+Every pair on which 1 and 2 differ is printed; the results file keeps its problem.
 """
 
 import argparse
@@ -40,7 +39,7 @@ class Problem:
 
 
 def load(realdata: Path, count: int) -> list[Problem]:
-    """The `count` problems with the most answers; a model without an answer is left out of its problem."""
+    """Load the `count` problems with the most answers, without the models that gave no answer."""
     lines = (realdata / "model_outputs" / "zeroeval_math_l5_answers.jsonl").read_text(encoding="utf-8").splitlines()
     problems = []
     for line in lines:
@@ -51,17 +50,17 @@ def load(realdata: Path, count: int) -> list[Problem]:
 
 
 def ours(problem: Problem) -> dict[Pair, bool]:
-    """Whether each pair of distinct answers is equal, as the clustering asks it."""
+    """Compare each pair of distinct answers as the clustering does."""
     forms = {answer: canonical(answer) for answer in problem.answers}
     first_of = {form: answer for answer, form in sorted(forms.items(), reverse=True)}
     keys = list(combinations(sorted(first_of), 2))
     verdicts = same_answers([(first_of[a], first_of[b]) for a, b in keys])
     equal = {key: verdict == "equal" for key, verdict in zip(keys, verdicts, strict=True)}
-    found = {}
+    verdict_of = {}
     for a, b in combinations(sorted(set(problem.answers)), 2):
         x, y = sorted((forms[a], forms[b]))
-        found[a, b] = x == y or equal[x, y]
-    return found
+        verdict_of[a, b] = x == y or equal[x, y]
+    return verdict_of
 
 
 def _parse(answer: str) -> list[Any]:
@@ -71,20 +70,20 @@ def _parse(answer: str) -> list[Any]:
 
 
 def math_verify_cached(problem: Problem) -> dict[Pair, bool]:
-    """`verify` on every pair of answers, in the order of the models; answers parsed once."""
+    """Call `verify` on every pair of answers, in the order of the models. Each answer is parsed once."""
     from math_verify import verify
 
     parsed = {answer: _parse(answer) for answer in set(problem.answers)}
-    found = {}
+    verdict_of = {}
     for a, b in combinations(problem.answers, 2):
         verdict = verify(parsed[a], parsed[b])
         if a != b:
-            found[min(a, b), max(a, b)] = verdict
-    return found
+            verdict_of[min(a, b), max(a, b)] = verdict
+    return verdict_of
 
 
 def math_verify_plain(problem: Problem) -> dict[Pair, bool]:
-    """As a first user would: `verify(parse(a), parse(b))` on every pair."""
+    """Call `verify(parse(a), parse(b))` on every pair, as in Math-Verify's introduction."""
     from math_verify import verify
 
     return {(min(a, b), max(a, b)): verify(_parse(a), _parse(b)) for a, b in combinations(problem.answers, 2)}
@@ -93,7 +92,7 @@ def math_verify_plain(problem: Problem) -> dict[Pair, bool]:
 def timed(
     way: Callable[[Problem], dict[Pair, bool]], problems: list[Problem]
 ) -> tuple[list[float], list[dict[Pair, bool]]]:
-    """Wall-clock seconds per problem, and the verdicts."""
+    """Return the seconds of each problem, by the wall clock, and the verdicts."""
     seconds, verdicts = [], []
     for problem in problems:
         started = time.perf_counter()
@@ -103,14 +102,14 @@ def timed(
 
 
 def differences(
-    problems: list[Problem], mine: list[dict[Pair, bool]], theirs: list[dict[Pair, bool]]
+    problems: list[Problem], ours: list[dict[Pair, bool]], math_verify: list[dict[Pair, bool]]
 ) -> list[dict[str, object]]:
-    """Every pair of distinct answers on which the two differ."""
+    """List every pair of distinct answers on which the two verdicts differ."""
     return [
-        {"problem": problem.id, "a": pair[0], "b": pair[1], "ours": ours_equal, "math_verify": other[pair]}
-        for problem, own, other in zip(problems, mine, theirs, strict=True)
-        for pair, ours_equal in sorted(own.items())
-        if ours_equal != other[pair]
+        {"problem": problem.id, "a": pair[0], "b": pair[1], "ours": ours_equal, "math_verify": their_verdicts[pair]}
+        for problem, our_verdicts, their_verdicts in zip(problems, ours, math_verify, strict=True)
+        for pair, ours_equal in sorted(our_verdicts.items())
+        if ours_equal != their_verdicts[pair]
     ]
 
 
@@ -126,27 +125,27 @@ def main() -> None:
     started = time.perf_counter()
     symbolic_verdict("1", "1", timeout=60.0)
     start_seconds = time.perf_counter() - started
-    own_seconds, own = timed(ours, problems)
+    our_seconds, our_verdicts = timed(ours, problems)
     _parse("1")
-    cached_seconds, cached = timed(math_verify_cached, problems)
+    cached_seconds, math_verify_verdicts = timed(math_verify_cached, problems)
     slow = problems[: options.slow_problems]
     plain_seconds, _ = timed(math_verify_plain, slow)
 
-    listed = differences(problems, own, cached)
+    listed = differences(problems, our_verdicts, math_verify_verdicts)
     result = {
         "machine": platform.processor() or platform.machine(),
         "problems": len(problems),
         "answers": sum(len(problem.answers) for problem in problems),
         "pairs": sum(len(problem.answers) * (len(problem.answers) - 1) // 2 for problem in problems),
         "worker_start_seconds": start_seconds,
-        "ours_seconds": sum(own_seconds),
+        "ours_seconds": sum(our_seconds),
         "math_verify_parsed_once_seconds": sum(cached_seconds),
-        "ratio_parsed_once": sum(cached_seconds) / sum(own_seconds),
+        "ratio_parsed_once": sum(cached_seconds) / sum(our_seconds),
         "slow_problems": len(slow),
         "math_verify_parsed_per_pair_seconds": sum(plain_seconds),
-        "ours_seconds_on_slow_problems": sum(own_seconds[: len(slow)]),
-        "ratio_parsed_per_pair": sum(plain_seconds) / sum(own_seconds[: len(slow)]) if slow else None,
-        "distinct_pairs": sum(len(found) for found in own),
+        "ours_seconds_on_slow_problems": sum(our_seconds[: len(slow)]),
+        "ratio_parsed_per_pair": sum(plain_seconds) / sum(our_seconds[: len(slow)]) if slow else None,
+        "distinct_pairs": sum(len(verdicts) for verdicts in our_verdicts),
         "differences": [{key: pair[key] for key in ("problem", "ours", "math_verify")} for pair in listed],
     }
     options.out.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,9 +1,9 @@
-"""Everything that is measured on a GPU, and the page that shows it: `python -m benchmarks.gpu [--quick]`.
+"""Run every benchmark that has a part for a GPU, then write the page: `python -m benchmarks.gpu [--quick]`.
 
-Each benchmark has a process of its own, one after another, so that none finds the memory of another taken; one that
-fails, or misses a bound, does not stop the next. Each keeps what it had measured on a CPU. Needs one card of 80 GB, the
-package with its extra `test`, and `liger-kernel` for the ways of Liger. `--quick` runs small shapes and writes nothing.
-Exits with 1 where one of them did.
+The benchmarks run one after another, each in a separate process, so that each finds the whole memory of the GPU free.
+If a benchmark fails or misses a bound, the next one runs all the same. Results measured on a CPU are kept. Needs one
+card of 80 GB, the package with its extra `test`, and `liger-kernel` for the ways of Liger. `--quick` runs small shapes
+and writes nothing. Exits with 1 if a benchmark did.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ BENCHMARKS = ("loss_speed", "teacher_scoring", "step_speed")
 
 
 def run(name: str, options: Sequence[str] = ()) -> int:
-    """The exit code of a benchmark in a process of its own."""
+    """Run a benchmark in a separate process and return its exit code."""
     command = [sys.executable, "-m", f"benchmarks.{name}", *options]
     started = time.monotonic()
     print(f"\n== {' '.join(command[1:])}", flush=True)
@@ -31,7 +31,7 @@ def run(name: str, options: Sequence[str] = ()) -> int:
 
 def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    arguments.add_argument("--quick", action="store_true", help="small shapes, to see that all of them run")
+    arguments.add_argument("--quick", action="store_true", help="small shapes, to check that all benchmarks run")
     quick = ["--quick"] if arguments.parse_args().quick else []
     codes = {name: run(name, ["--gpu", *quick]) for name in BENCHMARKS}
     if not quick:

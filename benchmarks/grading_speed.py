@@ -1,19 +1,19 @@
-r"""How fast responses are graded, against the grading functions of lm-eval's `minerva_math` on the same responses.
+r"""Measure how fast responses are graded, beside the grading functions of lm-eval's `minerva_math`.
 
     python benchmarks/grading_speed.py --realdata DIR [--python PYTHON] [--answers 8000] [--out FILE]
 
 Input, from the folder of real data: the 950 full responses of `nemo_skills_output_rs*.jsonl` and
 `qwen25_math_cot_100x8.jsonl`, and the first `--answers` answers of `zeroeval_math_l5_answers.jsonl`, each in a box.
-Both sides get one process and the responses in the same order. Ours runs its symbolic checks in two worker processes;
-caches are cold, and the start of the workers is apart. Theirs is `process_results` of
-`lm_eval/tasks/minerva_math/utils.py` as it is: string comparison, then Math-Verify on the whole solution and the whole
-response.
+Both sides grade the same responses in the same order, each in one process. Our symbolic checks run in two worker
+processes; caches are empty, and the start of the workers is timed separately. Their side is `process_results` of
+lm-eval's `minerva_math/utils.py` without changes: it compares strings, then calls Math-Verify on the whole solution and
+the whole response.
 
-`minerva_math` asserts antlr 4.11, which nothing else here does: PYTHON is an interpreter of an environment of its own,
+`minerva_math` asserts antlr 4.11, which conflicts with our version. PYTHON is the interpreter of an extra environment:
 
     python -m venv minerva && minerva/bin/pip install antlr4-python3-runtime==4.11 math-verify==0.9.0
 
-Without it, or with `--python none`, only ours is measured.
+Without `--python`, only our side is measured.
 """
 
 import argparse
@@ -36,6 +36,8 @@ RESULTS = Path(__file__).parent / "results" / "grading_speed.json"
 
 @dataclass(frozen=True, slots=True)
 class Case:
+    """A response to grade."""
+
     kind: str
     gold: str
     solution: str
@@ -43,7 +45,7 @@ class Case:
 
 
 def load(realdata: Path, answers: int) -> list[Case]:
-    """The cases, in file order."""
+    """Load the cases, in file order."""
     return [*_full(realdata / "model_outputs"), *_boxed(realdata / "model_outputs", answers)]
 
 
@@ -72,7 +74,7 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def ours(cases: list[Case]) -> tuple[list[float], list[Any]]:
-    """Seconds and outcome per response, one call per response."""
+    """Grade each response in a separate call. Return seconds and outcome per response."""
     from eval_harness.grade import grade_boxed
 
     seconds, outcomes = [], []
@@ -85,7 +87,7 @@ def ours(cases: list[Case]) -> tuple[list[float], list[Any]]:
 
 
 def theirs(cases: list[Case], utils: str) -> tuple[list[float], list[Any]]:
-    """The same with lm-eval's functions, in the process that imports them."""
+    """Grade each response with lm-eval's functions, which the file `utils` holds."""
     spec = importlib.util.spec_from_file_location("minerva_math_utils", utils)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -96,14 +98,14 @@ def theirs(cases: list[Case], utils: str) -> tuple[list[float], list[Any]]:
         doc = {"solution": case.solution, "answer": module.normalize_final_answer(case.gold)}
         try:
             outcomes.append(module.process_results(doc, [case.response]))
-        except Exception as error:  # a response it cannot grade would end lm-eval's run
+        except Exception as error:  # a response that cannot be graded would end a run of lm-eval
             outcomes.append(type(error).__name__)
         seconds.append(time.perf_counter() - started)
     return seconds, outcomes
 
 
 def in_their_environment(python: str, realdata: Path, answers: int) -> dict[str, Any]:
-    """Run `theirs` there; this file's path and the one of lm-eval's functions are all it needs of ours."""
+    """Run `theirs` with another interpreter, whose environment needs only this file and lm-eval's functions."""
     spec = importlib.util.find_spec("lm_eval")
     assert spec is not None and spec.origin is not None, "lm-eval is installed here"
     utils = Path(spec.origin).parent / "tasks" / "minerva_math" / "utils.py"
@@ -112,18 +114,18 @@ def in_their_environment(python: str, realdata: Path, answers: int) -> dict[str,
 
 
 def figures(cases: list[Case], seconds: list[float]) -> dict[str, dict[str, float]]:
-    """Responses per second and the slowest one, by kind."""
-    found = {}
+    """Return the number of responses per second and the slowest response, for each kind."""
+    figures_of = {}
     for kind in (FULL, BOXED):
-        some = [each for case, each in zip(cases, seconds, strict=True) if case.kind == kind]
-        found[kind] = {
-            "responses": len(some),
-            "seconds": sum(some),
-            "per_second": len(some) / sum(some),
-            "median_ms": 1000 * statistics.median(some),
-            "slowest_s": max(some),
+        kind_seconds = [second for case, second in zip(cases, seconds, strict=True) if case.kind == kind]
+        figures_of[kind] = {
+            "responses": len(kind_seconds),
+            "seconds": sum(kind_seconds),
+            "per_second": len(kind_seconds) / sum(kind_seconds),
+            "median_ms": 1000 * statistics.median(kind_seconds),
+            "slowest_s": max(kind_seconds),
         }
-    return found
+    return figures_of
 
 
 def main() -> None:
@@ -152,7 +154,7 @@ def main() -> None:
         "worker_start_seconds": start_seconds,
         "ours": figures(cases, seconds),
         "outcomes": {
-            kind: dict(Counter(each for case, each in zip(cases, outcomes, strict=True) if case.kind == kind))
+            kind: dict(Counter(outcome for case, outcome in zip(cases, outcomes, strict=True) if case.kind == kind))
             for kind in (FULL, BOXED)
         },
         "versions": versions(),
@@ -160,7 +162,9 @@ def main() -> None:
     if options.python != "none":
         other = in_their_environment(options.python, options.realdata, options.answers)
         result["minerva_math"] = figures(cases, other["seconds"])
-        result["errors_of_minerva_math"] = dict(Counter(each for each in other["outcomes"] if isinstance(each, str)))
+        result["errors_of_minerva_math"] = dict(
+            Counter(outcome for outcome in other["outcomes"] if isinstance(outcome, str))
+        )
         result["times_as_fast"] = {
             kind: result["ours"][kind]["per_second"] / result["minerva_math"][kind]["per_second"]
             for kind in (FULL, BOXED)
@@ -172,18 +176,18 @@ def main() -> None:
     print(json.dumps(result, indent=1, ensure_ascii=False))
 
 
-def _agreement(cases: list[Case], mine: list[Any], other: list[Any]) -> dict[str, Any]:
-    """How often ours and their `math_verify` say the same, and which responses only one of them accepts, by number."""
+def _agreement(cases: list[Case], our_outcomes: list[Any], their_outcomes: list[Any]) -> dict[str, Any]:
+    """Count how often both sides agree, and list the numbers of the responses that only one side accepts."""
     names = {(True, True): "both", (False, False): "neither", (True, False): "only_ours", (False, True): "only_theirs"}
-    found: dict[str, Any] = {"both": 0, "neither": 0, "only_ours": [], "only_theirs": []}
-    for number, (outcome, verdict) in enumerate(zip(mine, other, strict=True)):
+    agreement: dict[str, Any] = {"both": 0, "neither": 0, "only_ours": [], "only_theirs": []}
+    for number, (outcome, verdict) in enumerate(zip(our_outcomes, their_outcomes, strict=True)):
         name = names[outcome == "correct", isinstance(verdict, dict) and bool(verdict["math_verify"])]
-        if isinstance(found[name], int):
-            found[name] += 1
+        if isinstance(agreement[name], int):
+            agreement[name] += 1
         else:
-            found[name].append(number)
+            agreement[name].append(number)
             print(f"{name} {number}: {cases[number].gold!r} against {cases[number].response[-200:]!r}", file=sys.stderr)
-    return found
+    return agreement
 
 
 if __name__ == "__main__":

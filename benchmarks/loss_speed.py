@@ -1,36 +1,39 @@
-"""What a training step's loss costs, forward and backward: ours beside other ways, as ratios in one run.
+"""Measure what the loss costs, forward and backward: ours beside other ways, in one run.
 
     python -m benchmarks.loss_speed [--quick] [--gpu [--tokens 2048 8192]] [--rounds 3] [--threads N] [--out FILE]
 
-From hidden states and the head's weight to the loss and both gradients; random numbers, the teacher a perturbed
-student. The ways take turns, `--rounds` times, and the fastest round of each counts, by the wall clock and by
-the process's own time on the CPU (with `--threads 1` the one to read on a machine that others use too):
-1. floor: the three matrix products of the head alone, with room for the whole logits matrix;
+Every way starts from hidden states and the head's weight, and ends with the loss and both gradients. The numbers are
+random; the teacher's hidden states are the student's plus noise. The ways take turns `--rounds` times, and the fastest
+round of each counts, by the wall clock and by the CPU time of the process. With `--threads 1`, read the CPU time if
+other processes use the machine.
+1. floor: only the three matrix products of the head, with memory for the whole logits matrix;
 2. ours: `uopd.losses.topk_cross_entropy`, default chunks;
 3. plain: PyTorch with log_softmax over [tokens, vocabulary], gather, autograd;
-4. loop: appendix A.2, token by token over the rows of the logits matrix, on the first few tokens only and scaled up in
-   proportion. That flatters it: the backward of each row writes a gradient of the size of the whole matrix;
+4. loop: appendix A.2, token by token over the rows of the logits matrix, on the first few tokens only, with the time
+   scaled up in proportion. This underestimates its cost: the backward pass of each row writes a gradient as large as
+   the whole matrix;
 5. TRL: the chunked loss of its DistillationTrainer, forward KL over the full vocabulary. It takes the teacher's hidden
    states, so it also computes the teacher's logits; `ours with scoring` is ours with `uopd.losses.teacher_topk` before
-   it. TRL has no top-k, so its numbers stand beside every k;
+   it. TRL has no top-k, so it is measured for every k;
 6. on the full vocabulary: `ours, hidden states` and `plain, hidden states`, which compute the teacher's logits as TRL
-   does; and on a GPU three ways of Liger, where it is installed (`benchmarks/compared/loss_ways.py` says what they
+   does; and on a GPU three ways of Liger, if it is installed (`benchmarks/compared/loss_ways.py` says what they
    are).
 
-Peak memory is measured in a process of its own for each way: what the highest resident memory rises by (on a GPU, the
-highest allocated), less the weight's gradient, over the float32 logits matrix. That flatters a way whose peak comes
-before this gradient exists, as plain's does. The error is the weight's gradient's, in norm, against float64.
+Peak memory is measured in a separate process for each way: the rise of the highest resident memory (on a GPU, of the
+highest allocated memory), without the weight's gradient, divided by the size of the float32 logits matrix. This
+underestimates a way whose peak comes before the gradient exists, as that of `plain` does. The error is that of the
+weight's gradient, in norm, against float64.
 
-`--gpu` measures the shapes of a GPU in bfloat16 instead, each shape in a process of its own; without CUDA the result
-says that it was not measured. Its rows have the floor's share of each way's time: a way at 1 runs at the measured rate
-of the products, and one on the full vocabulary does at least a fourth product, of the teacher. What does not fit is
-"out of memory". `ours, PyTorch` is ours without Triton's kernels. Then the goals of
-`benchmarks/measuring/loss_goals.py` are checked, a line for each, and the exit code is 1 where one is missed; other
-people's ways are compared with `ours with scoring`, which begins where they do.
+`--gpu` measures the shapes of a GPU in bfloat16 instead, each shape in a separate process; without CUDA the result says
+that it was not measured. Its rows have the floor's share of each way's time: a way with share 1 is as fast as the
+products alone. A way on the full vocabulary needs at least a fourth product, for the teacher. A shape that does not fit
+is "out of memory". `ours, PyTorch` is ours without Triton's kernels. Then the goals of
+`benchmarks/measuring/loss_goals.py` are checked and printed, and the exit code is 1 if a goal is missed. Other people's
+ways are compared with `ours with scoring`, which starts from the same inputs.
 
-The results file keeps a section for each number of threads and one for the GPU; a run replaces its own. On a GPU the
-file is written after every shape, and `--tokens` measures some of them and leaves the others as they were, so that a
-card that is lent for minutes can be used.
+The results file has a section for each number of threads and one for the GPU; a run replaces its own section. On a GPU
+the file is written after every shape. `--tokens` measures only some shapes and keeps the other results, so that a GPU
+that is available for minutes can be used.
 """
 
 from __future__ import annotations
@@ -68,14 +71,14 @@ from benchmarks.measuring.results_files import NO_GPU, Result, read_results, res
 from uopd.losses.reference import reference_cross_entropy
 
 PLAIN_VALUES, PLAIN_ENTRY_VALUES = 3, 7
-"""Of four bytes, that `plain` holds at its peak for each logit and each entry of the teacher, inputs included."""
+"""Values of four bytes that `plain` holds at its peak, for each logit and each entry of the teacher, with inputs."""
 GPU_TOKENS = (2_048, 8_192, 32_768)
 PACKAGES = ("torch", "triton", "trl", "liger-kernel")
 OUT_OF_MEMORY = "out of memory"
 
 
 def ways_of(shape: Shape) -> tuple[str, ...]:
-    """What is timed at a shape: on a GPU the full vocabulary is never entries, which would be k = V of them."""
+    """Return the ways that are timed at a shape. On a GPU no way takes the full vocabulary as k = V entries."""
     if shape.device == "cpu":
         return ("ours", "plain", "loop", "TRL", "ours, hidden states" if shape.full else "ours with scoring")
     if shape.full:
@@ -84,7 +87,7 @@ def ways_of(shape: Shape) -> tuple[str, ...]:
 
 
 def gradient_errors(shape: Shape) -> dict[str, float]:
-    """Relative error in norm of the weight's gradient against Eq. 7 in float64, on `FEW_TOKENS` tokens."""
+    """Return each way's relative error of the weight gradient, in norm, against float64, on `FEW_TOKENS` tokens."""
     batch = make_batch(replace(shape, tokens=FEW_TOKENS), entries="own")
     weight_VD = batch.weight_VD.detach().double().requires_grad_()
     losses_T = reference_cross_entropy(batch.hidden_TD.detach(), weight_VD, batch.ids_TK, batch.logprobs_TK)
@@ -93,7 +96,7 @@ def gradient_errors(shape: Shape) -> dict[str, float]:
     for name in ON_ALL if shape.full and shape.device == "cuda" else ("ours", "plain"):
         try:
             run_way(WAYS[name], batch)
-        except Exception:  # time_shape finds out again, and says why
+        except Exception:  # `time_shape` runs the way again and records the reason
             continue
         assert batch.weight_VD.grad is not None
         errors[name] = float((batch.weight_VD.grad - exact_VD).norm() / exact_VD.norm())
@@ -101,7 +104,7 @@ def gradient_errors(shape: Shape) -> dict[str, float]:
 
 
 def time_shape(shape: Shape, names: tuple[str, ...], rounds: int) -> Result:
-    """The fastest round of each way, after one that is not counted and that finds out which ways run."""
+    """Time each way, and return its fastest round. A first round, not counted, finds out which ways run."""
     on_gpu = shape.device == "cuda"
     result: Result = {"shape": asdict(shape), "gradient_errors": gradient_errors(shape), "skipped": {}}
     batch = make_batch(shape, entries="none" if on_gpu and shape.full else "own")
@@ -126,17 +129,17 @@ def time_shape(shape: Shape, names: tuple[str, ...], rounds: int) -> Result:
 
 
 def attempt(work: Callable[[], object], device: str) -> Taken | str:
-    """The time of a call, or in a line why it has none; what it held is free again when this returns."""
+    """Time a call, or return in one line why it failed. Its memory is free again afterwards."""
     try:
         return timed(work, device)
     except torch.OutOfMemoryError:
         return OUT_OF_MEMORY
-    except Exception as error:  # other people's kernels raise what they like
+    except Exception as error:  # other people's kernels may raise any error
         return f"{type(error).__name__}: {error}"[:200]
 
 
 def ratios(shape: Shape, best: dict[str, Taken]) -> Result:
-    """Seconds of each way and their ratios: to ours, and on a GPU of the floor to them."""
+    """Return the seconds of each way, their ratio to ours, and on a GPU the floor's share of them."""
     result: Result = {}
     scale = {"loop": max(1.0, shape.tokens / FEW_TOKENS)}
     first = next((name for name in ("ours", "ours, hidden states") if name in best), None)
@@ -151,7 +154,10 @@ def ratios(shape: Shape, best: dict[str, Taken]) -> Result:
 
 
 def measure_peak(name: str, shape: Shape) -> Result:
-    """In a fresh process: memory beyond inputs and the weight's gradient, and its share of the float32 logits."""
+    """Measure a way's memory beyond inputs and weight gradient, in bytes and over the float32 logits.
+
+    Needs a fresh process: the highest resident memory never falls.
+    """
     batch = make_batch(shape, entries="none" if shape.device == "cuda" and shape.full else "any")
     reset_peak(shape.device)
     before = peak_bytes(shape.device)
@@ -166,9 +172,12 @@ def measure_peak(name: str, shape: Shape) -> Result:
 
 
 def in_a_process(shape: Shape, *, way: str | None = None, rounds: int = 0) -> Result:
-    """The peak of a way, or without one the times of a shape; a process that fails says why."""
-    asked = json.dumps({"way": way, "rounds": rounds, "shape": asdict(shape)})
-    command = [sys.executable, "-m", "benchmarks.loss_speed", "--part", asked]
+    """Measure in a separate process: the peak of `way`, or the times of a shape if `way` is None.
+
+    If the process fails, the result says why.
+    """
+    request = json.dumps({"way": way, "rounds": rounds, "shape": asdict(shape)})
+    command = [sys.executable, "-m", "benchmarks.loss_speed", "--part", request]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode == 0:
         return json.loads(done.stdout.splitlines()[-1])
@@ -177,16 +186,16 @@ def in_a_process(shape: Shape, *, way: str | None = None, rounds: int = 0) -> Re
     return {"shape": asdict(shape), "failed": why, **({"way": way} if way else {})}
 
 
-def part(asked: Result) -> Result:
-    """What such a process does."""
-    shape = Shape(**asked["shape"])
-    if asked["way"]:
-        return measure_peak(asked["way"], shape)
-    return time_shape(shape, ways_of(shape), asked["rounds"])
+def part(request: Result) -> Result:
+    """Measure in this process what `in_a_process` asked for."""
+    shape = Shape(**request["shape"])
+    if request["way"]:
+        return measure_peak(request["way"], shape)
+    return time_shape(shape, ways_of(shape), request["rounds"])
 
 
 def fits(shape: Shape) -> bool:
-    """Whether the largest way, plain, has room beside what else runs on this machine."""
+    """Whether the way that needs most memory, plain, fits into the memory that is free on this machine."""
     matrices, entries = shape.tokens * shape.vocabulary, shape.tokens * shape.k
     needed = 4 * (PLAIN_VALUES * matrices + PLAIN_ENTRY_VALUES * entries + 2 * shape.vocabulary * shape.hidden)
     return psutil.virtual_memory().available > needed
@@ -194,7 +203,7 @@ def fits(shape: Shape) -> bool:
 
 def cpu_section(quick: bool, rounds: int) -> Result:
     hidden, vocabulary = (64, 4_096) if quick else (1_024, QWEN_VOCABULARY)
-    tokens, many, some, k = ((32, 64), 512, 128, 32) if quick else ((512, 2_048), 4_096, 1_024, 512)
+    tokens, many_tokens, some_tokens, k = ((32, 64), 512, 128, 32) if quick else ((512, 2_048), 4_096, 1_024, 512)
     shapes = [
         Shape(tokens=count, hidden=hidden, vocabulary=vocabulary, k=entries)
         for count in tokens
@@ -206,7 +215,13 @@ def cpu_section(quick: bool, rounds: int) -> Result:
             times.append(time_shape(shape, ways_of(shape), rounds))
         else:
             no_room.append(asdict(shape))
-    peaks = [("ours", many, k), ("ours", some, k), ("plain", some, k), ("TRL", some, k), ("ours", some, vocabulary)]
+    peaks = [
+        ("ours", many_tokens, k),
+        ("ours", some_tokens, k),
+        ("plain", some_tokens, k),
+        ("TRL", some_tokens, k),
+        ("ours", some_tokens, vocabulary),
+    ]
     return {
         "time": times,
         "no_room_for": no_room,
@@ -218,7 +233,7 @@ def cpu_section(quick: bool, rounds: int) -> Result:
 
 
 def gpu_shapes(quick: bool, tokens: Sequence[int]) -> list[Shape]:
-    """`tokens`: those of `GPU_TOKENS` that are wanted."""
+    """Return the shapes of a GPU for these numbers of tokens, a part of `GPU_TOKENS`."""
     return [
         Shape(tokens=count, hidden=hidden, vocabulary=QWEN_VOCABULARY, k=k, dtype="bfloat16", device="cuda")
         for count in (GPU_TOKENS[:1] if quick else tokens)
@@ -228,9 +243,10 @@ def gpu_shapes(quick: bool, tokens: Sequence[int]) -> list[Shape]:
 
 
 def gpu_section(shapes: Sequence[Shape], rounds: int, save: Callable[[Result], None]) -> Result:
-    """Memory does not depend on k for a way without one, and is asked of the others at one k.
+    """Measure all shapes. Memory is measured at one k only: it does not depend on k for the ways without a top-k.
 
-    `save`: called after every shape with what there is by then.
+    Args:
+        save: called after every shape with the section so far.
     """
     times: list[Result] = []
     memory: list[Result] = []
@@ -244,7 +260,7 @@ def gpu_section(shapes: Sequence[Shape], rounds: int, save: Callable[[Result], N
 
 
 def merged(before: Result | str | None, section: Result) -> Result:
-    """A section with the rows of an earlier one of the same device, of shapes that were not measured again."""
+    """Add to a section the rows of an earlier section of the same device whose shapes were not measured again."""
     if not isinstance(before, dict) or before["device"] != section["device"]:
         return section
     measured = [row["shape"] for row in section["time"]]
@@ -301,7 +317,7 @@ def print_section(title: str, section: Result | str) -> None:
 
 def parse() -> argparse.Namespace:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    arguments.add_argument("--quick", action="store_true", help="small shapes, to see that it runs; writes no file")
+    arguments.add_argument("--quick", action="store_true", help="small shapes, to check that it runs; writes no file")
     arguments.add_argument("--gpu", action="store_true", help="the shapes of a GPU, and the goals")
     arguments.add_argument("--tokens", type=int, nargs="+", choices=GPU_TOKENS, default=GPU_TOKENS, help="of a GPU")
     arguments.add_argument("--rounds", type=int, default=3)
@@ -330,7 +346,7 @@ def main() -> int:
 
 
 def measure_on_gpu(options: argparse.Namespace, before: Result) -> int:
-    """1 where a goal is missed."""
+    """Measure on a GPU, and return the exit code: 1 if a goal is missed."""
     if not torch.cuda.is_available():
         print_section("gpu", NO_GPU)
         if not options.quick:
@@ -342,11 +358,11 @@ def measure_on_gpu(options: argparse.Namespace, before: Result) -> int:
         if not options.quick:
             write_section(options.out, "gpu", {"machine": before, **merged(earlier, section)})
 
-    found = gpu_section(gpu_shapes(options.quick, options.tokens), options.rounds, save)
+    section_now = gpu_section(gpu_shapes(options.quick, options.tokens), options.rounds, save)
     if options.quick:
-        print_section("gpu", found)
+        print_section("gpu", section_now)
         return 0
-    section = merged(earlier, found)
+    section = merged(earlier, section_now)
     print_section("gpu", section)
     wanted = list(goals(section))
     for goal in wanted:

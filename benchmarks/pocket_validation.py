@@ -1,7 +1,7 @@
 """Does entropy predict the teacher's errors in the pocket world? `python -m benchmarks.pocket_validation`.
 
-Builds the `pocket` dataset with run seeds 0, 1 and 2, as the demo does, validates each, and reports the AUROC with its
-interval, the accuracy per entropy bin and the judge calls. Exits with 1 where a seed falls short of a bound below.
+Builds the `pocket` dataset with run seeds 0, 1 and 2, as the demo does, validates each build, and reports the AUROC
+with its interval, the accuracy per entropy bin and the judge calls. Exits with 1 if a seed misses a bound below.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ MOST_RISE = 2.0
 """Largest allowed rise of accuracy from a bin to one of higher entropy, in standard errors of the difference."""
 RESULTS = results_file(__file__)
 FIGURE = figure_file(__file__, "pocket_accuracy")
-"""Of the first seed, for the README."""
+"""The figure of the first seed, which the README shows."""
 
 
 def measure(seed: int, folder: Path) -> dict[str, Any]:
-    """One build and its validation."""
+    """Build the dataset with one seed, validate it, and return the numbers that are reported."""
     out = folder / f"seed-{seed}"
     start = time.perf_counter()
     _run("sure_math.build", "--config", "pocket", "--out", str(out), f"run.seed={seed}")
@@ -56,7 +56,7 @@ def measure(seed: int, folder: Path) -> dict[str, Any]:
 
 
 def shortfalls(result: dict[str, Any]) -> list[str]:
-    """What a result lacks."""
+    """List the bounds that a result misses."""
     rise = result["largest_rise"]
     checks = {
         f"AUROC below {LEAST_AUROC}": result["scores"][0]["value"] < LEAST_AUROC,
@@ -86,7 +86,7 @@ def _table(results: list[dict[str, Any]]) -> Table:
             str(row["evolved"]),
             f"{100 * row['accuracy']:.1f} %",
             f"{main['value']:.3f} [{main['low']:.3f}, {main['high']:.3f}]",
-            " ".join(f"{100 * each['accuracy']:.0f}" for each in row["bins"]),
+            " ".join(f"{100 * bin_['accuracy']:.0f}" for bin_ in row["bins"]),
             str(row["judge_calls"]),
             str(row["build_seconds"]),
         )
@@ -95,7 +95,9 @@ def _table(results: list[dict[str, Any]]) -> Table:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--keep", type=Path, help="folder that keeps the three datasets; temporary if left out")
+    parser.add_argument(
+        "--keep", type=Path, help="folder in which to keep the three datasets (default: a temporary folder)"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         results = [measure(seed, options.keep or Path(scratch)) for seed in SEEDS]

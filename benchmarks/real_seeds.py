@@ -1,8 +1,10 @@
-"""The whole pipeline on real seeds, with pocket models: `python -m benchmarks.real_seeds --realdata DIR [--out DIR]`.
+"""Run the whole pipeline on real seeds, with pocket models.
 
-Rows of seven public sources go through `--config default`: adapters, overlap with every benchmark, six strategies, all
-checks of a child, labels by a model, sampling, clustering, the published folder. The models are far too small for these
-problems: what is shown is the funnel, and that nothing breaks.
+    python -m benchmarks.real_seeds --realdata DIR [--out DIR]
+
+Rows of seven public sources go through `--config default`: readers of the sources, overlap with every benchmark, six
+strategies, all checks of a child, labels by a model, sampling, clustering, and the published folder. The models are far
+too small for these problems. The benchmark shows how many rows each phase keeps, and that every phase runs.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ SEEDS = {
     "aimo_amc": ("aimo_validation/aimo-validation-amc.jsonl", 83),
     "hmmt_feb25": ("hmmt_feb_2025/matharena.jsonl", 30),
 }
-"""Source -> a local copy and how many rows of it; the MATH rows are of the test split, so that overlaps are there."""
+"""Source -> a local copy and how many of its rows are read. The MATH rows are of the test split, to have overlaps."""
 
 BENCHMARKS = {
     "math500": "math500/test.jsonl",
@@ -45,7 +47,7 @@ BENCHMARKS = {
 
 
 def overrides(realdata: Path, share: float, samples: int) -> list[str]:
-    """What replaces the Hub by local copies and the large models by pocket ones."""
+    """Return the settings that replace the Hub by local copies and the large models by pocket models."""
     seeds = {
         name: {"path": str(realdata / file), "rows": max(1, round(rows * share))}
         for name, (file, rows) in SEEDS.items()
@@ -76,15 +78,17 @@ def overrides(realdata: Path, share: float, samples: int) -> list[str]:
 
 
 def build(config: BuildConfig, out: Path, console: Console) -> dict[str, Any]:
-    """Run the build; what its manifest says of the rows."""
+    """Run the build and return the numbers of rows from its manifest."""
     start = time.perf_counter()
     published = run_build(config, out, name="default", console=console)
     manifest = json.loads((published.folder / "manifest.json").read_text(encoding="utf-8"))
     numbers = manifest["numbers"]
     return {
         "seconds": round(time.perf_counter() - start),
-        "sources": {each["name"]: each["problems"] for each in manifest["sources"] if each["role"] == "seeds"},
-        "benchmarks": {each["name"]: each["problems"] for each in manifest["sources"] if each["role"] == "benchmark"},
+        "sources": {source["name"]: source["problems"] for source in manifest["sources"] if source["role"] == "seeds"},
+        "benchmarks": {
+            source["name"]: source["problems"] for source in manifest["sources"] if source["role"] == "benchmark"
+        },
         "funnel": manifest["funnel"],
         "rows": manifest["dataset"]["rows"],
         "strategies": {name: group["problems"] for name, group in numbers["groups"]["strategy"].items()},

@@ -1,32 +1,33 @@
-"""What a whole step of distillation costs on one device: ours beside TRL's DistillationTrainer, on the same batch.
+"""Measure a whole step of distillation on one device: ours beside TRL's DistillationTrainer, on the same batch.
 
     python -m benchmarks.step_speed [--gpu] [--quick] [--rounds 3] [--threads N] [--out FILE]
 
-Both read the same prompts and responses (random ids, all of one length, so that neither pads) with the same random
-Qwen3 student and teacher, `rows_at_once` rows to a forward pass, gradient checkpointing on, AdamW with the same
-constants and the gradient's norm clipped at 1. A step is the teacher's reading of the batch, the student's forward and
-backward passes and the optimizer. It is not the sampling of the responses, the data loader, logging or a checkpoint.
+Both read the same prompts and responses (random ids of equal length, so that no way pads) with the same random Qwen3
+student and teacher, `rows_at_once` rows per forward pass, gradient checkpointing, AdamW with the same constants, and
+the gradient's norm clipped at 1. A step consists of the teacher's pass over the batch, the student's forward and
+backward passes and the optimizer. It does not include sampling, the data loader, logging or checkpoints.
 1. ours, top-k: `TransformersScorer.score`, then `ReferenceStudent.update` with Eq. 7 on the teacher's top-k;
-2. ours, full vocabulary: `teacher.sends = hidden`. The teacher hands on hidden states and the student's process, which
-   has a copy of the teacher's head, computes the teacher's logits as it needs them: nothing is cut off;
-3. TRL: its own `training_step` for each micro-batch, with the batch in place of what it would have sampled, then
-   clipping, optimizer and `zero_grad` as its loop calls them. Forward KL (`beta` 0) with its default chunked loss. TRL
-   has no top-k: its loss is over the full vocabulary, from the teacher's hidden states, which never leave the step.
-   There is no time of scoring alone, as the teacher reads inside the step.
+2. ours, full vocabulary: `teacher.sends = hidden`. The teacher sends hidden states. The student's process has a copy of
+   the teacher's head and computes the teacher's logits when it needs them, over the full vocabulary;
+3. TRL: its `training_step` for each micro-batch, with the batch in place of its own samples, then clipping, optimizer
+   and `zero_grad` as its loop calls them. Forward KL (`beta` 0) with its default chunked loss. TRL has no top-k: its
+   loss is over the full vocabulary, from the teacher's hidden states, which stay inside the step. The time of scoring
+   alone is not known, because the teacher runs inside the step.
 
-Precision on a GPU: our weights are bfloat16 with float32 masters, gradients and moments. TRL keeps all of them in the
-student's type, and in one process its redirected forward does not enter the trainer's autocast (`autocast` in the
-results is what a hook on the student's backbone saw). So it is measured twice: `TRL` with a bfloat16 student, which
-flatters it (weights, gradients and moments of 8 bytes a parameter where ours are 18, and steps of 1e-6 that bfloat16
-mostly rounds away), and `TRL, float32 student`, the type in which TRL loads a student, beside a bfloat16 teacher.
+Precision on a GPU: our weights are bfloat16 with float32 master weights, gradients and moments. TRL keeps all of them
+in the student's type, and in one process its redirected forward pass is outside the trainer's autocast (`autocast` in
+the results is what a hook on the student's backbone saw). Therefore TRL is measured twice. `TRL` has a bfloat16
+student, which is favourable to TRL: weights, gradients and moments take 8 bytes per parameter instead of our 18, and
+bfloat16 rounds away most steps of 1e-6. `TRL, float32 student` has the type in which TRL loads a student, and a
+bfloat16 teacher.
 
-On a CPU everything is float32, and TRL's loss runs in plain torch, since its Triton kernels need a GPU; the ways take
-turns in one process, the fastest of `--rounds` counts after a first that does not, and the memory (what the highest
-resident memory rises by once both models, and for 2 the copy of the head, are there) comes from a process of its own
-for each way. On a GPU two copies of both models do not fit, so each way has a process of its own for time and memory:
-the highest that torch allocated, models and optimizer included. The GPU's shape is Qwen3-1.7B and Qwen3-8B with 8
-prompts x 4 responses of 256 + 768 tokens, 8 rows at once: beside 18 bytes for each parameter of the student and 2 for
-the teacher's, 8,192 positions at a time leave room on a card of 80 GB.
+On a CPU all numbers are float32, and TRL's loss runs in plain torch, because its Triton kernels need a GPU. The ways
+take turns in one process; after a first round that does not count, the fastest of `--rounds` rounds counts. Memory is
+measured in a separate process for each way: the rise of the highest resident memory after both models, and for 2 the
+copy of the head, are loaded. On a GPU two copies of both models do not fit, so time and memory of each way are measured
+in a separate process; memory is the highest that torch allocated, with models and optimizer. The GPU's shape is
+Qwen3-1.7B and Qwen3-8B with 8 prompts x 4 responses of 256 + 768 tokens, 8 rows at once. With 18 bytes per parameter of
+the student and 2 per parameter of the teacher, a pass over 8,192 positions still fits on a card of 80 GB.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ TINY = Shape(
 
 
 def one_round(way: Prepared, device: str) -> Result:
-    """A step of one way: its seconds and what it did."""
+    """Take one step of a way. Return its seconds and what it did."""
     done: list[Step] = []
     taken = timed(lambda: done.append(way.step()), device)
     (step,) = done
@@ -105,44 +106,45 @@ def one_round(way: Prepared, device: str) -> Result:
     }
 
 
-def fastest(found: Sequence[Result]) -> Result:
-    """The fastest of the rounds that count, with what the first step did: the only one whose weights all ways share."""
-    first, *counted = found
-    best = min(counted, key=lambda one: one["seconds"])
+def fastest(rounds: Sequence[Result]) -> Result:
+    """Return the fastest round that counts, with what the first step did: before it all ways have equal weights."""
+    first, *counted = rounds
+    best = min(counted, key=lambda round_: round_["seconds"])
     kept = {name: value for name, value in best.items() if name != "peak_bytes"}
     return {**kept, **{name: first[name] for name in ("tokens", "kl", "gradient_norm")}}
 
 
 def in_turns(shape: Shape, names: Sequence[str], rounds: int) -> dict[str, Result]:
-    """All ways in this process, one after another in each round."""
+    """Measure all ways in this process, one after another in each round."""
     ways = {name: WAYS[name](shape) for name in names}
-    found: dict[str, list[Result]] = {name: [] for name in names}
+    rounds_of: dict[str, list[Result]] = {name: [] for name in names}
     for number in range(rounds + 1):
         for name, way in ways.items():
             print(f"round {number} of {rounds}: {name}", file=sys.stderr, flush=True)
-            found[name].append(one_round(way, shape.device))
-    return {name: {**ways[name].facts, **fastest(rows)} for name, rows in found.items()}
+            rounds_of[name].append(one_round(way, shape.device))
+    return {name: {**ways[name].facts, **fastest(rows)} for name, rows in rounds_of.items()}
 
 
 def alone(name: str, shape: Shape, rounds: int) -> Result:
-    """One way in this process, with its peak of memory."""
+    """Measure one way in this process, with its peak memory."""
     way = WAYS[name](shape)
     reset_peak(shape.device)
     before = peak_bytes(shape.device)
-    found = [one_round(way, shape.device) for _ in range(rounds + 1)]
-    peak = max(one["peak_bytes"] for one in found)
+    measured = [one_round(way, shape.device) for _ in range(rounds + 1)]
+    peak = max(round_["peak_bytes"] for round_ in measured)
     return {
         **way.facts,
-        **fastest(found),
+        **fastest(measured),
         "peak_megabytes": peak / MEGABYTE,
         "beyond_models_megabytes": (peak - before) / MEGABYTE,
     }
 
 
 def in_a_process(name: str, shape: Shape, rounds: int) -> Result:
-    asked = json.dumps({"name": name, "rounds": rounds, **asdict(shape)})
+    """Measure one way in a separate process; if the process fails, the result says why."""
+    request = json.dumps({"name": name, "rounds": rounds, **asdict(shape)})
     threads = str(torch.get_num_threads())
-    command = [sys.executable, "-m", "benchmarks.step_speed", "--alone", asked, "--threads", threads]
+    command = [sys.executable, "-m", "benchmarks.step_speed", "--alone", request, "--threads", threads]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
         return {"failed": (done.stderr.strip().splitlines() or ["killed"])[-1][:200]}
@@ -150,19 +152,19 @@ def in_a_process(name: str, shape: Shape, rounds: int) -> Result:
 
 
 def measure(shape: Shape, rounds: int) -> Result:
-    """A section of the results but for its machine."""
+    """Measure all ways at a shape: a section of the results, without its machine."""
     if shape.device == "cuda":
         ways = {name: in_a_process(name, shape, rounds) for name in ON_GPU}
     else:
         ways = in_turns(shape, ON_CPU, rounds)
-        for name, found in ways.items():
-            apart = in_a_process(name, shape, 1)
+        for name, way in ways.items():
+            alone_ = in_a_process(name, shape, 1)
             memory = ("peak_megabytes", "beyond_models_megabytes", "failed")
-            found.update({key: apart[key] for key in memory if key in apart})
+            way.update({key: alone_[key] for key in memory if key in alone_})
     first = ways[FIRST].get("seconds")
-    for found in ways.values():
-        if first and "seconds" in found:
-            found["times_ours"] = found["seconds"] / first
+    for way in ways.values():
+        if first and "seconds" in way:
+            way["times_ours"] = way["seconds"] / first
     return {"shape": {**asdict(shape), "tokens": shape.tokens}, "ways": ways}
 
 
@@ -170,18 +172,18 @@ def table(title: str, section: Result) -> Table:
     shown = Table(title=f"{title}: a step of {section['shape']['tokens']:,} response tokens")
     for column in ("way", "scoring, s", "update, s", "step, s", "tokens/s", "times ours", "memory, MB"):
         shown.add_column(column)
-    for name, found in section["ways"].items():
-        if "seconds" not in found:
-            shown.add_row(name, found["failed"])
+    for name, way in section["ways"].items():
+        if "seconds" not in way:
+            shown.add_row(name, way["failed"])
             continue
-        parts = [f"{found[key]:.3g}" if found[key] else "-" for key in ("scoring_seconds", "update_seconds")]
-        memory = found.get("peak_megabytes" if section["shape"]["device"] == "cuda" else "beyond_models_megabytes")
+        parts = [f"{way[key]:.3g}" if way[key] else "-" for key in ("scoring_seconds", "update_seconds")]
+        memory = way.get("peak_megabytes" if section["shape"]["device"] == "cuda" else "beyond_models_megabytes")
         shown.add_row(
             name,
             *parts,
-            f"{found['seconds']:.3g}",
-            f"{found['tokens_per_second']:,.0f}",
-            f"{found['times_ours']:.2f}" if "times_ours" in found else "-",
+            f"{way['seconds']:.3g}",
+            f"{way['tokens_per_second']:,.0f}",
+            f"{way['times_ours']:.2f}" if "times_ours" in way else "-",
             "-" if memory is None else f"{memory:,.0f}",
         )
     return shown
@@ -190,7 +192,7 @@ def table(title: str, section: Result) -> Table:
 def parse() -> argparse.Namespace:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     arguments.add_argument("--gpu", action="store_true", help="the shapes of Qwen3-1.7B and Qwen3-8B on a GPU")
-    arguments.add_argument("--quick", action="store_true", help="tiny shapes, to see that it runs; writes no file")
+    arguments.add_argument("--quick", action="store_true", help="tiny shapes, to check that it runs; writes no file")
     arguments.add_argument("--rounds", type=int, default=3)
     arguments.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments.add_argument("--out", type=Path, default=RESULTS)
@@ -203,10 +205,10 @@ def main() -> int:
     torch.set_num_threads(options.threads)
     warnings.filterwarnings("ignore")  # of TRL and what it imports, about versions of vLLM
     if options.alone:
-        asked = json.loads(options.alone)
-        name, rounds = asked.pop("name"), asked.pop("rounds")
-        sizes = {which: Sizes(**asked.pop(which)) for which in ("student", "teacher")}
-        print(json.dumps(alone(name, Shape(student=sizes["student"], teacher=sizes["teacher"], **asked), rounds)))
+        request = json.loads(options.alone)
+        name, rounds = request.pop("name"), request.pop("rounds")
+        sizes = {which: Sizes(**request.pop(which)) for which in ("student", "teacher")}
+        print(json.dumps(alone(name, Shape(student=sizes["student"], teacher=sizes["teacher"], **request), rounds)))
         return 0
     where, shape = ("gpu", GPU) if options.gpu else ("cpu", CPU)
     if options.quick:

@@ -1,13 +1,14 @@
-"""What the teacher's scores cost beside the forward pass they come from.
+"""Measure what the teacher's scores cost, beside the forward pass alone.
 
     python -m benchmarks.teacher_scoring [--gpu] [--quick] [--rounds 5] [--threads N] [--out FILE]
 
-A Qwen3 with random weights reads the same rows in two ways that take turns, `--rounds` times, the fastest of each:
-1. forward: hidden states and the logits of every response token, in chunks that are thrown away;
+A Qwen3 with random weights reads the same rows in two ways, which take turns `--rounds` times. The fastest round of
+each way counts:
+1. forward: hidden states and the logits of every response token, in chunks that are discarded;
 2. scores: `TransformersScorer.score`, exact top-k log-probabilities and those of the sampled tokens.
-Then the scores' way to the student, as the run's actors take it: packed, put into an object store, read and unpacked.
-With `--gpu` the shape is Qwen3-8B's in bfloat16, and only that is measured; without CUDA the result says that it was
-not. The results file keeps a section for the CPU and one for the GPU; a run replaces its own.
+Then the transfer of the scores to the student is measured, as the actors of a run do it: packed, put into an object
+store, read and unpacked. With `--gpu` only the shape of Qwen3-8B in bfloat16 is measured; without CUDA the result says
+that it was not measured. The results file has a section for the CPU and a section for the GPU; a run replaces its own.
 """
 
 from __future__ import annotations
@@ -38,15 +39,17 @@ from uopd.teacher.scorer import ScorerSpec, TransformersScorer
 
 K = 512
 MOST_ON_A_CPU, MOST_ON_A_GPU = 1.5, 1.1
-"""Times the forward pass."""
+"""Largest allowed time of the scores, as a multiple of the forward pass."""
 MOST_BYTES = 4 * 1024
-"""Of a position's K entries, on their way."""
+"""Largest allowed size of a position's K entries in the object store."""
 RESULTS = results_file(__file__)
 PACKAGES = ("torch", "transformers", "ray")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
+    """Sizes of the model and of the batch."""
+
     hidden: int
     layers: int
     intermediate: int
@@ -92,7 +95,7 @@ TINY = replace(SMALL, hidden=64, layers=2, intermediate=128, heads=2, key_value_
 
 
 def make(shape: Shape) -> tuple[TransformersScorer, Any]:
-    """The scorer and its model."""
+    """Make the scorer and its model."""
     sizes = Sizes(
         hidden=shape.hidden,
         layers=shape.layers,
@@ -132,7 +135,7 @@ def rows_of(shape: Shape) -> list[TrainingRow]:
 
 @torch.inference_mode()
 def forward_only(model: Any, rows: Sequence[TrainingRow]) -> None:
-    """The same passes and the same products with the head; nothing is kept."""
+    """Run the same passes and the same products with the head as the scorer, and discard the logits."""
     head_VD = model.get_output_embeddings().weight
     for micro in micro_batches(rows, layout="padded", max_tokens=8192, scorer=True):
         hidden_TD = hidden_states(model, micro.to(head_VD.device))
@@ -154,10 +157,10 @@ def measure(shape: Shape, rounds: int) -> dict[str, Any]:
     rows = rows_of(shape)
     ways = {"forward": lambda: forward_only(model, rows), "scores": lambda: scorer.score(rows)}
     times: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(rounds + 1):  # the first one warms up
+    for _ in range(rounds + 1):  # the first round warms up
         for name, work in ways.items():
             times[name].append(seconds(work, shape.device))
-    best = {name: min(found[1:]) for name, found in times.items()}
+    best = {name: min(taken[1:]) for name, taken in times.items()}
     positions = shape.rows * shape.response
     return {
         "shape": asdict(shape),
@@ -170,8 +173,8 @@ def measure(shape: Shape, rounds: int) -> dict[str, Any]:
 
 
 def travel(scores: Scores, positions: int, rounds: int) -> dict[str, Any]:
-    """Bytes and seconds per position from the teacher's process to the student's, by type of the values."""
-    found: dict[str, Any] = {}
+    """Measure bytes and seconds per position from the teacher's process to the student's, for each type of values."""
+    cost_of: dict[str, Any] = {}
     for name in ("float32", "bfloat16"):
         values = Scores(ids=scores.ids, logprobs=scores.logprobs.to(getattr(torch, name)), sampled=scores.sampled)
         taken = []
@@ -180,36 +183,36 @@ def travel(scores: Scores, positions: int, rounds: int) -> dict[str, Any]:
             opened = unpack(ray.get(ray.put(pack(values))))
             taken.append(time.perf_counter() - started)
         tensors = (opened.ids, opened.logprobs, opened.sampled)
-        found[name] = {
+        cost_of[name] = {
             "bytes_per_position": sum(tensor.nbytes for tensor in tensors) / positions,
             "entry_bytes_per_position": (opened.ids.nbytes + opened.logprobs.nbytes) / positions,
             "microseconds_per_position": 1e6 * min(taken[1:]) / positions,
         }
-    return {"travel": found}
+    return {"travel": cost_of}
 
 
-def table(where: str, found: Result) -> Table:
+def table(where: str, section: Result) -> Table:
     shown = Table(title="Teacher scoring, k = 512")
     for column in ("where", "positions", "forward, s", "scores, s", "ratio", "bytes a position", "us a position"):
         shown.add_column(column)
-    way = found["travel"]["float32"]
+    way = section["travel"]["float32"]
     shown.add_row(
         where,
-        f"{found['positions']:,}",
-        *(f"{found['seconds'][name]:.3f}" for name in ("forward", "scores")),
-        f"{found['ratio']:.2f}",
+        f"{section['positions']:,}",
+        *(f"{section['seconds'][name]:.3f}" for name in ("forward", "scores")),
+        f"{section['ratio']:.2f}",
         f"{way['bytes_per_position']:,.0f}",
         f"{way['microseconds_per_position']:.2f}",
     )
     return shown
 
 
-def lacking(where: str, found: Result) -> list[str]:
-    """The bounds that a section does not keep."""
+def lacking(where: str, section: Result) -> list[str]:
+    """List the bounds that a section misses."""
     most = {"cpu": MOST_ON_A_CPU, "gpu": MOST_ON_A_GPU}[where]
-    entry_bytes = found["travel"]["float32"]["entry_bytes_per_position"]
+    entry_bytes = section["travel"]["float32"]["entry_bytes_per_position"]
     lines = {
-        f"{where}: {found['ratio']:.2f} times the forward pass, more than {most}": found["ratio"] > most,
+        f"{where}: {section['ratio']:.2f} times the forward pass, more than {most}": section["ratio"] > most,
         f"{where}: {entry_bytes:.0f} bytes of entries a position": entry_bytes > MOST_BYTES,
     }
     return [line for line, fails in lines.items() if fails]
@@ -218,7 +221,7 @@ def lacking(where: str, found: Result) -> list[str]:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("--gpu", action="store_true", help="the shape of Qwen3-8B on a GPU instead")
-    parser.add_argument("--quick", action="store_true", help="a tiny shape, to see that it runs; writes no file")
+    parser.add_argument("--quick", action="store_true", help="a tiny shape, to check that it runs; writes no file")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--out", type=Path, default=RESULTS)
@@ -238,13 +241,13 @@ def main() -> int:
         return 0
     before = machine(PACKAGES, rounds=options.rounds)
     ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR", num_cpus=1)
-    found = measure(shape, options.rounds)
+    section = measure(shape, options.rounds)
     ray.shutdown()
-    Console(width=120).print(table(where, found))
+    Console(width=120).print(table(where, section))
     if options.quick:
         return 0
-    write_section(options.out, where, {"machine": before, **found})
-    lines = lacking(where, found)
+    write_section(options.out, where, {"machine": before, **section})
+    lines = lacking(where, section)
     for line in lines:
         print(line, file=sys.stderr)
     return 1 if lines else 0

@@ -1,19 +1,21 @@
-"""The ways of `benchmarks/loss_speed.py`: what each computes, from hidden states and the head's weight to a scalar.
+"""The ways of computing the loss that `benchmarks/loss_speed.py` compares.
 
-On the teacher's top-k: `ours`, `ours, PyTorch`, `ours with scoring`, `plain`, `loop`. On the full vocabulary, the
-teacher's logits computed from its hidden states inside the way, forward KL: `ours, hidden states`, `plain, hidden
-states`, `TRL`, and three of Liger. Divided by the number of tokens, all of a kind have the same gradient;
-tests/benchmarks/test_loss_ways.py compares those that run without a GPU with float64.
+Each way turns hidden states and the head's weight into a scalar. `ours`, `ours, PyTorch`, `ours with scoring`, `plain`
+and `loop` use the teacher's top-k. `ours, hidden states`, `plain, hidden states`, `TRL` and three ways of Liger compute
+the teacher's logits from its hidden states, and the forward KL over the full vocabulary. Divided by the number of
+tokens, all ways of a kind have the same gradient. `tests/benchmarks/test_loss_ways.py` compares the ways that run
+without a GPU with float64.
 
-Liger is no dependency. Version 0.8.5 was read and run on a CPU in Triton's interpreter (TRITON_INTERPRET=1, the
+Liger is not a dependency. Version 0.8.5 was read and run on a CPU in Triton's interpreter (TRITON_INTERPRET=1, the
 package and triton on PYTHONPATH): `python -m pytest tests/benchmarks/test_loss_ways.py` then compares its three ways
 too, whose loss and gradients are those of float64 to 1e-5. What was checked in its source:
 1. `LigerFusedLinearJSD` has no default for its last argument, the labels; `jsd_beta` 0 is KL(teacher || student), a
-   mean over tokens. Its kernel is Triton's or, where the packages are there, CuTe's: its own choice.
+   mean over tokens. It uses a CuTe kernel if the packages are installed, and a Triton kernel otherwise.
 2. `LigerFusedLinearKLDivLoss` takes the teacher's probabilities [tokens, vocabulary], which are made here in the
-   head's type: the smallest that its kernel reads. `batchmean`, its default, is a mean over tokens.
+   head's type, the smallest type that its kernel reads. `batchmean`, its default, is a mean over tokens.
 3. `chunked_loss.LigerFusedLinearJSDLoss` is plain PyTorch in chunks of 1,024 under `torch.compile`; with no weight on
-   the hard loss it computes none, and `beta` 0 is the same forward KL. Labels only mask: none is `ignore_index` here.
+   the hard loss it does not compute that loss, and `beta` 0 is the same forward KL. Labels only mask tokens; here no
+   label is `ignore_index`.
 
 Shapes: T tokens, D hidden, V vocabulary, K entries of the teacher.
 """
@@ -32,9 +34,9 @@ from uopd.losses import hidden_cross_entropy, topk, topk_cross_entropy
 
 QWEN_VOCABULARY = 151_936
 FEW_TOKENS = 16
-"""Of the loop, and of the comparison with float64."""
+"""Tokens of `loop`, and of the comparison with float64."""
 PERTURBATION = 0.3
-"""Of the teacher's hidden states, standard deviation; the student's have 1."""
+"""Standard deviation of the noise on the teacher's hidden states; the student's hidden states have 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +45,7 @@ class Shape:
     hidden: int
     vocabulary: int
     k: int
-    """The vocabulary's size where the loss is over all of it."""
+    """Entries of the teacher; the vocabulary's size if the loss is over the full vocabulary."""
     dtype: str = "float32"
     device: str = "cpu"
 
@@ -54,7 +56,7 @@ class Shape:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """T tokens with a head; the teacher has the student's weight and other hidden states."""
+    """T tokens with a head. The teacher has the student's head and other hidden states."""
 
     hidden_TD: Tensor
     weight_VD: Tensor
@@ -68,7 +70,12 @@ Way = Callable[[Batch], Tensor]
 
 
 def make_batch(shape: Shape, *, entries: Literal["own", "any", "none"]) -> Batch:
-    """`entries` of the teacher: its own top-k; any ids, which need no memory beyond the batch; or none at all."""
+    """Make the batch of a shape.
+
+    Args:
+        entries: of the teacher. `own`: its top-k. `any`: random ids, which need no memory beyond the batch. `none`: no
+            entries.
+    """
     torch.manual_seed(0)
     options: Any = {"device": shape.device, "dtype": getattr(torch, shape.dtype)}
     hidden_TD = torch.randn(shape.tokens, shape.hidden, **options)
@@ -95,7 +102,7 @@ def ours(batch: Batch) -> Tensor:
 
 
 def ours_pytorch(batch: Batch) -> Tensor:
-    """Without Triton's kernels, which ours has on a GPU."""
+    """Ours without Triton's kernels, which ours uses on a GPU."""
     return topk_cross_entropy(
         batch.hidden_TD, batch.weight_VD, batch.ids_TK, batch.logprobs_TK, batch.weights_T, triton=False
     ).loss
@@ -114,7 +121,7 @@ def plain(batch: Batch) -> Tensor:
 
 
 def loop(batch: Batch) -> Tensor:
-    """A.2 on the first `FEW_TOKENS` tokens."""
+    """The loop of appendix A.2, on the first `FEW_TOKENS` tokens."""
     logits_TV = batch.hidden_TD[:FEW_TOKENS] @ batch.weight_VD.t()
     total = logits_TV.new_zeros(())
     for t in range(len(logits_TV)):
@@ -171,7 +178,7 @@ def liger_chunked(batch: Batch, compiled: bool = True) -> Tensor:
 
 
 def products(batch: Batch) -> Callable[[], None]:
-    """The three products of the head, into memory that is there before."""
+    """Return a function that computes the three products of the head into memory that is allocated here."""
     hidden_TD, weight_VD = batch.hidden_TD.detach(), batch.weight_VD.detach()
     logits_TV = hidden_TD.new_empty(len(hidden_TD), len(weight_VD))
     grad_TD, grad_VD = torch.empty_like(hidden_TD), torch.empty_like(weight_VD)
@@ -199,11 +206,11 @@ WAYS: dict[str, Way] = {
 }
 ON_TOP_K = ("ours", "ours, PyTorch", "plain", "ours with scoring")
 OTHERS = ("TRL", "Liger KL", "Liger JSD", "Liger chunked JSD")
-"""Of other people, all from the teacher's hidden states on the full vocabulary."""
+"""Other people's ways, all from the teacher's hidden states and on the full vocabulary."""
 ON_ALL = ("ours, hidden states", "plain, hidden states", *OTHERS)
 
 
 def run_way(way: Way, batch: Batch) -> None:
-    """Forward and backward into fresh gradients."""
+    """Run a way forward and backward, into new gradients."""
     batch.hidden_TD.grad = batch.weight_VD.grad = None
     way(batch).backward()

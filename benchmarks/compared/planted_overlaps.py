@@ -1,7 +1,7 @@
-"""Overlaps planted for `decontamination.py`: benchmark problems as somebody else would have written them.
+"""Write benchmark problems as other people would have written them: the planted overlaps of `decontamination.py`.
 
-Every way takes a problem and a generator of random choices. Formulas are found by their delimiters; in a text that uses
-`$` for money nothing counts as a formula.
+Every way takes a problem and a generator of random choices. Formulas are found by their delimiters. In a text that uses
+`$` for money, nothing counts as a formula.
 """
 
 from __future__ import annotations
@@ -68,12 +68,12 @@ Way = Callable[[str, random.Random, Sequence[str]], str]
 
 
 def unchanged(text: str, choose: random.Random, others: Sequence[str]) -> str:
-    """The problem as it is, but for white space at the ends and a final stop."""
+    """Change only white space at the ends and the final stop."""
     return choose.choice(("", " ", "\n")) + text.rstrip(" .") + choose.choice((".", "", "\n"))
 
 
 def renamed(text: str, choose: random.Random, others: Sequence[str]) -> str:
-    """Changed notation: other letters, fractions with a slash, Unicode signs, other delimiters."""
+    """Change the notation: other letters, fractions with a slash, Unicode signs, other delimiters."""
     if not _has_formulas(text):
         return _reworded(text, choose)
     names = _new_names(text, choose)
@@ -93,14 +93,14 @@ def renamed(text: str, choose: random.Random, others: Sequence[str]) -> str:
 
 
 def embedded(text: str, choose: random.Random, others: Sequence[str]) -> str:
-    """The whole problem inside a longer text: between a frame's sentences, or between two other problems."""
+    """Put the whole problem into a longer text: between other sentences, or between two other problems."""
     if choose.random() < 0.5:
         return choose.choice(_BEFORE) + text + choose.choice(_AFTER)
     return f"{choose.choice(others)} {text} {choose.choice(others)}"
 
 
 def respaced(text: str, choose: random.Random, others: Sequence[str]) -> str:
-    """Changed spacing and LaTeX: spaces, sizes of brackets, kinds of fractions, separators of thousands, case."""
+    """Change spacing and LaTeX: spaces, sizes of brackets, kinds of fractions, separators of thousands, case."""
     if _has_formulas(text):
         text = _FORMULA.sub(lambda match: _respaced(match.group(), choose), text)
     else:
@@ -111,7 +111,7 @@ def respaced(text: str, choose: random.Random, others: Sequence[str]) -> str:
 
 
 def at_once(text: str, choose: random.Random, others: Sequence[str]) -> str:
-    """Respaced, renamed and embedded: harder than what is asked for."""
+    """Respace, rename and embed: harder than any single way."""
     return embedded(renamed(respaced(text, choose, others), choose, others), choose, others)
 
 
@@ -124,7 +124,7 @@ WAYS: dict[str, Way] = {
 
 
 def _has_formulas(text: str) -> bool:
-    """Money has no closing sign: a dollar before a number that no dollar closes directly."""
+    """Whether a text has formulas. Dollars for money do not count: they have no closing dollar."""
     return "\\" in text or len(re.findall(r"\$[^$\s](?:[^$]{0,40}[^$\s])?\$(?!\d)", text)) * 2 == text.count("$") > 0
 
 
@@ -134,7 +134,7 @@ def _inside(formula: str) -> str:
 
 
 def _new_names(text: str, choose: random.Random) -> dict[str, str]:
-    """Another letter for each one that stands alone in a formula; e and i keep their meaning."""
+    """Choose a new letter for each letter that stands alone in a formula, except e and i, which have a meaning."""
     pieces = {piece for match in _FORMULA.finditer(text) for piece in _PIECE.findall(_inside(match.group()))}
     names = {}
     for letters in (string.ascii_lowercase, string.ascii_uppercase):
@@ -150,7 +150,7 @@ def _new_names(text: str, choose: random.Random) -> dict[str, str]:
 
 
 def _joined(pieces: Sequence[str], names: dict[str, str]) -> list[str]:
-    """The pieces, with a space where a new letter would become a part of the command before it."""
+    """Return the pieces, with a space between a command and a letter that would become a part of it."""
     joined: list[str] = []
     for piece in pieces:
         if joined and re.fullmatch(r"\\[A-Za-z]+", joined[-1]) and piece.isalpha():
@@ -192,12 +192,12 @@ def _respaced(formula: str, choose: random.Random) -> str:
 
 
 def _grouped(text: str, separator: str) -> str:
-    """The numbers of a text with a separator of thousands."""
+    """Add separators of thousands to the numbers of a text."""
     return re.sub(r"\d(?=(?:\d{3})+(?!\d))", lambda match: match.group() + separator, text)
 
 
 def _reworded(text: str, choose: random.Random) -> str:
-    """Notation of a problem in prose: money, percent, apostrophes and fractions."""
+    """Change the notation of a problem without formulas: money, percent, apostrophes and fractions."""
     text = re.sub(r"\$(\d[\d,.]*\d|\d)", choose.choice((r"\\$\1", r"USD \1", r"\1 dollars", r"$\\$\1$")), text)
     text = text.replace("%", choose.choice(("\\%", " percent", "%"))).replace("'", choose.choice(("’", "'")))
     return re.sub(r"(?<!\d)(\d)/(\d)(?!\d)", choose.choice((r"$\\frac{\1}{\2}$", r"$\\frac\1\2$", r"\1/\2")), text)

@@ -11,7 +11,7 @@ from transformers import Qwen3Config, Qwen3ForCausalLM
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sizes:
-    """Of one Qwen3."""
+    """Sizes of a Qwen3."""
 
     hidden: int
     layers: int
@@ -23,7 +23,7 @@ class Sizes:
 
 
 def random_qwen3(sizes: Sizes, vocabulary: int, dtype: str, device: str) -> Any:
-    """The same weights for the same sizes."""
+    """Make a Qwen3 with random weights. The same sizes give the same weights."""
     torch.manual_seed(sizes.hidden)
     config = Qwen3Config(
         vocab_size=vocabulary,
@@ -38,7 +38,7 @@ def random_qwen3(sizes: Sizes, vocabulary: int, dtype: str, device: str) -> Any:
         eos_token_id=0,
     )
     before = torch.get_default_dtype()
-    torch.set_default_dtype(getattr(torch, dtype))  # so that no float32 copy of a model stands on the device
+    torch.set_default_dtype(getattr(torch, dtype))  # so that no float32 copy of the model is made on the device
     try:
         with torch.device(device):
             return Qwen3ForCausalLM(config)

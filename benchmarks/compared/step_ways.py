@@ -1,4 +1,4 @@
-"""The ways of `benchmarks/step_speed.py`, which says what they are: models, batch, and a step of ours and of TRL's."""
+"""The ways of taking a training step that `benchmarks/step_speed.py` compares: models, batch, our step and TRL's."""
 
 from __future__ import annotations
 
@@ -59,16 +59,16 @@ class Shape:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """What one step did, for the check that all ways do the same."""
+    """What one step did, to check that all ways do the same."""
 
     tokens: int
     """Response tokens in the loss."""
     kl: float
-    """Mean over them, nats; of the teacher renormalised on its top-k where the way has one."""
+    """Mean KL over these tokens, in nats; from the renormalised top-k of the teacher if the way has a top-k."""
     gradient_norm: float
     """Before clipping."""
     scoring_seconds: float | None
-    """The teacher's part; None where it has no end of its own."""
+    """Seconds of the teacher's part; None if they cannot be told from the update."""
     peak_bytes: int
 
 
@@ -79,7 +79,7 @@ class Prepared:
     step: Callable[[], Step]
     student: Any
     facts: Result
-    """What the record says of the way beyond its numbers."""
+    """Settings of the way that are recorded beside its numbers."""
 
 
 def make_student(shape: Shape, dtype: str) -> Any:
@@ -89,7 +89,7 @@ def make_student(shape: Shape, dtype: str) -> Any:
 
 
 def make_rows(shape: Shape) -> tuple[TrainingRow, ...]:
-    """`rollouts` responses to each prompt; every token has the weight 1 / tokens, so that the loss is their mean."""
+    """Make `rollouts` responses to each prompt. Every token has the weight 1 / tokens: the loss is a mean."""
     pick = Random(0)
 
     def ids(count: int) -> tuple[int, ...]:
@@ -106,7 +106,7 @@ def make_rows(shape: Shape) -> tuple[TrainingRow, ...]:
 
 
 def ours(shape: Shape, sends: Literal["topk", "hidden"] = "topk") -> Prepared:
-    """`hidden`: the teacher hands on hidden states, and the loss is over the full vocabulary."""
+    """Prepare our step. With `hidden` the teacher sends hidden states, and the loss is over the full vocabulary."""
     student, teacher = (
         make_student(shape, shape.dtype),
         random_qwen3(shape.teacher, shape.vocabulary, shape.dtype, shape.device),
@@ -118,10 +118,10 @@ def ours(shape: Shape, sends: Literal["topk", "hidden"] = "topk") -> Prepared:
     rows = make_rows(shape)
 
     def step() -> Step:
-        made: list[Scores | HiddenScores] = []
-        scoring = timed(lambda: made.append(scorer.score(rows)), shape.device)
-        peak = peak_bytes(shape.device)  # an update begins its own count
-        report: UpdateReport = learner.update([Share(rows=rows, scores=made[0])], RATE)
+        scores: list[Scores | HiddenScores] = []
+        scoring = timed(lambda: scores.append(scorer.score(rows)), shape.device)
+        peak = peak_bytes(shape.device)  # an update starts a new count
+        report: UpdateReport = learner.update([Share(rows=rows, scores=scores[0])], RATE)
         return Step(
             tokens=int(report.sums["tokens"]),
             kl=report.sums["kl"] / report.sums["tokens"],
@@ -135,7 +135,7 @@ def ours(shape: Shape, sends: Literal["topk", "hidden"] = "topk") -> Prepared:
 
 
 def _head_of(teacher: Any, folder: Path, shape: Shape, sends: str) -> HeadSpec | None:
-    """The teacher's head as the student reads it, from files that hold nothing else."""
+    """Write the teacher's head to files, from which the student reads it; None if the student needs no head."""
     if sends == "topk":
         return None
     teacher.config.save_pretrained(folder)
@@ -177,6 +177,7 @@ def _scorer_spec(shape: Shape, sends: Literal["topk", "hidden"]) -> ScorerSpec:
 
 
 def trl(shape: Shape, student_dtype: str | None = None) -> Prepared:
+    """Prepare TRL's step."""
     student = make_student(shape, student_dtype or shape.dtype)
     trainer = _trainer(shape, student)
     trainer.create_optimizer()
@@ -184,7 +185,7 @@ def trl(shape: Shape, student_dtype: str | None = None) -> Prepared:
     batch = _trl_batch(shape)
     passes = shape.rows // shape.rows_at_once
     trainer.current_gradient_accumulation_steps = passes
-    trainer._generate_and_score_completions = lambda inputs: inputs  # the responses are there already
+    trainer._generate_and_score_completions = lambda inputs: inputs  # the batch already has responses
     facts: Result = {"k": "full vocabulary", "student_dtype": str(student.dtype).removeprefix("torch.")}
 
     def see_autocast(*_: object) -> None:
@@ -211,9 +212,9 @@ def trl(shape: Shape, student_dtype: str | None = None) -> Prepared:
 def _trainer(shape: Shape, student: Any) -> Any:
     from trl import DistillationConfig, DistillationTrainer
 
-    # Names the padding token, which no row needs.
+    # The trainer asks for a padding token, which no row needs.
     tokenizer = Tokenizer(models.WordLevel({"<|end|>": 0}, unk_token="<|end|>"))
-    with tempfile.TemporaryDirectory() as folder:  # the trainer makes it and writes nothing
+    with tempfile.TemporaryDirectory() as folder:  # the trainer creates the folder and writes nothing into it
         arguments = DistillationConfig(
             output_dir=folder,
             beta=0.0,
@@ -238,7 +239,7 @@ def _trainer(shape: Shape, student: Any) -> Any:
 
 
 def _trl_batch(shape: Shape) -> dict[str, torch.Tensor]:
-    """The rows as TRL lays out what it has sampled."""
+    """Return the rows in the form in which TRL holds its samples."""
     rows = make_rows(shape)
     prompts = torch.tensor([row.prompt_ids for row in rows], device=shape.device)
     responses = torch.tensor([row.response_ids for row in rows], device=shape.device)

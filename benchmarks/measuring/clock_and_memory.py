@@ -20,17 +20,20 @@ MEGABYTE = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Taken:
+    """Seconds that a call took."""
+
     wall: float
-    """Seconds."""
+    """By the wall clock."""
     cpu: float
-    """Seconds of the process on all its threads: what counts on a CPU that others use too."""
+    """CPU time of the process, over all threads: the number to read if other processes use the machine."""
 
     def least(self, other: Taken | None) -> Taken:
+        """Return the smaller of both times, for each clock."""
         return self if other is None else Taken(min(self.wall, other.wall), min(self.cpu, other.cpu))
 
 
 def timed(work: Callable[[], object], device: str) -> Taken:
-    """One call, a GPU's queue drained before and after."""
+    """Time a call. On a GPU, wait for its queue before and after."""
     if device == "cuda":
         torch.cuda.synchronize()
     wall, cpu = time.perf_counter(), time.process_time()
@@ -41,7 +44,7 @@ def timed(work: Callable[[], object], device: str) -> Taken:
 
 
 def peak_bytes(device: str) -> int:
-    """The most since `reset_peak`: allocated on a GPU, resident of this process on a CPU."""
+    """Return the highest memory since `reset_peak`: allocated on a GPU, or resident of this process on a CPU."""
     if device == "cuda":
         return torch.cuda.max_memory_allocated()
     status = Path("/proc/self/status").read_text(encoding="ascii")
@@ -49,7 +52,7 @@ def peak_bytes(device: str) -> int:
 
 
 def reset_peak(device: str) -> None:
-    """To what is in use now."""
+    """Start a new count of the highest memory."""
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
     else:
@@ -57,9 +60,9 @@ def reset_peak(device: str) -> None:
 
 
 def machine(packages: Sequence[str], **more: Any) -> Result:
-    """Where a section was measured; call it before, for the load of what else runs."""
+    """Describe this machine. Call it before measuring, so that it records the load of other processes."""
     names = {"gpu": torch.cuda.get_device_name()} if torch.cuda.is_available() else {}
-    found = installed(packages)
+    versions = installed(packages)
     return {
         "processor": platform.processor() or platform.machine(),
         **names,
@@ -68,7 +71,7 @@ def machine(packages: Sequence[str], **more: Any) -> Result:
         "load_before": round(os.getloadavg()[0], 2),
         "versions": {
             "python": platform.python_version(),
-            **{package: found.get(package, "not installed") for package in packages},
+            **{package: versions.get(package, "not installed") for package in packages},
         },
         **more,
     }

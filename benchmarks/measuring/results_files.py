@@ -1,4 +1,4 @@
-"""The results files of the benchmarks: where they lie, and those of training in sections, one per kind of machine."""
+"""Read and write the results files of the benchmarks. Those of training have one section per kind of machine."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def figure_file(script: str, name: str) -> Path:
 
 
 def read_results(path: Path) -> Result:
-    """The sections of a results file; none where there is no file."""
+    """Read the sections of a results file; return no section if there is no file."""
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 def write_section(path: Path, name: str, section: Result | str) -> None:
-    """Replace one section of a results file; a GPU that nobody measured on is named as such.
+    """Replace one section of a results file. If nothing was measured on a GPU, the file says so.
 
-    What was measured on a GPU outlives a later run on a machine without one.
+    Results of a GPU are kept if the benchmark is run later on a machine without a GPU.
     """
     results = read_results(path)
     if not (isinstance(section, str) and isinstance(results.get(name), dict)):

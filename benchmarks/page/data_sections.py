@@ -1,4 +1,4 @@
-"""The page's sections on data, grading and the pocket models."""
+"""Make the page's sections on data, grading and the pocket models, each from its results file."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from typing import Any
 from benchmarks.page.parts import Figure, Result, Section, bars, draw_panels, machine_line, table
 
 
-def grading(found: Result) -> Section:
+def grading(result: Result) -> Section:
     rows = []
-    for name, ours in found["ours"].items():
-        theirs = found["minerva_math"][name]
-        speeds = [f"{side['per_second']:,.0f}" for side in (ours, theirs)]
-        slowest = [f"{side['slowest_s']:.3f} s" for side in (ours, theirs)]
-        ratio = f"{found['times_as_fast'][name]:,.0f}×"
-        rows.append([name, f"{ours['responses']:,}", *speeds, ratio, *slowest])
-    agrees = found["math_verify_agrees"]
+    for name, our in result["ours"].items():
+        their = result["minerva_math"][name]
+        speeds = [f"{side['per_second']:,.0f}" for side in (our, their)]
+        slowest = [f"{side['slowest_s']:.3f} s" for side in (our, their)]
+        ratio = f"{result['times_as_fast'][name]:,.0f}×"
+        rows.append([name, f"{our['responses']:,}", *speeds, ratio, *slowest])
+    agrees = result["math_verify_agrees"]
     same = agrees["both"] + agrees["neither"]
     return Section(
         title="Grading",
-        what="Real responses graded by `is_correct` and by the functions of lm-eval's `minerva_math`, the same "
-        "responses in the same order, one process each; the start of our worker processes is apart "
-        f"({found['worker_start_seconds']:.2f} s). Both accept, or neither does, {same:,} of "
-        f"{sum(side['responses'] for side in found['ours'].values()):,} responses.",
+        what="Real responses are graded by `is_correct` and by the functions of lm-eval's `minerva_math`: the same "
+        "responses in the same order, one process each. The start of our worker processes is timed separately "
+        f"({result['worker_start_seconds']:.2f} s). Both sides accept, or both reject, {same:,} of "
+        f"{sum(side['responses'] for side in result['ours'].values()):,} responses.",
         command="python benchmarks/grading_speed.py --realdata DIR",
         blocks=[
-            machine_line({"processor": found["machine"], "versions": found["versions"]}),
+            machine_line({"processor": result["machine"], "versions": result["versions"]}),
             table(
                 ["", "responses", "ours, per second", "theirs", "ratio", "slowest, ours", "slowest, theirs"],
                 rows,
@@ -35,10 +35,10 @@ def grading(found: Result) -> Section:
     )
 
 
-def equivalence(found: Result) -> Section:
+def equivalence(result: Result) -> Section:
     values = {
-        "ours": found["ours_seconds"],
-        "Math-Verify, parsed once": found["math_verify_parsed_once_seconds"],
+        "ours": result["ours_seconds"],
+        "Math-Verify, parsed once": result["math_verify_parsed_once_seconds"],
     }
     drawing = Figure(
         name="equivalence",
@@ -50,57 +50,57 @@ def equivalence(found: Result) -> Section:
                     bars,
                     values=values,
                     label=lambda value: f"{value:.3g} s",
-                    title=f"{found['pairs']:,} pairs of answers",
+                    title=f"{result['pairs']:,} pairs of answers",
                     xlabel="seconds",
                 )
             ],
         ),
     )
     rows = [
-        [f"ours, {found['problems']} problems", f"{found['ours_seconds']:.2f} s", "-"],
+        [f"ours, {result['problems']} problems", f"{result['ours_seconds']:.2f} s", "-"],
         [
             "Math-Verify, each answer parsed once",
-            f"{found['math_verify_parsed_once_seconds']:.2f} s",
-            f"{found['ratio_parsed_once']:.1f}×",
+            f"{result['math_verify_parsed_once_seconds']:.2f} s",
+            f"{result['ratio_parsed_once']:.1f}×",
         ],
-        [f"ours, {found['slow_problems']} problems", f"{found['ours_seconds_on_slow_problems']:.3f} s", "-"],
+        [f"ours, {result['slow_problems']} problems", f"{result['ours_seconds_on_slow_problems']:.3f} s", "-"],
         [
-            f"Math-Verify, both parsed for every pair, {found['slow_problems']} problems",
-            f"{found['math_verify_parsed_per_pair_seconds']:.2f} s",
-            f"{found['ratio_parsed_per_pair']:.1f}×",
+            f"Math-Verify, both parsed for every pair, {result['slow_problems']} problems",
+            f"{result['math_verify_parsed_per_pair_seconds']:.2f} s",
+            f"{result['ratio_parsed_per_pair']:.1f}×",
         ],
     ]
     return Section(
         title="Which answers are the same",
-        what=f"All {found['pairs']:,} pairs of real answers to each problem, compared by `same_answers` on distinct "
-        "canonical strings and by Math-Verify on all pairs; the start of our worker processes is apart. The two differ "
-        f"on {len(found['differences'])} of {found['distinct_pairs']:,} distinct pairs, in either direction.",
+        what=f"All {result['pairs']:,} pairs of real answers are compared, by `same_answers` on distinct canonical "
+        "strings and by Math-Verify on all pairs. The start of our worker processes is timed separately. The two "
+        f"differ on {len(result['differences'])} of {result['distinct_pairs']:,} distinct pairs, in either direction.",
         command="python benchmarks/equivalence_speed.py --realdata DIR",
-        blocks=[machine_line({"processor": found["machine"]}), drawing, table(["", "time", "times ours"], rows)],
+        blocks=[machine_line({"processor": result["machine"]}), drawing, table(["", "time", "times ours"], rows)],
     )
 
 
-def build_memory(found: Result) -> Section:
+def build_memory(result: Result) -> Section:
     rows = [
         [f"{int(size):,}", f"{run['peak_mb']:.0f} MB", f"{run['seconds']:.0f} s"]
-        for size, run in found["sizes"].items()
+        for size, run in result["sizes"].items()
     ]
     return Section(
         title="Memory of a build",
-        what="Peak resident memory of a build from stored samples, worker processes included: with ten times the "
-        f"problems it is {found['ratio']:.2f} times as much.",
+        what="Peak resident memory of a build from stored samples, worker processes included. With ten times the "
+        f"problems the peak is {result['ratio']:.2f} times as high.",
         command="python -m benchmarks.build_memory",
         blocks=[machine_line(None), table(["problems", "peak memory", "time"], rows)],
     )
 
 
-def decontamination(found: Result) -> Section:
-    planted, load, clean = found["planted"], found["load"], found["clean"]
+def decontamination(result: Result) -> Section:
+    planted, load, clean = result["planted"], result["load"], result["clean"]
     rows = [
         *([f"planted: {way}", count] for way, count in planted["by_way"].items()),
-        *([f"other people's copy: {name.split(':')[0]}", count] for name, count in found["copies"].items()),
-        ["MATH test problems flagged for MATH-500", found["math"]["math_test_flagged"]],
-        ["MATH train problems flagged for MATH-500", found["math"]["math_train_flagged"]],
+        *([f"other people's copy: {name.split(':')[0]}", count] for name, count in result["copies"].items()),
+        ["MATH test problems flagged for MATH-500", result["math"]["math_test_flagged"]],
+        ["MATH train problems flagged for MATH-500", result["math"]["math_train_flagged"]],
         [
             "Omni-MATH and OlympiadBench flagged for MATH-500",
             f"{clean['flagged_rows']} of {clean['rows']:,}",
@@ -124,50 +124,51 @@ def decontamination(found: Result) -> Section:
     )
 
 
-def real_seeds(found: Result) -> Section:
+def real_seeds(result: Result) -> Section:
     rows = []
-    for phase in found["funnel"]:
+    for phase in result["funnel"]:
         reasons = ", ".join(f"{reason} {count}" for reason, count in phase["dropped"].items()) or "-"
         rows.append([phase["phase"], phase["rows_in"], phase["kept"], reasons])
     return Section(
         title="Real seeds through the whole pipeline",
-        what="Problems of seven public sources through every phase, with pocket models that are far too small for "
-        f"them: what is shown is the funnel. {found['rows']['samples']:,} samples, {found['seconds']} s.",
+        what="Problems of seven public sources go through every phase, with pocket models that are far too small for "
+        f"them. The table shows how many rows each phase keeps. {result['rows']['samples']:,} samples, "
+        f"{result['seconds']} s.",
         command="python -m benchmarks.real_seeds --realdata DIR",
         blocks=[
-            machine_line({"versions": found["versions"]}),
+            machine_line({"versions": result["versions"]}),
             table(["phase", "rows in", "kept", "dropped"], rows),
         ],
     )
 
 
-def entropy(found: Result) -> Section:
+def entropy(result: Result) -> Section:
     rows = []
     for name in ("pocket", "math500"):
-        one = found[name]
-        accuracy, mean = f"{one['accuracy']:.1%}", f"{one['mean_normalised_entropy']:.2f}"
-        rows.append([name, one["problems"], accuracy, mean, one["unanimous"]])
+        numbers = result[name]
+        accuracy, mean = f"{numbers['accuracy']:.1%}", f"{numbers['mean_normalised_entropy']:.2f}"
+        rows.append([name, numbers["problems"], accuracy, mean, numbers["unanimous"]])
     return Section(
         title="A teacher outside its world",
-        what="Semantic entropy of the pocket teacher on the problems it was trained for, and on MATH-500, which it "
-        f"knows nothing of ({found['seconds']} s with {found['engine']}).",
+        what="Semantic entropy of the pocket teacher on the problems it was trained for, and on MATH-500, for which it "
+        f"was not trained ({result['seconds']} s with {result['engine']}).",
         command="python -m benchmarks.math500_entropy --realdata DIR --pocket DIR",
         blocks=[machine_line(None), table(["", "problems", "accuracy", "mean H / log N", "unanimous"], rows)],
     )
 
 
-def validation(found: list[Result]) -> Section:
+def validation(results: list[Result]) -> Section:
     rows = []
-    for run in found:
-        score = next(one for one in run["scores"] if one["score"] == "semantic entropy")
+    for run in results:
+        score = next(row for row in run["scores"] if row["score"] == "semantic entropy")
         area = f"{score['value']:.3f} [{score['low']:.3f}, {score['high']:.3f}]"
         cells = [run["problems"], score["positives"], f"{run['accuracy']:.1%}", area, run["judge_calls"]]
         rows.append([run["seed"], *cells, f"{run['build_seconds']} s"])
     columns = ["seed", "problems", "wrong", "accuracy", "AUROC [95 %]", "judge calls", "build"]
     return Section(
         title="Entropy and the teacher's errors",
-        what="How well semantic entropy tells the problems apart that the pocket teacher gets wrong, for three run "
-        "seeds. The figure is of the first.",
+        what="How well semantic entropy predicts which problems the pocket teacher gets wrong, for three run seeds. "
+        "The figure shows the first seed.",
         command="python -m benchmarks.pocket_validation",
         blocks=[
             machine_line(None),
@@ -177,28 +178,28 @@ def validation(found: list[Result]) -> Section:
     )
 
 
-def pocket_models(found: Result) -> Section:
+def pocket_models(result: Result) -> Section:
     rows = [
-        [name, f"{one['right']:,} of {one['total']:,}", f"{one['right'] / one['total']:.1%}"]
-        for name, one in found.items()
-        if isinstance(one, dict) and {"right", "total"} <= set(one)
+        [name, f"{counts['right']:,} of {counts['total']:,}", f"{counts['right'] / counts['total']:.1%}"]
+        for name, counts in result.items()
+        if isinstance(counts, dict) and {"right", "total"} <= set(counts)
     ]
     return Section(
         title="The pocket models",
-        what="What the shipped models get right on problems and pairs that were held out of their training.",
+        what="Shares that the shipped models get right, on problems and pairs that were held out of their training.",
         command="python -m sure_math.pocket.evaluate --out benchmarks/results/pocket_models.json",
         blocks=[machine_line(None), table(["", "right", "share"], rows)],
     )
 
 
 def points(gap: Result) -> str:
-    """A difference of shares with its interval."""
+    """Write a difference of shares, in points, with its interval."""
     return f"{100 * gap['value']:+.1f} [{100 * gap['low']:+.1f}, {100 * gap['high']:+.1f}]"
 
 
-def pocket_training(found: Result) -> Section:
+def pocket_training(result: Result) -> Section:
     rows = []
-    for name, kinds in found["models"].items():
+    for name, kinds in result["models"].items():
         cells: list[Any] = []
         for kind in ("seeds", "evolved"):
             gap = kinds[kind]["difference"]
@@ -206,18 +207,19 @@ def pocket_training(found: Result) -> Section:
         rows.append([name, *cells])
     others = [
         [name, *(points(kinds[kind]["uopd_minus_it"]) for kind in ("seeds", "evolved"))]
-        for name, kinds in found["models"].items()
+        for name, kinds in result["models"].items()
         if "uopd_minus_it" in kinds["seeds"]
     ]
-    run = found["runs"]["uopd"]
+    run = result["runs"]["uopd"]
     return Section(
         title="The pocket student distilled",
-        what=f"{run['steps']} steps of UOPD ({found['seconds']['uopd']} s, {run['tokens_per_second']:,.0f} response "
-        "tokens per second) beside the student's own supervised training continued for as many; greedy accuracy on "
-        "held-out problems, and the paired difference from the student before, in points, with its 95 % interval.",
-        command=f"python -m benchmarks.pocket_training --data DIR --methods {' '.join(found['runs'])}",
+        what=f"{run['steps']} steps of UOPD ({result['seconds']['uopd']} s, {run['tokens_per_second']:,.0f} response "
+        "tokens per second), beside the student's supervised training continued for as many steps. Greedy accuracy on "
+        "held-out problems, and the paired difference from the student before training, in points, with its 95 % "
+        "interval.",
+        command=f"python -m benchmarks.pocket_training --data DIR --methods {' '.join(result['runs'])}",
         blocks=[
-            machine_line(found.get("machine")),
+            machine_line(result.get("machine")),
             Figure(name="pocket_training", alt="The pocket student in training"),
             table(["model", "seeds", "difference", "evolved", "difference"], rows),
             *([table(["UOPD less", "seeds", "evolved"], others)] if others else []),

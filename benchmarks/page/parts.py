@@ -54,13 +54,19 @@ class Section:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A Markdown table; all columns but the first are numbers."""
+    """Write a Markdown table. All columns but the first hold numbers.
+
+    >>> print(table(["way", "seconds"], [["ours", 1.5]]))
+    | way | seconds |
+    | --- | ---: |
+    | ours | 1.5 |
+    """
     lines = [columns, ["---", *["---:"] * (len(columns) - 1)], *rows]
     return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
 
 
 def machine_line(machine: Mapping[str, Any] | None) -> str:
-    """Where something was measured; results from before this was kept say nothing."""
+    """Write where something was measured. Results of early versions do not record it."""
     if not machine:
         return "Machine: not recorded."
     cores, threads = machine.get("cores"), machine.get("threads")
@@ -80,7 +86,11 @@ def times(value: float | None) -> str:
 
 
 def seconds(value: float | None) -> str:
-    """Seconds, or milliseconds below a tenth of one."""
+    """Write a time in seconds, or in milliseconds if it is below a tenth of a second.
+
+    >>> seconds(2.0), seconds(0.0042)
+    ('2 s', '4.2 ms')
+    """
     if value is None:
         return "-"
     return f"{1000 * value:.3g} ms" if value < 0.1 else f"{value:.3g} s"
@@ -95,10 +105,10 @@ def bars(
     xlabel: str,
     most: float | None = None,
 ) -> None:
-    """One horizontal bar per name, the first on top, its value beside it. Ours is blue, a floor grey.
+    """Draw one horizontal bar per name, the first on top, with its value beside it. Ours is blue, a floor grey.
 
     Args:
-        most: largest value of the panels side by side, where they are to be compared.
+        most: largest value of all panels that are to be compared, which sets the scale.
     """
     names = list(values)[::-1]
     colours = [BLUE if name.startswith("ours") else GREY if name == "floor" else ORANGE for name in names]
@@ -110,13 +120,17 @@ def bars(
 def stacked(
     axis: Axes, parts: Mapping[str, Mapping[str, float]], label: Callable[[float], str], *, title: str, xlabel: str
 ) -> None:
-    """Horizontal bars made of parts, with a legend of the parts: part -> name -> value."""
+    """Draw horizontal bars made of parts, with a legend.
+
+    Args:
+        parts: part -> name -> value.
+    """
     names = list(dict.fromkeys(name for values in parts.values() for name in values))[::-1]
     left = dict.fromkeys(names, 0.0)
     for (part, values), colour in zip(parts.items(), (GREEN, BLUE, ORANGE), strict=False):
         shown = [name for name in names if name in values]
-        places = [names.index(name) for name in shown]
-        axis.barh(places, [values[n] for n in shown], left=[left[n] for n in shown], color=colour, label=part)
+        rows = [names.index(name) for name in shown]
+        axis.barh(rows, [values[n] for n in shown], left=[left[n] for n in shown], color=colour, label=part)
         left.update({name: left[name] + values[name] for name in shown})
     _beside(axis, names, left, label, None)
     axis.set(title=title, xlabel=xlabel)
@@ -130,15 +144,15 @@ def _beside(
     label: Callable[[float], str],
     most: float | None,
 ) -> None:
-    for place, name in enumerate(names):
-        axis.text(values[name], place, f" {label(values[name])}", va="center", fontsize=8)
+    for row, name in enumerate(names):
+        axis.text(values[name], row, f" {label(values[name])}", va="center", fontsize=8)
     axis.set_xlim(0, 1.22 * (most or max(values.values())))  # room for the labels
     axis.set_yticks(range(len(names)), names)
     axis.set_ylim(len(names) - 0.5 - max(len(names), LEAST_BARS), len(names) - 0.5)
 
 
 def draw_panels(drawings: Sequence[Callable[[Axes], None]], stem: Path, columns: int = 2) -> None:
-    """Drawings side by side, as a PNG; a PNG is enough for a page."""
+    """Put drawings side by side into a PNG; the page needs no SVG."""
     columns = min(columns, len(drawings))
     with panels(stem, -(-len(drawings) // columns), columns) as axes:
         for axis, drawing in zip(axes, drawings, strict=False):

@@ -1,4 +1,4 @@
-"""The page's sections on training: the loss, the teacher's scores, and a whole step; each on a CPU and on a GPU."""
+"""Make the page's sections on training: the loss, the teacher's scores, and a whole step, on a CPU and on a GPU."""
 
 from __future__ import annotations
 
@@ -28,29 +28,32 @@ MEMORY = {
     "cpu": ("beyond_models_megabytes", "memory beyond the models"),
     "gpu": ("peak_megabytes", "peak memory, models included"),
 }
-"""What is shown of a step's memory: a process on a CPU also holds its libraries, which are not the same for all."""
+"""The memory of a step that is shown. On a CPU a process also holds its libraries, which differ between the ways."""
 
 
 def loss(results: Result) -> Section:
     blocks: list[str | Figure] = []
     for name in sorted(results, key=lambda key: (key == "gpu", key)):
-        found = results[name]
-        where = "On a GPU" if name == "gpu" else f"On a CPU, {_threads(found)}"
-        blocks += [f"### {where}", *(_loss_blocks(name, found) if isinstance(found, dict) else [_not_measured(found)])]
+        section = results[name]
+        where = "On a GPU" if name == "gpu" else f"On a CPU, {_threads(section)}"
+        blocks += [
+            f"### {where}",
+            *(_loss_blocks(name, section) if isinstance(section, dict) else [_not_measured(section)]),
+        ]
     return Section(
         title="The loss, forward and backward",
         what="From hidden states and the head's weight to the loss and both gradients, with a vocabulary of 151,936. "
-        "`floor` is the head's three matrix products alone; `loop` is appendix A.2 on its first tokens, scaled up; TRL "
+        "`floor` is only the head's three matrix products; `loop` is appendix A.2 on its first tokens, scaled up. TRL "
         "and Liger compute the teacher's logits from its hidden states, as `ours with scoring` and the ways called "
-        "`hidden states` do. Memory is what a way needs beyond its inputs and the weight's gradient, in a process of "
-        "its own.",
+        "`hidden states` do. Memory is what a way needs beyond its inputs and the weight's gradient, measured in a "
+        "separate process.",
         command="python -m benchmarks.loss_speed [--threads N | --gpu]",
         blocks=blocks,
     )
 
 
-def _threads(found: Result | str) -> str:
-    threads = found["machine"]["threads"] if isinstance(found, dict) else 0
+def _threads(section: Result | str) -> str:
+    threads = section["machine"]["threads"] if isinstance(section, dict) else 0
     return f"{threads} {'thread' if threads == 1 else 'threads'}"
 
 
@@ -58,39 +61,39 @@ def _not_measured(why: str) -> str:
     return f"{why[0].upper()}{why[1:]}."
 
 
-def _loss_blocks(name: str, found: Result) -> list[str | Figure]:
-    rows = [row for row in found["time"] if "failed" not in row]
-    clock = "cpu" if found["machine"]["threads"] == 1 else "wall"
-    kind = "the process's own time" if clock == "cpu" else "the wall clock"
+def _loss_blocks(name: str, section: Result) -> list[str | Figure]:
+    rows = [row for row in section["time"] if "failed" not in row]
+    clock = "cpu" if section["machine"]["threads"] == 1 else "wall"
+    kind = "the CPU time of the process" if clock == "cpu" else "the wall clock"
     drawn = _at_the_widest(rows)
     blocks: list[str | Figure] = [
-        machine_line(found["machine"]),
+        machine_line(section["machine"]),
         Figure(
             name=f"loss_time_{name}",
             alt=f"Time of each way of the loss, times ours, {name}",
             draw=partial(draw_panels, [partial(_draw_times, row, clock) for row in drawn]),
         ),
         f"Seconds by {kind} (and times ours):",
-        _time_table(found["time"], clock),
+        _time_table(section["time"], clock),
     ]
     if name == "gpu":
         blocks += ["Share of the measured rate of the head's products:", _share_table(rows)]
-    drawn_memory = _memory_panels(_at_the_widest([row for row in found["memory"] if "failed" not in row]))
+    drawn_memory = _memory_panels(_at_the_widest([row for row in section["memory"] if "failed" not in row]))
     blocks += [
         Figure(
             name=f"loss_memory_{name}",
             alt=f"Memory of each way of the loss as a share of the float32 logits matrix, {name}",
             draw=partial(draw_panels, drawn_memory),
         ),
-        _memory_table(found["memory"]),
+        _memory_table(section["memory"]),
     ]
     if name == "gpu":
-        blocks += ["Goals:", "\n".join(f"- {goal.line()}" for goal in goals(found))]
+        blocks += ["Goals:", "\n".join(f"- {goal.line()}" for goal in goals(section))]
     return blocks
 
 
 def _at_the_widest(rows: Sequence[Result]) -> list[Result]:
-    """What is drawn: the widest hidden state, k 512 and the full vocabulary; the tables have the rest."""
+    """Return the rows that are drawn: the widest hidden state with k 512 and the full vocabulary."""
     widest = max(row["shape"]["hidden"] for row in rows)
     return [row for row in rows if row["shape"]["hidden"] == widest and row["shape"]["k"] not in (128, 2_048)]
 
@@ -100,7 +103,7 @@ def _k(shape: Result) -> str:
 
 
 def _k_of(row: Result) -> str:
-    """Of a way, some of which have none, whatever entries the shape has."""
+    """Return the k of a way: ways on the full vocabulary have none, whatever k the shape has."""
     return "full" if row["way"] in ON_ALL else _k(row["shape"])
 
 
@@ -146,7 +149,7 @@ def _share_table(rows: Sequence[Result]) -> str:
 
 
 def _memory_panels(rows: Sequence[Result]) -> list[Callable[[Axes], None]]:
-    """One panel for each number of tokens, all to one scale."""
+    """Make one panel for each number of tokens, all with the same scale."""
     groups: dict[int, dict[str, float]] = {}
     most = 100 * max(row["of_fp32_logits"] for row in rows)
     for row in rows:
@@ -180,23 +183,25 @@ def _memory_table(rows: Sequence[Result]) -> str:
 
 def scoring(results: Result) -> Section:
     rows, machines = [], []
-    for where, found in results.items():
-        if isinstance(found, str):
-            rows.append([where, _not_measured(found), *["-"] * 6])
+    for where, section in results.items():
+        if isinstance(section, str):
+            rows.append([where, _not_measured(section), *["-"] * 6])
             continue
-        shape, travel = found["shape"], found["travel"]
+        shape, travel = section["shape"], section["travel"]
         model = f"{shape['layers']} layers × {shape['hidden']:,}, vocabulary {shape['vocabulary']:,}"
-        taken = [seconds(found["seconds"][name]) for name in ("forward", "scores")]
+        taken = [seconds(section["seconds"][name]) for name in ("forward", "scores")]
         size = [f"{travel[name]['entry_bytes_per_position']:,.0f}" for name in ("float32", "bfloat16")]
         move = f"{travel['float32']['microseconds_per_position']:.1f} µs"
-        rows.append([where, model, f"{found['positions']:,}", *taken, times(found["ratio"]), " / ".join(size), move])
-        machines.append(f"{where}. {machine_line(found['machine'])}")
+        rows.append(
+            [where, model, f"{section['positions']:,}", *taken, times(section["ratio"]), " / ".join(size), move]
+        )
+        machines.append(f"{where}. {machine_line(section['machine'])}")
     columns = ["where", "model", "positions", "forward", "scores", "ratio", "bytes, float32 / bfloat16", "travel"]
     return Section(
         title="The teacher's scores",
-        what="Exact top-512 log-probabilities of every response position beside the forward pass alone, which computes "
-        "the same logits and throws them away; then the bytes of a position's entries, and the time that a position's "
-        "scores take through the object store.",
+        what="Exact top-512 log-probabilities of every response position, beside the forward pass alone, which "
+        "computes the same logits and discards them. Then the bytes of a position's entries, and the time in which "
+        "a position's scores pass through the object store.",
         command="python -m benchmarks.teacher_scoring --threads 1 | --gpu",
         blocks=[table(columns, rows), *machines],
     )
@@ -205,14 +210,14 @@ def scoring(results: Result) -> Section:
 def step(results: Result) -> Section:
     blocks: list[str | Figure] = []
     for where in ("cpu", "gpu"):
-        found = results.get(where, "not measured")
+        section = results.get(where, "not measured")
         blocks.append("### On a GPU" if where == "gpu" else "### On a CPU")
-        blocks += [_not_measured(found)] if isinstance(found, str) else _step_blocks(where, found)
+        blocks += [_not_measured(section)] if isinstance(section, str) else _step_blocks(where, section)
     return Section(
         title="A whole step, beside TRL",
-        what="The teacher reads a batch of responses, the student learns from it and the optimizer steps: ours in one "
-        "process beside TRL's DistillationTrainer, with the same random models and the same tokens; no sampling. TRL "
-        "has no top-k, and no end of the teacher's part that could be timed. `ours, full vocabulary` hands on hidden "
+        what="The teacher reads a batch of responses, the student learns from it and the optimizer steps, without "
+        "sampling: ours in one process beside TRL's DistillationTrainer, with the same random models and tokens. TRL "
+        "has no top-k, and its scoring cannot be timed separately. In `ours, full vocabulary` the teacher sends hidden "
         "states; it and TRL have the same loss, gradient and weights after a step "
         "(`tests/benchmarks/test_step_speed.py`).",
         command="python -m benchmarks.step_speed --threads 1 | --gpu",
@@ -220,11 +225,11 @@ def step(results: Result) -> Section:
     )
 
 
-def _step_blocks(where: str, found: Result) -> list[str | Figure]:
-    ways = {name: way for name, way in found["ways"].items() if "failed" not in way}
+def _step_blocks(where: str, section: Result) -> list[str | Figure]:
+    ways = {name: way for name, way in section["ways"].items() if "failed" not in way}
     key, kind = MEMORY[where]
     rows = []
-    for name, way in found["ways"].items():
+    for name, way in section["ways"].items():
         if "failed" in way:
             rows.append([name, way["failed"], *["-"] * 6])
             continue
@@ -233,7 +238,7 @@ def _step_blocks(where: str, found: Result) -> list[str | Figure]:
         speed = f"{way['tokens_per_second']:,.0f}"
         k = f"{way['k']:,}" if isinstance(way["k"], int) else way["k"]
         rows.append([name, k, *parts, times(way.get("times_ours")), speed, memory])
-    shape = found["shape"]
+    shape = section["shape"]
     text = (
         f"Student {_sizes(shape['student'])}, teacher {_sizes(shape['teacher'])}, vocabulary {shape['vocabulary']:,}, "
         f"{shape['dtype']}; {shape['prompts']} prompts × {shape['rollouts']} responses of {shape['prompt']} + "
@@ -245,7 +250,7 @@ def _step_blocks(where: str, found: Result) -> list[str | Figure]:
         draw=partial(draw_panels, [partial(_draw_step, ways), partial(_draw_memory, ways, where)]),
     )
     columns = ["way", "teacher's entries", "scoring", "update", "step", "times ours", "tokens/s", kind]
-    return [text, machine_line(found["machine"]), *([drawing] if ways else []), table(columns, rows)]
+    return [text, machine_line(section["machine"]), *([drawing] if ways else []), table(columns, rows)]
 
 
 def _sizes(sizes: dict[str, Any]) -> str:
