@@ -28,6 +28,7 @@ from eval_harness.backends import (
     settings_for,
 )
 from eval_harness.grade import Response
+from sure_math.batched import batched
 from sure_math.identity import digest
 from sure_math.models.engines.spec import VLLM_SPEED_OPTIONS
 from sure_math.models.responders.chat import Reply
@@ -159,8 +160,7 @@ class RecordedModel:
 
     def _chunks(self, missing: Sequence[RecordedRequest]) -> Iterator[Sequence[RecordedRequest]]:
         size = VLLM_CHUNK if kind_of(self._model) == "vllm" else len(missing)
-        for start in range(0, len(missing), max(1, size)):
-            yield missing[start : start + size]
+        return batched(missing, max(1, size))
 
     def _generate(self, chunk: Sequence[RecordedRequest]) -> dict[bytes, Reply]:
         """Ask the model for these responses, and write them to the journal."""

@@ -1,10 +1,12 @@
 """The disk of a build: shards, manifests, resume. Work files live in `OUT/.build/`.
 
-A shard is a set of whole problems. `Store.map` turns every shard of its input tables into one shard of rows and one of
-dropped rows; the shard's manifest is written last and holds the digests of both and of everything they were made from.
-A shard whose manifest is missing, whose files do not match it, or whose inputs changed is made again; every other one
-is left byte for byte as it is. What a model has answered is in the journal (`journal.py`), so making a shard again
-asks nothing twice.
+A shard is a set of whole problems. `Store.map` turns every shard of its input tables into one file of rows and one file
+of dropped rows. The shard's manifest is written last. It holds the digests of both files and of everything they were
+made from.
+
+A shard is made again if its manifest is missing, if its files do not match the manifest, or if its inputs changed.
+Every other shard is left byte for byte as it is. The replies of models are in the journal (`journal.py`), so making a
+shard again asks nothing twice.
 """
 
 from __future__ import annotations
@@ -15,14 +17,16 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from sure_math.batched import batched
 from sure_math.command_line.progress import Progress
+from sure_math.identity import digest
 from sure_math.rows import Dropped, Output, RowT, read_rows, to_table
 from sure_math.storage.claimed_folder import ClaimedFolder, FolderInUse, changed_settings
 from sure_math.storage.files import file_digest, write_whole
@@ -30,14 +34,12 @@ from sure_math.storage.phase import Phase
 
 FORMAT = 1
 """Version of the work files; part of every fingerprint."""
-
-
 _INPUT = re.compile(r"(seeds|benchmark)([.-]|$)")
 """Names of the tables of inputs: `seeds`, `seeds.1`, `seeds-math`, `benchmark-gsm8k`."""
 
 
 class StoreError(RuntimeError):
-    """The output folder cannot be used as asked; the message says how to go on."""
+    """The output folder cannot be used as asked. The message says how to go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +57,21 @@ class Table(Generic[RowT]):
     """Reason -> problems dropped by this phase."""
 
     def rows(self, shard: int) -> list[RowT]:
-        return read_rows(self.makes, self.folder / f"{shard:05d}.parquet")
+        return read_rows(self.makes, self.folder / _rows_file(shard))
 
     def all_rows(self) -> Iterator[RowT]:
-        """Every row, one shard in memory at a time."""
+        """Yield every row, with one shard in memory at a time."""
         for shard in range(len(self.digests)):
             yield from self.rows(shard)
 
     def dropped_rows(self, shard: int) -> list[Dropped]:
-        path = self.folder / f"{shard:05d}.dropped.parquet"
+        path = self.folder / _dropped_file(shard)
         return read_rows(Dropped, path) if path.is_file() else []
 
 
 @dataclass(frozen=True, slots=True)
 class _Manifest:
-    """What is known of a finished shard."""
+    """The record of a finished shard."""
 
     fingerprint: str
     files: Mapping[str, str]
@@ -78,22 +80,8 @@ class _Manifest:
     dropped: Mapping[str, int]
 
 
-@dataclass(slots=True)
-class _Tally:
-    """Sums over the shards of a table."""
-
-    digests: list[str] = field(default_factory=list)
-    kept: int = 0
-    dropped: Counter[str] = field(default_factory=Counter)
-
-    def add(self, rows_file: str, manifest: _Manifest) -> None:
-        self.digests.append(manifest.files[rows_file])
-        self.kept += manifest.kept
-        self.dropped.update(manifest.dropped)
-
-
 class Store:
-    """The work files of one output folder; one build at a time holds it."""
+    """The work files of one output folder. Only one build at a time can hold it."""
 
     def __init__(self, out: Path, progress: Progress) -> None:
         self.folder = out / ".build"
@@ -111,16 +99,16 @@ class Store:
             ) from None
 
     def claim(self, config: Mapping[str, Any], *, update: bool, harmless: re.Pattern[str]) -> None:
-        """Make this folder the one of `config`, a resolved configuration in JSON types.
+        """Make this the folder of `config`, a resolved configuration in JSON types.
 
         Args:
-            update: keep the folder though the configuration has changed.
-            harmless: keys of settings that may change, since they change no row.
+            update: keep the folder although the configuration has changed.
+            harmless: matches the keys of settings that may change, because they change no row.
 
         Raises:
-            StoreError: it belongs to another configuration and `update` is False.
+            StoreError: the folder belongs to another configuration and `update` is False.
         """
-        # A folder with nothing but inputs holds nobody's work: a first command with a typo can be mended.
+        # A folder with nothing but inputs holds no results yet: a first command with a typo can be corrected.
         worked = any(not _INPUT.match(shard.parts[-2]) for shard in self.folder.glob("shards/*/[0-9]*.json"))
         before = self._claimed.record()
         if before is not None and worked and not update:
@@ -139,38 +127,32 @@ class Store:
     def split(
         self, name: str, makes: Sequence[type], items: Iterable[Sequence[Any]], *, size: int, source: str
     ) -> list[Table[Any]]:
-        """Cut a stream into shards of `size` items; an item is one row or a tuple of rows for each table in `makes`.
+        """Cut a stream into shards of `size` items, and make one table for each type of rows in `makes`.
 
-        The first table is called `name` and takes the dropped rows; the others are `name.1`, ... Shards that are
-        already there with these contents stay untouched. `source` is a fingerprint of the stream: with an unchanged
-        one a finished split is not read again.
+        An item holds one list of rows for each table. The first table is called `name`, the others `name.1`, ...
+        Shards that are already there with the same contents stay untouched.
+
+        Args:
+            source: a fingerprint of the stream. A finished split of an unchanged source is not read again.
         """
         names = [name, *(f"{name}.{index}" for index in range(1, len(makes)))]
-        tallies = [_Tally() for _ in names]
         done = self.folder / "shards" / name / "done.json"
-        fingerprint = _digest([FORMAT, name, size, source])
-        known = json.loads(done.read_bytes()) if done.is_file() else {}
-        shards = known.get("shards", 0) if known.get("fingerprint") == fingerprint else 0
+        fingerprint = digest([FORMAT, name, size, source])
         with self._progress.phase(name, None) as bar:
-            reused = [self._finished(each, shard, fingerprint) for shard in range(shards) for each in names]
-            if shards and all(reused):
-                for index, manifest in enumerate(reused):
-                    tallies[index % len(names)].add(f"{index // len(names):05d}.parquet", manifest)  # type: ignore[arg-type]
-            else:
+            shards = self._finished_split(done, names, fingerprint)
+            if not shards:
                 done.unlink(missing_ok=True)
-                for shard, some in enumerate(_chunks(items, size)):
-                    for index, (each, row_type) in enumerate(zip(names, makes, strict=True)):
-                        rows = [row for item in some for row in item[index]]
-                        kept = [row for row in rows if not isinstance(row, Dropped)]
-                        output = Output(rows=kept, dropped=[row for row in rows if isinstance(row, Dropped)])
-                        manifest = self._write_shard(each, row_type, shard, fingerprint, output)
-                        tallies[index].add(f"{shard:05d}.parquet", manifest)
-                    bar.advance(len(some))
-                write_whole(done, json.dumps({"fingerprint": fingerprint, "shards": len(tallies[0].digests)}).encode())
-        return [self._table(each, row_type, tally) for each, row_type, tally in zip(names, makes, tallies, strict=True)]
+                for shard, batch in enumerate(batched(items, size)):
+                    shards.append(self._write_tables(names, makes, shard, fingerprint, batch))
+                    bar.advance(len(batch))
+                write_whole(done, json.dumps({"fingerprint": fingerprint, "shards": len(shards)}).encode())
+        return [
+            self._table(table, row_type, [manifests[index] for manifests in shards])
+            for index, (table, row_type) in enumerate(zip(names, makes, strict=True))
+        ]
 
     def pin(self, name: str, resolve: Callable[[], str | None]) -> str | None:
-        """What `resolve` gave when it was first asked for `name` here: a build stays with the commits it began with."""
+        """Return what `resolve` gave when `name` was first pinned here: a build keeps the commits it began with."""
         path = self.folder / "pins.json"
         pins = json.loads(path.read_bytes()) if path.is_file() else {}
         if name not in pins:
@@ -179,18 +161,18 @@ class Store:
         return pins[name]
 
     def map(self, phase: Phase[RowT] | None, *inputs: Table[Any]) -> Table[RowT]:
-        """Run a phase over all shards of its inputs; shards that are finished and still valid are not made again.
+        """Run a phase over all shards of its inputs. Shards that are finished and still valid are not made again.
 
-        A phase the configuration leaves out is None: its first input goes through.
+        If the configuration leaves the phase out, it is None and the first input is passed on.
         """
         if phase is None:
             return inputs[0]
-        tally = _Tally()
-        settings = _digest([FORMAT, phase.name, phase.settings])
+        manifests = []
+        settings = digest([FORMAT, phase.name, phase.settings])
         shards = len(inputs[0].digests)
         with self._progress.phase(phase.name, inputs[0].kept) as bar:
             for shard in range(shards):
-                fingerprint = _digest([settings, *(table.digests[shard] for table in inputs)])
+                fingerprint = digest([settings, *(table.digests[shard] for table in inputs)])
                 if phase.ordered:
                     settings = fingerprint  # every later shard depends on this one
                 manifest = self._finished(phase.name, shard, fingerprint)
@@ -198,10 +180,10 @@ class Store:
                     output = phase.run(*(table.rows(shard) for table in inputs))
                 if manifest is None:
                     manifest = self._write_shard(phase.name, phase.makes, shard, fingerprint, output)
-                tally.add(f"{shard:05d}.parquet", manifest)
+                manifests.append(manifest)
                 bar.advance(round(inputs[0].kept * (shard + 1) / shards) - round(inputs[0].kept * shard / shards))
             phase.close()
-        table = self._table(phase.name, phase.makes, tally)
+        table = self._table(phase.name, phase.makes, manifests)
         self._mapped.append(table)
         return table
 
@@ -213,29 +195,61 @@ class Store:
     def close(self) -> None:
         self._claimed.close()
 
-    def _table(self, name: str, makes: type[RowT], tally: _Tally) -> Table[RowT]:
-        folder = self.folder / "shards" / name
-        return Table(name, makes, folder, tuple(tally.digests), tally.kept, dict(tally.dropped))
+    def _table(self, name: str, makes: type[RowT], manifests: Sequence[_Manifest]) -> Table[RowT]:
+        dropped: Counter[str] = Counter()
+        for manifest in manifests:
+            dropped.update(manifest.dropped)
+        return Table(
+            name=name,
+            makes=makes,
+            folder=self.folder / "shards" / name,
+            digests=tuple(manifest.files[_rows_file(shard)] for shard, manifest in enumerate(manifests)),
+            kept=sum(manifest.kept for manifest in manifests),
+            dropped=dict(dropped),
+        )
+
+    def _finished_split(self, done: Path, names: Sequence[str], fingerprint: str) -> list[list[_Manifest]]:
+        """The manifests of a finished split, a list of one per table for every shard; empty if any is not valid."""
+        known = json.loads(done.read_bytes()) if done.is_file() else {}
+        if known.get("fingerprint") != fingerprint:
+            return []
+        shards = []
+        for shard in range(known["shards"]):
+            manifests = [self._finished(name, shard, fingerprint) for name in names]
+            finished = [manifest for manifest in manifests if manifest is not None]
+            if len(finished) < len(names):
+                return []
+            shards.append(finished)
+        return shards
 
     def _finished(self, name: str, shard: int, fingerprint: str) -> _Manifest | None:
         folder = self.folder / "shards" / name
         try:
             manifest = _Manifest(**json.loads((folder / f"{shard:05d}.json").read_bytes()))
-            whole = all(file_digest(folder / file) == digest for file, digest in manifest.files.items())
+            whole = all(file_digest(folder / file) == sha256 for file, sha256 in manifest.files.items())
         except (FileNotFoundError, ValueError, TypeError):
             return None
         return manifest if whole and manifest.fingerprint == fingerprint else None
+
+    def _write_tables(
+        self, names: Sequence[str], makes: Sequence[type], shard: int, fingerprint: str, batch: Sequence[Sequence[Any]]
+    ) -> list[_Manifest]:
+        """Write one shard of every table of a split."""
+        return [
+            self._write_shard(name, row_type, shard, fingerprint, _separated(item[index] for item in batch))
+            for index, (name, row_type) in enumerate(zip(names, makes, strict=True))
+        ]
 
     def _write_shard(
         self, name: str, makes: type[RowT], shard: int, fingerprint: str, output: Output[RowT]
     ) -> _Manifest:
         folder = self.folder / "shards" / name
         folder.mkdir(parents=True, exist_ok=True)
-        contents = {f"{shard:05d}.parquet": _parquet(makes, output.rows)}
+        contents = {_rows_file(shard): _parquet(makes, output.rows)}
         if output.dropped:
-            contents[f"{shard:05d}.dropped.parquet"] = _parquet(Dropped, output.dropped)
+            contents[_dropped_file(shard)] = _parquet(Dropped, output.dropped)
         else:
-            (folder / f"{shard:05d}.dropped.parquet").unlink(missing_ok=True)
+            (folder / _dropped_file(shard)).unlink(missing_ok=True)
         files = {file: hashlib.sha256(content).hexdigest() for file, content in contents.items()}
         manifest = _Manifest(
             fingerprint=fingerprint,
@@ -246,27 +260,29 @@ class Store:
         for file, content in contents.items():
             if not (folder / file).is_file() or file_digest(folder / file) != files[file]:
                 write_whole(folder / file, content)
-        # No fsync: what a power cut tears, the digests find, and the journal, which is synced, gives the rows back.
+        # No fsync: the digests find files that a power cut tore, and the journal, which is synced, has the replies.
         write_whole(folder / f"{shard:05d}.json", json.dumps(dataclasses.asdict(manifest)).encode())
         return manifest
 
 
-def _chunks(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
-    chunk = []
-    for item in items:
-        chunk.append(item)
-        if len(chunk) == size:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
+def _rows_file(shard: int) -> str:
+    return f"{shard:05d}.parquet"
+
+
+def _dropped_file(shard: int) -> str:
+    return f"{shard:05d}.dropped.parquet"
+
+
+def _separated(items: Iterable[Sequence[Any]]) -> Output[Any]:
+    """The rows of all items, without and with the dropped rows among them."""
+    rows = [row for item in items for row in item]
+    return Output(
+        rows=[row for row in rows if not isinstance(row, Dropped)],
+        dropped=[row for row in rows if isinstance(row, Dropped)],
+    )
 
 
 def _parquet(row_type: type, rows: Sequence[object]) -> memoryview:
     sink = pa.BufferOutputStream()
     pq.write_table(to_table(row_type, rows), sink, compression="zstd")
     return memoryview(sink.getvalue())
-
-
-def _digest(value: object) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from sure_math.batched import batched
 from sure_math.models.engines import Refusal
 from sure_math.models.responders.chat import Reply
 
@@ -51,8 +52,7 @@ class Journal:
         """Return the stored replies by key. A row whose checksum is wrong counts as not answered."""
         replies = {}
         with self._errors():
-            for start in range(0, len(keys), _KEYS_PER_QUERY):
-                part = keys[start : start + _KEYS_PER_QUERY]
+            for part in batched(keys, _KEYS_PER_QUERY):
                 query = f"SELECT key, reply, checksum FROM replies WHERE key IN ({','.join('?' * len(part))})"
                 for key, text, checksum in self._connection.execute(query, part):
                     if _checksum(key, text) == checksum:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from sure_math.batched import batched
 from sure_math.models.engines import EngineUnavailable, Refusal, Sampling
 from sure_math.models.responders.chat import Message, Question, Reply, Responder
 from sure_math.problems.contamination.decontaminate import TEST_SPLIT
@@ -169,8 +170,8 @@ def _in_batches(encode: Any, texts: Sequence[str]) -> np.ndarray:
     """Texts of similar length together, so that little is padded; the rows come back in the order of the texts."""
     order = sorted(range(len(texts)), key=lambda number: (len(texts[number]), number))
     parts = [
-        encode([shortened(texts[number], MAX_PROBLEM_CHARACTERS) for number in order[start : start + _BATCH]])
-        for start in range(0, len(order), _BATCH)
+        encode([shortened(texts[number], MAX_PROBLEM_CHARACTERS) for number in batch])
+        for batch in batched(order, _BATCH)
     ]
     vectors = np.concatenate(parts)
     if not np.isfinite(vectors).all():  # nothing is similar to NaN: every problem would pass as clean
