@@ -1,24 +1,27 @@
-"""Answers to clusters: the partition of one problem's answers by meaning, whatever the order of the samples.
+"""Answers to clusters: the partition of one problem's answers by meaning. The order of the samples does not matter.
 
-Two procedures, both on the sorted distinct answers of a problem (`Procedure`):
+There are two procedures. Both work on the sorted distinct answers of a problem (`Procedure`):
 
 `default`
-    1. Answers with one canonical form are one answer.
-    2. The symbolic check decides every pair of distinct canonical answers it can.
-    3. The judge, given the problem, decides each remaining pair: once, in sorted order, all of them in one batch.
-    4. Clusters merge along the equal pairs, those of the symbolic check before those of the judge and each in sorted
-       order, and only where no pair across them is known to differ; a merge refused for that is a conflict. One wrong
-       verdict thus cannot join two answers known to be different, nor part what is equal by computation: with 10,
-       10 cm and 10 m the two lengths stay apart, and 10 goes to the first one in sorted order, 10 cm.
+    1. Answers with the same canonical form are one answer.
+    2. The symbolic check decides every pair of distinct canonical answers that it can.
+    3. The judge, given the problem, decides each remaining pair once. All pairs are asked in one batch, in sorted
+       order.
+    4. Clusters merge along the equal pairs: first the pairs of the symbolic check, then the pairs of the judge, each in
+       sorted order. Two clusters merge only if no pair across them is known to differ. A merge that is refused for this
+       reason is a conflict. Thus one wrong verdict cannot join two answers that are known to be different, and cannot
+       separate answers that are equal by computation. Example: with 10, 10 cm and 10 m, the two lengths stay apart, and
+       10 joins 10 cm, the first of them in sorted order.
 
 `paper`
-    Exact strings are one answer; the judge decides the pairs that are not yet connected; union-find. A pair the judge
-    called different and a chain of others joined all the same is a conflict.
+    Only equal strings are one answer. The judge decides the pairs that are not connected yet, and equal pairs are
+    joined (union-find). If the judge called a pair different and a chain of other pairs joined it all the same, that is
+    a conflict.
 
 How this differs from the paper (Sec. 3.1):
     1. `default` decides symbolically what it can, and asks the judge about the rest only.
-    2. `default` does not let a chain of verdicts overrule a single contrary one.
-    3. In both, the judge is given the problem, and sees one orientation of a pair, the sorted one.
+    2. `default` does not let a chain of verdicts overrule a single contrary verdict.
+    3. In both procedures the judge is given the problem, and sees a pair in one orientation only, the sorted one.
 """
 
 from collections import Counter
@@ -34,7 +37,7 @@ MissingPolicy = Literal["own", "shared", "exclude"]
 PROCEDURES: tuple[Procedure, ...] = ("default", "paper")
 MISSING_POLICIES: tuple[MissingPolicy, ...] = ("own", "shared", "exclude")
 MAX_DISTINCT_ANSWERS = 64
-"""Distinct answers of one problem that are compared (2,016 pairs); rarer ones beyond it are clusters of their own."""
+"""Most distinct answers of one problem that are compared (2,016 pairs). Each rarer answer is a cluster of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,25 +50,25 @@ class Pair:
 
 
 class PairCheck(Protocol):
-    """Decides pairs: one relation per pair, in order. The symbolic check is one, the judge another."""
+    """Decides pairs: one verdict per pair, in order. The symbolic check and the judge are such checks."""
 
     def __call__(self, pairs: Sequence[Pair], /) -> Sequence[Verdict]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Equivalence:
-    """When two answers are the same before a judge is asked."""
+    """Under which conditions two answers are the same before a judge is asked."""
 
     canonical: Callable[[str], str]
     """Answers with the same canonical form are the same answer in the `default` procedure."""
     symbolic: PairCheck | None
-    """None: it decides no pair."""
+    """None: no pair is decided symbolically."""
     ask_judge: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerSet:
-    """The answers to one problem, one per sample; None or blank where a sample has none."""
+    """The answers to one problem, one per sample. A sample without an answer has None or a blank string."""
 
     problem: str | None
     answers: tuple[str | None, ...]
@@ -73,26 +76,27 @@ class AnswerSet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clustering:
-    """The partition of one problem's answers and what it took."""
+    """The partition of one problem's answers, and the counts of how it was made."""
 
     ids: list[int]
     """One per answer, numbered by first appearance from 0; -1 for a missing answer under `exclude`."""
     judge_calls: int
     undecided: int
-    """Judge verdicts that were neither equal nor different; such a pair is not merged, nor kept apart."""
+    """Verdicts of the judge that were neither equal nor different. Such a pair is not merged, and not kept apart."""
     conflicts: int
-    """`default`: merges refused, since a pair across differs. `paper`: pairs judged different and connected."""
+    """`default`: merges that were refused because a pair across differs. `paper`: pairs that were judged different and
+    are connected."""
     uncompared: int
     """Distinct answers beyond `MAX_DISTINCT_ANSWERS`; each is a cluster of its own."""
 
 
 def exact(answer: str) -> str:
-    """The canonical form where only the string counts: surrounding white space is no part of an answer."""
+    """Return the canonical form if only the string counts: the answer without surrounding white space."""
     return answer.strip()
 
 
 def _symbolic(pairs: Sequence[Pair], /) -> Sequence[Verdict]:
-    """`sure_math.equivalence` as a pair check; it leaves what depends on the problem undecided."""
+    """Use `sure_math.equivalence` as a pair check. Pairs that depend on the problem stay undecided."""
     return same_answers([(pair.first, pair.second) for pair in pairs])
 
 
@@ -112,7 +116,13 @@ def cluster_answers(
     missing: MissingPolicy = "own",
     equivalence: str | Equivalence = "math",
 ) -> Clustering:
-    """The clusters of one problem's answers; `cluster_shard` asks the judge for many problems at once."""
+    """Group one problem's answers by meaning. `cluster_shard` does the same for many problems at once.
+
+    >>> cluster_answers([r"\\frac{1}{2}", "0.5", "2", None]).ids
+    [0, 0, 1, 2]
+    >>> cluster_answers([r"\\frac{1}{2}", "0.5", "2", None], equivalence="string", missing="exclude").ids
+    [0, 1, 2, -1]
+    """
     answer_set = AnswerSet(problem=problem, answers=tuple(answers))
     return cluster_shard([answer_set], judge, procedure=procedure, missing=missing, equivalence=equivalence)[0]
 
@@ -125,16 +135,17 @@ def cluster_shard(
     missing: MissingPolicy = "own",
     equivalence: str | Equivalence = "math",
 ) -> list[Clustering]:
-    """The clusters of every problem of a shard, in order.
+    """Group the answers of every problem of a shard, in order.
 
     Args:
-        judge: decides the pairs that the symbolic check leaves open; None leaves them open. `default` calls it at most
-            once with all pairs of the shard, `paper` once per round.
-        missing: a missing answer is a cluster of its `own`, all of them `shared` one, or they are left out (`exclude`).
-        equivalence: a name in `EQUIVALENCES`, or an equivalence of your own.
+        judge: decides the pairs that the symbolic check leaves open. With None they stay open. `default` calls the
+            judge at most once with all pairs of the shard, `paper` once per round.
+        missing: whether each missing answer is a cluster of its `own`, all missing answers of a problem have one
+            `shared` cluster, or they are left out (`exclude`).
+        equivalence: a name in `EQUIVALENCES`, or another `Equivalence`.
 
     Raises:
-        ValueError: an unknown name, or a check that does not give one relation per pair.
+        ValueError: a name is unknown, or a check does not give one verdict per pair.
     """
     _check_name("procedure", procedure, PROCEDURES)
     _check_name("missing", missing, MISSING_POLICIES)
@@ -152,9 +163,9 @@ def cluster_shard(
 
 
 class _Partition:
-    """The distinct answers of one problem, what is known about their pairs, and the groups they are in.
+    """The distinct answers of one problem, the verdicts on their pairs, and the groups they are in.
 
-    A node is the position of a distinct answer in sorted order; a pair of nodes is written smaller first.
+    A node is the position of a distinct answer in sorted order. A pair of nodes is written with the smaller node first.
     """
 
     def __init__(self, answer_set: AnswerSet, key_of: Callable[[str], str]) -> None:
@@ -167,24 +178,24 @@ class _Partition:
         self._shown = _shown(answer_set.answers, self._keys)
         self._group_of = list(range(len(self._nodes)))
         self._members = {node: [node] for node in self._group_of}
-        self.relations: dict[tuple[int, int], Verdict] = {}
+        self.verdicts: dict[tuple[int, int], Verdict] = {}
         self._judged: set[tuple[int, int]] = set()
         self.conflicts = 0
 
     def open_pairs(self) -> Iterator[tuple[int, int]]:
-        """The pairs that nothing has decided, in sorted order."""
-        everything = combinations(range(len(self._nodes)), 2)
-        return (nodes for nodes in everything if self.relations.get(nodes, "undecided") == "undecided")
+        """Yield the pairs that no check has decided, in sorted order."""
+        all_pairs = combinations(range(len(self._nodes)), 2)
+        return (nodes for nodes in all_pairs if self.verdicts.get(nodes, "undecided") == "undecided")
 
     def unconnected_forest(self) -> list[tuple[int, int]]:
-        """Pairs that were not asked and are not connected, no two of which could connect a third of them.
+        """Choose pairs that were not asked and are not connected, such that no two of them could connect a third.
 
-        They can be asked in one batch with the same calls as one after the other.
+        Asking these pairs in one batch takes the same calls as asking one pair after the other.
         """
         forest = list(self._group_of)
         chosen = []
         for first, second in combinations(range(len(self._nodes)), 2):
-            if (first, second) in self.relations or forest[first] == forest[second]:
+            if (first, second) in self.verdicts or forest[first] == forest[second]:
                 continue
             chosen.append((first, second))
             joined = forest[second]
@@ -192,17 +203,17 @@ class _Partition:
         return chosen
 
     def pair(self, nodes: tuple[int, int]) -> Pair:
-        """What a check is shown: the shortest exact string of each node."""
+        """The two answers as a check is shown them: the shortest exact string of each node."""
         first, second = (self._shown[self._nodes[node]] for node in nodes)
         return Pair(problem=self._problem, first=first, second=second)
 
-    def judged(self, nodes: tuple[int, int], relation: Verdict) -> None:
-        self.relations[nodes] = relation
+    def judged(self, nodes: tuple[int, int], verdict: Verdict) -> None:
+        self.verdicts[nodes] = verdict
         self._judged.add(nodes)
 
     def equal_pairs(self) -> list[tuple[int, int]]:
-        """The pairs to merge along: what is computed goes before what is judged."""
-        equal = (nodes for nodes, relation in self.relations.items() if relation == "equal")
+        """The pairs to merge along. Computed pairs come before judged pairs."""
+        equal = (nodes for nodes, verdict in self.verdicts.items() if verdict == "equal")
         return sorted(equal, key=lambda nodes: (nodes in self._judged, nodes))
 
     def connected(self, nodes: tuple[int, int]) -> bool:
@@ -211,7 +222,7 @@ class _Partition:
     def known_to_differ(self, nodes: tuple[int, int]) -> bool:
         """Whether some pair across the groups of the two nodes is known to differ."""
         first, second = (self._members[self._group_of[node]] for node in nodes)
-        return any(self.relations.get((min(a, b), max(a, b))) == "different" for a in first for b in second)
+        return any(self.verdicts.get((min(a, b), max(a, b))) == "different" for a in first for b in second)
 
     def merge(self, nodes: tuple[int, int]) -> None:
         kept, joined = (self._group_of[node] for node in nodes)
@@ -225,7 +236,7 @@ class _Partition:
         ids = []
         for sample, key in enumerate(self._keys):
             if key is not None:
-                # An answer beyond the bound is in no group: its own key names its cluster.
+                # An answer beyond the bound is in no group. Its own key names its cluster.
                 name: object = group_of_key.get(key, key)
             elif missing == "exclude":
                 ids.append(-1)
@@ -236,7 +247,7 @@ class _Partition:
         return Clustering(
             ids=ids,
             judge_calls=len(self._judged),
-            undecided=sum(self.relations[nodes] == "undecided" for nodes in self._judged),
+            undecided=sum(self.verdicts[nodes] == "undecided" for nodes in self._judged),
             conflicts=self.conflicts,
             uncompared=self._uncompared,
         )
@@ -244,11 +255,15 @@ class _Partition:
 
 def _resolve(partitions: Sequence[_Partition], symbolic: PairCheck | None, judge: PairCheck | None) -> None:
     if symbolic is not None:
-        for partition, nodes, relation in _decide(symbolic, [(each, each.open_pairs()) for each in partitions]):
-            partition.relations[nodes] = relation
+        for partition, nodes, verdict in _decide(
+            symbolic, [(partition, partition.open_pairs()) for partition in partitions]
+        ):
+            partition.verdicts[nodes] = verdict
     if judge is not None:
-        for partition, nodes, relation in _decide(judge, [(each, each.open_pairs()) for each in partitions]):
-            partition.judged(nodes, relation)
+        for partition, nodes, verdict in _decide(
+            judge, [(partition, partition.open_pairs()) for partition in partitions]
+        ):
+            partition.judged(nodes, verdict)
     for partition in partitions:
         for nodes in partition.equal_pairs():
             if partition.connected(nodes):
@@ -264,34 +279,34 @@ def _resolve_as_in_the_paper(partitions: Sequence[_Partition], judge: PairCheck 
     while judge is not None and asking:
         rounds = [(partition, partition.unconnected_forest()) for partition in asking]
         asking = [partition for partition, pairs in rounds if pairs]
-        for partition, nodes, relation in _decide(judge, [(partition, iter(pairs)) for partition, pairs in rounds]):
-            partition.judged(nodes, relation)
-            if relation == "equal":
+        for partition, nodes, verdict in _decide(judge, [(partition, iter(pairs)) for partition, pairs in rounds]):
+            partition.judged(nodes, verdict)
+            if verdict == "equal":
                 partition.merge(nodes)
     for partition in partitions:
-        different = [nodes for nodes, relation in partition.relations.items() if relation == "different"]
+        different = [nodes for nodes, verdict in partition.verdicts.items() if verdict == "different"]
         partition.conflicts = sum(map(partition.connected, different))
 
 
 def _decide(
     check: PairCheck, questions: Sequence[tuple[_Partition, Iterator[tuple[int, int]]]]
 ) -> list[tuple[_Partition, tuple[int, int], Verdict]]:
-    """One call for the pairs of all problems; none where there are no pairs."""
-    asked = [(partition, nodes) for partition, pairs in questions for nodes in pairs]
-    if not asked:
+    """Call the check once for the pairs of all problems. Without pairs it is not called."""
+    open_pairs = [(partition, nodes) for partition, pairs in questions for nodes in pairs]
+    if not open_pairs:
         return []
-    relations = check([partition.pair(nodes) for partition, nodes in asked])
-    if len(relations) != len(asked):
-        raise ValueError(f"a check of {len(asked)} pairs gave {len(relations)} relations: it must give one per pair")
-    for relation in relations:
-        _check_name("relation", relation, ("equal", "different", "undecided"))
-    return [(partition, nodes, relation) for (partition, nodes), relation in zip(asked, relations, strict=True)]
+    verdicts = check([partition.pair(nodes) for partition, nodes in open_pairs])
+    if len(verdicts) != len(open_pairs):
+        raise ValueError(f"a check of {len(open_pairs)} pairs gave {len(verdicts)} verdicts: it must give one per pair")
+    for verdict in verdicts:
+        _check_name("verdict", verdict, ("equal", "different", "undecided"))
+    return [(partition, nodes, verdict) for (partition, nodes), verdict in zip(open_pairs, verdicts, strict=True)]
 
 
 def _key(answer: str | None, key_of: Callable[[str], str]) -> str | None:
-    """The canonical form; None for a missing or blank answer, which is never equal to anything.
+    """Return the canonical form, or None for a missing or blank answer, which is not equal to any answer.
 
-    An answer of markup alone ("$$", "{}") has a blank form, and stands for itself.
+    An answer of markup alone ("$$", "{}") would have a blank form. It is its own form instead.
     """
     if answer is None or not answer.strip():
         return None

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from sure_math.rows import WeightKind
 
 ROUNDING = 1e-12
-"""How far a weight may lie outside [0, 1], or from an end that it is then set to; anything further out is an error."""
+"""How far a weight may lie outside [0, 1]. A weight this near to 0 or 1 is set to 0 or 1; one further out is an
+error."""
 UNANIMOUS = 1e-9
 """An H / log N below this is 0: what is left is rounding."""
 NESTED_SIZES = (2, 4, 8, 16)
@@ -20,20 +21,20 @@ NESTED_SIZES = (2, 4, 8, 16)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SemanticEntropy:
-    """The uncertainty of one problem; entropies in nats, weights and shares in [0, 1]."""
+    """The uncertainty of one problem. Entropies are in nats, weights and shares in [0, 1]."""
 
     entropy: float
-    """Eq. 5; the discrete entropy where there are no log-likelihoods."""
+    """Eq. 5; the discrete entropy if there are no log-likelihoods."""
     weight: float
-    """Eq. 6; 0 where fewer than two samples have an answer."""
+    """Eq. 6; 0 if fewer than two samples have an answer."""
     weight_kind: WeightKind
     discrete_entropy: float
     """Eq. 5 with p_c = n_c / n: every sample counts the same."""
     discrete_weight: float
     majority_share: float
-    """Size of the largest cluster of answers over `num_samples`; a cluster of missing answers is no majority."""
+    """Size of the largest cluster of answers over `num_samples`. A cluster of missing answers cannot be a majority."""
     intra_cluster_entropy: float
-    """Sum over clusters of p_c times the entropy of the exact strings within c, weighted as `entropy` is."""
+    """Sum over clusters of p_c times the entropy of the exact strings within c, with the same weights as `entropy`."""
     num_clusters: int
     num_samples: int
     """N of Eq. 6."""
@@ -47,11 +48,18 @@ def semantic_entropy(
     num_samples: int | None = None,
     answers: Sequence[str | None] | None = None,
 ) -> SemanticEntropy:
-    """Semantic entropy of n samples from their cluster ids (Eq. 4 to 6).
+    """Compute the semantic entropy of n samples from their cluster ids (Eq. 4 to 6).
+
+    >>> even = semantic_entropy([0, 0, 1, 1], None, None)
+    >>> round(even.entropy, 4), even.weight, even.majority_share
+    (0.6931, 0.5, 0.5)
+    >>> likely = semantic_entropy([0, 0, 1, 1], [-1.0, -1.0, -20.0, -20.0], [10, 10, 10, 10])
+    >>> round(likely.entropy, 4), round(likely.weight, 4)
+    (0.3866, 0.7211)
 
     Args:
-        ids: [n] cluster of each sample; -1 leaves a sample out of everything.
-        log_likelihoods: [n] sum of the log-probabilities of the generated tokens, nats, finite and at most 0; they are
+        ids: [n] cluster of each sample. A sample with the id -1 takes no part in anything.
+        log_likelihoods: [n] sum of the log-probabilities of the generated tokens, nats, finite and at most 0. They are
             divided by `token_counts` here (Eq. 4). None: the discrete estimate.
         token_counts: [n] generated tokens, at least 1. Not read without `log_likelihoods`.
         num_samples: N of Eq. 6, the number of samples asked for; by default the number of samples not left out.
@@ -59,7 +67,8 @@ def semantic_entropy(
             left out has an answer, and each cluster is one string (so `intra_cluster_entropy` is 0).
 
     Raises:
-        ValueError: fewer than two samples (log 1 = 0 normalises nothing), lengths that differ, or a value out of range.
+        ValueError: there are fewer than two samples (Eq. 6 divides by log N), lengths differ, or a value is out of
+            range.
     """
     kept = _kept(ids, {"log_likelihoods": log_likelihoods, "token_counts": token_counts, "answers": answers})
     total = _num_samples(num_samples, len(kept), asked=len(ids))
@@ -94,10 +103,13 @@ def nested_entropies(
     sizes: Iterable[int] = NESTED_SIZES,
     answers: Sequence[str | None] | None = None,
 ) -> dict[int, SemanticEntropy]:
-    """The entropy at smaller N from the same samples: one entry per size that the samples reach, nothing sampled again.
+    """Compute the entropy at smaller N from the same samples, without sampling again.
 
-    The subset of size m is the first m samples, and its clusters are the ids restricted to them: two samples that met
-    only through a later one stay together.
+    There is one entry per size that the samples reach. The subset of size m is the first m samples. Its clusters are
+    the ids of these samples, so two samples that a later sample joined stay together.
+
+    >>> {size: part.weight for size, part in nested_entropies([0, 0, 1, 1], None, None).items()}
+    {2: 1.0, 4: 0.5}
     """
     return {
         size: semantic_entropy(
@@ -112,7 +124,7 @@ def nested_entropies(
 
 
 def normalised_entropy(nats: float, num_samples: int) -> float:
-    """H / log N, the share of the largest entropy that N samples can have; 1 for fewer than two, which tell nothing.
+    """Compute H / log N, the share of the largest entropy that N samples can have; 1 for fewer than two samples.
 
     >>> normalised_entropy(math.log(2), 8)
     0.33333333333333337
@@ -126,7 +138,11 @@ def entropy_in_nats(normalised: float, num_samples: int) -> float:
 
 
 def entropy_of(masses: Sequence[float]) -> float:
-    """Entropy in nats of the distribution proportional to `masses` [k], each at least 0; 0 where all of them are."""
+    """Compute the entropy in nats of the distribution proportional to `masses` [k], each at least 0; 0 if all are 0.
+
+    >>> round(entropy_of([2.0, 2.0]), 4), entropy_of([3.0])
+    (0.6931, 0.0)
+    """
     total = math.fsum(masses)
     shares = [mass / total for mass in masses if mass > 0]
     # Adding 0.0 turns the -0.0 of a single cluster into 0.0.
@@ -134,9 +150,12 @@ def entropy_of(masses: Sequence[float]) -> float:
 
 
 def majority_answer(ids: Sequence[int], answers: Sequence[str | None], canonical: Callable[[str], str]) -> str | None:
-    """The most frequent exact string of the largest cluster of answers [n]; None if no sample has an answer.
+    """Return the most frequent exact string of the largest cluster of answers [n]; None if no sample has an answer.
 
-    Ties, between clusters and between strings, go to the first in the order of canonical forms.
+    If clusters or strings are tied, the first in the order of canonical forms is taken.
+
+    >>> majority_answer([0, 0, 1], ["0.5", "1/2", "3"], canonical=str.strip)
+    '0.5'
     """
 
     def rank(string: str) -> tuple[str, str]:

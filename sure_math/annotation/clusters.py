@@ -45,9 +45,12 @@ def cluster(
     equivalence: str = "math",
     missing: MissingPolicy = "own",
 ) -> list[Cluster]:
-    """The cluster phase: one row per problem of the shard that has answers, in the order of `problems`.
+    """Make one row per problem of the shard that has answers, in the order of `problems`.
 
-    The greedy answer (index -1) takes no part. Raises ValueError where a problem's sample indices are not 0..N-1.
+    The greedy answer (index -1) takes no part.
+
+    Raises:
+        ValueError: the sample indices of a problem are not 0..N-1.
     """
     by_problem: dict[str, dict[int, str | None]] = {row.problem_id: {} for row in problems}
     for row in answers:

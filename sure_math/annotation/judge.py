@@ -1,11 +1,11 @@
 """The LLM judge: are two answers to a problem the same answer?
 
-Each pair is asked once, greedily, with the answers in sorted order, so that the verdict does not depend on which answer
-came first. Asking the other orientation too would show a judge that prefers a position, at twice the calls; the
-partition in `cluster.py` guards against single wrong verdicts instead.
+Each pair is asked once, greedily, with the answers in sorted order, so the verdict does not depend on which answer came
+first. Asking in the other order too would reveal a judge that prefers a position, but takes twice the calls. Instead,
+the partition in `cluster.py` guards against single wrong verdicts.
 
-Problems and answers are untrusted: a placeholder inside them stays text, a long one is cut and says so. A reply that is
-not plainly yes or no is `undecided`.
+Problems and answers are untrusted. A placeholder inside them stays text, and a long text is shortened and says so. A
+reply that is not plainly yes or no is `undecided`.
 """
 
 from __future__ import annotations
@@ -76,10 +76,10 @@ class LlmJudge:
         questions = [Question(messages=judge_messages(self._prompt, pair), seeds=(0,)) for pair in readable]
         sampling = Sampling(max_new_tokens=MAX_REPLY_TOKENS, temperature=0.0)
         replies = iter(self._responder.ask(questions, sampling) if questions else [])
-        return [_relation(next(replies)) if _look_different(pair) else "undecided" for pair in pairs]
+        return [_verdict(next(replies)) if _look_different(pair) else "undecided" for pair in pairs]
 
 
-def _relation(replies: tuple[Reply, ...] | Refusal) -> Verdict:
+def _verdict(replies: tuple[Reply, ...] | Refusal) -> Verdict:
     equal = None if isinstance(replies, Refusal) else says_yes(replies[0].text)
     return "undecided" if equal is None else ("different", "equal")[equal]
 

@@ -1,8 +1,8 @@
-"""Label: answers for problems that came without one. Who gives them is a row of a table, or a model.
+"""Label: the phase that answers problems that came without an answer, by a rule of `LABELLERS` or by a model.
 
-A model's label is its greedy answer, or the majority of several samples: the symbolic check alone puts them together,
-without a judge, so that two answers count as one only where that is computed. Nobody verifies a label of a model; the
-card says how often it agrees with the teacher's majority.
+A model's label is its greedy answer, or the majority of several samples. The symbolic check alone groups the samples,
+without a judge, so two answers count as one answer only if that is computed. Nobody verifies a label of a model. The
+card says how often these labels agree with the teacher's majority.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def label_phase(config: BuildConfig, models: Models) -> Phase[Problem] | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Label:
-    """An answer and how it is reached."""
+    """An answer and how to reach it."""
 
     answer: str
     solution: str | None
@@ -78,33 +78,34 @@ class Unlabelled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labeller:
-    """Who answers, and how: one entry per problem, in order."""
+    """Somebody who answers problems."""
 
     name: str
     """`answer_source` of the problems it answers."""
     answer: Callable[[Sequence[Problem]], Sequence[Label | Unlabelled]]
+    """Returns one entry per problem, in order."""
 
 
 def label(
     problems: Sequence[Problem], *, by: str, drop_unlabelled: bool, labeller: Labeller | None = None
 ) -> Output[Problem]:
-    """The problems with the labels of `labeller`, or of `by`, a key of `LABELLERS`; an answer that is there stays.
+    """Answer the problems that have no answer, with `labeller` or with `by`, a key of `LABELLERS`.
 
-    Only evolved problems are dropped: a seed is the user's own.
+    An answer that is there stays. Only evolved problems are dropped, because the seeds are the user's own.
     """
     labeller = labeller or LABELLERS[by]()
     open_problems = [problem for problem in problems if problem.answer is None]
-    labels = labeller.answer(open_problems)
-    label_of = {problem.problem_id: given for problem, given in zip(open_problems, labels, strict=True)}
+    outcomes = labeller.answer(open_problems)
+    outcome_of = {problem.problem_id: outcome for problem, outcome in zip(open_problems, outcomes, strict=True)}
     rows, dropped = [], []
     for problem in problems:
-        given = label_of.get(problem.problem_id)
-        if isinstance(given, Label):
+        outcome = outcome_of.get(problem.problem_id)
+        if isinstance(outcome, Label):
             problem = dataclasses.replace(
-                problem, answer=given.answer, solution=given.solution, answer_source=labeller.name
+                problem, answer=outcome.answer, solution=outcome.solution, answer_source=labeller.name
             )
-        if isinstance(given, Unlabelled) and problem.round and drop_unlabelled:
-            dropped.append(Dropped.of(problem, phase="label", reason="unlabelled", detail=given.detail))
+        if isinstance(outcome, Unlabelled) and problem.round and drop_unlabelled:
+            dropped.append(Dropped.of(problem, phase="label", reason="unlabelled", detail=outcome.detail))
         else:
             rows.append(problem)
     return Output(rows=rows, dropped=dropped)
@@ -121,12 +122,12 @@ def model_labeller(
     run_seed: int,
     tags: Mapping[str, str],
 ) -> Labeller:
-    """A model that answers as the teacher is asked to, with `prompt`.
+    """Make a labeller of a model, which is asked with `prompt` as the teacher is.
 
     Args:
-        num_samples: 1 takes its greedy answer, whatever `temperature` is; more take the majority.
-        min_share: least share of all samples, answered or not, in the largest cluster.
-        tags: `opening_tag` and `closing_tag` of a thinking model; its thinking is no part of a solution.
+        num_samples: 1 takes the greedy answer, whatever `temperature` is. A larger number takes the majority.
+        min_share: least share of all samples, answered or not, that the largest cluster must have.
+        tags: `opening_tag` and `closing_tag` of a thinking model. Its thinking does not become part of the solution.
     """
     sampling = Sampling(max_new_tokens=max_new_tokens, temperature=temperature if num_samples > 1 else 0.0)
 
@@ -155,13 +156,13 @@ def _majority(replies: tuple[Reply, ...] | Refusal, min_share: float, tags: Mapp
     chosen, votes = _vote(answers)
     if votes < min_share * len(answers):
         return Unlabelled(detail=f"share {votes} of {len(answers)} is below {min_share:g}")
-    # The solution ends in the very string that became the label, not in another form of it.
+    # The solution must end in the very string that became the label, not in another form of it.
     text = replies[answers.index(chosen)].text
     return Label(answer=chosen, solution=text.rpartition(tags["closing_tag"])[2].strip())
 
 
 def _vote(answers: Sequence[str | None]) -> tuple[str, int]:
-    """The most frequent string of the largest cluster, and the size of that cluster."""
+    """Return the most frequent string of the largest cluster, and the size of that cluster."""
     if len(answers) == 1:
         assert answers[0] is not None, "the caller sees to it"
         return answers[0], 1
@@ -176,19 +177,19 @@ def _nobody() -> Labeller:
 
 
 def _pocket_world() -> Labeller:
-    from sure_math.pocket import world
+    from sure_math.pocket import world  # only this labeller needs it
 
     def answer(problems: Sequence[Problem]) -> list[Label | Unlabelled]:
         solved = [world.solve(problem.problem) for problem in problems]
         return [
             Unlabelled(detail="pocket-world cannot solve it")
-            if one is None
-            else Label(answer=one.answer, solution=one.solution)
-            for one in solved
+            if worked is None
+            else Label(answer=worked.answer, solution=worked.solution)
+            for worked in solved
         ]
 
     return Labeller(name="pocket-world", answer=answer)
 
 
 LABELLERS: dict[str, Callable[[], Labeller]] = {"none": _nobody, "pocket-world": _pocket_world}
-"""Labellers that need nothing else; `model_labeller` makes the one of `label.by: model`."""
+"""Labellers that need no settings. `model_labeller` makes the labeller of `label.by: model`."""

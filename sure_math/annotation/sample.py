@@ -1,4 +1,4 @@
-"""Sample: N answers of the teacher to each problem, and its greedy one."""
+"""Sample: the phase that asks the teacher for N answers to each problem, and for its greedy answer."""
 
 from __future__ import annotations
 
@@ -59,24 +59,24 @@ def sample(
     greedy: bool,
     run_seed: int,
 ) -> Output[Sample]:
-    """The teacher's samples 0..num_samples-1 of each problem, and index -1 where `greedy`.
+    """Ask for the teacher's samples 0..num_samples-1 of each problem, and for index -1 if `greedy`.
 
-    A problem the engine refuses is dropped with the engine's reason.
+    A problem that the engine refuses is dropped with the engine's reason.
     """
     indices = range(num_samples)
-    drawn = teacher.ask([_question(problem, prompt, indices, run_seed) for problem in problems], sampling)
-    best: list[tuple[Reply, ...] | Refusal] = [() for _ in problems]
+    samples = teacher.ask([_question(problem, prompt, indices, run_seed) for problem in problems], sampling)
+    greedy_replies: list[tuple[Reply, ...] | Refusal] = [() for _ in problems]
     if greedy:
         at_zero = Sampling(max_new_tokens=sampling.max_new_tokens, temperature=0.0)
-        best = teacher.ask([_question(problem, prompt, (GREEDY,), run_seed) for problem in problems], at_zero)
+        greedy_replies = teacher.ask([_question(problem, prompt, (GREEDY,), run_seed) for problem in problems], at_zero)
     rows, dropped = [], []
-    for problem, replies, first in zip(problems, drawn, best, strict=True):
-        refusal = next((answer for answer in (replies, first) if isinstance(answer, Refusal)), None)
+    for problem, replies, best in zip(problems, samples, greedy_replies, strict=True):
+        refusal = next((result for result in (replies, best) if isinstance(result, Refusal)), None)
         if refusal is not None:
             dropped.append(Dropped.of(problem, phase="sample", reason=refusal.reason, detail=refusal.detail))
             continue
-        assert not isinstance(replies, Refusal) and not isinstance(first, Refusal)
-        rows += [_row(problem, GREEDY, reply) for reply in first]
+        assert not isinstance(replies, Refusal) and not isinstance(best, Refusal)
+        rows += [_row(problem, GREEDY, reply) for reply in best]
         rows += [_row(problem, index, reply) for index, reply in zip(indices, replies, strict=True)]
     return Output(rows=rows, dropped=dropped)
 

@@ -34,10 +34,13 @@ def entropy(
     *,
     canonical: Callable[[str], str],
 ) -> list[Uncertainty]:
-    """The entropy phase: one `Uncertainty` per `Cluster` of a shard, in that order.
+    """Make one `Uncertainty` per `Cluster` of a shard, in the same order. The greedy sample (index -1) takes no part.
 
-    `canonical` (`sure_math.equivalence.canonical`) orders answers where a majority is tied. The greedy sample
-    (index -1) takes no part. Raises KeyError where a sample of a cluster row is not in the shard.
+    Args:
+        canonical: orders answers if a majority is tied, as `sure_math.equivalence.canonical` does.
+
+    Raises:
+        KeyError: a sample of a cluster row is not in the shard.
     """
     sample_by_key = {(row.problem_id, row.sample_index): row for row in samples}
     answer_by_key = {(row.problem_id, row.sample_index): row for row in answers}
@@ -60,8 +63,8 @@ def _uncertainty(
     if len(samples) > 1:
         result = semantic_entropy(ids, log_likelihoods if known else None, token_counts, answers=strings)
     else:
-        # The config refuses N = 1, but stored samples may hold a problem with one: that is data, and its weight is 0
-        # as for every problem with fewer than two answers. A second sample that is left out says exactly that.
+        # The config refuses N = 1, but stored samples may hold a problem with one sample. That is data. Its weight is 0,
+        # as for every problem with fewer than two answers. A second sample that is left out gives this result.
         result = semantic_entropy([*ids, -1], None, None, answers=[*strings, None])
     return Uncertainty(
         problem_id=cluster.problem_id,
@@ -86,7 +89,7 @@ def _uncertainty(
 
 
 def _usable(row: Sample) -> bool:
-    """Whether Eq. 4 can use the sample; numbers that came with stored samples may be anything."""
+    """Whether Eq. 4 can use the sample. Numbers that came with stored samples may be anything."""
     return row.sum_logprob is not None and math.isfinite(row.sum_logprob) and row.sum_logprob <= 0 < row.token_count
 
 

@@ -62,9 +62,9 @@ class Table:
 def table(equal: str = "", different: str = "", *, otherwise: Verdict = "undecided") -> Table:
     """`equal` and `different` are pairs as in "a~b c~d"."""
     verdicts: Verdicts = {}
-    for relation, text in (("equal", equal), ("different", different)):
+    for verdict, text in (("equal", equal), ("different", different)):
         for pair in text.split():
-            verdicts[frozenset(pair.split("~"))] = "equal" if relation == "equal" else "different"
+            verdicts[frozenset(pair.split("~"))] = "equal" if verdict == "equal" else "different"
     return Table(verdicts, otherwise=otherwise)
 
 
@@ -135,10 +135,10 @@ def test_the_procedures_part_where_the_judge_contradicts_itself() -> None:
 @st.composite
 def problems_with_verdicts(draw: st.DrawFn) -> tuple[list[str | None], Verdicts, Verdicts]:
     answers = draw(st.lists(st.sampled_from(["a", "b", "c", "d", "e", "f", None]), min_size=1, max_size=12))
-    relations = st.sampled_from(get_args(Verdict))
+    any_verdict = st.sampled_from(get_args(Verdict))
     pairs = [frozenset(pair) for pair in combinations("abcdef", 2)]
-    symbolic = {pair: draw(relations) for pair in pairs}
-    judge = {pair: draw(relations) for pair in pairs}
+    symbolic = {pair: draw(any_verdict) for pair in pairs}
+    judge = {pair: draw(any_verdict) for pair in pairs}
     return answers, symbolic, judge
 
 
@@ -340,8 +340,8 @@ ERRORS = [
     ({"procedure": "greedy"}, "procedure is 'greedy': choose one of default, paper"),
     ({"missing": "drop"}, "missing is 'drop': choose one of own, shared, exclude"),
     ({"equivalence": "maths"}, "equivalence is 'maths': choose one of"),
-    ({"judge": lambda pairs: ["yes" for _ in pairs], "equivalence": NOTHING}, "relation is 'yes'"),
-    ({"judge": lambda pairs: [], "equivalence": NOTHING}, "a check of 1 pairs gave 0 relations"),
+    ({"judge": lambda pairs: ["yes" for _ in pairs], "equivalence": NOTHING}, "verdict is 'yes'"),
+    ({"judge": lambda pairs: [], "equivalence": NOTHING}, "a check of 1 pairs gave 0 verdicts"),
 ]
 
 
