@@ -63,7 +63,7 @@ def _uncertainty(
     if len(samples) > 1:
         result = semantic_entropy(ids, log_likelihoods if known else None, token_counts, answers=strings)
     else:
-        # The config refuses N = 1, but stored samples may hold a problem with one sample. That is data. Its weight is 0,
+        # The config refuses N = 1, but stored samples may hold a problem with one sample. Its weight is 0,
         # as for every problem with fewer than two answers. A second sample that is left out gives this result.
         result = semantic_entropy([*ids, -1], None, None, answers=[*strings, None])
     return Uncertainty(

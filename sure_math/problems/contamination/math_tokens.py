@@ -1,13 +1,15 @@
-"""What a problem says, however it is written: tokens without notation, and the hashes of their n-grams.
+"""The content of a problem without its notation: tokens, and the hashes of their n-grams.
 
-Two texts have the same tokens where they differ only in delimiters of formulas, spacing, brackets, fonts, the many ways
-to write a fraction, a root, a product or a power, Unicode or LaTeX names of the same sign, separators of thousands,
-case or punctuation. Single letters are variables. A variable counts by the distance to the place where it stood before,
-and as new where that is outside the n-gram, so that a text whose variables are renamed has the same n-grams, also when
-it stands inside another one.
+Two texts have the same tokens if they differ only in delimiters of formulas, spacing, brackets, fonts, the ways to
+write a fraction, a root, a product or a power, Unicode or LaTeX names of the same sign, separators of thousands, case
+or punctuation.
+
+Single letters are variables. A variable counts by the distance to the place where it last stood. If that place is
+outside the n-gram, the variable counts as new. A text with renamed variables therefore has the same n-grams, also when
+it stands inside another text.
 
 Structure is lost on purpose: `\\frac{a+b}{c}`, `(a+b)/c` and `a+b/c` are the same five tokens. Over the length of an
-n-gram that hides no difference that matters, and no way of writing can hide an overlap.
+n-gram this hides no difference that matters, and no way of writing can hide an overlap.
 """
 
 from __future__ import annotations
@@ -83,9 +85,9 @@ _SILENT_COMMANDS = """
     centering phantom hphantom kern mkern arc overarc wideparen colon displaylimits lparen rparen pod
 """
 _SILENT = frozenset(_SILENT_COMMANDS.split())
-"""Commands that say nothing: layout, fonts, brackets, fractions, products, decorations of a letter."""
+"""Commands without a meaning of their own: layout, fonts, brackets, fractions, products, decorations of a letter."""
 _CURRENCY = frozenset({"usd", "dollar", "dollars"})
-"""Says nothing either: the sign is dropped, since it is also a delimiter of formulas."""
+"""Left out too: the dollar sign is dropped because it is also a delimiter of formulas."""
 _SAME = {
     "leq": "le", "leqslant": "le", "leqq": "le", "<=": "le", "geq": "ge", "geqslant": "ge", "geqq": "ge", ">=": "ge",
     "neq": "ne", "!=": "ne", "==": "=", "lt": "<", "gt": ">", "rightarrow": "to", "longrightarrow": "to",
@@ -118,12 +120,12 @@ _SHORT_WORDS = frozenset(_WORDS_OF_TWO_OR_THREE.split())
 _VOWELS = re.compile("[aeiouy]")
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 _MAX_LETTERS = 6
-"""Capitals up to this number in a row are points or variables (`ABCDEF`); more are a word."""
+"""Up to this number, capitals in a row are points or variables (`ABCDEF`). Longer runs are words."""
 
 _GROUP = 3
-"""Digits are cut into groups, so that 1,000 and 1000 and 1\\,000 are the same tokens."""
+"""Digits are cut into groups of this size, so that 1,000 and 1000 and 1\\,000 are the same tokens."""
 _MAX_CACHED = 40
-"""Characters of a word that is remembered: a text of one endless word must not fill the memory."""
+"""Most characters of a word that is cached. A text of one endless word must not fill the memory."""
 _MAX_WORDS = 1_000_000
 
 _INSTRUCTION = re.compile(
@@ -147,14 +149,18 @@ _FIGURES = (
 
 
 def tokens(text: str) -> list[str]:
-    """The tokens of a text, in order; a variable keeps its letter here."""
+    r"""Return the tokens of a text, in order. A variable keeps its letter here.
+
+    >>> tokens(r"Find $\frac{1}{2} x$.") == tokens("Find 1/2 * x")
+    True
+    """
     return list(chain.from_iterable(map(_expanded, _raw(text))))
 
 
 def without_frame(text: str, least: int) -> str:
-    """A benchmark's statement without its instructions on the form of the answer, and without the code of its figures.
+    """Remove the instructions on the form of the answer and the code of figures from a benchmark's statement.
 
-    Whoever copies a problem leaves these out. What would leave fewer than `least` tokens stays.
+    Somebody who copies a problem leaves these out. A part stays if fewer than `least` tokens would be left without it.
     """
     for shorten in (_without_instruction, _without_figures):
         shorter = shorten(text)
@@ -177,7 +183,7 @@ def _without_figures(text: str) -> str:
 
 
 class Wording:
-    """A text as numbers: one code per token, and for variables the distance to their last place."""
+    """A text as numbers: one code per token, and for each variable the distance to its last place."""
 
     __slots__ = ("codes", "distances")
 
@@ -193,7 +199,7 @@ class Wording:
         return len(self.codes)
 
     def ngrams(self, size: int) -> np.ndarray:
-        """One hash for each place where `size` tokens stand in a row, in order; for a shorter text the one of all."""
+        """Compute one hash for each run of `size` tokens, in order. A shorter text has one hash, of all its tokens."""
         size = min(size, len(self.codes))
         codes, back = _windows(self.codes, size), _windows(self.distances, size)
         # _PLACES[0] stands for a variable that is new in the n-gram.
@@ -201,17 +207,17 @@ class Wording:
         return _mixed((np.where(back < 0, codes, known) * _factors(size)).sum(axis=1, dtype=np.uint64))
 
     def numbers(self) -> frozenset[int]:
-        """Codes of the numbers in the text."""
+        """Return the codes of the numbers in the text."""
         return frozenset(self.codes[self.codes & np.uint64(_NUMERAL) > 0].tolist())
 
     def key(self) -> int:
-        """Equal for texts with the same tokens, up to the names of variables."""
+        """Compute a key that is equal for texts with the same tokens, up to the names of variables."""
         whole = np.where(self.distances < 0, self.codes, self.distances.astype(np.uint64))
         return int.from_bytes(hashlib.blake2b(whole.tobytes(), digest_size=8).digest(), "big")
 
 
 class _Codes(dict[str, tuple[int, ...]]):
-    """Piece of text -> codes of its tokens, found once."""
+    """Piece of text -> codes of its tokens, computed once."""
 
     def __missing__(self, piece: str) -> tuple[int, ...]:
         codes = tuple(_hash(token) for token in _expanded(piece))
@@ -235,7 +241,7 @@ def _raw(text: str) -> list[str]:
 
 
 def _expanded(piece: str) -> tuple[str, ...]:
-    """The tokens of one piece: none for what says nothing, several for a run of letters or of digits."""
+    """Return the tokens of one piece: none for a silent command, several for a run of letters or of digits."""
     if piece[0] == "\\":
         return _command(piece[1:])
     if piece[0].isdecimal() or piece[0] == ".":
@@ -266,7 +272,7 @@ def _number(digits: str) -> tuple[str, ...]:
 
 
 def _word(piece: str) -> tuple[str, ...]:
-    """A word, or the single letters of a product such as `xy` or of points such as `ABC`."""
+    """Return a word, or the single letters of a product such as `xy` or of points such as `ABC`."""
     word = piece.partition("'")[0] if len(piece.partition("'")[0]) == 1 else piece.replace("'", "")
     if len(word) == 1:
         return (f"${_GREEK_NAMES.get(word, word)}",)
@@ -304,14 +310,14 @@ _VARIABLE, _NUMERAL = 1, 2
 
 
 def _hash(token: str) -> int:
-    """64 bits, the last two of which say what kind of token it is."""
+    """Hash a token to 64 bits. The last two bits tell the kind of token."""
     digest = hashlib.blake2b(token.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     kind = _VARIABLE if token.startswith("$") else _NUMERAL * (token[:1].isdecimal() or token[:1] == ".")
     return int.from_bytes(digest, "big") & ~(_VARIABLE | _NUMERAL) | kind
 
 
 def _distances(codes: np.ndarray) -> np.ndarray:
-    """For a variable, how many tokens before it last stood, 0 where it is new; -1 for every other token."""
+    """Return for each variable how many tokens ago it last stood, 0 if it is new; -1 for every other token."""
     distances = np.full(len(codes), -1, np.int64)
     places = np.flatnonzero(codes & np.uint64(_VARIABLE))
     ordered = places[np.argsort(codes[places], kind="stable")]
@@ -323,25 +329,25 @@ def _distances(codes: np.ndarray) -> np.ndarray:
 
 _CONSTANTS = np.random.default_rng(2026)
 _PLACES = _CONSTANTS.integers(0, 2**63, 4096, dtype=np.uint64)
-"""What a variable stands for in an n-gram, by its distance; farther back than this, distances share a number."""
+"""The number of a variable in an n-gram, by its distance. Distances beyond the last entry share one number."""
 _FIRST_FACTORS = _CONSTANTS.integers(0, 2**63, 64, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
 
 
 def _windows(values: np.ndarray, size: int) -> np.ndarray:
-    """Every run of `size` values, as rows that share memory; NumPy's own function takes longer than the rest."""
+    """Return every run of `size` values as rows that share memory. NumPy's own function takes longer than the rest."""
     step = values.itemsize
     return np.ndarray((len(values) - size + 1, size), values.dtype, values, strides=(step, step))
 
 
 def _factors(size: int) -> np.ndarray:
-    """Odd factors, one per place of an n-gram; the same for a given size in every run."""
+    """Return odd factors, one per place of an n-gram. They are the same for a size in every run."""
     if size <= len(_FIRST_FACTORS):
         return _FIRST_FACTORS[:size]
     return np.random.default_rng(size).integers(0, 2**63, size, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
 
 
 def _mixed(values: np.ndarray) -> np.ndarray:
-    """The finaliser of MurmurHash3: every bit of the sum moves every bit of the hash."""
+    """Apply the finaliser of MurmurHash3: every bit of the sum changes every bit of the hash."""
     for factor in (0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53):
         values = (values ^ (values >> np.uint64(33))) * np.uint64(factor)
     return values ^ (values >> np.uint64(33))

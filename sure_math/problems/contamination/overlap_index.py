@@ -1,13 +1,14 @@
-"""Overlap with benchmarks: an index of their problems, and the question which of them a text repeats.
+"""Overlap with benchmarks: an index of their problems that finds which of them a text repeats.
 
-Four kinds, all on the tokens of `math_tokens.py`, so that notation hides nothing:
+There are four kinds of overlap. The first three compare the tokens of `math_tokens.py`, so another notation hides
+nothing:
 - `exact`: the same tokens, up to the names of variables;
 - `contained`: enough of the benchmark problem's n-grams are in the text, whatever stands around them;
 - `near`: the two texts are alike as a whole (Jaccard similarity of 3-grams), or the text has all numbers of the
-  benchmark problem and many of its 3-grams: what becomes of a problem that is told again in other words;
+  benchmark problem and many of its 3-grams, as a problem has that is told again in other words;
 - `model`: a model says so (`second_look.py`).
 
-How `near` differs from MinHash: benchmarks are small enough for an inverted index, which gives the similarity itself.
+How `near` differs from MinHash: benchmarks are small enough for an inverted index, which gives the exact similarity.
 """
 
 from __future__ import annotations
@@ -23,14 +24,15 @@ import numpy as np
 from sure_math.problems.contamination.math_tokens import Wording, tokens, without_frame
 
 SHINGLE = 3
-"""Tokens of the n-grams by which whole texts are compared: short, so that a changed word breaks few of them."""
+"""Tokens of the n-grams by which whole texts are compared. They are short, so a changed word breaks few of them."""
 NEAR = 0.6
 """Jaccard similarity of 3-grams from which two texts are alike."""
 RETOLD, RETOLD_NUMBERS = 0.45, 4
-"""Share of 3-grams that is enough where the text has all numbers of the benchmark problem, at least so many."""
+"""Share of 3-grams that is enough if the text has all numbers of the benchmark problem, and how many these must be."""
 MIN_INFORMATIVE = 4
-"""Tokens beside `_COMMON` that a benchmark problem shorter than an n-gram needs to be found within a sentence: with
-fewer ("Compute 3/20") it must be a sentence of its own, or two or three of them."""
+"""Tokens outside `_COMMON` that a benchmark problem shorter than an n-gram needs to be found within a sentence. A
+problem
+with fewer ("Compute 3/20") must be a whole sentence, or two or three whole sentences."""
 _SENTENCE_END = re.compile(r"(?<=[.?!:;])[$)\]]*\s+|\n\s*|(?<=[\]$)])\s+(?=[A-Z])")
 _MAX_SENTENCES = 3
 _COMMON_WORDS = """
@@ -66,10 +68,21 @@ class Match:
 
 
 class BenchmarkIndex:
-    """The problems of the benchmarks, to be asked which of them a text overlaps with."""
+    """The problems of the benchmarks, arranged to find those that a text overlaps with.
+
+    >>> entry = Entry(benchmark="math500", problem_id="17", text="Find the remainder when $2^{10}$ is divided by $7$.")
+    >>> index = BenchmarkIndex([entry], ngram=8, containment=0.6)
+    >>> [str(match) for match in index.overlaps("Find the remainder when 2^10 is divided by 7.")]
+    ['math500 17 (exact 1.00)']
+    """
 
     def __init__(self, entries: Iterable[Entry], *, ngram: int, containment: float) -> None:
-        """`ngram`: tokens; `containment`: share of a benchmark problem's n-grams that makes an overlap."""
+        """Build the index.
+
+        Args:
+            ngram: tokens of an n-gram.
+            containment: share of a benchmark problem's n-grams that makes an overlap.
+        """
         self.entries = tuple(entries)
         self._ngram, self._containment = ngram, containment
         wordings = [Wording(without_frame(entry.text, 2 * ngram)) for entry in self.entries]
@@ -84,14 +97,17 @@ class BenchmarkIndex:
         self._short = {number: wordings[number] for number in np.flatnonzero(~self._long).tolist()}
 
     def overlaps(self, text: str) -> tuple[Match, ...]:
-        """The benchmark problems this text repeats, each once with its strongest kind, in the order of the index."""
+        """Find the benchmark problems that a text repeats, each with its strongest kind, in the order of the index."""
         if not self.entries:
             return ()
-        found = self._found(text)
+        matches = self._matches(text)
         bare = without_frame(text, 1)
         if bare != text:
-            more = self._found(bare)
-            found |= {number: what for number, what in more.items() if what[0] == "exact" or number not in found}
+            matches |= {
+                number: match
+                for number, match in self._matches(bare).items()
+                if match[0] == "exact" or number not in matches
+            }
         return tuple(
             Match(
                 benchmark=self.entries[number].benchmark,
@@ -99,19 +115,19 @@ class BenchmarkIndex:
                 kind=kind,
                 score=score,
             )
-            for number, (kind, score) in sorted(found.items())
+            for number, (kind, score) in sorted(matches.items())
         )
 
-    def _found(self, text: str) -> dict[int, tuple[_Kind, float]]:
-        """Number of a benchmark problem -> its strongest kind of match, and the score of that."""
+    def _matches(self, text: str) -> dict[int, tuple[_Kind, float]]:
+        """Number of a benchmark problem -> its strongest kind of match, and the score of this kind."""
         wording = Wording(text)
-        found: dict[int, tuple[_Kind, float]] = {}
+        matches: dict[int, tuple[_Kind, float]] = {}
         shingles = np.unique(wording.ngrams(SHINGLE))
         shared = self._shingles.shared(shingles)
         similarity = shared / np.maximum(self._shingles.sizes + len(shingles) - shared, 1)
         share = shared / self._shingles.sizes
         numbers = wording.numbers()
-        found |= {
+        matches |= {
             number: ("near", float(share[number]))
             for number in np.flatnonzero((similarity >= NEAR) | (share >= RETOLD) & self._countable).tolist()
             if similarity[number] >= NEAR or self._numbers[number] <= numbers
@@ -119,10 +135,10 @@ class BenchmarkIndex:
         if len(wording) >= self._ngram:
             share = self._ngrams.shared(np.unique(wording.ngrams(self._ngram))) / np.maximum(self._ngrams.sizes, 1)
             enough = np.flatnonzero(share >= self._containment).tolist()
-            found |= {number: ("contained", float(share[number])) for number in enough}
+            matches |= {number: ("contained", float(share[number])) for number in enough}
         whole = np.flatnonzero((shared == self._shingles.sizes) & ~self._long).tolist()
-        found |= {number: ("contained", 1.0) for number in whole if self._stands_in(number, wording, text)}
-        return found | dict.fromkeys(self._exact.get(wording.key(), []), ("exact", 1.0))
+        matches |= {number: ("contained", 1.0) for number in whole if self._stands_in(number, wording, text)}
+        return matches | dict.fromkeys(self._exact.get(wording.key(), []), ("exact", 1.0))
 
     def _stands_in(self, number: int, wording: Wording, text: str) -> bool:
         """Whether a benchmark problem shorter than an n-gram is, token by token, a part of the text."""
@@ -136,12 +152,12 @@ _NONE = np.empty(0, np.uint64)
 
 
 class _Postings:
-    """Hash -> the entries that have it."""
+    """An inverted index: hash -> the entries that have it."""
 
     def __init__(self, hashes: Sequence[np.ndarray]) -> None:
-        """`hashes`: those of each entry, with repetitions."""
-        distinct = [np.unique(each) for each in hashes]
-        self.sizes = np.array([len(each) for each in distinct], np.int64)
+        """Build the index from the hashes of each entry, which may repeat."""
+        distinct = [np.unique(entry) for entry in hashes]
+        self.sizes = np.array([len(entry) for entry in distinct], np.int64)
         together = np.concatenate([_NONE, *distinct])
         order = np.argsort(together, kind="stable")
         self._owners = np.repeat(np.arange(len(distinct)), self.sizes)[order]
@@ -149,7 +165,7 @@ class _Postings:
         self._starts = np.append(starts, len(together))
 
     def shared(self, hashes: np.ndarray) -> np.ndarray:
-        """For every entry, how many of these distinct hashes it has."""
+        """Count for every entry how many of these distinct hashes it has."""
         if not len(self._hashes):
             return np.zeros_like(self.sizes)
         places = np.minimum(np.searchsorted(self._hashes, hashes), len(self._hashes) - 1)

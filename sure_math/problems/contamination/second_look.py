@@ -1,9 +1,10 @@
-"""The second look at contamination: benchmark problems near in meaning, and a model that compares the two texts.
+"""The second look at contamination: an encoder finds benchmark problems near in meaning, and a model compares the
+texts.
 
 How this differs from the usual check with embeddings and a model:
-1. Every pair is asked in both orders, and one yes is enough.
-2. Only a plain no is a no. A reply that is neither is asked for once more, by sampling with another seed; then it, or a
-   question the model refuses, counts as an overlap.
+1. The model is asked about every pair in both orders, and one yes is enough.
+2. Only a plain no is a no. After a reply that is neither yes nor no, the model is asked once more, by sampling with
+   another seed. A second unclear reply, or a question that the model refuses, counts as an overlap.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ from sure_math.rows import Problem
 
 MAX_PROBLEM_CHARACTERS = 6000
 _AGAIN = 0.7
-"""Temperature of the second try: a greedy model would say the same again."""
+"""Temperature of the second try. A greedy model would give the same reply again."""
 _MAX_TOKENS = 512
-"""Tokens of a text that an encoder reads at most; the attention grows with their square."""
+"""Most tokens of a text that an encoder reads. The cost of attention grows with their square."""
 _BATCH = 32
 
 Encoder = Callable[[Sequence[str]], np.ndarray]
@@ -88,7 +89,7 @@ class NearestCheck:
                 matches[row].append(
                     Match(benchmark=entry.benchmark, problem_id=entry.problem_id, kind="model", score=similarity)
                 )
-        return [tuple(found) for found in matches]
+        return [tuple(row_matches) for row_matches in matches]
 
     def _pairs(self, problems: Sequence[Problem]) -> list[tuple[int, int, float]]:
         """Row, benchmark problem and cosine of the nearest pairs, nearest first within a row."""
@@ -121,17 +122,17 @@ class NearestCheck:
         if not questions:
             return []
         sampling = Sampling(max_new_tokens=MAX_REPLY_TOKENS, temperature=temperature)
-        asked = [Question(messages=messages, seeds=(seed,)) for messages in questions]
-        return [_verdict(replies) for replies in self._responder.ask(asked, sampling)]
+        requests = [Question(messages=messages, seeds=(seed,)) for messages in questions]
+        return [_verdict(replies) for replies in self._responder.ask(requests, sampling)]
 
 
 def load_encoder(model: str, revision: str | None = None, *, device: str = "auto") -> Encoder:
-    """An encoder that averages the last hidden states of a text's tokens.
+    """Load an encoder that averages the last hidden states of a text's tokens.
 
     Only safetensors weights are read, and code from the folder is never run.
 
     Raises:
-        EngineUnavailable: there is no such model, none in that format, or one whose vectors are not finite.
+        EngineUnavailable: there is no such model, or it has no weights in that format.
     """
     import torch
     from transformers import AutoModel
@@ -160,23 +161,23 @@ def load_encoder(model: str, revision: str | None = None, *, device: str = "auto
 
 
 def encoder_fingerprint(model: str, revision: str | None = None) -> str:
-    """Digest of the encoder's files, or its commit on the Hub: what the nearest problems depend on."""
+    """Compute a digest of the encoder's files, or return its commit on the Hub. The nearest problems depend on it."""
     from sure_math.models.engines.files import fingerprint_of, model_folder
 
     return fingerprint_of(Path(model_folder(model, revision)))
 
 
 def _in_batches(encode: Any, texts: Sequence[str]) -> np.ndarray:
-    """Texts of similar length together, so that little is padded; the rows come back in the order of the texts."""
+    """Encode texts of similar length together, so that little is padded. The rows are in the order of the texts."""
     order = sorted(range(len(texts)), key=lambda number: (len(texts[number]), number))
     parts = [
         encode([shortened(texts[number], MAX_PROBLEM_CHARACTERS) for number in batch])
         for batch in batched(order, _BATCH)
     ]
     vectors = np.concatenate(parts)
-    if not np.isfinite(vectors).all():  # nothing is similar to NaN: every problem would pass as clean
+    if not np.isfinite(vectors).all():  # no vector is similar to NaN: every problem would pass as clean
         raise EngineUnavailable(
-            "decontaminate.check.embedding: the encoder gives vectors that are no numbers; use another"
+            "decontaminate.check.embedding: the encoder gives vectors with NaN or infinity; use another encoder"
         )
     return vectors[np.argsort(order)]
 
@@ -189,5 +190,5 @@ def _verdict(replies: tuple[Reply, ...] | Refusal) -> str:
 
 
 def _outcome(verdicts: Sequence[str]) -> str:
-    """Of the two orders, what speaks most against the pair being clean."""
+    """Of the outcomes of the two orders, return the one that speaks most against the pair being clean."""
     return next((verdict for verdict in ("yes", "refused", "nonsense") if verdict in verdicts), "no")

@@ -1,8 +1,8 @@
-"""Eliminate: the checks an evolved text must pass, one per reason (Sec. 4.1 leaves the author's failures open).
+"""Eliminate: the checks that an evolved text must pass, one per reason (Sec. 4.1 does not name the author's failures).
 
-A check sees the child and its ancestors, never an answer: whether a problem can be solved is for the label and the
-teacher to find out. Every check is made for precision, since a real competition problem that it takes for a failure is
-lost in silence; how often each one errs on real problems is held in a test. All of them take linear time.
+A check sees the child and its ancestors, but no answer: the label and the teacher show whether a problem can be solved.
+Every check aims at precision, because nobody notices a real competition problem that a check drops. A test records how
+often each check errs on real problems. All checks take linear time.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from sure_math.config import Elimination
 from sure_math.problems.evolution.prose import has_display, has_drawing, sentences, without_mathematics, words_of
 
 SAME_TOKENS = 0.9
-"""Share of tokens in common (Dice) from which two texts say the same: one changed word in ten, as a synonym makes."""
+"""Share of common tokens (Dice) from which two texts say the same. A synonym changes about one word in ten."""
 NEW_TOKENS = 3
-"""A text that is longer by as many tokens has a new condition (`x > 0` has three), however long the rest of it is."""
+"""A text that is longer by this many tokens has a new condition (`x > 0` has three), however long the rest of it is."""
 FOREIGN = 0.01
-"""Probability of the asked language below which a text is in another: real English problems of five words reach 0.027,
-sentences in Latin-script languages stay under 0.0001."""
+"""A text is in another language if its probability of the wanted language is below this value. Real English problems of
+five words reach 0.027. Sentences in other languages with Latin script stay under 0.0001."""
 FEW_WORDS = 5
-"""With fewer words outside mathematics no language can be told."""
+"""The language of a text with fewer words outside mathematics cannot be told."""
 FOREIGN_LETTERS = 0.2
 """Share of letters outside the Latin alphabet that makes a text not English, whatever the rest of it says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Child:
-    """An evolved text, and what the checks compare it with."""
+    """An evolved text with its ancestors, which the checks compare it with."""
 
     text: str
     ancestors: tuple[str, ...]
@@ -44,7 +44,12 @@ class Child:
 
 
 def eliminated(child: Child, checks: Collection[Elimination]) -> tuple[str, str] | None:
-    """Reason and detail of the first of these checks that the child does not pass, in the order of `CHECKS`."""
+    """Return reason and detail of the first of these checks that the child fails, in the order of `CHECKS`; else None.
+
+    >>> child = Child(text="Let $x$ be 3.", ancestors=("What is $3$?",), language="en")
+    >>> eliminated(child, ["question"])
+    ('no_question', 'nothing is asked')
+    """
     for name, check in CHECKS.items():
         if name in checks and (detail := check(child)) is not None:
             return REASONS[name], detail
@@ -52,7 +57,7 @@ def eliminated(child: Child, checks: Collection[Elimination]) -> tuple[str, str]
 
 
 def check_language(code: str) -> None:
-    """ConfigError where no text could be told to be in this language."""
+    """Raise ConfigError if the language check does not know this language."""
     known = _identifier().labels
     if code not in known:
         raise ConfigError(
@@ -76,7 +81,7 @@ _ASKS = re.compile(
 _CAPITAL_VERB = "|".join(verb.capitalize() for verb in _VERB.split("|"))
 _TASK = re.compile(rf"\b(?:{_CAPITAL_VERB})\b|[,;:]\s*(?:then |please |also |now |hence )?(?:{_VERB})\b")
 _FIRST_CLAUSE = re.compile(r"\b(?:find|compute|determine|calculate|evaluate|what|how)\b", re.IGNORECASE)
-"""Not `solve`: what is solved for is often only the way to the one value that is asked for after `and`."""
+"""Without `solve`: the solution of an equation is often only the way to the value that is asked for after `and`."""
 _SECOND_CLAUSE = re.compile(
     rf"\band (?:(?:also )?(?:{_VERB})|what (?:is|are|was|were|will|would)|how (?:many|much|far|long|old))\b",
     re.IGNORECASE,
@@ -89,7 +94,7 @@ _RHETORICAL = re.compile(
 _AGAIN = re.compile(
     r"\W*(?:in other words|that is|equivalently|i\.e\.|more precisely|put differently)\b|.*\banswer\b", re.I | re.S
 )
-"""Says what was asked once more, or what to do with the answer."""
+"""The clause repeats the question, or says what to do with the answer."""
 _FORM = re.compile(r"\b(?:written|expressed?|form|simplified|represented|answer)\b", re.IGNORECASE)
 _COMPONENT = re.compile(
     rf"\W*(?:then |hence |now )?(?:{_VERB}|what is)(?: the (?:value|sum|product) of)? ?[□\s.?!]*"
@@ -110,7 +115,7 @@ _PROOF = re.compile(
 
 _VALUE = r"(?:[-+(\[{]|\\?\$|\\[(\[]|\\(?:d?frac|sqrt|text|pi)\b|\\[{ ,])*(?:\d|\\(?:d?frac|sqrt|pi)\b|\.\d)"
 _LEAKS = (
-    # An empty box, or one that stands for the answer to come, is a blank to be filled in.
+    # An empty box, or a box that stands for the answer, is a blank to be filled in.
     re.compile(r"\\f?boxed\s*\{(?!\s*(?:\}|\\phantom|\\[hv]space|\\q?quad|\\[;, ]|\\ldots|\?|_|\.\.|<|your|answer))"),
     re.compile(r"^#{4}\s*\$?[-+]?\.?\d", re.M),
     re.compile(
@@ -175,12 +180,12 @@ def _several_questions(child: Child) -> str | None:
 
 def _answer_leaked(child: Child) -> str | None:
     for leak in _LEAKS:
-        if found := leak.search(child.text):
-            return _excerpt(child.text[found.start() :])
-    for found in _ANSWER_IS.finditer(child.text):
-        sentence = child.text[child.text.rfind(".", 0, found.start()) + 1 :][:300]
+        if match := leak.search(child.text):
+            return _excerpt(child.text[match.start() :])
+    for match in _ANSWER_IS.finditer(child.text):
+        sentence = child.text[child.text.rfind(".", 0, match.start()) + 1 :][:300]
         if not _HYPOTHETICAL.search(sentence):
-            return _excerpt(child.text[found.start() :])
+            return _excerpt(child.text[match.start() :])
     return None
 
 
@@ -188,8 +193,8 @@ def _missing_figure(child: Child) -> str | None:
     if has_drawing(child.text):
         return None
     text = without_mathematics(child.text)
-    found = _FIGURE.search(text) or (None if has_display(child.text) else _SHOWN.search(text))
-    return _excerpt(text[max(0, found.start() - 30) :]) if found else None
+    mention = _FIGURE.search(text) or (None if has_display(child.text) else _SHOWN.search(text))
+    return _excerpt(text[max(0, mention.start() - 30) :]) if mention else None
 
 
 def _wrong_language(child: Child) -> str | None:
@@ -207,13 +212,13 @@ def _wrong_language(child: Child) -> str | None:
 
 
 def _trivially_changed(child: Child) -> str | None:
-    """The same words again, in any order, where numbers and the way an answer is to be written do not count."""
-    own = _tokens(child.text)
+    """Whether a child has the words of an ancestor, in any order. Numbers and the form of the answer do not count."""
+    tokens = _tokens(child.text)
     for text in reversed(child.ancestors):
-        other = _tokens(text)
-        common = (own & other).total()
-        similarity = 2 * common / max(1, own.total() + other.total())
-        if similarity >= SAME_TOKENS and own.total() - other.total() < NEW_TOKENS:
+        before = _tokens(text)
+        common = (tokens & before).total()
+        similarity = 2 * common / max(1, tokens.total() + before.total())
+        if similarity >= SAME_TOKENS and tokens.total() - before.total() < NEW_TOKENS:
             return f"{similarity:.0%} of the tokens of an ancestor"
     return None
 
@@ -229,8 +234,9 @@ CHECKS: Mapping[Elimination, Callable[[Child], str | None]] = MappingProxyType(
         "trivial": _trivially_changed,
     }
 )
-"""In the order they are asked; each returns a detail where the child fails it. `trivial` is last: what is no problem at
-all ends its lineage, and what only repeats its parent does not."""
+"""The checks in their order. Each returns a detail if the child fails it. `trivial` is last: a text that is not a
+problem
+ends its lineage, and a text that only repeats its parent does not."""
 
 REASONS: Mapping[Elimination, str] = MappingProxyType(
     {
@@ -243,7 +249,7 @@ REASONS: Mapping[Elimination, str] = MappingProxyType(
         "trivial": "trivially_changed",
     }
 )
-"""What a dropped child's row says."""
+"""The reason in the row of a dropped child."""
 
 _FORMAT = re.compile(
     r"\W*(?:express|give|write|round|leave|enter|state|report|provide|submit|put|present|simplify)\b"
@@ -264,7 +270,7 @@ _ALIKE = {
 
 
 def _tokens(text: str) -> Counter[str]:
-    """Words, symbols and commands with their counts; every number is the same number, and spacing is nothing."""
+    """Count words, symbols and commands. All numbers count as the same number, and spacing does not count."""
     kept = " ".join(part for part in sentences(text, raw=True) if not _FORMAT.match(part))
     tokens = _TOKEN.findall(_NUMBER.sub("0", kept))
     return Counter(_ALIKE.get(token, token).casefold() for token in tokens if token not in _SPACING)

@@ -77,7 +77,7 @@ def evolution_prompts(config: BuildConfig) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvolutionRules:
-    """What shapes the children, as plain values."""
+    """The settings that shape the children, as plain values."""
 
     run_seed: int
     rounds: Mapping[Tier, int]
@@ -92,7 +92,7 @@ class EvolutionRules:
 
 @dataclass(frozen=True, slots=True)
 class _Lineage:
-    """Where one seed's evolution stands: the problem the next round starts from, and the texts up to it."""
+    """The state of one seed's evolution: the problem that the next round starts from, and the texts up to it."""
 
     last: Problem
     texts: tuple[str, ...]
@@ -155,7 +155,7 @@ def strategy_for(run_seed: int, seed_id: str, tier: Tier, number: int, previous:
 
 
 def _plan(lineage: _Lineage, number: int, author: str, rules: EvolutionRules) -> Problem:
-    """The child of a round before it has a text."""
+    """Make the child of a round before it has a text."""
     parent = lineage.last
     strategy = strategy_for(rules.run_seed, parent.seed_id, parent.tier, number, lineage.strategy, rules)
     return dataclasses.replace(

@@ -1,8 +1,8 @@
-"""The problem in an author's reply, out of whatever the author wrote around it.
+"""The problem in an author's reply, without the text that the author wrote around it.
 
-The prompts ask for `<problem>...</problem>` and nothing else. What a model adds all the same is taken off: its
-thinking, an introduction, a heading, a code fence, quotation marks, and the solution or explanation it ends with. A
-text with nothing of that is left as it is, which is how the pocket author writes.
+The prompts ask for `<problem>...</problem>` and nothing else. A model may still add its thinking, an introduction, a
+heading, a code fence, quotation marks, or a solution or explanation at the end. All of these are removed. A text
+without them stays as it is; the pocket author writes such texts.
 """
 
 from __future__ import annotations
@@ -34,14 +34,18 @@ _REMARK = re.compile(
     r"|above|solution)\b|i (?:have|changed|added)\b|i've\b)",
     re.IGNORECASE,
 )
-"""Many real problems end in a note that belongs to them; only a note about the task itself is cut."""
+"""A note about the task itself. Many real problems end in a note that belongs to them, and that note stays."""
 _FENCE = re.compile(r"```(?:text|txt|plaintext|latex|tex|markdown|md|math|problem)?[ \t]*\n", re.IGNORECASE)
 _FENCE_END = re.compile(r"\n```[ \t]*(?:\n|$)")
 _QUOTES = {'"': '"', "“": "”", "«": "»", "‘": "’", "**": "**"}
 
 
 def read_problem(reply: str) -> str:
-    """The text of the problem; empty where the reply is nothing but thinking."""
+    """Return the text of the problem. It is empty if the reply is nothing but thinking.
+
+    >>> read_problem("Sure! Here is the new problem: <problem>What is $2 + 3$?</problem> I changed a number.")
+    'What is $2 + 3$?'
+    """
     text = _after_thinking(reply).strip()
     text = _tagged(text)
     text = _below_heading(text)
@@ -55,12 +59,13 @@ def _after_thinking(text: str) -> str:
     _, end, rest = text.rpartition("</think>")
     if end:
         return rest
-    # Opened and never closed: what follows are drafts.
+    # The thinking was opened and never closed: only drafts follow.
     return text.partition("<think>")[0] if text.lstrip().startswith("<think>") else text
 
 
 def _tagged(text: str) -> str:
-    """Inside the last complete pair of tags; with one half of a pair only, on its inner side."""
+    """The text inside the last complete pair of tags. If only one half of a pair is there, the text on its inner
+    side."""
     opened: int | None = None
     pair, last = None, None
     for tag in _TAG.finditer(text):
@@ -78,7 +83,7 @@ def _tagged(text: str) -> str:
 
 
 def _below_heading(text: str) -> str:
-    """From the last heading that announces the new problem; an author may repeat the old one above it."""
+    """The text below the last heading that announces the new problem. An author may repeat the old problem above it."""
     lines = text.split("\n")
     for number in range(len(lines) - 1, -1, -1):
         line = lines[number].lstrip(_DECORATION)
@@ -97,7 +102,8 @@ def _without_introduction(text: str) -> str:
 
 
 def _unfenced(text: str) -> str:
-    """Inside a fence that opens the text; where more stands below it than in it, it is a part of the problem."""
+    """The text inside a fence that opens the reply. If more text stands below the fence, it is a part of the
+    problem."""
     opening = _FENCE.match(text)
     if opening is None:
         return text
@@ -117,7 +123,7 @@ def _before_solution(text: str) -> str:
 
 
 def _unquoted(text: str) -> str:
-    """Without the marks around the whole text; marks that also stand inside it are its own."""
+    """The text without marks around the whole of it. Marks that also stand inside the text belong to it."""
     for left, right in _QUOTES.items():
         inner = text[len(left) : -len(right)]
         if len(text) > len(left + right) and text.startswith(left) and text.endswith(right):

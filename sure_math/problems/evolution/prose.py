@@ -1,6 +1,6 @@
-"""What is prose in a text of mathematics: the sentences between drawings, formulas and quotations.
+"""The prose in a text of mathematics: the sentences between drawings, formulas and quotations.
 
-Every pattern takes linear time: what opens a span is not looked for again inside it, or the span is bounded.
+Every pattern takes linear time: inside a span its opening is not searched for again, or the span is bounded.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 MARK = "□"
-"""Stands for whatever was taken out of a sentence."""
+"""Stands for a formula, a drawing or a quotation that was taken out of a sentence."""
 
 _DRAWING = re.compile(r"[\[<]asy[\]>](?:(?![\[<]asy).)*?[\[<]/asy[\]>]|```(?:(?!```).)*```", re.S | re.I)
 _MONEY = re.compile(r"\\?\$(?=\d[\d,.]*\s*(?:[A-Za-z]{2,}|[.,;?!]?(?:\s|$)))|\\\$")
@@ -32,18 +32,26 @@ _DISPLAY = re.compile(r"\$\$|\\\[|\\begin\b|\\underline\b|\\bullet\b|(?:^[^a-zA-
 
 
 def without_mathematics(text: str) -> str:
-    """The text with every drawing and formula replaced by a mark; a sentence that ends inside a formula still ends."""
+    """Replace every drawing and formula by a mark. A sentence that ends inside a formula still ends.
+
+    >>> without_mathematics("Find $x^2$ if $x = 3$.")
+    'Find  □  if  □ .'
+    """
     text = _DRAWING.sub(f" {MARK}. ", text)
     text = _MONEY.sub(" ", text)
     for _ in range(3):  # environments in one another, innermost first
-        text, found = _ENVIRONMENT.subn(_marked, text)
-        if not found:
+        text, replaced = _ENVIRONMENT.subn(_marked, text)
+        if not replaced:
             break
     return _FORMULA.sub(_marked, text)
 
 
 def sentences(text: str, *, raw: bool = False) -> list[str]:
-    """The sentences, one by one; without `raw`, formulas, quotations and asides are marks."""
+    """Split a text into sentences. Without `raw`, formulas, quotations and asides become marks.
+
+    >>> sentences("Let $x = 3$. What is $2x$?")
+    ['Let  □ .', 'What is  □ ?']
+    """
     if not raw:
         text = _ASIDE.sub(MARK, _QUOTATION.sub(_quoted, without_mathematics(text)))
     parts = (_ITEM.sub("", part, count=1) if _ITEM.match(part) else part for part in _BREAK.split(text))
@@ -51,24 +59,24 @@ def sentences(text: str, *, raw: bool = False) -> list[str]:
 
 
 def words_of(text: str) -> list[str]:
-    """The words outside mathematics, of two letters or more: single letters are names of numbers and points."""
+    """Return the words outside mathematics. Single letters are left out: they are names of numbers and points."""
     return _WORD.findall(without_mathematics(text))
 
 
 def has_drawing(text: str) -> bool:
-    """Whether the text brings a drawing or a table along."""
+    """Whether the text contains a drawing or a table."""
     return bool(_VISIBLE.search(text))
 
 
 def has_display(text: str) -> bool:
-    """Whether something is set apart from the sentences, which `as shown` can mean."""
+    """Whether the text sets something apart from the sentences that the words `as shown` can mean."""
     return bool(_DISPLAY.search(text))
 
 
-def _marked(found: re.Match[str]) -> str:
-    inner = found[0].rstrip(" \n\t$\\])}\"”'")
+def _marked(span: re.Match[str]) -> str:
+    inner = span[0].rstrip(" \n\t$\\])}\"”'")
     return f" {MARK}{inner[-1] if inner[-1:] in ('.', '?') else ''} "
 
 
-def _quoted(found: re.Match[str]) -> str:
-    return f" {MARK}. " if found[0].rstrip("\"”' ")[-1:] in (".", "?", "!") else f" {MARK} "
+def _quoted(quotation: re.Match[str]) -> str:
+    return f" {MARK}. " if quotation[0].rstrip("\"”' ")[-1:] in (".", "?", "!") else f" {MARK} "

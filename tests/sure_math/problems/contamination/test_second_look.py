@@ -180,7 +180,7 @@ def test_an_encoder_without_safetensors_or_with_broken_weights_is_refused(encode
     model = BertModel.from_pretrained(broken)
     torch.nn.init.constant_(model.embeddings.word_embeddings.weight, float("nan"))
     model.save_pretrained(broken)
-    with pytest.raises(EngineUnavailable, match="vectors that are no numbers"):
+    with pytest.raises(EngineUnavailable, match="vectors with NaN or infinity"):
         load_encoder(str(broken), device="cpu")(["how many"])
 
 
