@@ -1,6 +1,6 @@
 """The configuration of a build: one frozen model per phase, read from a small YAML file and `key=value` overrides.
 
-Every error names the field, the value and what to do. The resolved configuration is saved with the outputs.
+Every error names the field, the value and the remedy. The resolved configuration is saved with the outputs.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class RunConfig(Section):
 
 
 class ColumnsConfig(Section):
-    """Names of columns in a file of problems; None finds the usual names."""
+    """Names of columns in a file of problems. None: the usual names are tried."""
 
     problem: str | None = None
     messages: str | None = None
@@ -52,7 +52,7 @@ class ColumnsConfig(Section):
 
 
 class SourceConfig(Section):
-    """One public source: how much of it, and from where if not from the Hub."""
+    """How much of a public source is read, and where it is read if not from the Hub."""
 
     rows: int | None = Field(None, ge=1, description="Usable rows to take; None takes all.")
     pick: Literal["spread", "first"] = Field(
@@ -90,20 +90,20 @@ class SeedsConfig(Section):
 
     @property
     def curated_alone(self) -> bool:
-        """Whether the curated problems are all there is."""
+        """Whether there are no other problems than the curated ones."""
         return self.curated and self.source == "file" and self.path is None
 
     @field_validator("public")
     @classmethod
-    def _known(cls, given: Mapping[str, SourceConfig]) -> Mapping[str, SourceConfig]:
-        unknown = sorted(set(given) - set(SOURCES))
+    def _known(cls, sources: Mapping[str, SourceConfig]) -> Mapping[str, SourceConfig]:
+        unknown = sorted(set(sources) - set(SOURCES))
         if unknown:
             raise ValueError(f"{unknown[0]!r} is not one of {', '.join(SOURCES)}")
-        return given
+        return sources
 
 
 class SampleColumnsConfig(Section):
-    """Names of columns in a file of stored samples; None finds the usual names."""
+    """Names of columns in a file of stored samples. None: the usual names are tried."""
 
     problem: str | None = None
     id: str | None = None
@@ -249,14 +249,14 @@ class EvolveConfig(Section):
 
 
 class CopyConfig(Section):
-    """Where a benchmark is read if not from the Hub's newest revision."""
+    """Where a benchmark is read, if not at the Hub's newest revision."""
 
     revision: str | None = Field(None, description="Commit, tag or branch on the Hub; None takes the table's.")
     path: Path | None = Field(None, description="A local copy: a file, or a folder as it lies on the Hub.")
 
 
 class OverlapCheckConfig(Section):
-    """The optional second look: benchmark problems near in meaning, shown to a model in both orders."""
+    """The optional second look: a model compares each problem with benchmark problems near in meaning."""
 
     embedding: str = Field(description="Encoder model: a folder or a name on the Hub.")
     revision: str | None = Field(None, description="Revision of the encoder on the Hub.")
@@ -288,20 +288,20 @@ class DecontaminateConfig(Section):
 
     @field_validator("benchmarks")
     @classmethod
-    def _known(cls, given: Mapping[str, CopyConfig]) -> Mapping[str, CopyConfig]:
-        """Every benchmark is compared with unless `skip` names it: a list of one does not leave out the others."""
-        unknown = sorted(set(given) - set(BENCHMARKS))
+    def _known(cls, copies: Mapping[str, CopyConfig]) -> Mapping[str, CopyConfig]:
+        """Add the benchmarks that are not named. Only `skip` leaves a benchmark out."""
+        unknown = sorted(set(copies) - set(BENCHMARKS))
         if unknown:
             raise ValueError(f"{unknown[0]!r} is not one of {', '.join(BENCHMARKS)}")
-        return {name: given.get(name, CopyConfig()) for name in BENCHMARKS}
+        return {name: copies.get(name, CopyConfig()) for name in BENCHMARKS}
 
     @field_validator("skip")
     @classmethod
-    def _skips(cls, given: tuple[str, ...] | Literal["all"]) -> tuple[str, ...]:
-        unknown = sorted(set(given) - set(BENCHMARKS)) if given != "all" else []
+    def _skips(cls, names: tuple[str, ...] | Literal["all"]) -> tuple[str, ...]:
+        unknown = sorted(set(names) - set(BENCHMARKS)) if names != "all" else []
         if unknown:
             raise ValueError(f"{unknown[0]!r} is not one of {', '.join(BENCHMARKS)}; `all` skips every one")
-        return tuple(BENCHMARKS) if given == "all" else tuple(given)
+        return tuple(BENCHMARKS) if names == "all" else tuple(names)
 
 
 class LabelConfig(Section):
@@ -400,18 +400,21 @@ SETTINGS = Settings(
 
 
 def load_config(name: str, overrides: Sequence[str] = ()) -> BuildConfig:
-    """The configuration of that name or file, with `dotted.key=value` overrides on top.
+    """Load the configuration of that name or file, with `dotted.key=value` overrides on top.
 
     Raises:
-        ConfigError: no such file, not YAML, an unknown key, or a value out of range.
+        ConfigError: there is no such file, it is not YAML, a key is unknown, or a value is out of range.
+
+    >>> load_config("pocket", ["sample.num_samples=4"]).sample.num_samples
+    4
     """
     return SETTINGS.load(name, overrides)
 
 
 def config_names() -> list[str]:
-    """The configurations that come with the package."""
+    """List the configurations that come with the package."""
     return SETTINGS.names()
 
 
 PLACEMENT = re.compile(r"(server\.(url|max_concurrency|timeout|patience|key_variable)|replicas(\..+)?|keep_loaded)$")
-"""Ends of keys that say where and how fast a model answers, and not what: a build goes on when they change."""
+"""Ends of keys that set where and how fast a model answers, but not what. A build continues if they change."""

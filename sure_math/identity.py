@@ -1,4 +1,4 @@
-"""Ids, seeds of randomness and fingerprints: everything here is a digest of what something is, never of when it ran."""
+"""Ids, seeds of randomness and fingerprints. All are digests of content, and do not depend on time or order."""
 
 import hashlib
 import heapq
@@ -8,17 +8,25 @@ from collections.abc import Iterable
 
 
 def digest(value: object) -> str:
-    """SHA-256 (hex) of a JSON value, the same whatever the order of its keys."""
+    """Compute the SHA-256 (hex) of a JSON value. The order of keys does not matter.
+
+    >>> digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
+    True
+    """
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def short_id(value: object) -> str:
-    """The first 64 bits of `digest`, in hex: names a row among any number a dataset can have."""
+    """Return the first 64 bits of `digest`, in hex. This is enough to name every row of a large dataset.
+
+    >>> short_id("a problem")
+    '19588f7e337d1bd8'
+    """
     return digest(value)[:16]
 
 
 def request_digest(run_seed: int, role: str, problem_id: str, index: int) -> str:
-    """SHA-256 (hex) of one request: the run, what is asked, of which problem, and which sample."""
+    """Compute the SHA-256 (hex) of one request, from the run, the role, the problem and the sample's index."""
     content = f"{run_seed}/{role}/{problem_id}/{index}"
     return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -49,5 +57,9 @@ def lowest_by_digest(ids: Iterable[str], count: int, *, role: str, run_seed: int
 
 
 def normalised(text: str) -> str:
-    """The text without differences that make no other problem: Unicode forms, case, white space, a final stop."""
+    """Remove differences that do not make another problem: Unicode forms, case, white space, a final stop.
+
+    >>> normalised("What  is 1 + 1 ?")
+    'what is 1 + 1'
+    """
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split()).rstrip(" .?!")

@@ -1,7 +1,7 @@
-"""The rows that travel between the phases, and the one Arrow schema of each table.
+"""The rows that travel between the phases, and the Arrow schema of each table.
 
-Phases exchange frozen rows; `store.py` writes them with the explicit schemas below, so that an empty
-column or a null never changes a type. A test holds every schema against its dataclass.
+Phases exchange frozen rows. `store.py` writes them with explicit schemas, which are made from the dataclasses. An empty
+column or a null thus never changes a type.
 """
 
 import dataclasses
@@ -73,9 +73,9 @@ class Sample:
     """0..N-1; -1 is the greedy answer, which takes no part in the entropy."""
     text: str
     token_count: int
-    """Generated tokens, the stop token included; 0 where the samples came without a count."""
+    """Generated tokens, the stop token included; 0 if the samples came without a count."""
     sum_logprob: float | None
-    """Sum over the generated tokens of the log-probability in nats; None where it is not known."""
+    """Sum over the generated tokens of the log-probability in nats; None if it is not known."""
     finish_reason: FinishReason
     logprob_mode: LogprobMode
     """`raw`: the model's own, before temperature and truncation; `processed`: after them; `none`: not known."""
@@ -89,7 +89,7 @@ class Answer:
     sample_index: int
     answer: str | None
     missing: Missing | None
-    """None exactly where `answer` is not None."""
+    """None exactly if `answer` is not None."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +103,7 @@ class Cluster:
     undecided: int
     """Judge replies that were neither yes nor no."""
     conflicts: int
-    """Merges refused since a pair across the clusters differs; in `paper`, pairs judged different but merged."""
+    """Merges refused because a pair across the clusters differs; in `paper`, pairs judged different but merged."""
     uncompared: int = 0
     """Distinct answers that were too many to be compared; each is a cluster of its own. 0 in shards of builds that did
     not keep this number yet."""
@@ -116,9 +116,9 @@ class Uncertainty:
     problem_id: str
     num_samples: int
     semantic_entropy: float
-    """Nats, Eq. 5 with the weights of Eq. 4, or with equal weights where `weight_kind` is `discrete`."""
+    """Nats, Eq. 5 with the weights of Eq. 4, or with equal weights if `weight_kind` is `discrete`."""
     weight: float
-    """1 - H / log N in [0, 1], Eq. 6; 0 where fewer than two samples have an answer."""
+    """1 - H / log N in [0, 1], Eq. 6; 0 if fewer than two samples have an answer."""
     weight_kind: WeightKind
     discrete_entropy: float
     intra_cluster_entropy: float
@@ -138,19 +138,19 @@ class Uncertainty:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grade:
-    """Whether the teacher's own answer is right, where the problem has a label."""
+    """Whether the teacher's own answer is right, if the problem has a label."""
 
     problem_id: str
     teacher_answer: str | None
     teacher_correct: bool | None
-    """None where the problem has no reference answer."""
+    """None if the problem has no reference answer."""
     majority_correct: bool | None
-    """The majority answer of the samples against the reference answer; None where one of the two is not there."""
+    """Whether the majority answer of the samples is right; None without a majority or without a reference answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dropped:
-    """A row that left the pipeline: where and why."""
+    """A problem that left the pipeline, with the phase and the reason."""
 
     problem_id: str
     phase: str
@@ -177,7 +177,7 @@ class Dropped:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output(typing.Generic[RowT]):
-    """What a phase makes of one shard."""
+    """The rows that a phase makes of one shard."""
 
     rows: Sequence[RowT]
     dropped: Sequence[Dropped] = ()
@@ -190,7 +190,7 @@ class SourceFacts:
     name: str
     role: Literal["seeds", "benchmark"]
     dataset: str
-    """Name on the Hub; what a local copy stands for; a file of the package."""
+    """Name on the Hub, also if a local copy was read; or a file of the package."""
     revision: str | None
     """Commit on the Hub; None for a local copy; SHA-256 of a file of the package."""
     license: str
@@ -198,13 +198,17 @@ class SourceFacts:
 
 
 def schema_of(row_type: type) -> pa.Schema:
-    """The Arrow schema of a row dataclass; optional fields are nullable, tuples are lists."""
+    """Make the Arrow schema of a row dataclass. Optional fields are nullable, tuples are lists.
+
+    >>> schema_of(Answer).field("missing").nullable
+    True
+    """
     hints = typing.get_type_hints(row_type)
     return pa.schema([_field(field.name, hints[field.name]) for field in dataclasses.fields(row_type)])
 
 
 def to_table(row_type: type, rows: Iterable[object]) -> pa.Table:
-    """Rows of one type as an Arrow table with that type's schema."""
+    """Make an Arrow table of rows of one type, with the schema of this type."""
     schema = schema_of(row_type)
     materialised = list(rows)
     columns = {name: [getattr(row, name) for row in materialised] for name in schema.names}
@@ -222,7 +226,7 @@ def read_rows(row_type: type[RowT], path: Path) -> list[RowT]:
 
 
 def from_table(row_type: type[RowT], table: pa.Table) -> list[RowT]:
-    """The rows of an Arrow table; lists come back as tuples."""
+    """Make the rows of an Arrow table. Lists come back as tuples."""
     return [
         row_type(**{key: tuple(value) if isinstance(value, list) else value for key, value in row.items()})
         for row in table.to_pylist()

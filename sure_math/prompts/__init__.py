@@ -1,4 +1,4 @@
-"""Every prompt is a text file; a set of prompts is a folder of them."""
+"""Prompts. Every prompt is a text file, and a set of prompts is a folder of such files."""
 
 from __future__ import annotations
 
@@ -9,21 +9,26 @@ SETS = ("default", "pocket")
 
 
 class PromptError(ValueError):
-    """A prompt is not there; the message says which, and where it would be looked for."""
+    """A prompt file is missing or lacks a part. The message names the file and the remedy."""
 
 
 def load_prompt(prompts: str, name: str) -> str:
-    """The text of `name` in a set: `default`, `pocket`, or a folder; what a set lacks comes from the default set.
+    """Load the text of the prompt `name` from a set: `default`, `pocket`, or a folder.
+
+    If the set has no such prompt, it comes from the default set.
 
     Raises:
-        PromptError: neither has it, or there is no such folder.
+        PromptError: neither set has the prompt, or there is no such folder.
+
+    >>> load_prompt("pocket", "harder")
+    'Make it harder.'
     """
     packaged = resources.files(__name__)
     if prompts not in SETS and not Path(prompts).is_dir():
-        raise PromptError(f"prompts = {prompts}: is not one of {', '.join(SETS)} and not a folder")
+        raise PromptError(f"prompts = {prompts}: is not a folder and not one of {', '.join(SETS)}; choose one of these")
     folder = {"default": packaged, "pocket": packaged / "pocket"}.get(prompts, Path(prompts))
-    for place in (folder, packaged):
-        file = place / f"{name}.txt"
+    for candidate in (folder, packaged):
+        file = candidate / f"{name}.txt"
         if file.is_file():
             return file.read_text(encoding="utf-8").rstrip("\n")
     raise PromptError(f"prompts = {prompts}: there is no {name}.txt in it, nor among those that come with the package")

@@ -1,1 +1,1 @@
-"""Storage: the work files of a build on disk."""
+"""Storage: the work files of a build on disk, and what a phase is."""

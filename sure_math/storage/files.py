@@ -1,4 +1,4 @@
-"""Files that are whole or not there, their digests, and the error of a disk without room."""
+"""Writing whole files, digests of files, and recognising a full disk."""
 
 import errno
 import hashlib
@@ -7,20 +7,20 @@ from pathlib import Path
 
 
 def write_whole(path: Path, content: bytes | memoryview) -> None:
-    """Write under a temporary name and rename, so that a name stands for a whole file."""
+    """Write under a temporary name and rename. A file with the final name is thus always complete."""
     temporary = path.with_name(path.name + ".tmp")
     temporary.write_bytes(content)
     os.replace(temporary, path)
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 (hex) of a file's content, read in pieces."""
+    """Compute the SHA-256 (hex) of a file's content. The file is read in pieces."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def digest_if_file(path: Path | None) -> str | None:
-    """`file_digest`, or None if there is no such file: whoever reads the file next says what is wrong with it."""
+    """Compute `file_digest`, or return None without such a file. The next reader of the file reports the error."""
     return file_digest(path) if path is not None and path.is_file() else None
 
 

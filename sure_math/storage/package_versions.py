@@ -1,4 +1,4 @@
-"""Versions of installed packages, for the records of what made a result."""
+"""Versions of installed packages, for the record of a result."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Iterable
 
 
 def installed(packages: Iterable[str]) -> dict[str, str]:
-    """Package -> version, without those that are not installed."""
-    found = {}
+    """Look up the version of each package. Packages that are not installed are left out."""
+    versions = {}
     for package in packages:
         try:
-            found[package] = importlib.metadata.version(package)
+            versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return versions

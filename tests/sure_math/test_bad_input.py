@@ -117,7 +117,7 @@ def test_prompts_that_are_not_there(tmp_path: Path, annotate: tuple, capsys: pyt
         PromptError, match=r"there is no sharper\.txt in it, nor among those that come with the package"
     ):
         load_prompt(str(tmp_path), "sharper")
-    assert "is not one of default, pocket and not a folder" in fails(
+    assert "is not a folder and not one of default, pocket" in fails(
         capsys, *annotate, f"seeds.path={problems}", "prompts=poket"
     )
 
