@@ -15,7 +15,7 @@ There are two procedures. Both work on the sorted distinct answers of a problem 
 
 `paper`
     Only equal strings are one answer. The judge decides the pairs that are not connected yet, and equal pairs are
-    joined (union-find). If the judge called a pair different and a chain of other pairs joined it all the same, that is
+    joined (union-find). If the judge called a pair different and a chain of other pairs still joined it, that is
     a conflict.
 
 How this differs from the paper (Sec. 3.1):

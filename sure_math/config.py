@@ -29,7 +29,7 @@ FOLLOW_UPS: tuple[Strategy, ...] = ("harder", "competition", "compose")
 """Sec. 4.1: the strategies of every round after the first."""
 
 _MODEL, _SERVER, _REPLICAS = ModelSpec(model=""), ServerSpec(url=""), ReplicasSpec()
-"""Specs that hold nothing but defaults: `sure_math.models.engines.spec` is where these are written."""
+"""Specs that hold nothing but the defaults, which are written in `sure_math.models.engines.spec`."""
 
 
 class RunConfig(Section):
@@ -80,7 +80,7 @@ class SeedsConfig(Section):
     tier: Tier = Field("medium", description="Tier of problems that name none.")
     license: str = Field("unknown", description="Licence of problems that name none; a child's is its seed's.")
     limit: int | None = Field(
-        None, ge=1, description="Training seeds to read; None reads all. Curated ones count where there are no others."
+        None, ge=1, description="Training seeds to read; None reads all. Curated ones count if there are no others."
     )
     test_limit: int = Field(0, ge=0, description="Held-out problems of the pocket world.")
     curated: bool = Field(
@@ -112,7 +112,7 @@ class SampleColumnsConfig(Section):
     solution: str | None = None
     tier: str | None = None
     license: str | None = None
-    field: str | None = Field(None, description="Key of the text where a sample is a mapping.")
+    field: str | None = Field(None, description="Key of the text if a sample is a mapping.")
 
 
 class SamplesConfig(Section):
@@ -224,7 +224,8 @@ class EvolveConfig(Section):
     max_chars: int = Field(4000, ge=1, description="Longer children are dropped.")
     keep_seeds: bool = Field(False, description="Annotate the training seeds too, not only what evolved from them.")
     eliminate: tuple[Elimination, ...] = Field(
-        ELIMINATIONS, description="Checks a child must pass beside those of its length; an empty list takes none."
+        ELIMINATIONS,
+        description="Checks a child must pass after the checks of its length; an empty list takes none.",
     )
     language: str = Field("en", description="ISO 639-1 code for the check `language`.")
     keep: int | None = Field(None, ge=1, description="Evolved problems to keep at most, chosen by a digest.")

@@ -213,7 +213,7 @@ def _mean_logprob(sample: int, log_likelihoods: Sequence[float], token_counts: S
 
 
 def _weight(entropy_nats: float, num_samples: int) -> float:
-    """Eq. 6, exactly 0 or 1 where it is that but for rounding."""
+    """Compute Eq. 6. A weight that differs from 0 or 1 only by rounding becomes exactly 0 or 1."""
     weight = 1.0 - normalised_entropy(entropy_nats, num_samples)
     if not -ROUNDING <= weight <= 1.0 + ROUNDING:
         raise ValueError(

@@ -31,4 +31,6 @@ def load_prompt(prompts: str, name: str) -> str:
         file = candidate / f"{name}.txt"
         if file.is_file():
             return file.read_text(encoding="utf-8").rstrip("\n")
-    raise PromptError(f"prompts = {prompts}: there is no {name}.txt in it, nor among those that come with the package")
+    raise PromptError(
+        f"prompts = {prompts}: has no {name}.txt, and the prompts of the package have none either; write {name}.txt"
+    )

@@ -114,7 +114,7 @@ def test_a_model_folder_that_is_not_there(tmp_path: Path, capsys: pytest.Capture
 def test_prompts_that_are_not_there(tmp_path: Path, annotate: tuple, capsys: pytest.CaptureFixture) -> None:
     problems = write_problems(tmp_path / "p.jsonl", 2)
     with pytest.raises(
-        PromptError, match=r"there is no sharper\.txt in it, nor among those that come with the package"
+        PromptError, match=r"has no sharper\.txt, and the prompts of the package have none either; write sharper\.txt"
     ):
         load_prompt(str(tmp_path), "sharper")
     assert "is not a folder and not one of default, pocket" in fails(

@@ -118,13 +118,11 @@ class Distinct:
 
 
 class _Neighbours:
-    """Earlier problems by the MinHash of their 3-grams; what it proposes is decided by the 3-grams themselves."""
+    """Earlier problems by the MinHash of their 3-grams. MinHash proposes pairs, and the 3-grams themselves decide."""
 
     def __init__(self, threshold: float) -> None:
-        from datasketch import (  # brings scipy along, which builds without near-duplicates do not need
-            MinHash,
-            MinHashLSH,
-        )
+        # datasketch imports SciPy, which builds without near-duplicates do not need.
+        from datasketch import MinHash, MinHashLSH
 
         self._threshold = threshold
         bands, rows = banding(threshold)
@@ -134,7 +132,7 @@ class _Neighbours:
         self._shingles: list[np.ndarray] = []
 
     def first(self, problem: Problem, *, search: bool) -> tuple[str, float] | None:
-        """Id and similarity of the first problem near enough; None, and this one is remembered, where there is none."""
+        """Return id and similarity of the first problem near enough. If there is none, remember this problem."""
         # A system message changes the task as much as the text does, so it takes part.
         text = problem.problem if problem.system is None else f"{problem.system}\n{problem.problem}"
         shingles = np.unique((Wording(text).ngrams(SHINGLE) >> np.uint64(32)).astype(np.uint32))
@@ -152,13 +150,17 @@ class _Neighbours:
 
 MAX_PERMUTATIONS = 128
 MAX_BANDS = 32
-"""Memory grows with the bands: about 400 bytes each for every problem."""
+"""Memory grows with the bands: about 400 bytes per band and problem."""
 MISSED = 1e-3
 """Chance that MinHash does not propose a pair whose similarity is just the threshold."""
 
 
 def banding(threshold: float) -> tuple[int, int]:
-    """Bands and rows of the hash table: as many rows as find a pair at the threshold with probability 1 - MISSED."""
+    """Choose bands and rows of the hash table: most rows that find a pair at the threshold with chance 1 - MISSED.
+
+    >>> banding(0.8)
+    (18, 5)
+    """
     for rows in range(MAX_PERMUTATIONS // 2, 0, -1):
         agree = threshold**rows
         bands = 2 if agree >= 1 else max(2, math.ceil(math.log(MISSED) / math.log1p(-agree)))
@@ -168,6 +170,6 @@ def banding(threshold: float) -> tuple[int, int]:
 
 
 def _jaccard(first: np.ndarray, second: np.ndarray) -> float:
-    """Of two sets, each sorted and without repetitions."""
+    """Compute the Jaccard similarity of two sets, each sorted and without repetitions."""
     shared = len(np.intersect1d(first, second, assume_unique=True))
     return shared / (len(first) + len(second) - shared)

@@ -236,7 +236,7 @@ def _raw(text: str) -> list[str]:
         text = "".join(c for c in text if unicodedata.category(c) != "Cf")  # soft hyphens, spaces without width
         text = _SMALL_RUN.sub(lambda match: f" {match.group().translate(_SMALL)} ", text).translate(_UNICODE)
         text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    # Written in capitals throughout: then they are no names of points.
+    # The text is written in capitals throughout, so they are not names of points.
     return _TOKEN.findall(text.lower() if text.isupper() else text)
 
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from sure_math.batched import batched
 from sure_math.models.engines import EngineUnavailable, Refusal, Sampling
+from sure_math.models.engines.files import fingerprint_of, load_tokenizer, model_folder
 from sure_math.models.responders.chat import Message, Question, Reply, Responder
 from sure_math.problems.contamination.decontaminate import TEST_SPLIT
 from sure_math.problems.contamination.math_tokens import without_frame
@@ -134,10 +135,9 @@ def load_encoder(model: str, revision: str | None = None, *, device: str = "auto
     Raises:
         EngineUnavailable: there is no such model, or it has no weights in that format.
     """
+    # Only builds with this check need PyTorch here.
     import torch
     from transformers import AutoModel
-
-    from sure_math.models.engines.files import load_tokenizer, model_folder
 
     folder = model_folder(model, revision)
     place = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
@@ -162,8 +162,6 @@ def load_encoder(model: str, revision: str | None = None, *, device: str = "auto
 
 def encoder_fingerprint(model: str, revision: str | None = None) -> str:
     """Compute a digest of the encoder's files, or return its commit on the Hub. The nearest problems depend on it."""
-    from sure_math.models.engines.files import fingerprint_of, model_folder
-
     return fingerprint_of(Path(model_folder(model, revision)))
 
 

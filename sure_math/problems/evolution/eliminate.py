@@ -29,7 +29,7 @@ five words reach 0.027. Sentences in other languages with Latin script stay unde
 FEW_WORDS = 5
 """The language of a text with fewer words outside mathematics cannot be told."""
 FOREIGN_LETTERS = 0.2
-"""Share of letters outside the Latin alphabet that makes a text not English, whatever the rest of it says."""
+"""A text with a larger share of letters outside the Latin alphabet is not English, whatever the language check says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -299,6 +299,7 @@ def _excerpt(text: str) -> str:
 
 @functools.cache
 def _identifier() -> Any:
+    # Builds without the language check do not need it.
     from py3langid.langid import MODEL_FILE, LanguageIdentifier  # type: ignore[import-untyped]
 
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
