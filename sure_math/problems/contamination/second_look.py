@@ -84,8 +84,8 @@ class NearestCheck:
         ]
         verdicts = self._verdicts(questions)
         matches: list[list[Match]] = [[] for _ in problems]
-        for place, (row, number, similarity) in enumerate(pairs):
-            if _outcome(verdicts[2 * place : 2 * place + 2]) != "no":
+        for position, (row, number, similarity) in enumerate(pairs):
+            if _outcome(verdicts[2 * position : 2 * position + 2]) != "no":
                 entry = self._entries[number]
                 matches[row].append(
                     Match(benchmark=entry.benchmark, problem_id=entry.problem_id, kind="model", score=similarity)
@@ -140,17 +140,17 @@ def load_encoder(model: str, revision: str | None = None, *, device: str = "auto
     from transformers import AutoModel
 
     folder = model_folder(model, revision)
-    place = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    chosen_device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     tokenizer = load_tokenizer(folder)
     network = AutoModel.from_pretrained(folder, trust_remote_code=False, local_files_only=True, use_safetensors=True)
-    network = network.float().to(place).eval()
+    network = network.float().to(chosen_device).eval()
     positions = getattr(network.config, "max_position_embeddings", _MAX_TOKENS)
     longest = min(_MAX_TOKENS, positions, tokenizer.model_max_length)
 
     @torch.inference_mode()
     def mean(texts: Sequence[str]) -> np.ndarray:
         tokens = tokenizer(list(texts), padding=True, truncation=True, max_length=longest, return_tensors="pt").to(
-            place
+            chosen_device
         )
         hidden = network(**tokens).last_hidden_state
         mask = tokens["attention_mask"].unsqueeze(-1).to(hidden.dtype)
