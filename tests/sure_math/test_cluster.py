@@ -6,7 +6,7 @@
   problem; one batch per shard (`default`), pairs not yet connected only (`paper`);
 - `default` never joins two answers known to differ, and counts each refused merge; `paper` is plain union-find;
 - two units never meet through a bare number; what becomes of missing and blank answers; the equivalence modes;
-- the bound on compared answers; errors that name the value; the rows of the cluster phase.
+- the bound on compared answers; errors that name the value.
 """
 
 import random
@@ -18,7 +18,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sure_math.annotation.clusters import cluster
 from sure_math.cluster import (
     MAX_DISTINCT_ANSWERS,
     MISSING_POLICIES,
@@ -35,7 +34,6 @@ from sure_math.cluster import (
     exact,
 )
 from sure_math.equivalence import Verdict, same_answer
-from sure_math.rows import Answer, Problem
 
 UNHURRIED = settings(deadline=None)
 """A busy machine is no failure."""
@@ -349,48 +347,3 @@ ERRORS = [
 def test_errors_name_the_value(arguments: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         cluster_answers(["a", "b"], **arguments)
-
-
-def problem(name: str) -> Problem:
-    return Problem(
-        problem_id=name,
-        problem=f"text of {name}",
-        system=None,
-        answer=None,
-        answer_source=None,
-        solution=None,
-        source="file",
-        tier="easy",
-        strategy="seed",
-        round=0,
-        seed_id=name,
-        parent_id=None,
-        author=None,
-        license="unknown",
-        split="train",
-        overlaps=(),
-    )
-
-
-def answer_rows(name: str, *answers: str | None, first_index: int = 0) -> list[Answer]:
-    return [
-        Answer(problem_id=name, sample_index=index, answer=text, missing=None if text else "unboxed")
-        for index, text in enumerate(answers, first_index)
-    ]
-
-
-def test_phase_rows() -> None:
-    answers = answer_rows("q", "4", "5", "4", None) + answer_rows("p", "9", "1", "2", first_index=-1)
-    random.Random(0).shuffle(answers)
-    judge = table(otherwise="equal")
-    rows = cluster([problem("p"), problem("unanswered"), problem("q")], answers, judge, equivalence="judge")
-    assert [(row.problem_id, row.cluster_ids, row.judge_calls) for row in rows] == [
-        ("p", (0, 0), 1),
-        ("q", (0, 0, 0, 1), 1),
-    ]
-    assert [pair.problem for pair in judge.batches[0]] == ["text of p", "text of q"]
-
-
-def test_phase_refuses_a_problem_with_a_hole() -> None:
-    with pytest.raises(ValueError, match=r"problem p has the sample indices \[1, 2\]"):
-        cluster([problem("p")], answer_rows("p", "1", "2", first_index=1), None, equivalence="string")

@@ -32,7 +32,7 @@ from sure_math.problems.contamination.second_look import (
 )
 from sure_math.prompts import PromptError
 from tests.helpers.fakes import ScriptedResponder, last_user_text
-from tests.sure_math.problems.contamination.test_decontaminate import SEED, other
+from tests.helpers.problems import SEED, other
 
 PROMPT = overlap_prompt("Same?\n---\n{first} | {second}")
 ENTRIES = [

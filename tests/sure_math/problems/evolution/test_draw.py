@@ -7,7 +7,6 @@ dropped row.
 
 import dataclasses
 
-from sure_math.problems.evolution.choose import choose, chosen_children
 from sure_math.problems.evolution.draw import draw, drawn_seeds
 from sure_math.problems.sources.seeds import seed_problem
 from sure_math.rows import Problem
@@ -19,13 +18,6 @@ def seeds(count: int, tier: str, split: str = "train") -> list[Problem]:
             f"{tier}-{split}-{number}", f"What is {number}?", source="s", license="mit", tier=tier, split=split
         )
         for number in range(count)
-    ]
-
-
-def children(of: list[Problem]) -> list[Problem]:
-    return [
-        dataclasses.replace(seed, problem_id=f"{seed.problem_id}/1", round=1, strategy="harder", parent_id=seed.seed_id)
-        for seed in of
     ]
 
 
@@ -48,17 +40,6 @@ def test_the_choice_is_of_the_ids_and_the_run_seed() -> None:
     assert longer - new <= chosen
 
 
-def test_children_are_kept_up_to_the_limit_and_the_rest_is_dropped_with_a_reason() -> None:
-    held_out, of = seeds(2, "easy", "test"), seeds(9, "easy")
-    rows = [*held_out, *of, *children(of)]
-    chosen = chosen_children(rows, 4, run_seed=0)
-    output = choose(rows, chosen)
-    assert [row for row in output.rows if row.round == 0] == [*held_out, *of]
-    assert {row.problem_id for row in output.rows if row.round} == chosen and len(chosen) == 4
-    assert {(row.phase, row.reason) for row in output.dropped} == {("choose", "surplus")}
-    assert len(output.rows) + len(output.dropped) == len(rows)
-
-
 def test_seeds_not_drawn_are_dropped_and_held_out_ones_are_not() -> None:
     rows = [*seeds(3, "easy"), *seeds(2, "easy", "test")]
     output = draw(rows, drawn_seeds(rows, {"easy": 1}, 0))
@@ -77,5 +58,3 @@ def test_curated_problems_are_in_no_quota_and_always_stay() -> None:
     assert chosen == drawn_seeds(rows[4:], {"easy": 2}, run_seed=0) and len(chosen) == 2
     output = draw(rows, chosen)
     assert output.rows[:4] == curated and len(output.rows) == 6
-    kept = choose([*curated, *children(seeds(5, "easy"))], frozenset())
-    assert kept.rows == curated
