@@ -137,7 +137,7 @@ def run_build(
 ) -> PublishedDataset:
     """Build and publish the dataset of `config` in `out`. Continues from what an earlier call left there.
 
-    >>> published = run_build(load_config("pocket"), Path("out"), name="pocket")
+    >>> published = run_build(load_config("pocket"), Path("out"), name="pocket")  # doctest: +SKIP
 
     Raises:
         StoreError, JournalError, InputError, PromptError, EngineUnavailable, WorkerUnavailable, PublishError: with a

@@ -177,7 +177,7 @@ def seed_problems(count: int, *, split: Split, run_seed: int) -> list[WorldProbl
     """Draw `count` distinct problems without appended operations. `test` has held-out cores only, `train` has none.
 
     >>> [problem.tier for problem in seed_problems(2, split="train", run_seed=0)]
-    ['easy', 'easy']
+    ['medium', 'hard']
     """
     problems: dict[str, WorldProblem] = {}
     index = 0
