@@ -24,7 +24,7 @@ from sure_math.prompts import PromptError
 from uopd.config import TrainConfig, config_names, load_config
 from uopd.dataset import DataError
 from uopd.methods import training_rows
-from uopd.model.micro_batches import shares
+from uopd.model.micro_batches import rows_by_rank
 from uopd.protocols import OutOfStep, Parts
 from uopd.rows import Share, TrainingRow
 from uopd.run.checks import RefusedError
@@ -67,7 +67,7 @@ def train(run: Run) -> None:
 def score(parts: Parts, rows: Sequence[TrainingRow]) -> list[Share]:
     """Each rank's share of the rows, balanced by tokens, with the scorer's reading of it (or a handle to it)."""
     found = []
-    for indices in shares(rows, parts.student.ranks):
+    for indices in rows_by_rank(rows, parts.student.ranks):
         own = tuple(rows[index] for index in indices)
         found.append(Share(rows=own, scores=None if parts.scorer is None else parts.scorer.score(own)))
     return found

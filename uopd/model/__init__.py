@@ -1,1 +1,1 @@
-"""A causal model in parts, and micro-batches of rows for it."""
+"""The causal model of student and scorer, as hidden states and head, and the micro-batches that it reads."""

@@ -1,9 +1,9 @@
-"""A causal model as student and scorer use it: its hidden states, and the head that turns them to logits.
+"""A causal model as student and scorer use it: its hidden states, and the head that turns them into logits.
 
-Both are used apart, a chunk of positions at a time, so a model is refused whose logits are anything else than
-W h + b: scaled or capped logits would be distilled as if they were not.
+Hidden states and head are used separately, so the head must be a plain W h + b. A model that scales or caps its logits
+is refused; otherwise it would be distilled as if it did not.
 
-Shapes: T response tokens, D hidden, V vocabulary.
+Shapes: T response tokens, N positions of a micro-batch, D hidden width, V vocabulary.
 """
 
 from __future__ import annotations
@@ -21,37 +21,41 @@ from uopd.model.micro_batches import MicroBatch
 from uopd.student.files import StudentError
 
 PROBED_TOKENS = 8
-"""Of the text whose logits are compared with the head's product."""
-LARGE = 1000.0
-"""Largest logit of the second comparison: a model's own few may be too small for a cap to show."""
-TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-6}
-"""Largest difference, of the largest logit; two computations of one product differ by less."""
-COARSE = 0.05
-"""The same in 16 bits, where experts' sums also differ by their order."""
+"""Tokens of the text whose logits are compared with the head's product."""
+LARGE_LOGIT = 1000.0
+"""Largest logit in the second comparison. A model's own logits may be too small for a cap to change them."""
+LOGIT_TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-6}
+"""Largest difference that is accepted, relative to the largest logit; rounding alone makes a smaller difference."""
+LOGIT_TOLERANCE_16_BITS = 0.05
+"""The same for 16-bit types, in which the order of sums over experts changes a logit too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
-    """z = W h + b."""
+class HeadWeights:
+    """The weight W and the bias b of a language-model head z = W h + b."""
 
     weight_VD: Tensor
     bias_V: Tensor | None
 
 
-def head_of(model: Any) -> Head:
-    """The language-model head of a model, as it stands."""
+def head_of(model: Any) -> HeadWeights:
+    """The language-model head of a model: the model's own tensors, not copies."""
     layer = model.get_output_embeddings()
-    return Head(weight_VD=layer.weight, bias_V=getattr(layer, "bias", None))
+    return HeadWeights(weight_VD=layer.weight, bias_V=getattr(layer, "bias", None))
 
 
 def load_model(model: str, revision: str | None, dtype: str, device: str, attention: str) -> Any:
-    """A causal model with its weights on the device; safetensors only, and no code from the folder.
+    """Load a causal model onto the device, from safetensors only and without running code from its folder.
+
+    Args:
+        model: a folder, a name on the Hub or `pocket:ROLE`.
+        dtype, device, attention: as in the configuration.
 
     Raises:
-        StudentError: its logits are not its head's product.
+        StudentError: the model's logits are not a plain product of its head, or flash attention cannot be used.
     """
     if attention == "flash_attention_2":
-        _need_flash_attention(device)
+        _check_flash_attention(device)
     loaded = AutoModelForCausalLM.from_pretrained(
         model_folder(model, revision),
         dtype=dtype_of(dtype, device),
@@ -65,7 +69,11 @@ def load_model(model: str, revision: str | None, dtype: str, device: str, attent
 
 
 def device_of(name: str) -> torch.device:
-    """The device of a configuration's word; `auto` is the GPU where there is one."""
+    """Turn a configured name into a device; `auto` is the GPU if there is one.
+
+    >>> device_of("cpu")
+    device(type='cpu')
+    """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if name.startswith("cuda") and not torch.cuda.is_available():
@@ -74,39 +82,48 @@ def device_of(name: str) -> torch.device:
 
 
 def dtype_of(name: str, device: str) -> torch.dtype:
-    """`auto` is float32 on a CPU and bfloat16 on a GPU, which need not be this machine's where it is named."""
+    """Turn a configured name into a dtype; `auto` is float32 on a CPU and bfloat16 on a GPU.
+
+    If `device` names a GPU, this machine need not have one.
+
+    >>> dtype_of("auto", "cuda")
+    torch.bfloat16
+    """
     if name == "auto":
         gpu = device.startswith("cuda") or device_of(device).type == "cuda"
         name = "bfloat16" if gpu else "float32"
-    found: torch.dtype = getattr(torch, name)
-    return found
+    dtype: torch.dtype = getattr(torch, name)
+    return dtype
 
 
 def hidden_states(model: Any, micro: MicroBatch) -> Tensor:
-    """Hidden states [T, D] that predict the response tokens, without the language-model head."""
-    found = model.base_model(
+    """Compute the hidden states [T, D] that predict the response tokens, without the language-model head."""
+    output = model.base_model(
         input_ids=micro.input_ids,
         attention_mask=micro.attention_mask,
         position_ids=micro.position_ids,
         use_cache=False,
     )
-    flat_ND: Tensor = found.last_hidden_state.flatten(0, 1)
+    flat_ND: Tensor = output.last_hidden_state.flatten(0, 1)
     return flat_ND[micro.predicts_T]
 
 
 @torch.no_grad()
 def check_logits(model: Any, name: str) -> None:
-    """StudentError where the model's own logits of a few tokens are not its head's product.
+    """Compare the model's own logits of a few tokens with the product of its head.
 
-    Once as they are and once with hidden states that make them large, where a cap shows. Logits that are not finite
-    pass: what is computed from them says so.
+    The hidden states are compared once as they are, and once scaled so that the logits are large and a cap would change
+    them. Logits that are not finite pass; the losses refuse them later.
+
+    Raises:
+        StudentError: the logits differ.
     """
     head = head_of(model)
     ids = torch.linspace(0, len(head.weight_VD) - 1, PROBED_TOKENS, device=head.weight_VD.device).long()[None]
     hidden = model.base_model(input_ids=ids, use_cache=False).last_hidden_state
-    limit = TOLERANCE.get(head.weight_VD.dtype, COARSE)
+    limit = LOGIT_TOLERANCE.get(head.weight_VD.dtype, LOGIT_TOLERANCE_16_BITS)
     largest = float((hidden @ head.weight_VD.t()).abs().max().clamp_min(1e-6))
-    for factor in (1.0, LARGE / largest):
+    for factor in (1.0, LARGE_LOGIT / largest):
         expected = torch.nn.functional.linear(hidden * factor, head.weight_VD, head.bias_V).float()
         if not expected.isfinite().all():
             return
@@ -114,12 +131,13 @@ def check_logits(model: Any, name: str) -> None:
         if not difference <= limit:
             raise StudentError(
                 f"model {name!r}: its logits are not its head's product (they differ by {difference:.2g} of the "
-                "largest), but scaled or capped, say; that product is all that is distilled: choose another model"
+                "largest logit); the model may scale or cap them. Distillation uses the product alone: choose another "
+                "model"
             )
 
 
 def _logits(model: Any, ids: Tensor, factor: float) -> Tensor:
-    """The model's own logits, of hidden states times a factor."""
+    """The model's own logits for hidden states that are multiplied by a factor."""
     hook = model.get_output_embeddings().register_forward_pre_hook(lambda _, inputs: (inputs[0] * factor, *inputs[1:]))
     try:
         logits: Tensor = model(input_ids=ids, use_cache=False).logits.float()
@@ -128,8 +146,9 @@ def _logits(model: Any, ids: Tensor, factor: float) -> Tensor:
         hook.remove()
 
 
-def _need_flash_attention(device: str) -> None:
+def _check_flash_attention(device: str) -> None:
     if device_of(device).type == "cpu" or importlib.util.find_spec("flash_attn") is None:
         raise StudentError(
-            "attention = flash_attention_2: needs a GPU and pip install 'sure-math[flash-attn]'; or set attention=sdpa"
+            "attention = flash_attention_2: it needs a GPU and pip install 'sure-math[flash-attn]'; or set "
+            "attention=sdpa"
         )

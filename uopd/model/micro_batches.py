@@ -1,7 +1,7 @@
-"""Batches: the rows of a step as tensors, packed without padding or padded, within a budget of tokens.
+"""Micro-batches: the rows of a step as tensors, packed without padding or padded, within a budget of tokens.
 
-Every response token carries its factor from the start (`TrainingRow.token_weight`), so that the gradient of a step is
-the same however its rows are cut and laid out.
+Every response token has its factor from the start (`TrainingRow.token_weight`). The gradient of a step is therefore the
+same for every layout and every cut into micro-batches.
 
 Shapes: B sequences side by side and S positions of each; a packed batch is one sequence of all its rows. T response
 tokens, row after row; N = B * S.
@@ -13,7 +13,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -21,20 +21,25 @@ from torch import Tensor
 from uopd.rows import TrainingRow
 
 Layout = Literal["packed", "padded"]
-Run = tuple[slice, slice]
-"""Consecutive tokens: their places in a micro-batch, and among those of all rows."""
+
+
+class RowSpan(NamedTuple):
+    """Consecutive response tokens: where they are in a micro-batch, and where among those of all rows."""
+
+    in_micro: slice
+    in_rows: slice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MicroBatch:
-    """What one forward pass reads."""
+    """The tensors that one forward pass reads."""
 
     input_ids: Tensor
     """[B, S] int64."""
     position_ids: Tensor
-    """[B, S] int64; begins at 0 with every row, which tells attention where a packed row ends."""
+    """[B, S] int64. Every row begins at 0, which tells attention where a packed row ends."""
     attention_mask: Tensor | None
-    """[B, S] of a padded batch, 1 for tokens; None for a packed one, which has no padding."""
+    """[B, S], 1 for tokens and 0 for padding; None for a packed batch, which has no padding."""
     predicts_T: Tensor
     """[T] int64, position in [0, N) of the hidden state that predicts each response token."""
     response_ids_T: Tensor
@@ -46,20 +51,21 @@ class MicroBatch:
     source_T: Tensor
     """[T] int64, place of each response token among those of all rows, in the rows' own order."""
     row_ids: tuple[int, ...]
+    """Indices of the rows."""
 
     @property
-    def runs(self) -> list[Run]:
-        """The response tokens in as few runs as there are: what is copied between a micro-batch and all rows."""
+    def spans(self) -> list[RowSpan]:
+        """The response tokens in as few spans as possible, for copies between a micro-batch and all rows."""
         breaks = ((self.source_T.diff() != 1).nonzero().flatten() + 1).tolist()
         bounds = pairwise([0, *breaks, len(self.source_T)])
         firsts = self.source_T[[0, *breaks]].tolist()
         return [
-            (slice(start, end), slice(first, first + end - start))
+            RowSpan(slice(start, end), slice(first, first + end - start))
             for (start, end), first in zip(bounds, firsts, strict=True)
         ]
 
     def to(self, device: torch.device) -> MicroBatch:
-        """The same on another device."""
+        """Copy the micro-batch to another device."""
         moved: dict[str, Any] = {
             field.name: value.to(device)
             for field in dataclasses.fields(self)
@@ -70,13 +76,13 @@ class MicroBatch:
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """One row on its way into a batch."""
+    """One row that is to be put into a batch."""
 
     index: int
     prompt: tuple[int, ...]
     response: tuple[int, ...]
     offset: int
-    """Response tokens of the rows before it."""
+    """Number of response tokens in the rows before this row."""
 
     def __len__(self) -> int:
         return len(self.prompt) + len(self.response)
@@ -85,10 +91,16 @@ class _Piece:
 def micro_batches(
     rows: Sequence[TrainingRow], *, layout: Layout, max_tokens: int, scorer: bool = False
 ) -> Iterator[MicroBatch]:
-    """Rows with a response, each in exactly one batch of at most `max_tokens` positions; a longer row comes alone.
+    """Put every row that has a response into one micro-batch of at most `max_tokens` positions.
+
+    A row that is longer than `max_tokens` gets a micro-batch of its own.
+
+    >>> rows = [TrainingRow(prompt_ids=(1, 2), response_ids=(3,), scorer_ids=(), token_weight=1.0)] * 3
+    >>> [micro.input_ids.tolist() for micro in micro_batches(rows, layout="packed", max_tokens=6)]
+    [[[1, 2, 3, 1, 2, 3]], [[1, 2, 3]]]
 
     Args:
-        scorer: whether the prompt in front of a response is the scorer's.
+        scorer: whether the scorer's prompt comes before a response; otherwise the student's does.
     """
     pieces, offset = [], 0
     for index, row in enumerate(rows):
@@ -102,7 +114,7 @@ def micro_batches(
 
 def _groups(pieces: Sequence[_Piece], layout: Layout, max_tokens: int) -> Iterator[list[_Piece]]:
     group: list[_Piece] = []
-    # Rows of like length side by side hold little padding; packed rows have none, and keep their order.
+    # Rows of similar length side by side need little padding. Packed rows need none, and keep their order.
     ordered = sorted(pieces, key=len) if layout == "padded" else pieces
     for piece in ordered:
         grown = sum(map(len, group)) + len(piece) if layout == "packed" else len(piece) * (len(group) + 1)
@@ -151,14 +163,20 @@ def _per_token(values: Sequence[float], lengths: Tensor) -> Tensor:
     return torch.tensor(values, dtype=torch.float64).repeat_interleave(lengths)
 
 
-def shares(rows: Sequence[TrainingRow], ranks: int) -> list[list[int]]:
-    """Indices of the rows of each rank: the longest row goes to the rank with the fewest tokens so far."""
-    loads, found = [0] * ranks, [[] for _ in range(ranks)]  # type: ignore[var-annotated]
+def rows_by_rank(rows: Sequence[TrainingRow], ranks: int) -> list[list[int]]:
+    """Assign rows to ranks: in order of length, each row goes to the rank with the fewest tokens so far.
+
+    >>> rows = [TrainingRow(prompt_ids=(1,), response_ids=(2,) * n, scorer_ids=(), token_weight=1.0) for n in (9, 5, 3)]
+    >>> rows_by_rank(rows, 2)
+    [[0], [1, 2]]
+    """
+    loads = [0] * ranks
+    indices_by_rank: list[list[int]] = [[] for _ in range(ranks)]
     for index in sorted(range(len(rows)), key=lambda index: -_length(rows[index])):
         rank = loads.index(min(loads))
         loads[rank] += _length(rows[index])
-        found[rank].append(index)
-    return [sorted(indices) for indices in found]
+        indices_by_rank[rank].append(index)
+    return [sorted(indices) for indices in indices_by_rank]
 
 
 def _length(row: TrainingRow) -> int:

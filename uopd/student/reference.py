@@ -37,9 +37,9 @@ from uopd.student.files import (
     restore_moments,
     write_folder,
 )
-from uopd.student.objectives import HiddenTarget, Objective, Outcome, Sums, Target, Teacher
+from uopd.student.objectives import HiddenTarget, MicroBatchLoss, Objective, Sums, Target, TeacherHead
 from uopd.teacher.frozen_head import HeadSpec, load_head
-from uopd.teacher.score_copies import take
+from uopd.teacher.score_copies import copy_to_device
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,27 +116,37 @@ def restore(optimizer: torch.optim.AdamW, masters: Mapping[str, Tensor], tensors
 
 
 def passes_of(model: Any, spec: StudentSpec) -> Passes:
-    """The passes of a student of `spec`, with the head that its scorer's hidden states need."""
-    wanted, teacher = spec.teacher_head, None
-    if wanted is not None:
-        own_VD = head_of(model).weight_VD
-        teacher = Teacher(head=load_head(wanted, len(own_VD), own_VD.device), k=min(wanted.top_k, len(own_VD)))
-    return Passes(model, spec.objective, layout=spec.layout, max_tokens=spec.max_tokens, teacher=teacher)
+    """Make the passes of a student of `spec`, with the scorer's head if the scorer sends hidden states."""
+    head_spec, teacher_head = spec.teacher_head, None
+    if head_spec is not None:
+        student_VD = head_of(model).weight_VD
+        weights = load_head(head_spec, len(student_VD), student_VD.device)
+        teacher_head = TeacherHead(weights=weights, k=min(head_spec.top_k, len(student_VD)))
+    return Passes(model, spec.objective, layout=spec.layout, max_tokens=spec.max_tokens, teacher_head=teacher_head)
 
 
 class Passes:
-    """The forward and backward passes of a share, for whatever holds the weights."""
+    """The forward and backward passes of a share; both kinds of student use them."""
 
     def __init__(
-        self, model: Any, objective: Objective, *, layout: Layout, max_tokens: int, teacher: Teacher | None = None
+        self,
+        model: Any,
+        objective: Objective,
+        *,
+        layout: Layout,
+        max_tokens: int,
+        teacher_head: TeacherHead | None = None,
     ) -> None:
-        """`teacher`: for scores that are hidden states."""
-        self._model, self._objective, self._teacher = model, objective, teacher
+        """`teacher_head` is needed for scores that are hidden states."""
+        self._model, self._objective, self._teacher_head = model, objective, teacher_head
         self._layout, self._max_tokens = layout, max_tokens
         self._device = next(model.parameters()).device
 
     def prepare(self, rows: Sequence[TrainingRow]) -> list[tuple[MicroBatch, Tensor | None]]:
-        """Micro-batches, each with the log-probabilities of before the first of several updates (None of a single)."""
+        """Cut the rows into micro-batches.
+
+        If the objective makes several updates, each micro-batch comes with its log-probabilities before the first one.
+        """
         batches = list(micro_batches(rows, layout=self._layout, max_tokens=self._max_tokens))
         return list(zip(batches, self._old_logprobs(batches), strict=True))
 
@@ -146,35 +156,37 @@ class Passes:
         scores: Scores | HiddenScores | None,
         backward: Callable[[Tensor], Any],
     ) -> Counter[str]:
-        """Forward and backward of every micro-batch; the sums of them all."""
+        """Run forward and backward of every micro-batch; return the sums over all of them."""
         sums: Counter[str] = Counter()
         for micro, old_T in work:
-            outcome = self.loss(micro, scores, old_T)
-            backward(outcome.loss)
-            sums.update(outcome.sums, rows=len(micro.row_ids))
+            result = self.loss(micro, scores, old_T)
+            backward(result.loss)
+            sums.update(result.sums, rows=len(micro.row_ids))
         return sums
 
-    def loss(self, micro: MicroBatch, scores: Scores | HiddenScores | None, old_T: Tensor | None) -> Outcome:
-        """The loss of one micro-batch, with gradient."""
-        here = micro.to(self._device)
+    def loss(self, micro: MicroBatch, scores: Scores | HiddenScores | None, old_T: Tensor | None) -> MicroBatchLoss:
+        """Compute the loss of one micro-batch, with gradient."""
+        on_device = micro.to(self._device)
         target = self._target(scores, micro)
-        hidden_TD = hidden_states(self._model, here)
-        return self._objective(hidden_TD, head_of(self._model), here, target, old_T)
+        hidden_TD = hidden_states(self._model, on_device)
+        return self._objective(hidden_TD, head_of(self._model), on_device, target, old_T)
 
     def _target(self, scores: Scores | HiddenScores | None, micro: MicroBatch) -> Target | None:
-        """What a share's scores say about a micro-batch, on its device."""
+        """Copy the scores of a micro-batch, out of those of its share, to the device."""
         if scores is None:
             return None
         if isinstance(scores, Scores):
-            return take(scores, micro.runs, self._device)
-        assert self._teacher is not None, "hidden states come with the head that they need"
-        theirs, own = scores.hidden.dtype, self._teacher.head.weight_VD.dtype
-        if theirs != own:
+            return copy_to_device(scores, micro.spans, self._device)
+        assert self._teacher_head is not None, "a scorer that sends hidden states has its head in the spec"
+        hidden_dtype, head_dtype = scores.hidden.dtype, self._teacher_head.weights.weight_VD.dtype
+        if hidden_dtype != head_dtype:
             raise StudentError(
-                f"dtype = auto: the scorer's hidden states are {theirs}, and its head, with the student, is {own}; set "
-                "teacher.dtype (student.dtype where the initial student scores) to float32 or bfloat16"
+                f"dtype = auto: the scorer's hidden states are {hidden_dtype}, and its head, in the student's process, "
+                f"is {head_dtype}; set teacher.dtype (or student.dtype, if the initial student scores) to float32 or "
+                "bfloat16"
             )
-        return HiddenTarget(hidden=take(scores, micro.runs, self._device).hidden, teacher=self._teacher)
+        hidden = copy_to_device(scores, micro.spans, self._device).hidden
+        return HiddenTarget(hidden=hidden, head=self._teacher_head)
 
     @torch.no_grad()
     def _old_logprobs(self, batches: Sequence[MicroBatch]) -> list[Tensor | None]:
@@ -189,13 +201,13 @@ class Passes:
             prompt_ids=tuple(token_ids[:1]), response_ids=tuple(token_ids[1:]), scorer_ids=(), token_weight=0.0
         )
         (micro,) = micro_batches([row], layout="packed", max_tokens=len(token_ids))
-        found: list[float] = self._sampled_logprobs(micro).tolist()
-        return found
+        logprobs: list[float] = self._sampled_logprobs(micro).tolist()
+        return logprobs
 
     def _sampled_logprobs(self, micro: MicroBatch) -> Tensor:
-        here, head = micro.to(self._device), head_of(self._model)
-        hidden_TD = hidden_states(self._model, here)
-        return selected_logprobs(hidden_TD, head.weight_VD, here.response_ids_T, bias_V=head.bias_V)
+        on_device, head = micro.to(self._device), head_of(self._model)
+        hidden_TD = hidden_states(self._model, on_device)
+        return selected_logprobs(hidden_TD, head.weight_VD, on_device.response_ids_T, bias_V=head.bias_V)
 
 
 class ReferenceStudent:

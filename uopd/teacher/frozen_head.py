@@ -1,7 +1,9 @@
-"""The language-model head of a frozen model, read from its folder without the rest of it.
+"""Read the language-model head of a frozen model from its folder, without the rest of the model.
 
-The student's process needs it where the scorer hands on hidden states. It is read from the files and not from the
-scorer, which may be on another machine; of the initial student it is the initial head, which training does not move.
+The student's process needs the head if the scorer sends hidden states. The head is read from the files, because the
+scorer may be on another machine. If the initial student scores, this is the head before training.
+
+Shapes: V vocabulary, E hidden width of the scorer.
 """
 
 from __future__ import annotations
@@ -18,71 +20,76 @@ from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from sure_math.models.engines.files import model_folder
-from uopd.model.causal_model import Head, dtype_of
+from uopd.model.causal_model import HeadWeights, dtype_of
 from uopd.student.files import StudentError
 
-WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
-"""A model in one file, or where each tensor of one in several is."""
+SINGLE_FILE, INDEX = "model.safetensors", "model.safetensors.index.json"
+"""The only file of a model, or the index that names the file of each tensor."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeadSpec:
-    """Whose head, and how it is used; travels to where the student runs."""
+    """Which model's head is read and how it is used; sent to the processes of the student."""
 
     model: str
     revision: str | None
     dtype: str
     device: str
-    """The scorer's, which says what `auto` is."""
+    """The scorer's device, which decides what dtype `auto` is."""
     top_k: int
-    """Entries of the scorer's distribution that count; at least the vocabulary means all of it."""
+    """Entries of the scorer's distribution that are used; a number of at least the vocabulary uses all of it."""
 
 
-def load_head(spec: HeadSpec, vocabulary: int, device: torch.device) -> Head:
-    """The head of `spec` in the scorer's dtype, on the student's device.
+def load_head(spec: HeadSpec, vocabulary: int, device: torch.device) -> HeadWeights:
+    """Read the head of `spec` in the scorer's dtype onto the student's device.
+
+    Args:
+        vocabulary: rows of the student's head.
+        device: of the student.
 
     Raises:
-        StudentError: no such tensor, or one of another vocabulary than the student's.
+        StudentError: the files have no head, or its vocabulary is not the student's.
     """
     folder = model_folder(spec.model, spec.revision)
     weights, biases = _names(folder)
     weight_VE = _read(folder, weights)
     if weight_VE.dim() != 2:
         raise StudentError(
-            f"{folder}: its head is {tuple(weight_VE.shape)}, and a head is a matrix: is it the model's?"
+            f"{folder}: its head is {tuple(weight_VE.shape)}, but must be a matrix: are the files this model's?"
         )
     if len(weight_VE) != vocabulary:
         raise StudentError(
             f"{folder}: its head has {len(weight_VE):,} rows and the student's {vocabulary:,}; teacher.sends=hidden "
-            "needs as many: set teacher.sends=topk"
+            "needs the same number: set teacher.sends=topk"
         )
     bias_V = _read(folder, biases) if biases else None
     dtype = dtype_of(spec.dtype, spec.device)
-    return Head(
+    return HeadWeights(
         weight_VD=weight_VE.to(device, dtype),
         bias_V=None if bias_V is None else bias_V.to(device, dtype),
     )
 
 
 def _names(folder: Path) -> tuple[list[str], list[str]]:
-    """Names under which the folder may hold the head's weight and its bias, its own first; a head without has none.
+    """Names under which the folder may have the head's weight, the layer's own name first, and those of its bias.
 
-    They follow from the architecture, which is built without memory for its weights.
+    The names follow from the architecture, which is built without memory for its weights. A head without a bias has no
+    name for it.
     """
     config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
     layer = model.get_output_embeddings()
-    own = next(name for name, module in model.named_modules() if module is layer)
-    # A tied head is the embedding under its name, and transformers reads files without the base model's prefix too.
-    every = [name for name, one in model.named_parameters(remove_duplicate=False) if one is layer.weight]
-    short = [name.removeprefix(f"{model.base_model_prefix}.") for name in every]
-    weights = list(dict.fromkeys([f"{own}.weight", *every, *short]))
-    return weights, [] if getattr(layer, "bias", None) is None else [f"{own}.bias"]
+    layer_name = next(name for name, module in model.named_modules() if module is layer)
+    # A tied head is stored under the embedding's name. transformers also reads files without the base model's prefix.
+    tied = [name for name, weight in model.named_parameters(remove_duplicate=False) if weight is layer.weight]
+    short = [name.removeprefix(f"{model.base_model_prefix}.") for name in tied]
+    weights = list(dict.fromkeys([f"{layer_name}.weight", *tied, *short]))
+    return weights, [] if getattr(layer, "bias", None) is None else [f"{layer_name}.bias"]
 
 
 def _read(folder: Path, names: Sequence[str]) -> Tensor:
-    """The first of these tensors that the folder has."""
+    """Read the first of these tensors that the folder has."""
     files = _files(folder)
     name = next((name for name in names if name in files), None)
     if name is None:
@@ -90,45 +97,46 @@ def _read(folder: Path, names: Sequence[str]) -> Tensor:
             f"{folder}: its files have no tensor {names[0]} (nor a tied one), which teacher.sends=hidden reads: set "
             "teacher.sends=topk"
         )
-    found = _tensor(files[name], name)
-    if found.dtype not in (torch.float32, torch.bfloat16, torch.float16):
+    tensor = _tensor(files[name], name)
+    if tensor.dtype not in (torch.float32, torch.bfloat16, torch.float16):
         raise StudentError(
-            f"{files[name]}: {name} is {found.dtype}, a quantised weight perhaps; teacher.sends=hidden needs it in "
-            "float32, bfloat16 or float16: set teacher.sends=topk"
+            f"{files[name]}: {name} is {tensor.dtype}, perhaps a quantised weight; teacher.sends=hidden needs float32, "
+            "bfloat16 or float16: set teacher.sends=topk"
         )
-    return found
+    return tensor
 
 
 def _files(folder: Path) -> dict[str, Path]:
-    """The file of every tensor, as transformers finds it."""
-    if not (folder / WHOLE).is_file() and (folder / INDEX).is_file():
+    """The file of every tensor, found as transformers finds it."""
+    single = folder / SINGLE_FILE
+    if not single.is_file() and (folder / INDEX).is_file():
         return _indexed(folder / INDEX)
-    with _whole(folder / WHOLE), safe_open(folder / WHOLE, framework="pt") as file:
-        return dict.fromkeys(file.keys(), folder / WHOLE)
+    with _as_student_error(single), safe_open(single, framework="pt") as file:
+        return dict.fromkeys(file.keys(), single)
 
 
 def _indexed(path: Path) -> dict[str, Path]:
-    """The files that an index names, all beside it."""
-    with _whole(path):
-        named: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))["weight_map"]
-        for file in named.values():
+    """The file of every tensor that an index names; all files must be in the folder of the index."""
+    with _as_student_error(path):
+        file_names: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))["weight_map"]
+        for file in file_names.values():
             if Path(file).name != file:
-                raise ValueError(f"it names the file {file!r}, which is not beside it")
-        return {name: path.parent / file for name, file in named.items()}
+                raise ValueError(f"it names the file {file!r}, which is not in the same folder")
+        return {name: path.parent / file for name, file in file_names.items()}
 
 
 def _tensor(path: Path, name: str) -> Tensor:
-    with _whole(path), safe_open(path, framework="pt") as file:
-        found: Tensor = file.get_tensor(name)
-        return found
+    with _as_student_error(path), safe_open(path, framework="pt") as file:
+        tensor: Tensor = file.get_tensor(name)
+        return tensor
 
 
 @contextmanager
-def _whole(path: Path) -> Iterator[None]:
-    """What goes wrong in reading a model's file as a StudentError."""
+def _as_student_error(path: Path) -> Iterator[None]:
+    """Turn every error of reading a model's file into a StudentError."""
     try:
         yield
     except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise StudentError(
-            f"{path}: {type(error).__name__}: {error}: the model's files are not whole; fetch or save them again"
+            f"{path}: {type(error).__name__}: {error}: files are incomplete or damaged; download or save them again"
         ) from None

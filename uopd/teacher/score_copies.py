@@ -1,7 +1,7 @@
-"""Scores on their way between a device and the host's memory, a micro-batch at a time.
+"""Copies of scores between a device and the host's memory, one micro-batch at a time.
 
-On a GPU the host's side is pinned: a copy is begun and no call here waits for it but `wait`, at the scorer's end. On a
-CPU the same calls are plain copies.
+On a GPU the host buffers are pinned and copies are asynchronous. Only `wait_for_copies` blocks; the scorer calls it
+once, at the end. On a CPU the same calls are plain copies.
 """
 
 from __future__ import annotations
@@ -13,43 +13,43 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from uopd.model.micro_batches import Run
+from uopd.model.micro_batches import RowSpan
 from uopd.rows import HiddenScores, Scores
 
 ScoresT = TypeVar("ScoresT", Scores, HiddenScores)
 
 
-def host_room(shape: Sequence[int], dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Memory of the host that `device` is to write or read."""
+def host_buffer(shape: Sequence[int], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Allocate host memory that `device` will write or read."""
     return torch.empty(tuple(shape), dtype=dtype, pin_memory=device.type == "cuda")
 
 
-def put(part: ScoresT, kept: ScoresT, runs: Sequence[Run]) -> None:
-    """Begin to copy a micro-batch's scores to their places among those of all rows; `wait` ends it."""
-    for field in dataclasses.fields(kept):
-        values, room = getattr(part, field.name), getattr(kept, field.name)
-        for here, there in runs:
-            room[there].copy_(values[here], non_blocking=True)
+def copy_to_host(part: ScoresT, scores: ScoresT, spans: Sequence[RowSpan]) -> None:
+    """Start to copy a micro-batch's scores into the scores of all rows; `wait_for_copies` ends the copy."""
+    for field in dataclasses.fields(scores):
+        values, buffer = getattr(part, field.name), getattr(scores, field.name)
+        for span in spans:
+            buffer[span.in_rows].copy_(values[span.in_micro], non_blocking=True)
 
 
-def take(kept: ScoresT, runs: Sequence[Run], device: torch.device) -> ScoresT:
-    """The part of all rows' scores that belongs to a micro-batch, on the device that reads it.
+def copy_to_device(scores: ScoresT, spans: Sequence[RowSpan], device: torch.device) -> ScoresT:
+    """Copy the scores of a micro-batch, out of those of all rows, to the device that reads them.
 
-    The memory it is gathered in is not used again before the device has read it: PyTorch's allocator sees to that.
+    PyTorch's allocator does not hand out the buffer in which they are gathered again before the device has read it.
     """
-    found = {field.name: _taken(getattr(kept, field.name), runs, device) for field in dataclasses.fields(kept)}
-    return dataclasses.replace(kept, **found)
+    parts = {field.name: _gather(getattr(scores, field.name), spans, device) for field in dataclasses.fields(scores)}
+    return dataclasses.replace(scores, **parts)
 
 
-def wait(device: torch.device) -> None:
-    """Until everything that was begun on the device is done."""
+def wait_for_copies(device: torch.device) -> None:
+    """Wait until the device has done everything that was started on it."""
     if device.type == "cuda":
         torch.cuda.current_stream(device).synchronize()
 
 
-def _taken(kept: Tensor, runs: Sequence[Run], device: torch.device) -> Tensor:
-    length = sum(here.stop - here.start for here, _ in runs)
-    gathered = host_room((length, *kept.shape[1:]), kept.dtype, device)
-    for here, there in runs:
-        gathered[here] = kept[there]
+def _gather(values: Tensor, spans: Sequence[RowSpan], device: torch.device) -> Tensor:
+    length = sum(span.in_micro.stop - span.in_micro.start for span in spans)
+    gathered = host_buffer((length, *values.shape[1:]), values.dtype, device)
+    for span in spans:
+        gathered[span.in_micro] = values[span.in_rows]
     return gathered.to(device, non_blocking=True)

@@ -1,8 +1,8 @@
-"""The teacher: a frozen model that reads the student's responses and says what it expected at every position.
+"""The scorer: a frozen model that reads the student's responses and gives its distribution at every position.
 
-Either it names its top-k: hidden states go to exact log-probabilities in chunks (`losses/teacher_topk.py`), so that
-the [tokens, vocabulary] matrix never exists. Or it hands on the hidden states, from which the student's process finds
-the same with the model's head. Either way a share's scores are a few tensors in the host's memory.
+It sends one of two things. Either its top-k: hidden states become exact log-probabilities in chunks
+(`losses/teacher_topk.py`), so the [tokens, vocabulary] matrix never exists. Or the hidden states, from which the
+student's process computes the same with the scorer's head. Both are a few tensors in the host's memory.
 
 Shapes: T response tokens of all rows, in the rows' order; K entries; V vocabulary, E hidden width.
 """
@@ -20,12 +20,12 @@ from uopd.losses.teacher_topk import topk
 from uopd.model.causal_model import device_of, head_of, hidden_states, load_model
 from uopd.model.micro_batches import Layout, MicroBatch, micro_batches
 from uopd.rows import HiddenScores, Scorer, Scores, TrainingRow
-from uopd.teacher.score_copies import host_room, put, wait
+from uopd.teacher.score_copies import copy_to_host, host_buffer, wait_for_copies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScorerSpec:
-    """Which model scores, and how; travels to where the scorer runs."""
+    """Which model scores, and how; sent to the process of the scorer."""
 
     model: str
     revision: str | None
@@ -33,20 +33,20 @@ class ScorerSpec:
     device: str
     attention: str
     top_k: int
-    """0 scores the responses' own tokens only."""
+    """Entries per token; with 0 only the log-probabilities of the responses' own tokens are computed."""
     values: str
-    """Type of the log-probabilities that are handed on."""
+    """Dtype of the log-probabilities that are sent."""
     max_tokens: int
     """Positions of one forward pass."""
     layout: Layout = "packed"
     threads: int
-    """Of torch on a CPU; 0 leaves torch's own number."""
+    """Threads of torch on a CPU; 0 keeps torch's default."""
     sends: Literal["topk", "hidden"] = "topk"
-    """What is handed on: the top-k, or hidden states, of which `top_k` and `values` are not asked."""
+    """What is sent: the top-k, or the hidden states, for which `top_k` and `values` are not used."""
 
 
 def load_scorer(spec: ScorerSpec) -> Scorer:
-    """The scorer of `spec`."""
+    """Load the scorer of `spec`."""
     if spec.threads and device_of(spec.device).type == "cpu":
         torch.set_num_threads(spec.threads)
     model = load_model(spec.model, spec.revision, spec.dtype, spec.device, spec.attention)
@@ -55,7 +55,7 @@ def load_scorer(spec: ScorerSpec) -> Scorer:
 
 
 class TransformersScorer:
-    """A `Scorer` on a transformers model that names its top-k; the same rows give the same scores."""
+    """A `Scorer` on a transformers model that sends its top-k. The same rows give the same scores."""
 
     def __init__(self, model: Any, spec: ScorerSpec, fingerprint: str) -> None:
         self._model: Any = model.eval().requires_grad_(False)
@@ -67,28 +67,32 @@ class TransformersScorer:
 
     @torch.inference_mode()
     def score(self, rows: Sequence[TrainingRow]) -> Scores:
-        """Scores of all response tokens; FloatingPointError naming the row where a logit is no finite number."""
+        """Score all response tokens.
+
+        Raises:
+            FloatingPointError: a logit is NaN or infinite.
+        """
         tokens, head = token_count(rows), head_of(self._model)
         k, device = min(self._spec.top_k, len(head.weight_VD)), head.weight_VD.device
-        kept = Scores(
-            ids=host_room((tokens, k), torch.int32, device),
-            logprobs=host_room((tokens, k), getattr(torch, self._spec.values), device),
-            sampled=host_room((tokens,), torch.float32, device),
+        scores = Scores(
+            ids=host_buffer((tokens, k), torch.int32, device),
+            logprobs=host_buffer((tokens, k), getattr(torch, self._spec.values), device),
+            sampled=host_buffer((tokens,), torch.float32, device),
         )
-        for micro, here in _micro_batches(rows, self._spec, device):
-            found = topk(
-                hidden_states(self._model, here),
+        for micro, on_device in _micro_batches(rows, self._spec, device):
+            result = topk(
+                hidden_states(self._model, on_device),
                 head.weight_VD,
                 k,
                 bias_V=head.bias_V,
-                ids_T=here.response_ids_T,
-                value_dtype=kept.logprobs.dtype,
+                ids_T=on_device.response_ids_T,
+                value_dtype=scores.logprobs.dtype,
             )
-            assert found.sampled_logprob_T is not None
-            part = Scores(ids=found.ids_TK, logprobs=found.logprobs_TK, sampled=found.sampled_logprob_T.float())
-            put(part, kept, micro.runs)
-        wait(device)
-        return kept
+            assert result.sampled_logprob_T is not None
+            part = Scores(ids=result.ids_TK, logprobs=result.logprobs_TK, sampled=result.sampled_logprob_T.float())
+            copy_to_host(part, scores, micro.spans)
+        wait_for_copies(device)
+        return scores
 
     def repeat_difference(self, rows: Sequence[TrainingRow]) -> float:
         return difference_of_repeats(self.score, rows)
@@ -98,64 +102,68 @@ class TransformersScorer:
 
 
 class HiddenScorer:
-    """A `Scorer` on a transformers model that hands on its last hidden states.
+    """A `Scorer` on a transformers model that sends its last hidden states.
 
-    They hold all of the model's distribution; the student's process, which has the model's head, finds it in them.
+    They determine the model's whole distribution; the student's process computes it with the model's head.
     """
 
     def __init__(self, model: Any, spec: ScorerSpec, fingerprint: str) -> None:
-        self._sampled = TransformersScorer(model, replace(spec, top_k=0), fingerprint)
+        self._topk_scorer = TransformersScorer(model, replace(spec, top_k=0), fingerprint)
         self._model, self._spec = model, spec
 
     @property
     def fingerprint(self) -> str:
-        return self._sampled.fingerprint
+        return self._topk_scorer.fingerprint
 
     @torch.inference_mode()
     def score(self, rows: Sequence[TrainingRow]) -> HiddenScores:
-        """Hidden states before all response tokens; FloatingPointError where one is no finite number."""
+        """Compute the hidden states that predict the response tokens.
+
+        Raises:
+            FloatingPointError: a hidden state is NaN or infinite.
+        """
         weight_VE = head_of(self._model).weight_VD
         device, width = weight_VE.device, weight_VE.shape[1]
-        kept = HiddenScores(hidden=host_room((token_count(rows), width), weight_VE.dtype, device))
+        scores = HiddenScores(hidden=host_buffer((token_count(rows), width), weight_VE.dtype, device))
         finite = torch.ones((), dtype=torch.bool, device=device)
-        for micro, here in _micro_batches(rows, self._spec, device):
-            part = HiddenScores(hidden=hidden_states(self._model, here))
+        for micro, on_device in _micro_batches(rows, self._spec, device):
+            part = HiddenScores(hidden=hidden_states(self._model, on_device))
             finite &= part.hidden.isfinite().all()
-            put(part, kept, micro.runs)
-        wait(device)
+            copy_to_host(part, scores, micro.spans)
+        wait_for_copies(device)
         if not finite:
             raise FloatingPointError(
                 f"the hidden states of {self._spec.model} are not all finite: load the model in bfloat16 or float32, "
                 "and look at its weights for NaN"
             )
-        return kept
+        return scores
 
     def repeat_difference(self, rows: Sequence[TrainingRow]) -> float:
-        """From the log-probabilities, which are found here for this."""
-        return self._sampled.repeat_difference(rows)
+        """Compare log-probabilities, which are computed for this check alone."""
+        return self._topk_scorer.repeat_difference(rows)
 
     def close(self) -> None:
-        self._sampled.close()
+        self._topk_scorer.close()
         self._model = None
 
 
 def token_count(rows: Sequence[TrainingRow]) -> int:
-    """Response tokens of the rows."""
+    """Count the response tokens of the rows."""
     return sum(len(row.response_ids) for row in rows)
 
 
 def _micro_batches(
     rows: Sequence[TrainingRow], spec: ScorerSpec, device: torch.device
 ) -> Iterator[tuple[MicroBatch, MicroBatch]]:
-    """Each micro-batch in the host's memory, and on the device."""
+    """Yield each micro-batch twice: in the host's memory and on the device."""
     for micro in micro_batches(rows, layout=spec.layout, max_tokens=spec.max_tokens, scorer=True):
         yield micro, micro.to(device)
 
 
 def difference_of_repeats(score: Callable[[Sequence[TrainingRow]], Scores], rows: Sequence[TrainingRow]) -> float:
-    """Mean absolute difference, in nats, of the sampled tokens' log-probabilities between two scorings.
+    """Score the rows twice; return the mean absolute difference of the sampled tokens' log-probabilities, nats.
 
-    The second one reads one row at a time, in reverse order: batching must not matter either.
+    The second scoring reads one row at a time, in reverse order, because batching must not change the scores either.
     """
     together = score(rows).sampled
     alone = [score([row]).sampled for row in reversed(rows)]

@@ -15,7 +15,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from uopd.model.micro_batches import Layout, MicroBatch, micro_batches, shares
+from uopd.model.micro_batches import Layout, MicroBatch, micro_batches, rows_by_rank
 from uopd.rows import TrainingRow
 
 UNHURRIED = settings(deadline=None, max_examples=150)
@@ -159,17 +159,17 @@ def test_moving_a_batch_moves_every_tensor() -> None:
 
 def test_shares_by_hand() -> None:
     rows = [a_row([1], [2] * length) for length in (3, 9, 1, 5, 0, 4)]  # loads 4, 10, 2, 6, none, 5
-    assert shares(rows, 1) == [[0, 1, 2, 3, 4, 5]]
+    assert rows_by_rank(rows, 1) == [[0, 1, 2, 3, 4, 5]]
     # 10 | 6; 5 to the second, 11; 4 to the first, 14; 2 to the second, 13; the empty one last, to the second.
-    assert shares(rows, 2) == [[0, 1], [2, 3, 4, 5]]
-    assert shares(rows[:1], 3) == [[0], [], []]
+    assert rows_by_rank(rows, 2) == [[0, 1], [2, 3, 4, 5]]
+    assert rows_by_rank(rows[:1], 3) == [[0], [], []]
 
 
 @UNHURRIED
 @given(rows=any_rows(), ranks=st.integers(1, 5))
 def test_shares_hold_every_row_once_and_are_balanced(rows: list[TrainingRow], ranks: int) -> None:
-    found = shares(rows, ranks)
-    assert found == shares(list(rows), ranks)
+    found = rows_by_rank(rows, ranks)
+    assert found == rows_by_rank(list(rows), ranks)
     assert len(found) == ranks and all(share == sorted(share) for share in found)
     assert sorted(index for share in found for index in share) == list(range(len(rows)))
     lengths = [len(row.prompt_ids) + len(row.response_ids) if row.response_ids else 0 for row in rows]

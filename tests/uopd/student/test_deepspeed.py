@@ -43,7 +43,7 @@ from tests.uopd.student.test_reference import (
     state_of,
     step_rows,
 )
-from uopd.model.micro_batches import shares
+from uopd.model.micro_batches import rows_by_rank
 from uopd.rows import Scores, Share, TrainingRow
 from uopd.student.files import STATE, WEIGHTS, StudentError
 from uopd.student.reference import ReferenceStudent, StudentSpec, load_student, load_trainable
@@ -85,7 +85,7 @@ def part_of(rows: Sequence[TrainingRow], scores: Scores, indices: Sequence[int])
 
 def share_of(step: int, rank: int, world: int) -> Share:
     rows = rows_of(step)
-    indices = shares(rows, world)[rank]
+    indices = rows_by_rank(rows, world)[rank]
     if step == LONELY:
         indices = list(range(len(rows))) if rank == 0 else []
     return part_of(rows, scores_for(rows, step), indices)

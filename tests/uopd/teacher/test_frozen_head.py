@@ -4,7 +4,7 @@
   away: the head is the one of the model that transformers loads, in the dtype asked for;
 - where a tied model's files hold a head of its own too, it is that one, as in transformers;
 - what is refused: no such tensor, one that transformers renames as it loads (GPT-NeoX), another vocabulary, a file that
-  is not whole, an index that names other folders' files, quantised weights.
+  is damaged, an index that names other folders' files, quantised weights.
 """
 
 import json
@@ -21,9 +21,9 @@ from transformers import AutoModelForCausalLM, GPTNeoXConfig, PhiConfig, Qwen3Co
 
 from tests.helpers.tiny_model import VOCABULARY
 from tests.uopd.model.test_causal_model import SMALL, save_random
-from uopd.model.causal_model import Head, head_of
+from uopd.model.causal_model import HeadWeights, head_of
 from uopd.student.files import StudentError
-from uopd.teacher.frozen_head import INDEX, WHOLE, HeadSpec, load_head
+from uopd.teacher.frozen_head import INDEX, SINGLE_FILE, HeadSpec, load_head
 
 CPU = torch.device("cpu")
 MODELS: dict[str, tuple[Any, set[str]]] = {
@@ -39,7 +39,7 @@ def spec_of(folder: Path, **changes: Any) -> HeadSpec:
     )
 
 
-def read(folder: Path, **changes: Any) -> Head:
+def read(folder: Path, **changes: Any) -> HeadWeights:
     return load_head(spec_of(folder, **changes), VOCABULARY, CPU)
 
 
@@ -63,10 +63,10 @@ def test_a_head_is_read_without_its_model(tmp_path: Path, config: Any, names: se
     folder = save_random(tmp_path / "model", config)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype))
     if files == "several":
-        (folder / WHOLE).unlink()
+        (folder / SINGLE_FILE).unlink()
         model.float().save_pretrained(folder, max_shard_size="8KB")
         model = model.to(getattr(torch, dtype))
-        assert (folder / INDEX).is_file() and not (folder / WHOLE).exists()
+        assert (folder / INDEX).is_file() and not (folder / SINGLE_FILE).exists()
     expected = head_of(model)
     cut_down(folder, names)
     assert set(tensors_of(folder)) == names
@@ -85,7 +85,7 @@ def test_auto_is_what_it_is_for_the_scorer(tiny_model: Path) -> None:
 def test_a_head_beside_the_embedding_is_the_head(tmp_path: Path, tiny_model: Path) -> None:
     folder = Path(shutil.copytree(tiny_model, tmp_path / "model"))
     head_VD = torch.randn(VOCABULARY, 32)
-    save_file(tensors_of(folder) | {"lm_head.weight": head_VD}, folder / WHOLE, metadata={"format": "pt"})
+    save_file(tensors_of(folder) | {"lm_head.weight": head_VD}, folder / SINGLE_FILE, metadata={"format": "pt"})
     assert torch.equal(read(folder).weight_VD, head_VD)
     assert torch.equal(head_of(AutoModelForCausalLM.from_pretrained(folder)).weight_VD, head_VD)
 
@@ -95,7 +95,7 @@ def test_a_folder_of_the_base_model_has_names_without_its_prefix(tmp_path: Path,
     model.model.save_pretrained(tmp_path / "model")
     config = json.loads((tiny_model / "config.json").read_text())
     (tmp_path / "model" / "config.json").write_text(json.dumps(config))
-    with safe_open(tmp_path / "model" / WHOLE, "pt") as file:
+    with safe_open(tmp_path / "model" / SINGLE_FILE, "pt") as file:
         assert "embed_tokens.weight" in file.keys()  # noqa: SIM118, no mapping
     assert torch.equal(read(tmp_path / "model").weight_VD, head_of(model).weight_VD)
 
@@ -111,29 +111,29 @@ def _renamed(folder: Path) -> None:
 
 
 def _truncated(folder: Path) -> None:
-    (folder / WHOLE).write_bytes((folder / WHOLE).read_bytes()[:-100])
+    (folder / SINGLE_FILE).write_bytes((folder / SINGLE_FILE).read_bytes()[:-100])
 
 
 def _quantised(folder: Path) -> None:
-    save_file({"lm_head.weight": torch.ones(VOCABULARY, 64, dtype=torch.int8)}, folder / WHOLE)
+    save_file({"lm_head.weight": torch.ones(VOCABULARY, 64, dtype=torch.int8)}, folder / SINGLE_FILE)
 
 
 def _flat(folder: Path) -> None:
-    save_file({"lm_head.weight": torch.ones(VOCABULARY)}, folder / WHOLE)
+    save_file({"lm_head.weight": torch.ones(VOCABULARY)}, folder / SINGLE_FILE)
 
 
 def _index(text: str) -> Callable[[Path], None]:
     """In place of the file, an index of that text beside it."""
 
     def write(folder: Path) -> None:
-        (folder / WHOLE).rename(folder / "other.safetensors")
+        (folder / SINGLE_FILE).rename(folder / "other.safetensors")
         (folder / INDEX).write_text(text)
 
     return write
 
 
 def _file_missing(folder: Path) -> None:
-    (folder / WHOLE).rename(folder / "other.safetensors")
+    (folder / SINGLE_FILE).rename(folder / "other.safetensors")
 
 
 REFUSED: dict[str, tuple[Callable[[Path], None], int, str]] = {
@@ -144,19 +144,19 @@ REFUSED: dict[str, tuple[Callable[[Path], None], int, str]] = {
         72,
         r"its head has 64 rows and the student's 72; .* teacher.sends=topk",
     ),
-    "truncated": (_truncated, VOCABULARY, "the model's files are not whole"),
-    "no file": (_file_missing, VOCABULARY, "the model's files are not whole"),
+    "truncated": (_truncated, VOCABULARY, "files are incomplete or damaged"),
+    "no file": (_file_missing, VOCABULARY, "files are incomplete or damaged"),
     "quantised": (_quantised, VOCABULARY, r"lm_head.weight is torch.int8, .*: set teacher.sends=topk"),
     "no matrix": (_flat, VOCABULARY, r"its head is \(64,\)"),
     **{
-        f"index {number}": (_index(text), VOCABULARY, f"{said}.*the model's files are not whole")
+        f"index {number}": (_index(text), VOCABULARY, f"{said}.*files are incomplete or damaged")
         for number, (text, said) in enumerate(
             {
                 "{": "JSONDecodeError",
                 "{}": "KeyError: 'weight_map'",
                 '{"weight_map": [1]}': "AttributeError",
                 '{"weight_map": {"lm_head.weight": 7}}': "TypeError",
-                '{"weight_map": {"lm_head.weight": "../model/other.safetensors"}}': "names the file .* not beside it",
+                '{"weight_map": {"lm_head.weight": "../model/other.safetensors"}}': "names the file .* not in the same",
                 '{"weight_map": {"lm_head.weight": "absent.safetensors"}}': "absent.safetensors",
             }.items()
         )

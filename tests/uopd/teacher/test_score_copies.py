@@ -1,6 +1,6 @@
-"""Pins of `uopd/teacher/score_copies.py` and `MicroBatch.runs`, in both layouts and over any cut into micro-batches:
+"""Pins of `uopd/teacher/score_copies.py` and `MicroBatch.spans`, in both layouts and over any cut into micro-batches:
 
-- runs are the places of a micro-batch's tokens, as few as there are, and together every token once;
+- spans are the places of a micro-batch's tokens, as few as there are, and together every token once;
 - what is put in place and taken back is the same, of both kinds of scores, in the memory that the scorer prepared;
 - on a CPU nothing is pinned; on a GPU what is prepared is, and what comes back from there too.
 """
@@ -14,7 +14,7 @@ from torch import Tensor
 from tests.uopd.student.test_reference import step_rows
 from uopd.model.micro_batches import Layout, micro_batches
 from uopd.rows import HiddenScores, Scores
-from uopd.teacher.score_copies import host_room, put, take, wait
+from uopd.teacher.score_copies import copy_to_device, copy_to_host, host_buffer, wait_for_copies
 
 CPU = torch.device("cpu")
 ROWS = (*step_rows(0), *step_rows(1))
@@ -35,34 +35,34 @@ def topk_scores() -> Scores:
 
 
 @pytest.mark.parametrize(("layout", "max_tokens"), CUTS)
-def test_runs_are_the_places_of_the_tokens(layout: Layout, max_tokens: int) -> None:
+def test_spans_are_the_places_of_the_tokens(layout: Layout, max_tokens: int) -> None:
     seen: list[int] = []
     for micro in micro_batches(ROWS, layout=layout, max_tokens=max_tokens):
         places = torch.full_like(micro.source_T, -1)
-        for here, there in micro.runs:
+        for here, there in micro.spans:
             places[here] = torch.arange(there.start, there.stop)
         assert torch.equal(places, micro.source_T)
-        assert all(a[1].stop != b[1].start for a, b in zip(micro.runs, micro.runs[1:], strict=False)), (
+        assert all(a[1].stop != b[1].start for a, b in zip(micro.spans, micro.spans[1:], strict=False)), (
             "as few as can be"
         )
         seen += places.tolist()
     assert sorted(seen) == list(range(TOKENS))
     (whole,) = micro_batches(ROWS, layout="packed", max_tokens=10_000)
-    assert whole.runs == [(slice(0, TOKENS), slice(0, TOKENS))], "an empty response between others breaks no run"
+    assert whole.spans == [(slice(0, TOKENS), slice(0, TOKENS))], "an empty response between others breaks no span"
 
 
 def round_trip(given: Any, layout: Layout, max_tokens: int, device: torch.device) -> list[Tensor]:
     """Tensors that went to the device with each micro-batch, and came back from there into prepared memory."""
     names = [name for name in ("ids", "logprobs", "sampled", "hidden") if hasattr(given, name)]
     tensors = {name: getattr(given, name) for name in names}
-    kept = type(given)(**{name: host_room(one.shape, one.dtype, device) for name, one in tensors.items()})
+    kept = type(given)(**{name: host_buffer(one.shape, one.dtype, device) for name, one in tensors.items()})
     for micro in micro_batches(ROWS, layout=layout, max_tokens=max_tokens):
-        part = take(given, micro.runs, device)
+        part = copy_to_device(given, micro.spans, device)
         for name in names:
             assert getattr(part, name).device.type == device.type
             assert torch.equal(getattr(part, name).cpu(), tensors[name][micro.source_T])
-        put(part, kept, micro.runs)
-    wait(device)
+        copy_to_host(part, kept, micro.spans)
+    wait_for_copies(device)
     return [getattr(kept, name) for name in names]
 
 
@@ -86,5 +86,5 @@ def test_the_hosts_side_of_a_gpu_is_pinned(layout: Layout, max_tokens: int) -> N
 
 def test_nothing_of_nothing() -> None:
     empty = HiddenScores(hidden=torch.empty(0, 4))
-    assert take(empty, [], CPU).hidden.shape == (0, 4)
-    put(empty, empty, [])
+    assert copy_to_device(empty, [], CPU).hidden.shape == (0, 4)
+    copy_to_host(empty, empty, [])
