@@ -1,1 +1,1 @@
-"""The student: what an update is, in one process and under DeepSpeed."""
+"""The student: its objectives and its updates, in one process and under DeepSpeed."""

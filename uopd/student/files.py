@@ -1,6 +1,6 @@
-"""Files of a student: checkpoints as safetensors with a few plain values beside them, and exported models.
+"""The files of a student: checkpoints (safetensors, and a few plain values as JSON) and exported models.
 
-A folder is written under a temporary name and renamed, so that it is complete or not there.
+A folder is written under a temporary name and then renamed, so it is complete or does not exist.
 """
 
 from __future__ import annotations
@@ -24,23 +24,26 @@ WEIGHTS = "student.safetensors"
 
 
 class StudentError(RuntimeError):
-    """A model cannot be loaded, or a step cannot be taken; the message says what to do."""
+    """A model cannot be loaded or a step cannot be taken; the message says what to do."""
 
 
 def export_model(model: Any, source: Path, folder: Path) -> None:
-    """Weights (safetensors, in the dtype of the initial model's own files), configuration and tokenizer of `source`."""
+    """Write a model as a Hugging Face folder: its weights, and the configuration and tokenizer of `source`.
+
+    The weights are safetensors in the dtype of the initial model's files, which are in `source`.
+    """
     staging = folder.with_name(folder.name + ".tmp")
     shutil.rmtree(staging, ignore_errors=True)
-    own = json.loads((source / "config.json").read_text(encoding="utf-8"))
-    dtype = getattr(torch, str(own.get("dtype") or own.get("torch_dtype") or "bfloat16"))
-    # One copy for all names of a tied tensor, which transformers then writes once.
+    config = json.loads((source / "config.json").read_text(encoding="utf-8"))
+    dtype = getattr(torch, str(config.get("dtype") or config.get("torch_dtype") or "bfloat16"))
+    # All names of a tied tensor share one copy, which transformers then writes once.
     copies: dict[int, Tensor] = {}
     for tensor in model.state_dict().values():
         copies.setdefault(tensor.data_ptr(), tensor.to("cpu", dtype, copy=True))
     state = {name: copies[tensor.data_ptr()] for name, tensor in model.state_dict().items()}
     model.save_pretrained(staging, state_dict=state, safe_serialization=True)
     load_tokenizer(source).save_pretrained(str(staging))
-    # transformers has written the dtype that the model was trained in, and generation settings of its own.
+    # transformers has written the dtype of training and its own generation settings: restore those of the source.
     for name in ("config.json", "generation_config.json"):
         if (source / name).is_file():
             shutil.copy(source / name, staging)
@@ -49,7 +52,7 @@ def export_model(model: Any, source: Path, folder: Path) -> None:
 
 
 def write_folder(folder: Path, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
-    """Tensors and a few plain values, under a temporary name first."""
+    """Write tensors and a few plain values to a temporary name, then rename the folder."""
     staging = folder.with_name(folder.name + ".tmp")
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
@@ -60,7 +63,11 @@ def write_folder(folder: Path, tensors: dict[str, Tensor], state: dict[str, Any]
 
 
 def read_state(folder: Path, ranks: int) -> dict[str, Any]:
-    """The plain values of a saved student; StudentError where there is none, or one of another number of ranks."""
+    """Read the plain values of a saved student.
+
+    Raises:
+        StudentError: the folder has no saved student, or one that was saved by another number of ranks.
+    """
     try:
         state: dict[str, Any] = json.loads((folder / STATE).read_text(encoding="utf-8"))
         saved = int(state["ranks"])
@@ -77,29 +84,35 @@ def read_state(folder: Path, ranks: int) -> dict[str, Any]:
 
 
 def read_tensors(file: Path, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors of a saved student, among them all those of `expected` in the same shapes."""
+    """Read the tensors of a saved student; all tensors of `expected` must be among them, in the same shapes.
+
+    Raises:
+        StudentError: the file cannot be read, or a tensor is missing or has another shape.
+    """
     try:
         tensors: dict[str, Tensor] = load_file(file)
     except (OSError, SafetensorError) as error:
-        raise StudentError(f"{file}: {error}; the checkpoint is not whole: load the one before it") from None
+        raise StudentError(
+            f"{file}: {error}; the checkpoint is incomplete or damaged: load the one before it"
+        ) from None
     for name, tensor in expected.items():
-        found = tuple(tensors[name].shape) if name in tensors else None
-        if found != tuple(tensor.shape):
+        shape = tuple(tensors[name].shape) if name in tensors else None
+        if shape != tuple(tensor.shape):
             raise StudentError(
-                f"{file}: {name} is {found or 'missing'} and should be {tuple(tensor.shape)}: the checkpoint is of "
+                f"{file}: {name} is {shape or 'missing'} and should be {tuple(tensor.shape)}: the checkpoint is of "
                 "another student.model or student.engine"
             )
     return tensors
 
 
 def moments_of(optimizer: torch.optim.AdamW, master: Tensor, name: str) -> dict[str, Tensor]:
-    """AdamW's state of one tensor under names of their own; nothing before its first step."""
+    """AdamW's state of one tensor, named for a checkpoint; empty before the first step."""
     state = optimizer.state.get(master, {})
     return {f"{key}.{name}": torch.as_tensor(value).detach() for key, value in state.items()}
 
 
 def restore_moments(optimizer: torch.optim.AdamW, master: Tensor, tensors: Mapping[str, Tensor], name: str) -> None:
-    """The state that `moments_of` named, back in the optimizer."""
+    """Put the state that `moments_of` named back into the optimizer."""
     keys = [key for key in ("step", "exp_avg", "exp_avg_sq") if f"{key}.{name}" in tensors]
     if keys:
         moments = {key: tensors[f"{key}.{name}"] for key in keys}

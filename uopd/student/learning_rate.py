@@ -8,10 +8,15 @@ from uopd.config import OptimizerConfig
 
 
 def learning_rate(step: int, steps: int, config: OptimizerConfig) -> float:
-    """Linear warm-up over a share of the steps, then a cosine to 0 at the end of the run, or a constant.
+    """Compute the rate of a step: a linear warm-up, then a cosine that reaches 0 after the last step, or a constant.
+
+    >>> config = OptimizerConfig(learning_rate=4.0, warmup=0.5, schedule="cosine")
+    >>> [learning_rate(step, 4, config) for step in range(4)]
+    [2.0, 4.0, 4.0, 2.0]
 
     Args:
-        step: from 0; the first step has a rate above 0, and so has the last.
+        step: from 0. The rate of the first and of the last step is above 0.
+        steps: of the whole run.
     """
     warm_up = round(config.warmup * steps)
     if step < warm_up:

@@ -1,11 +1,11 @@
-"""The student: what an update is, and the one-process reference of it.
+"""The student in one process: the reference of what an update is. DeepSpeed's ranks use its passes too.
 
-How the reference differs from a plain PyTorch loop:
+How it differs from a plain PyTorch loop:
 1. The loss goes from hidden states to the gradient without a [tokens, vocabulary] matrix (`losses/cross_entropy.py`).
-2. Weights in 16 bits have float32 masters: gradients are added up in them, AdamW runs on them, and the weights are
-   rounded from them. A step of 3e-6 would vanish in bfloat16.
+2. 16-bit weights have float32 masters: gradients are added up in them, AdamW updates them, and the weights are rounded
+   from them. A step of 3e-6 would be lost in bfloat16.
 
-Shapes: N positions of a micro-batch, T response tokens, D hidden, V vocabulary.
+Shapes: T response tokens of a micro-batch, D hidden width, V vocabulary.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from uopd.teacher.score_copies import copy_to_device
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdamW:
-    """The optimizer's constants; its learning rate comes with every update."""
+    """The optimizer's constants; each update brings its learning rate."""
 
     beta1: float
     beta2: float
@@ -56,7 +56,7 @@ class AdamW:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudentSpec:
-    """Which model learns, and how; travels to where the student runs."""
+    """Which model learns, and how; sent to the processes of the student."""
 
     model: str
     revision: str | None
@@ -70,20 +70,20 @@ class StudentSpec:
     max_tokens: int
     """Positions of one forward pass."""
     threads: int
-    """Of torch on a CPU; 0 leaves torch's own number."""
+    """Threads of torch on a CPU; 0 keeps torch's default."""
     offload_optimizer: bool = False
-    """Masters, moments and AdamW in the host's memory; of DeepSpeed's students alone."""
+    """Masters, moments and AdamW in the host's memory; only DeepSpeed's students can do so."""
     teacher_head: HeadSpec | None = None
-    """Of a scorer that hands on hidden states."""
+    """The scorer's head, if the scorer sends hidden states."""
 
 
 def load_student(spec: StudentSpec) -> ReferenceStudent:
-    """The one-process student of `spec`."""
+    """Load the one-process student of `spec`."""
     return ReferenceStudent(load_trainable(spec), spec)
 
 
 def load_trainable(spec: StudentSpec) -> Any:
-    """The model of `spec` in training mode, in a process that keeps to its threads."""
+    """Load the model of `spec` in training mode, and set the number of torch's threads."""
     if spec.threads and device_of(spec.device).type == "cpu":
         torch.set_num_threads(spec.threads)
     model = load_model(spec.model, spec.revision, spec.dtype, spec.device, spec.attention).train()
@@ -93,7 +93,7 @@ def load_trainable(spec: StudentSpec) -> Any:
 
 
 def adamw(parameters: Sequence[Tensor], constants: AdamW, device: torch.device) -> torch.optim.AdamW:
-    """The optimizer of masters on that device; on a GPU its one kernel, which needs no copy of any of them."""
+    """Make the optimizer of masters on that device; on a GPU its fused kernel, which needs no copies of them."""
     return torch.optim.AdamW(
         parameters,
         betas=(constants.beta1, constants.beta2),
@@ -104,13 +104,13 @@ def adamw(parameters: Sequence[Tensor], constants: AdamW, device: torch.device) 
 
 
 def restore(optimizer: torch.optim.AdamW, masters: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:
-    """Masters and moments that were saved under the masters' names, in their places."""
+    """Put masters and moments that were saved under the masters' names back in place."""
     optimizer.state.clear()
     for name, master in masters.items():
         master.detach().copy_(tensors[f"weight.{name}"])
         restore_moments(optimizer, master, tensors, name)
     if optimizer.defaults["fused"]:
-        # The kernel reads the count of steps where the master is.
+        # The fused kernel reads the count of steps on the master's device.
         for master, state in optimizer.state.items():
             state["step"] = state["step"].to(master.device)
 
@@ -152,13 +152,13 @@ class Passes:
 
     def accumulate(
         self,
-        work: Sequence[tuple[MicroBatch, Tensor | None]],
+        batches: Sequence[tuple[MicroBatch, Tensor | None]],
         scores: Scores | HiddenScores | None,
         backward: Callable[[Tensor], Any],
     ) -> Counter[str]:
         """Run forward and backward of every micro-batch; return the sums over all of them."""
         sums: Counter[str] = Counter()
-        for micro, old_T in work:
+        for micro, old_T in batches:
             result = self.loss(micro, scores, old_T)
             backward(result.loss)
             sums.update(result.sums, rows=len(micro.row_ids))
@@ -196,7 +196,7 @@ class Passes:
 
     @torch.no_grad()
     def logprobs(self, token_ids: Sequence[int]) -> list[float]:
-        """Log-probability (nats) of every token of a text but the first."""
+        """Log-probability (nats) of every token of a text except the first."""
         row = TrainingRow(
             prompt_ids=tuple(token_ids[:1]), response_ids=tuple(token_ids[1:]), scorer_ids=(), token_weight=0.0
         )
@@ -295,7 +295,7 @@ class ReferenceStudent:
 
 
 class Masters:
-    """Float32 copies of 16-bit weights, which gradients are added up in; float32 weights are their own masters."""
+    """Float32 copies of 16-bit weights, in which gradients are added up. Float32 weights are their own masters."""
 
     def __init__(self, parameters: Sequence[torch.nn.Parameter]) -> None:
         self._pairs: list[tuple[torch.nn.Parameter, Tensor]] = []
@@ -311,7 +311,7 @@ class Masters:
             parameter.register_post_accumulate_grad_hook(_adder(master))
 
     def collect(self) -> None:
-        """Give every master a gradient: AdamW leaves out one without, its momentum and its count of steps included."""
+        """Give every master a gradient, because AdamW skips a tensor without one, with its moments and step count."""
         for master in self.tensors:
             if master.grad is None:
                 master.grad = torch.zeros_like(master)
@@ -333,7 +333,11 @@ def _adder(master: Tensor) -> Any:
 
 
 def finite_sums(sums: Counter[str], update: int) -> Sums:
-    """The sums of an update; StudentError where the loss is no number."""
+    """Return the sums of an update.
+
+    Raises:
+        StudentError: the loss is NaN or infinite.
+    """
     if not math.isfinite(sums["loss"]):
         raise StudentError(
             f"update {update}: the loss is {sums['loss']}; the weights were left as they are: look at the teacher's "
@@ -343,7 +347,11 @@ def finite_sums(sums: Counter[str], update: int) -> Sums:
 
 
 def finite_norm(norm: float, update: int) -> float:
-    """The norm of an update's gradient; StudentError where it is no number."""
+    """Return the norm of an update's gradient.
+
+    Raises:
+        StudentError: the norm is NaN or infinite.
+    """
     if not math.isfinite(norm):
         raise StudentError(
             f"update {update}: the gradient's norm is {norm}; the weights were left as they are: resume from the last "
@@ -358,7 +366,7 @@ def reset_peak(device: torch.device) -> None:
 
 
 def peak_bytes(device: torch.device) -> int:
-    """Most device memory since `reset_peak`; on a CPU the most this process ever had."""
+    """The peak of device memory since `reset_peak`; on a CPU the peak of this process since it started."""
     if device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(device))
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -332,8 +332,8 @@ def _two_ranks(folder: Path) -> None:
     [
         (_without_state, "holds no saved student"),
         (_garbled_state, "holds no saved student"),
-        (_truncated, "the checkpoint is not whole: load the one before it"),
-        (_without_weights, "the checkpoint is not whole: load the one before it"),
+        (_truncated, "the checkpoint is incomplete or damaged: load the one before it"),
+        (_without_weights, "the checkpoint is incomplete or damaged: load the one before it"),
         (_other_shape, r"weight.model.norm.weight is \(7,\) and should be \(32,\): .* another student.model"),
         (_other_names, "weight.model.norm.weight is missing"),
         (_two_ranks, "was saved by student.ranks = 2 and is loaded by 1; set student.ranks=2"),
