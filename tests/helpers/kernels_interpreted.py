@@ -22,7 +22,7 @@ def repeated(case: Case) -> Case:
 
 def gradients(case: Case, dtype: torch.dtype, rows: int, **options) -> list[Tensor]:
     inputs = leaves(*case.head, dtype=dtype)
-    found = topk_cross_entropy(
+    result = topk_cross_entropy(
         inputs[0],
         inputs[1],
         *case.teacher,
@@ -31,9 +31,9 @@ def gradients(case: Case, dtype: torch.dtype, rows: int, **options) -> list[Tens
         chunk_bytes=bytes_of(rows, case, dtype),
         **options,
     )
-    assert found.sampled_logprob_T is not None
-    diagnostics = [found.cross_entropy_T, found.teacher_entropy_T, found.student_mass_T, found.sampled_logprob_T]
-    return [found.loss.detach(), *torch.autograd.grad(found.loss, inputs), *diagnostics]
+    assert result.sampled_logprob_T is not None
+    diagnostics = [result.cross_entropy_T, result.teacher_entropy_T, result.student_mass_T, result.sampled_logprob_T]
+    return [result.loss.detach(), *torch.autograd.grad(result.loss, inputs), *diagnostics]
 
 
 def expected(case: Case, dtype: torch.dtype) -> list[Tensor]:
@@ -47,11 +47,11 @@ def expected(case: Case, dtype: torch.dtype) -> list[Tensor]:
 @pytest.mark.parametrize("rows", [2, 100])
 def test_topk_cross_entropy(dtype: torch.dtype, rows: int) -> None:
     case = repeated(with_zeros(make_case(11, 16, 200, 12), 4))
-    found = gradients(case, dtype, rows, triton=True)
-    assert worst(found[:4], expected(case, dtype)) < (FP32 if dtype == torch.float32 else BFLOAT16)
+    result = gradients(case, dtype, rows, triton=True)
+    assert worst(result[:4], expected(case, dtype)) < (FP32 if dtype == torch.float32 else BFLOAT16)
     plain = gradients(case, torch.float32, rows, triton=False) if dtype == torch.float32 else []
-    for one, other in zip(found, plain, strict=False):
-        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
+    for by_kernels, by_pytorch in zip(result, plain, strict=False):
+        torch.testing.assert_close(by_kernels, by_pytorch, rtol=1e-5, atol=1e-6)
 
 
 def test_a_vocabulary_of_several_blocks_and_float32_sums() -> None:
@@ -75,7 +75,7 @@ def test_hidden_states(k: int | None, vocabulary: int) -> None:
     both = []
     for triton in (True, False):
         inputs = leaves(*case.head, dtype=torch.float32)
-        found = hidden_cross_entropy(
+        result = hidden_cross_entropy(
             inputs[0],
             inputs[1],
             *teacher,
@@ -86,15 +86,20 @@ def test_hidden_states(k: int | None, vocabulary: int) -> None:
             chunk_bytes=bytes_of(4, case, torch.float32),
             triton=triton,
         )
-        values = (found.cross_entropy_T, found.teacher_entropy_T, found.agreement_T, found.teacher_sampled_logprob_T)
-        both.append([found.loss.detach(), *torch.autograd.grad(found.loss, inputs), *values])
-    for one, other in zip(*both, strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)
+        values = (
+            result.cross_entropy_T,
+            result.teacher_entropy_T,
+            result.agreement_T,
+            result.teacher_sampled_logprob_T,
+        )
+        both.append([result.loss.detach(), *torch.autograd.grad(result.loss, inputs), *values])
+    for by_kernels, by_pytorch in zip(*both, strict=True):
+        torch.testing.assert_close(by_kernels, by_pytorch, rtol=1e-5, atol=1e-5)
     hidden_TD, weight_VD = leaves(case.hidden_TD, case.weight_VD, dtype=torch.bfloat16)
-    found = hidden_cross_entropy(hidden_TD, weight_VD, *teacher, case.weights_T, k=k, triton=True)
-    grads = torch.autograd.grad(found.loss, (hidden_TD, weight_VD))
-    found = hidden_cross_entropy(hidden_TD, weight_VD, *teacher, case.weights_T, k=k, triton=False)
-    assert worst(list(grads), [g.double() for g in torch.autograd.grad(found.loss, (hidden_TD, weight_VD))]) < BFLOAT16
+    result = hidden_cross_entropy(hidden_TD, weight_VD, *teacher, case.weights_T, k=k, triton=True)
+    grads = torch.autograd.grad(result.loss, (hidden_TD, weight_VD))
+    result = hidden_cross_entropy(hidden_TD, weight_VD, *teacher, case.weights_T, k=k, triton=False)
+    assert worst(list(grads), [g.double() for g in torch.autograd.grad(result.loss, (hidden_TD, weight_VD))]) < BFLOAT16
 
 
 def test_policy_gradient_and_topk() -> None:
@@ -105,9 +110,9 @@ def test_policy_gradient_and_topk() -> None:
     wide = leaves(*case.head)
     plain_TV = (wide[0] @ wide[1].t() + wide[2]).log_softmax(dim=-1)
     plain_T = plain_TV.gather(-1, case.sampled_T[:, None]).squeeze(-1)
-    found = [logprobs_T.detach(), *torch.autograd.grad((logprobs_T * weights_T).sum(), inputs)]
+    result = [logprobs_T.detach(), *torch.autograd.grad((logprobs_T * weights_T).sum(), inputs)]
     wanted = [plain_T.detach(), *torch.autograd.grad((plain_T * case.weights_T).sum(), wide)]
-    assert worst(found, wanted) < FP32
+    assert worst(result, wanted) < FP32
     hidden_TD, weight_VD, bias_V = (tensor.detach() for tensor in inputs)
     scored = topk(hidden_TD, weight_VD, 7, bias_V=bias_V, ids_T=case.sampled_T)
     best = plain_TV.detach().topk(7, dim=-1)
@@ -142,8 +147,8 @@ def test_a_small_difference_of_large_logits(shift: float) -> None:
     logits_TV = 12 * torch.randn(4, 5000, generator=generator) + shift
     student_TV = logits_TV + 0.01 * torch.randn(4, 5000, generator=generator)
     identity_VV = torch.eye(5000)
-    found = hidden_cross_entropy(student_TV, identity_VV, logits_TV, identity_VV, torch.ones(4), triton=True)
+    result = hidden_cross_entropy(student_TV, identity_VV, logits_TV, identity_VV, torch.ones(4), triton=True)
     log_p_TV, log_q_TV = logits_TV.double().log_softmax(dim=-1), student_TV.double().log_softmax(dim=-1)
     expected_T = (log_p_TV.exp() * (log_p_TV - log_q_TV)).sum(dim=-1)
-    kl_T = found.cross_entropy_T - found.teacher_entropy_T
+    kl_T = result.cross_entropy_T - result.teacher_entropy_T
     torch.testing.assert_close(kl_T.double(), expected_T, rtol=0, atol=2e-6)

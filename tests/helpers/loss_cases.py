@@ -53,12 +53,12 @@ def leaves(*tensors: Tensor, dtype: torch.dtype = torch.float64) -> list[Tensor]
     return [tensor.detach().to(dtype, copy=True).requires_grad_() for tensor in tensors]
 
 
-def worst(found: list[Tensor], expected: list[Tensor]) -> float:
+def worst(result: list[Tensor], expected: list[Tensor]) -> float:
     """The largest relative difference, in norm."""
-    assert len(found) == len(expected)
+    assert len(result) == len(expected)
     return max(
         float((a.double() - b).norm() / b.norm().clamp_min(1e-300)) if b.numel() else 0.0
-        for a, b in zip(found, expected, strict=True)
+        for a, b in zip(result, expected, strict=True)
     )
 
 

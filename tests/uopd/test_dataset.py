@@ -49,12 +49,12 @@ def dataset(published: Path, tmp_path: Path) -> Path:
 
 
 def test_a_finished_dataset(published: Path) -> None:
-    found = load_dataset_folder(published)
+    result = load_dataset_folder(published)
     world = world_problems(12, "train")
-    assert [row.problem for row in found.train] == [problem.problem for problem in world]
-    assert [row.solution for row in found.train] == [problem.solution for problem in world]
-    assert [row.weight for row in found.train] == [WEIGHTS[index % 5] for index in range(12)]
-    assert found.train[1] == PoolRow(
+    assert [row.problem for row in result.train] == [problem.problem for problem in world]
+    assert [row.solution for row in result.train] == [problem.solution for problem in world]
+    assert [row.weight for row in result.train] == [WEIGHTS[index % 5] for index in range(12)]
+    assert result.train[1] == PoolRow(
         problem_id="train-1",
         problem=world[1].problem,
         answer=world[1].answer,
@@ -64,8 +64,8 @@ def test_a_finished_dataset(published: Path) -> None:
         majority_share=0.78125,
         num_samples=8,
     )
-    assert [row.problem_id for row in found.test] == ["test-0", "test-1", "test-2", "test-3"]
-    assert (found.teacher, len(found.fingerprint)) == ("pocket:teacher", 64)
+    assert [row.problem_id for row in result.test] == ["test-0", "test-1", "test-2", "test-3"]
+    assert (result.teacher, len(result.fingerprint)) == ("pocket:teacher", 64)
 
 
 def test_an_unfinished_dataset(dataset: Path) -> None:
@@ -162,8 +162,10 @@ def test_a_scorer_without_room_for_its_prompt_and_a_response(tmp_path: Path) -> 
     scorer = a_student(tmp_path / "scorer", max_position_embeddings=80)
     texts = {"short": (10, 10), "solved": (10, 60)}
     prompts = [
-        Prompt(problem_id=name, token_ids=(1,) * own, scorer_ids=(1,) * shown, weight=1.0, answer=None)
-        for name, (own, shown) in texts.items()
+        Prompt(
+            problem_id=name, token_ids=(1,) * prompt_length, scorer_ids=(1,) * scorer_length, weight=1.0, answer=None
+        )
+        for name, (prompt_length, scorer_length) in texts.items()
     ]
     check_positions(prompts, student, ("s", scorer), 20)
     with pytest.raises(RefusedError, match=r"s has 80 positions, and solved may take 81 .*: 60 of the scorer's prompt"):
@@ -196,14 +198,14 @@ def test_slots_draw_alone_and_with_replacement() -> None:
 @pytest.mark.parametrize("probabilities", [None, [1.0, 2.0, 3.0, 4.0, 0.0], [0.1, 0.0, 0.9, 1e-9, 0.5]])
 def test_draws_follow_the_probabilities(probabilities: list[float] | None) -> None:
     count = 20_000
-    found = Counter(draw_prompts(5, probabilities, seed=1, slots=range(count)))
+    result = Counter(draw_prompts(5, probabilities, seed=1, slots=range(count)))
     shares = probabilities or [1.0] * 5
     expected = [share / sum(shares) * count for share in shares]
-    assert all(found[index] == 0 for index, value in enumerate(expected) if value < 1e-3)
+    assert all(result[index] == 0 for index, value in enumerate(expected) if value < 1e-3)
     likely = [index for index, value in enumerate(expected) if value > 1e-3]
     total = sum(expected[index] for index in likely)
     scaled = [expected[index] * count / total for index in likely]
-    assert chisquare([found[index] for index in likely], scaled).pvalue > 0.01
+    assert chisquare([result[index] for index in likely], scaled).pvalue > 0.01
 
 
 def a_prompt(name: str) -> Prompt:

@@ -103,13 +103,13 @@ def test_settings_of_a_method() -> None:
 def test_shuffled_permutes_the_weights_by_the_seed() -> None:
     pool = [a_row(f"p{index}", weight=index / 63 if index % 2 else 0.5) for index in range(64)]
     weights = [row.weight for row in pool]
-    found = [the("shuffled").weights(pool, seed) for seed in (0, 0, 1)]
-    assert found[0] == found[1] != found[2]
-    assert all(Counter(one) == Counter(weights) and one != weights for one in found)
+    result = [the("shuffled").weights(pool, seed) for seed in (0, 0, 1)]
+    assert result[0] == result[1] != result[2]
+    assert all(Counter(shuffled) == Counter(weights) and shuffled != weights for shuffled in result)
     # The permutation does not look at the weights: other weights move to the same places.
     numbers = [a_row(f"p{index}", weight=index / 64) for index in range(64)]
     order = [round(64 * weight) for weight in the("shuffled").weights(numbers, 0)]
-    assert sorted(order) == list(range(64)) and [weights[index] for index in order] == found[0]
+    assert sorted(order) == list(range(64)) and [weights[index] for index in order] == result[0]
 
 
 LOG8 = math.log(8)
@@ -203,9 +203,9 @@ ADVANTAGES = {
 }
 
 
-@pytest.mark.parametrize(("given", "scaled", "centred"), ADVANTAGES.values(), ids=ADVANTAGES)
-def test_advantages_within_a_group(given: list[float | None], scaled: list[float], centred: list[float]) -> None:
-    group = [a_rollout(0, index, a_prompt(1.0), (1,), reward) for index, reward in enumerate(given)]
+@pytest.mark.parametrize(("rewards", "scaled", "centred"), ADVANTAGES.values(), ids=ADVANTAGES)
+def test_advantages_within_a_group(rewards: list[float | None], scaled: list[float], centred: list[float]) -> None:
+    group = [a_rollout(0, index, a_prompt(1.0), (1,), reward) for index, reward in enumerate(rewards)]
     # The same prompt in the next slot is another group.
     other = [a_rollout(1, index, a_prompt(1.0), (1,), 1 - index) for index in range(2)]
     assert group_advantages([*group, *other], scale=True) == pytest.approx([*scaled, 1, -1])
@@ -238,9 +238,9 @@ class Toy(torch.nn.Module):
 
     def base_model(self, *, input_ids: Tensor, **ignored: object) -> SimpleNamespace:
         """A token and the running mean of all up to it."""
-        found = self.embedding[input_ids]
+        result = self.embedding[input_ids]
         counts = torch.arange(1, input_ids.shape[1] + 1)[None, :, None]
-        return SimpleNamespace(last_hidden_state=(found + (found.cumsum(1) / counts) @ self.past).tanh())
+        return SimpleNamespace(last_hidden_state=(result + (result.cumsum(1) / counts) @ self.past).tanh())
 
     def get_output_embeddings(self) -> torch.nn.Module:
         return self.head
@@ -302,13 +302,13 @@ def the_pool(folder: Path, method: Method, rows: Sequence[PoolRow]) -> PromptPoo
 
 def responses_of(prompts: Sequence[Prompt]) -> list[Rollout]:
     """K responses of every prompt, which follow from the problem alone."""
-    found = []
+    result = []
     for slot, prompt in enumerate(prompts):
         generator = torch.Generator().manual_seed(len(prompt.problem_id))
         for index, length in enumerate(LENGTHS[prompt.problem_id]):
             tokens = torch.randint(len(SPECIAL), VOCABULARY, (length,), generator=generator).tolist()
-            found.append(a_rollout(slot, index, prompt, tokens, GRADED[prompt.problem_id][index]))
-    return found
+            result.append(a_rollout(slot, index, prompt, tokens, GRADED[prompt.problem_id][index]))
+    return result
 
 
 def step_gradient(model: Any, scorer: Any, method: Method, rollouts: Sequence[Rollout], max_tokens: int = 40) -> Tensor:
@@ -362,11 +362,11 @@ def by_reward(model: Any, initial: Any, rollouts: Sequence[Rollout], coefficient
         advantage = (group[rollout.sample_index] - mean) / spread if spread else 0.0
         if not rollout.response_ids:
             continue
-        own = torch.tensor(rollout.response_ids)[:, None]
+        ids_T1 = torch.tensor(rollout.response_ids)[:, None]
         where = rollout.prompt.token_ids, rollout.response_ids
-        now_T = logprobs_before(model, *where).gather(-1, own)
+        now_T = logprobs_before(model, *where).gather(-1, ids_T1)
         with torch.no_grad():
-            first_T = logprobs_before(initial, *where).gather(-1, own)
+            first_T = logprobs_before(initial, *where).gather(-1, ids_T1)
         ratio_T = (now_T - now_T.detach()).exp()
         k3_T = (first_T - now_T).exp() - (first_T - now_T) - 1
         total = total - (ratio_T * advantage - coefficient * k3_T).mean()
@@ -394,7 +394,7 @@ def test_a_step_has_the_gradient_of_the_closed_form(
     method = the(name, "filter.tau=0.6", "grpo.kl_coefficient=0.3")
     model, initial, teacher = (make(tiny_model, noise) for noise in (1, 0, 2))
     rollouts = responses_of(the_pool(tiny_model, method, POOL).prompts)
-    found = step_gradient(model, initial if method.scorer == "initial" else teacher, method, rollouts)
+    result = step_gradient(model, initial if method.scorer == "initial" else teacher, method, rollouts)
 
     kept = [(row, weight) for row, weight in zip(POOL, TABLE[name].weights, strict=True)]
     if name == "filter":
@@ -409,18 +409,18 @@ def test_a_step_has_the_gradient_of_the_closed_form(
         loss = distilled(model, reader, rollouts, [weight for _, weight in kept], shown)
     expected = flat_gradient(loss, model)
     # The initial student's log-probabilities of the sampled tokens travel in float32.
-    assert (found - expected).norm() / expected.norm() < (max(error, 1e-6) if name == "grpo" else error)
+    assert (result - expected).norm() / expected.norm() < (max(error, 1e-6) if name == "grpo" else error)
     if name == "opsd":
-        own = [chat.encode([Message(role="user", content=f"w50 {row.problem} w51")]) for row in POOL]
-        blind = flat_gradient(distilled(model, initial, rollouts, [1.0] * 4, own), model)
-        assert (found - blind).norm() / expected.norm() > 0.01, "the solution is to matter"
+        questions = [chat.encode([Message(role="user", content=f"w50 {row.problem} w51")]) for row in POOL]
+        blind = flat_gradient(distilled(model, initial, rollouts, [1.0] * 4, questions), model)
+        assert (result - blind).norm() / expected.norm() > 0.01, "the solution is to matter"
 
 
 def test_sampled_expects_the_gradient_of_uopd(tiny_model: Path) -> None:
     model, teacher = Toy(1), Toy(2)
     rows = [POOL[0], POOL[1], POOL[3]]
-    expected, found = (torch.zeros(sum(p.numel() for p in model.parameters()), dtype=torch.float64) for _ in range(2))
-    for total, name in ((expected, "uopd"), (found, "sampled")):
+    expected, result = (torch.zeros(sum(p.numel() for p in model.parameters()), dtype=torch.float64) for _ in range(2))
+    for total, name in ((expected, "uopd"), (result, "sampled")):
         method = the(name)
         pool = the_pool(tiny_model, method, rows)
         shares = pool.probabilities or (1.0,) * len(rows)
@@ -429,9 +429,9 @@ def test_sampled_expects_the_gradient_of_uopd(tiny_model: Path) -> None:
             likelihood = math.prod(shares[index] / sum(shares) for index in drawn)
             rollouts = responses_of([pool.prompts[index] for index in drawn])
             total += likelihood * step_gradient(model, teacher, method, rollouts)
-    assert (found - expected).norm() / expected.norm() < EXACT
+    assert (result - expected).norm() / expected.norm() < EXACT
     # Which is the mean over the pool of w(x) times the prompt's own gradient.
     prompts = the_pool(tiny_model, the("uopd"), rows).prompts
-    loss = distilled(model, teacher, responses_of(prompts), [1.0, 0.5, 0.25], [one.token_ids for one in prompts])
+    loss = distilled(model, teacher, responses_of(prompts), [1.0, 0.5, 0.25], [prompt.token_ids for prompt in prompts])
     closed = flat_gradient(loss, model)
     assert (expected - closed).norm() / closed.norm() < EXACT

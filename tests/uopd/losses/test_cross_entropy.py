@@ -52,8 +52,8 @@ def our_gradients(case: Case, *, bias: bool, dtype: torch.dtype = torch.float64,
 @pytest.mark.parametrize("bias", [False, True])
 def test_float64_equals_the_plain_equation(rows: int, k: int, bias: bool) -> None:
     for case in (make_case(12, k=k), with_zeros(make_case(12, k=k), 3)):
-        found = our_gradients(case, bias=bias, chunk_bytes=bytes_of(rows, case))
-        assert worst(found, reference_gradients(case, bias=bias)) < EXACT
+        result = our_gradients(case, bias=bias, chunk_bytes=bytes_of(rows, case))
+        assert worst(result, reference_gradients(case, bias=bias)) < EXACT
 
 
 @UNHURRIED
@@ -74,20 +74,20 @@ def test_any_shape(tokens, width, vocabulary, rows, teacher, wide_ids, dtype, da
     )
     if data.draw(st.booleans(), label="zeros"):
         case = with_zeros(case, 2)
-    found = our_gradients(case, bias=True, dtype=dtype, chunk_bytes=bytes_of(rows, case, dtype))
+    result = our_gradients(case, bias=True, dtype=dtype, chunk_bytes=bytes_of(rows, case, dtype))
     expected = reference_gradients(case, bias=True, dtype=dtype)
     scale = torch.tensor(1e-6 if dtype == torch.float32 else 1e-15, dtype=torch.float64)
     # With one token of vocabulary everything is 0, up to the rounding of the logits.
-    for a, b in zip(found, expected, strict=True):
+    for a, b in zip(result, expected, strict=True):
         assert (a.double() - b).norm() <= (FP32 if dtype == torch.float32 else EXACT) * b.norm() + scale
 
 
 @pytest.mark.parametrize("rows", [1, 4, 100])
 def test_float32_is_within_1e_5(rows: int) -> None:
     case = with_zeros(make_case(24, 32, 500, 16), 5)
-    found = our_gradients(case, bias=True, dtype=torch.float32, chunk_bytes=bytes_of(rows, case, torch.float32))
-    assert [tensor.dtype for tensor in found] == [torch.float32] * 4
-    assert worst(found, reference_gradients(case, bias=True, dtype=torch.float32)) < FP32
+    result = our_gradients(case, bias=True, dtype=torch.float32, chunk_bytes=bytes_of(rows, case, torch.float32))
+    assert [tensor.dtype for tensor in result] == [torch.float32] * 4
+    assert worst(result, reference_gradients(case, bias=True, dtype=torch.float32)) < FP32
 
 
 def test_bfloat16_follows_the_float64_gradient_and_float32_sums_follow_it_better() -> None:
@@ -95,12 +95,12 @@ def test_bfloat16_follows_the_float64_gradient_and_float32_sums_follow_it_better
     expected = reference_gradients(case, bias=True, dtype=torch.bfloat16)
     errors = {}
     for fp32 in (False, True):
-        found = our_gradients(
+        result = our_gradients(
             case, bias=True, dtype=torch.bfloat16, accumulate_fp32=fp32, chunk_bytes=bytes_of(2, case, torch.bfloat16)
         )
-        assert [tensor.dtype for tensor in found] == [torch.float32] + [torch.bfloat16] * 3
-        assert worst(found, expected) < 0.03
-        errors[fp32] = worst([found[2]], [expected[2]])
+        assert [tensor.dtype for tensor in result] == [torch.float32] + [torch.bfloat16] * 3
+        assert worst(result, expected) < 0.03
+        errors[fp32] = worst([result[2]], [expected[2]])
     assert errors[True] < errors[False]
 
 
@@ -121,7 +121,7 @@ def test_diagnostics_equal_their_definitions() -> None:
     shuffled = torch.randperm(4, generator=torch.Generator().manual_seed(1))
     for order in (torch.arange(4), shuffled):
         hidden_TD, weight_VD = case.hidden_TD.clone().requires_grad_(), case.weight_VD
-        found = topk_cross_entropy(
+        result = topk_cross_entropy(
             hidden_TD,
             weight_VD,
             case.ids_TK[:, order],
@@ -131,10 +131,10 @@ def test_diagnostics_equal_their_definitions() -> None:
             chunk_bytes=bytes_of(3, case),
         )
         for name, value in expected.items():
-            actual = getattr(found, name)
+            actual = getattr(result, name)
             assert not actual.requires_grad, name
             torch.testing.assert_close(actual, value, rtol=EXACT, atol=EXACT, msg=name)
-    assert found.agreement_T.any() or not expected["agreement_T"].any()
+    assert result.agreement_T.any() or not expected["agreement_T"].any()
     assert topk_cross_entropy(*case.head[:2], *case.teacher).sampled_logprob_T is None
 
 
@@ -143,12 +143,12 @@ def test_without_gradients_only_values_are_computed() -> None:
     hidden_TD, weight_VD, bias_V = leaves(*case.head)
     trained = topk_cross_entropy(hidden_TD, weight_VD, *case.teacher, bias_V=bias_V)
     with torch.no_grad():
-        found = topk_cross_entropy(hidden_TD, weight_VD, *case.teacher, bias_V=bias_V)
+        result = topk_cross_entropy(hidden_TD, weight_VD, *case.teacher, bias_V=bias_V)
     with torch.inference_mode():
         again = topk_cross_entropy(hidden_TD, weight_VD, *case.teacher, bias_V=bias_V)
-    assert not found.loss.requires_grad and trained.loss.requires_grad
-    assert torch.equal(found.loss, trained.loss) and torch.equal(again.loss, trained.loss)
-    assert torch.equal(found.cross_entropy_T, trained.cross_entropy_T)
+    assert not result.loss.requires_grad and trained.loss.requires_grad
+    assert torch.equal(result.loss, trained.loss) and torch.equal(again.loss, trained.loss)
+    assert torch.equal(result.cross_entropy_T, trained.cross_entropy_T)
 
 
 @pytest.mark.parametrize("needs", [(True, False, False), (False, True, False), (False, False, True)])
@@ -215,8 +215,8 @@ def test_upstream_factors(factor: float) -> None:
     hidden_TD, weight_VD, bias_V = leaves(*case.head)
     (topk_cross_entropy(hidden_TD, weight_VD, *case.teacher, bias_V=bias_V).loss * factor).backward()
     expected = [factor * gradient for gradient in reference_gradients(case, bias=True)[1:]]
-    for found, wanted in zip((hidden_TD.grad, weight_VD.grad, bias_V.grad), expected, strict=True):
-        torch.testing.assert_close(found, wanted, rtol=EXACT, atol=EXACT)
+    for result, wanted in zip((hidden_TD.grad, weight_VD.grad, bias_V.grad), expected, strict=True):
+        torch.testing.assert_close(result, wanted, rtol=EXACT, atol=EXACT)
 
 
 def test_a_mean_and_gradients_that_add_up_over_calls() -> None:
@@ -259,8 +259,8 @@ def test_tied_embeddings() -> None:
         return topk_cross_entropy(hidden_TD, weight_VD, *case.teacher, chunk_bytes=bytes_of(2, case)).loss * 2
 
     weight_VD = case.weight_VD.clone().requires_grad_()
-    found, expected = (torch.autograd.grad(tied(weight_VD, plain), weight_VD)[0] for plain in (False, True))
-    torch.testing.assert_close(found, 2 * expected, rtol=EXACT, atol=EXACT)
+    result, expected = (torch.autograd.grad(tied(weight_VD, plain), weight_VD)[0] for plain in (False, True))
+    torch.testing.assert_close(result, 2 * expected, rtol=EXACT, atol=EXACT)
 
 
 def test_repeated_ids_and_probability_0() -> None:
@@ -277,15 +277,15 @@ def gradient_of_logits(logits_TV: Tensor, ids_TK: Tensor, logprobs_TK: Tensor) -
     """With an identity for a head, the hidden states are the logits."""
     logits_TV = logits_TV.clone().requires_grad_()
     identity_VV = torch.eye(logits_TV.shape[1], dtype=logits_TV.dtype)
-    found = topk_cross_entropy(logits_TV, identity_VV, ids_TK, logprobs_TK, torch.ones(len(logits_TV)))
-    return torch.autograd.grad(found.loss, logits_TV)[0], found
+    result = topk_cross_entropy(logits_TV, identity_VV, ids_TK, logprobs_TK, torch.ones(len(logits_TV)))
+    return torch.autograd.grad(result.loss, logits_TV)[0], result
 
 
 @pytest.mark.parametrize("k", [1, 7, 29, 30])
 def test_student_equals_teacher(k: int) -> None:
     logits_TV = 3 * torch.randn(8, 30, generator=torch.Generator().manual_seed(k), dtype=torch.float64)
     scored = topk(logits_TV, torch.eye(30, dtype=torch.float64), k, value_dtype=torch.float64)
-    gradient_TV, found = gradient_of_logits(logits_TV, scored.ids_TK, scored.logprobs_TK)
+    gradient_TV, result = gradient_of_logits(logits_TV, scored.ids_TK, scored.logprobs_TK)
     student_TV = logits_TV.softmax(dim=-1)
     teacher_TV = torch.zeros_like(student_TV).scatter(-1, scored.ids_TK.long(), scored.logprobs_TK.softmax(dim=-1))
     torch.testing.assert_close(gradient_TV, student_TV - teacher_TV, rtol=0, atol=1e-14)
@@ -293,19 +293,19 @@ def test_student_equals_teacher(k: int) -> None:
     torch.testing.assert_close(gradient_TV.abs().sum(dim=-1), 2 * (1 - mass_T), rtol=0, atol=1e-13)
     if k == 30:
         assert gradient_TV.abs().max() < 1e-15
-    kl_T = found.cross_entropy_T - found.teacher_entropy_T
-    torch.testing.assert_close(kl_T, -found.teacher_mass_T.log(), rtol=0, atol=1e-13)
-    torch.testing.assert_close(found.student_mass_T, found.teacher_mass_T, rtol=0, atol=1e-14)
-    assert found.agreement_T.all()
+    kl_T = result.cross_entropy_T - result.teacher_entropy_T
+    torch.testing.assert_close(kl_T, -result.teacher_mass_T.log(), rtol=0, atol=1e-13)
+    torch.testing.assert_close(result.student_mass_T, result.teacher_mass_T, rtol=0, atol=1e-14)
+    assert result.agreement_T.all()
 
 
 @UNHURRIED
 @given(seed=st.integers(0, 10**6), k=st.integers(1, 30), sharpness=st.sampled_from([0.1, 1.0, 10.0]))
 def test_kl_is_at_least_minus_the_log_of_the_students_mass(seed: int, k: int, sharpness: float) -> None:
     case = make_case(6, 4, 30, k, seed=seed)
-    found = topk_cross_entropy(case.hidden_TD * sharpness, case.weight_VD, *case.teacher)
-    floor_T = -found.student_mass_T.log()
-    assert (found.cross_entropy_T - found.teacher_entropy_T >= floor_T - 1e-12).all()
+    result = topk_cross_entropy(case.hidden_TD * sharpness, case.weight_VD, *case.teacher)
+    floor_T = -result.student_mass_T.log()
+    assert (result.cross_entropy_T - result.teacher_entropy_T >= floor_T - 1e-12).all()
     assert (floor_T >= -1e-12).all()
 
 
@@ -373,12 +373,12 @@ def test_float32_is_within_1e_5_over_a_real_vocabulary(k: int) -> None:
     scored = topk(other_TD.double(), weight_VD.double(), k, value_dtype=torch.float64)
     teacher = (scored.ids_TK, scored.logprobs_TK.float())
     inputs = leaves(hidden_TD, weight_VD, dtype=torch.float32)
-    found = topk_cross_entropy(inputs[0], inputs[1], *teacher, torch.ones(4))
+    result = topk_cross_entropy(inputs[0], inputs[1], *teacher, torch.ones(4))
     wide = leaves(hidden_TD, weight_VD)
     losses_T = reference_cross_entropy(wide[0], wide[1], *teacher)
     renormalised_TK = teacher[1].double().softmax(dim=-1)
     entropy_T = -torch.special.xlogy(renormalised_TK, renormalised_TK).sum(dim=-1)
-    ours = [found.cross_entropy_T, found.teacher_entropy_T, *torch.autograd.grad(found.loss, inputs)]
+    ours = [result.cross_entropy_T, result.teacher_entropy_T, *torch.autograd.grad(result.loss, inputs)]
     exact = [losses_T.detach(), entropy_T, *torch.autograd.grad(losses_T.sum(), wide)]
     assert worst(ours, exact) < FP32
 
@@ -393,7 +393,7 @@ def test_autocast_changes_nothing(dtype: torch.dtype) -> None:
             loss = topk_cross_entropy(inputs[0], inputs[1], *case.teacher, bias_V=inputs[2]).loss
             logprobs_T = selected_logprobs(inputs[0], inputs[1], case.sampled_T, bias_V=inputs[2])
             results.append([loss.detach(), *torch.autograd.grad(loss + logprobs_T.sum(), inputs)])
-    assert all(torch.equal(one, other) for one, other in zip(*results, strict=True))
+    assert all(torch.equal(plain, autocast) for plain, autocast in zip(*results, strict=True))
 
 
 def test_float16_has_values_and_no_gradient() -> None:
@@ -480,5 +480,5 @@ print((peak() - before - gradient) / (T * V * 4))
 @pytest.mark.slow
 def test_no_matrix_of_tokens_by_vocabulary_exists() -> None:
     """Peak of a process beyond inputs and the weight's gradient, over the float32 logits matrix (512 MiB)."""
-    found = subprocess.run([sys.executable, "-c", PEAK], capture_output=True, text=True, check=True)
-    assert float(found.stdout) < 0.2
+    result = subprocess.run([sys.executable, "-c", PEAK], capture_output=True, text=True, check=True)
+    assert float(result.stdout) < 0.2

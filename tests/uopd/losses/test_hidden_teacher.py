@@ -60,8 +60,8 @@ def our_gradients(
 def test_float64_equals_the_plain_equation(k: int | None, rows: int) -> None:
     for case in (make_case(12), with_zeros(make_case(12), 3)):
         teacher = make_teacher(case)
-        found = our_gradients(case, teacher, k=k, chunk_bytes=2 * bytes_of(rows, case))
-        assert worst(found, expected_gradients(case, teacher, k or 23)) < EXACT
+        result = our_gradients(case, teacher, k=k, chunk_bytes=2 * bytes_of(rows, case))
+        assert worst(result, expected_gradients(case, teacher, k or 23)) < EXACT
 
 
 @pytest.mark.parametrize(
@@ -77,9 +77,9 @@ def test_float32_is_within_1e_5(k: int | None, teacher_dtype: torch.dtype, rows:
     if teacher_dtype == torch.bfloat16:  # a CPU rounds these logits, so the identity is the head
         logits_TV = (teacher[0].double() @ teacher[1].double().t()).bfloat16()
         teacher = (logits_TV, torch.eye(500, dtype=torch.bfloat16), torch.zeros(500, dtype=torch.bfloat16))
-    found = our_gradients(case, teacher, torch.float32, k=k, chunk_bytes=2 * bytes_of(rows, case, torch.float32))
-    assert [tensor.dtype for tensor in found] == [torch.float32] * 4
-    assert worst(found, expected_gradients(case, teacher, k or 500)) < FP32
+    result = our_gradients(case, teacher, torch.float32, k=k, chunk_bytes=2 * bytes_of(rows, case, torch.float32))
+    assert [tensor.dtype for tensor in result] == [torch.float32] * 4
+    assert worst(result, expected_gradients(case, teacher, k or 500)) < FP32
 
 
 def _fields(case: Case) -> dict[str, Tensor]:
@@ -90,7 +90,7 @@ def _fields(case: Case) -> dict[str, Tensor]:
 def test_diagnostics_equal_those_of_the_topk_and_name_the_teachers_own(k: int) -> None:
     case = make_case(11)
     teacher = make_teacher(case)
-    found = hidden_cross_entropy(
+    result = hidden_cross_entropy(
         *case.head[:2],
         *teacher[:2],
         case.weights_T,
@@ -108,7 +108,7 @@ def test_diagnostics_equal_those_of_the_topk_and_name_the_teachers_own(k: int) -
         if field.name == "teacher_sampled_logprob_T":
             assert wanted is None
             wanted = scored.sampled_logprob_T
-        torch.testing.assert_close(getattr(found, field.name), wanted, rtol=EXACT, atol=EXACT, msg=field.name)
+        torch.testing.assert_close(getattr(result, field.name), wanted, rtol=EXACT, atol=EXACT, msg=field.name)
     without = hidden_cross_entropy(*case.head[:2], *teacher[:2], case.weights_T, k=k)
     assert without.sampled_logprob_T is None and without.teacher_sampled_logprob_T is None
 
@@ -130,11 +130,11 @@ def test_gradcheck() -> None:
 def test_a_student_that_is_the_teacher_learns_nothing() -> None:
     case = make_case(8)
     hidden_TD, weight_VD, _ = leaves(*case.head)
-    found = hidden_cross_entropy(hidden_TD, weight_VD, hidden_TD.detach(), weight_VD.detach(), torch.ones(8))
-    gradients = torch.autograd.grad(found.loss, [hidden_TD, weight_VD])
+    result = hidden_cross_entropy(hidden_TD, weight_VD, hidden_TD.detach(), weight_VD.detach(), torch.ones(8))
+    gradients = torch.autograd.grad(result.loss, [hidden_TD, weight_VD])
     assert max(float(gradient.abs().max()) for gradient in gradients) < 1e-14
-    torch.testing.assert_close(found.cross_entropy_T, found.teacher_entropy_T, rtol=1e-13, atol=1e-13)
-    assert found.agreement_T.all()
+    torch.testing.assert_close(result.cross_entropy_T, result.teacher_entropy_T, rtol=1e-13, atol=1e-13)
+    assert result.agreement_T.all()
 
 
 @pytest.mark.parametrize("k", [3, None])
@@ -188,10 +188,10 @@ weight.grad = torch.ones(V, D)
 before = peak()
 budget = 32 * 2**20
 for k in (None, 64):
-    found = hidden_cross_entropy(
+    result = hidden_cross_entropy(
         hidden, weight, hidden.detach().clone(), weight.detach(), torch.full((T,), 1e-3), k=k, chunk_bytes=budget
     )
-    (found.loss / 3).backward()
+    (result.loss / 3).backward()
 print((peak() - before - weight.numel() * 4) / (T * V * 4))
 """
 
@@ -199,5 +199,5 @@ print((peak() - before - weight.numel() * 4) / (T * V * 4))
 @pytest.mark.slow
 def test_no_matrix_of_tokens_by_vocabulary_exists() -> None:
     """Peak of a process beyond inputs and the weight's gradient, over the float32 logits matrix (512 MiB)."""
-    found = subprocess.run([sys.executable, "-c", PEAK], capture_output=True, text=True, check=True)
-    assert float(found.stdout) < 0.2
+    result = subprocess.run([sys.executable, "-c", PEAK], capture_output=True, text=True, check=True)
+    assert float(result.stdout) < 0.2

@@ -86,22 +86,22 @@ def test_they_compile_for_gpus_with_wide_loads_and_no_spills(
 
 
 @pytest.mark.parametrize(
-    ("found", "said"),
+    ("outcome", "message"),
     [
         (float("nan"), "differ from PyTorch by nan"),
         (0.5, r"differ from PyTorch by 5\.0e-01"),
         (RuntimeError("no driver"), "RuntimeError: no driver"),
     ],
 )
-def test_a_device_where_they_fail_is_left_to_pytorch(monkeypatch, found: float | Exception, said: str) -> None:
+def test_a_device_where_they_fail_is_left_to_pytorch(monkeypatch, outcome: float | Exception, message: str) -> None:
     def difference(device: torch.device, dtype: torch.dtype) -> float:
-        if isinstance(found, Exception):
-            raise found
-        return found
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
     monkeypatch.setattr(kernels, "_difference", difference)
     kernels._agrees.cache_clear()
-    with pytest.warns(UserWarning, match=said):
+    with pytest.warns(UserWarning, match=message):
         assert not kernels._agrees(torch.device("cpu"), torch.bfloat16)
     kernels._agrees.cache_clear()
 

@@ -33,10 +33,10 @@ def test_selected_logprobs_equal_plain_autograd(rows: int, dtype: torch.dtype) -
             logprobs_T = selected_logprobs(hidden_TD, weight_VD, case.sampled_T, bias_V=bias_V, chunk_bytes=budget)
         gradients = torch.autograd.grad((logprobs_T * upstream_T).sum(), [hidden_TD, weight_VD, bias_V])
         results.append([logprobs_T.detach(), *gradients])
-    expected, found = results
-    assert {tensor.dtype for tensor in found} == {dtype}
-    assert worst(found, expected) < (EXACT if dtype == torch.float64 else FP32)
-    assert torch.equal(found[1][::4], torch.zeros_like(found[1][::4]))
+    expected, result = results
+    assert {tensor.dtype for tensor in result} == {dtype}
+    assert worst(result, expected) < (EXACT if dtype == torch.float64 else FP32)
+    assert torch.equal(result[1][::4], torch.zeros_like(result[1][::4]))
 
 
 def test_selected_logprobs_of_nothing() -> None:
@@ -67,7 +67,7 @@ def test_clipped_policy_loss_equals_plain_autograd() -> None:
     reference_T = old_T + 0.3 * torch.randn(len(old_T), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     new_T.requires_grad_()
     for coefficient in (0.0, 0.05):
-        found = clipped_policy_loss(
+        result = clipped_policy_loss(
             new_T,
             old_T,
             advantages_T,
@@ -82,15 +82,15 @@ def test_clipped_policy_loss_equals_plain_autograd() -> None:
         difference_T = (reference_T - new_T)[:-1]
         kl_T = difference_T.exp() - difference_T - 1
         expected = (weights_T[:-1] * (coefficient * kl_T - torch.minimum(unclipped_T, clipped_T))).sum()
-        torch.testing.assert_close(found.loss, expected, rtol=EXACT, atol=EXACT)
-        gradients = [torch.autograd.grad(loss, new_T)[0] for loss in (found.loss, expected)]
+        torch.testing.assert_close(result.loss, expected, rtol=EXACT, atol=EXACT)
+        gradients = [torch.autograd.grad(loss, new_T)[0] for loss in (result.loss, expected)]
         torch.testing.assert_close(*gradients, rtol=EXACT, atol=EXACT)
         assert gradients[0][-1] == 0
-        assert found.kl_T is not None and not found.kl_T.requires_grad
-        torch.testing.assert_close(found.kl_T[:-1], kl_T.detach(), rtol=EXACT, atol=EXACT)
+        assert result.kl_T is not None and not result.kl_T.requires_grad
+        torch.testing.assert_close(result.kl_T[:-1], kl_T.detach(), rtol=EXACT, atol=EXACT)
     held = [False] * 5 + [True] * 2 + [True] * 2 + [False] * 5 + [False]
-    assert found.clipped_T.tolist() == held
-    assert (int(found.clipped_count), int(found.token_count)) == (4, 14)
+    assert result.clipped_T.tolist() == held
+    assert (int(result.clipped_count), int(result.token_count)) == (4, 14)
     plain = clipped_policy_loss(new_T, old_T, advantages_T, weights_T, clip_low=0.2, clip_high=0.28)
     gradient_T = torch.autograd.grad(plain.loss, new_T)[0]
     assert plain.kl_T is None

@@ -20,7 +20,7 @@ def test_topk_equals_the_full_log_softmax(k: int, rows: int) -> None:
     case = make_case(9, 6, 337, 1, seed=k)
     full_TV = (case.hidden_TD @ case.weight_VD.t() + case.bias_V).log_softmax(dim=-1)
     expected = full_TV.topk(k, dim=-1)
-    found = topk(
+    result = topk(
         case.hidden_TD,
         case.weight_VD,
         k,
@@ -29,11 +29,11 @@ def test_topk_equals_the_full_log_softmax(k: int, rows: int) -> None:
         chunk_bytes=bytes_of(rows, case),
         value_dtype=torch.float64,
     )
-    assert found.ids_TK.dtype == torch.int32 and torch.equal(found.ids_TK.long(), expected.indices)
-    torch.testing.assert_close(found.logprobs_TK, expected.values, rtol=EXACT, atol=EXACT)
-    assert found.sampled_logprob_T is not None
+    assert result.ids_TK.dtype == torch.int32 and torch.equal(result.ids_TK.long(), expected.indices)
+    torch.testing.assert_close(result.logprobs_TK, expected.values, rtol=EXACT, atol=EXACT)
+    assert result.sampled_logprob_T is not None
     sampled_T = full_TV.gather(-1, case.sampled_T[:, None]).squeeze(-1)
-    torch.testing.assert_close(found.sampled_logprob_T, sampled_T, rtol=EXACT, atol=EXACT)
+    torch.testing.assert_close(result.sampled_logprob_T, sampled_T, rtol=EXACT, atol=EXACT)
 
 
 def test_topk_of_equal_logits_of_narrow_dtypes_and_of_nothing() -> None:
@@ -60,10 +60,10 @@ def test_candidates_keep_to_their_share_of_the_budget(monkeypatch: pytest.Monkey
             return largest(logits_PV, k)
 
         monkeypatch.setattr("uopd.losses.teacher_topk.largest", counted)
-        found = largest_in_parts(logits_TV, k, 2 * ENTRY_SHARE * candidate_bytes(337, k))
+        result = largest_in_parts(logits_TV, k, 2 * ENTRY_SHARE * candidate_bytes(337, k))
         assert rows == [2, 2, 2, 2, 1]
-        for one, other in zip(found, logits_TV.topk(k, dim=-1), strict=True):
-            assert torch.equal(one, other)
+        for values, expected in zip(result, logits_TV.topk(k, dim=-1), strict=True):
+            assert torch.equal(values, expected)
     assert candidate_bytes(151_936, 512) < 151_936 * 4 / 2
 
 

@@ -38,38 +38,38 @@ THREE = (a_row([1, 2], [3, 4], 0.5), a_row([5], [], 0.25), a_row([6, 7, 8], [9],
 
 
 def test_packed_by_hand() -> None:
-    (found,) = micro_batches(THREE, layout="packed", max_tokens=8)
-    assert found.input_ids.tolist() == [[1, 2, 3, 4, 6, 7, 8, 9]]
-    assert found.position_ids.tolist() == [[0, 1, 2, 3, 0, 1, 2, 3]]
-    assert found.attention_mask is None
-    assert found.predicts_T.tolist() == [1, 2, 6]
-    assert found.response_ids_T.tolist() == [3, 4, 9]
-    assert found.token_weights_T.tolist() == [0.5, 0.5, 0.125]
-    assert found.advantages_T.tolist() == [-1, -1, -0.25]
-    assert (found.source_T.tolist(), found.row_ids) == ([0, 1, 2], (0, 2))
+    (result,) = micro_batches(THREE, layout="packed", max_tokens=8)
+    assert result.input_ids.tolist() == [[1, 2, 3, 4, 6, 7, 8, 9]]
+    assert result.position_ids.tolist() == [[0, 1, 2, 3, 0, 1, 2, 3]]
+    assert result.attention_mask is None
+    assert result.predicts_T.tolist() == [1, 2, 6]
+    assert result.response_ids_T.tolist() == [3, 4, 9]
+    assert result.token_weights_T.tolist() == [0.5, 0.5, 0.125]
+    assert result.advantages_T.tolist() == [-1, -1, -0.25]
+    assert (result.source_T.tolist(), result.row_ids) == ([0, 1, 2], (0, 2))
 
 
 def test_padded_by_hand() -> None:
     rows = (a_row([1, 2, 0], [3, 4], 0.5), a_row([6], [9, 8], 0.125))
-    (found,) = micro_batches(rows, layout="padded", max_tokens=10)
-    assert found.input_ids.tolist() == [[6, 9, 8, 0, 0], [1, 2, 0, 3, 4]]
-    assert found.position_ids.tolist() == [[0, 1, 2, 0, 0], [0, 1, 2, 3, 4]]
-    assert found.attention_mask is not None
-    assert found.attention_mask.tolist() == [[1, 1, 1, 0, 0], [1, 1, 1, 1, 1]]
-    assert found.predicts_T.tolist() == [0, 1, 7, 8]
-    assert found.response_ids_T.tolist() == [9, 8, 3, 4]
-    assert found.token_weights_T.tolist() == [0.125, 0.125, 0.5, 0.5]
-    assert (found.source_T.tolist(), found.row_ids) == ([2, 3, 0, 1], (1, 0))
+    (result,) = micro_batches(rows, layout="padded", max_tokens=10)
+    assert result.input_ids.tolist() == [[6, 9, 8, 0, 0], [1, 2, 0, 3, 4]]
+    assert result.position_ids.tolist() == [[0, 1, 2, 0, 0], [0, 1, 2, 3, 4]]
+    assert result.attention_mask is not None
+    assert result.attention_mask.tolist() == [[1, 1, 1, 0, 0], [1, 1, 1, 1, 1]]
+    assert result.predicts_T.tolist() == [0, 1, 7, 8]
+    assert result.response_ids_T.tolist() == [9, 8, 3, 4]
+    assert result.token_weights_T.tolist() == [0.125, 0.125, 0.5, 0.5]
+    assert (result.source_T.tolist(), result.row_ids) == ([2, 3, 0, 1], (1, 0))
 
 
 @st.composite
 def any_rows(draw: st.DrawFn) -> list[TrainingRow]:
     count = draw(st.integers(0, 7))
-    found = []
+    result = []
     for index in range(count):
         prompt, other, response = (draw(st.integers(low, 6)) for low in (1, 1, 0))
         first = 100 * index
-        found.append(
+        result.append(
             a_row(
                 range(first, first + prompt),
                 range(first + 20, first + 20 + response),
@@ -77,7 +77,7 @@ def any_rows(draw: st.DrawFn) -> list[TrainingRow]:
                 range(first + 40, first + 40 + other),
             )
         )
-    return found
+    return result
 
 
 def read_back(micro: MicroBatch, rows: Sequence[TrainingRow], scorer: bool) -> list[int]:
@@ -135,10 +135,10 @@ def test_a_budget_is_kept_and_used(rows: list[TrainingRow], layout: Layout, budg
 
 def test_a_row_longer_than_the_budget_comes_alone() -> None:
     rows = (a_row([1], [2]), a_row([3], [4] * 9), a_row([5], [6]), a_row([7], [8]))
-    found = [micro.row_ids for micro in micro_batches(rows, layout="packed", max_tokens=4)]
-    assert found == [(0,), (1,), (2, 3)]
-    found = [micro.row_ids for micro in micro_batches(rows, layout="padded", max_tokens=4)]
-    assert found == [(0, 2), (3,), (1,)]
+    result = [micro.row_ids for micro in micro_batches(rows, layout="packed", max_tokens=4)]
+    assert result == [(0,), (1,), (2, 3)]
+    result = [micro.row_ids for micro in micro_batches(rows, layout="padded", max_tokens=4)]
+    assert result == [(0, 2), (3,), (1,)]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -168,10 +168,10 @@ def test_shares_by_hand() -> None:
 @UNHURRIED
 @given(rows=any_rows(), ranks=st.integers(1, 5))
 def test_shares_hold_every_row_once_and_are_balanced(rows: list[TrainingRow], ranks: int) -> None:
-    found = rows_by_rank(rows, ranks)
-    assert found == rows_by_rank(list(rows), ranks)
-    assert len(found) == ranks and all(share == sorted(share) for share in found)
-    assert sorted(index for share in found for index in share) == list(range(len(rows)))
+    result = rows_by_rank(rows, ranks)
+    assert result == rows_by_rank(list(rows), ranks)
+    assert len(result) == ranks and all(share == sorted(share) for share in result)
+    assert sorted(index for share in result for index in share) == list(range(len(rows)))
     lengths = [len(row.prompt_ids) + len(row.response_ids) if row.response_ids else 0 for row in rows]
-    loads = [sum(lengths[index] for index in share) for share in found]
+    loads = [sum(lengths[index] for index in share) for share in result]
     assert max(loads) - min(loads) <= max(lengths, default=0)

@@ -55,10 +55,10 @@ class BoxingSampler:
 
     def __init__(self) -> None:
         self.version = 0
-        self.asked: list[Request] = []
+        self.requests: list[Request] = []
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[Any]:
-        self.asked += requests
+        self.requests += requests
         return [self._answer(request) for request in requests]
 
     def logprobs(self, token_ids: Sequence[int]) -> list[list[float]]:
@@ -88,36 +88,39 @@ def roll_out(pool: PromptPool, sampler: Sampler) -> SampledRollouts:
 def test_a_step_of_rollouts() -> None:
     pool, sampler = a_pool("a", "long"), BoxingSampler()
     sampler.version = 5
-    found = roll_out(pool, sampler)(2)
+    rollouts = roll_out(pool, sampler)(2)
     drawn = [prompt.problem_id for prompt in pool.batch(2)]
     assert set(drawn) == {"a", "long"}
-    assert [(one.slot, one.sample_index) for one in found] == [(slot, index) for slot in range(3) for index in range(4)]
-    for one in found:
-        assert one.prompt.problem_id == drawn[one.slot] and one.policy_version == 5
+    assert [(rollout.slot, rollout.sample_index) for rollout in rollouts] == [
+        (slot, index) for slot in range(3) for index in range(4)
+    ]
+    for rollout in rollouts:
+        assert rollout.prompt.problem_id == drawn[rollout.slot] and rollout.policy_version == 5
         # The slot's number in the run (2 * 3 + slot) makes two draws of one prompt two questions.
-        seed = random_seed(4, "rollout", f"{6 + one.slot}/{one.prompt.problem_id}", one.sample_index)
-        if one.prompt.problem_id == "long":
-            assert (one.response_ids, one.finish_reason, one.sum_logprob, one.reward) == ((), "refused", 0.0, 0.0)
+        seed = random_seed(4, "rollout", f"{6 + rollout.slot}/{rollout.prompt.problem_id}", rollout.sample_index)
+        if rollout.prompt.problem_id == "long":
+            assert (rollout.response_ids, rollout.finish_reason) == ((), "refused")
+            assert (rollout.sum_logprob, rollout.reward) == (0.0, 0.0)
             continue
-        assert one.response_ids == tokens(rf"\boxed{{{seed % 10}}}")
-        assert (one.sum_logprob, one.reward) == (-float(seed % 10), float(seed % 10 == 4))
-        assert one.finish_reason == ("length" if seed % 2 else "stop")
-    assert len({request.seeds for request in sampler.asked}) == 3
+        assert rollout.response_ids == tokens(rf"\boxed{{{seed % 10}}}")
+        assert (rollout.sum_logprob, rollout.reward) == (-float(seed % 10), float(seed % 10 == 4))
+        assert rollout.finish_reason == ("length" if seed % 2 else "stop")
+    assert len({request.seeds for request in sampler.requests}) == 3
 
 
 def test_a_log_reads_back_as_it_was_written(tmp_path: Path) -> None:
     pool, sampler = a_pool("a", "long"), BoxingSampler()
     logged = LoggedRollouts(roll_out(pool, sampler), tmp_path, pool, CHAT, replay=True)
     first = logged(2)
-    asked = len(sampler.asked)
-    assert logged(2) == first and len(sampler.asked) == asked == 3
+    count = len(sampler.requests)
+    assert logged(2) == first and len(sampler.requests) == count == 3
     table = pq.read_table(tmp_path / "step-000002.parquet")
     assert table.schema == LOG_SCHEMA
     texts = [row["text"] for row in table.to_pylist()]
-    assert texts == [CHAT.decode(one.response_ids) for one in first] and "" in texts
+    assert texts == [CHAT.decode(rollout.response_ids) for rollout in first] and "" in texts
     again = LoggedRollouts(roll_out(pool, sampler), tmp_path, pool, CHAT, replay=False)
     sampler.version = 9
-    assert again(2) == [replace(one, policy_version=9) for one in first] and len(sampler.asked) == 6
+    assert again(2) == [replace(rollout, policy_version=9) for rollout in first] and len(sampler.requests) == 6
     assert LoggedRollouts(roll_out(pool, sampler), tmp_path, pool, CHAT, replay=True)(2)[0].policy_version == 9
     assert [path.name for path in tmp_path.iterdir()] == ["step-000002.parquet"]
 
@@ -170,17 +173,17 @@ class SlowSource:
 def test_overlap_is_one_step_ahead_in_order() -> None:
     slow = SlowSource()
     source = OverlappedRollouts(slow, 3)
-    found = []
+    result = []
     for step in range(4):
         (rollout,) = source(step)
         # An update, and a sync that waits until nothing is sampled.
         source.pause()
         slow.version += 1
-        found.append((rollout.slot, step - rollout.policy_version))
+        result.append((rollout.slot, step - rollout.policy_version))
         assert slow.begun == list(range(min(step + 2, 4)))
     source.close()
-    assert found == [(0, 0), (1, 1), (2, 1), (3, 1)], "the step, and by how many updates its policy is behind"
-    assert len(slow.threads) == 2, "the first step in the caller's thread, all others in one of its own"
+    assert result == [(0, 0), (1, 1), (2, 1), (3, 1)], "the step, and by how many updates its policy is behind"
+    assert len(slow.threads) == 2, "the first step in the caller's thread, all others in one thread"
 
 
 def test_the_next_step_is_sampled_while_this_one_is_trained() -> None:
@@ -247,6 +250,6 @@ def test_remarks(changes: list[tuple[str, int]], expected: list[str]) -> None:
     rollouts = [base] * 4
     for kind, index in changes:
         rollouts[index] = replace(base, **KINDS[kind])
-    found = [text for _, text in remarks(rollouts, load_config("pocket", ["rollouts.max_new_tokens=256"]))]
-    assert len(found) == len(expected)
-    assert all(text.startswith(start) for text, start in zip(found, expected, strict=True))
+    result = [text for _, text in remarks(rollouts, load_config("pocket", ["rollouts.max_new_tokens=256"]))]
+    assert len(result) == len(expected)
+    assert all(text.startswith(start) for text, start in zip(result, expected, strict=True))

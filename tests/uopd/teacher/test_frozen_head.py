@@ -44,13 +44,13 @@ def read(folder: Path, **changes: Any) -> HeadWeights:
 
 
 def tensors_of(folder: Path) -> dict[str, torch.Tensor]:
-    return {name: one for path in folder.glob("*.safetensors") for name, one in load_file(path).items()}
+    return {name: tensor for path in folder.glob("*.safetensors") for name, tensor in load_file(path).items()}
 
 
 def cut_down(folder: Path, names: set[str]) -> None:
     """Leave nothing but these tensors in the folder's files, and no file without them."""
     for path in folder.glob("*.safetensors"):
-        kept = {name: one for name, one in load_file(path).items() if name in names}
+        kept = {name: tensor for name, tensor in load_file(path).items() if name in names}
         path.unlink()
         if kept:
             save_file(kept, path)
@@ -70,12 +70,12 @@ def test_a_head_is_read_without_its_model(tmp_path: Path, config: Any, names: se
     expected = head_of(model)
     cut_down(folder, names)
     assert set(tensors_of(folder)) == names
-    found = read(folder, dtype=dtype)
-    assert found.weight_VD.dtype == getattr(torch, dtype)
-    assert torch.equal(found.weight_VD, expected.weight_VD)
-    assert (found.bias_V is None) is (expected.bias_V is None)
-    if expected.bias_V is not None and found.bias_V is not None:
-        assert torch.equal(found.bias_V, expected.bias_V) and found.bias_V.dtype == getattr(torch, dtype)
+    result = read(folder, dtype=dtype)
+    assert result.weight_VD.dtype == getattr(torch, dtype)
+    assert torch.equal(result.weight_VD, expected.weight_VD)
+    assert (result.bias_V is None) is (expected.bias_V is None)
+    if expected.bias_V is not None and result.bias_V is not None:
+        assert torch.equal(result.bias_V, expected.bias_V) and result.bias_V.dtype == getattr(torch, dtype)
 
 
 def test_auto_is_what_it_is_for_the_scorer(tiny_model: Path) -> None:

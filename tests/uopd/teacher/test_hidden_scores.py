@@ -71,16 +71,16 @@ def test_hidden_states_are_those_of_a_plain_forward_pass(
 ) -> None:
     rows = opsd_rows(13)
     scorer = load_scorer(scorer_spec(teachers[name], sends="hidden", layout=layout, max_tokens=max_tokens))
-    found = scorer.score(rows)
-    assert isinstance(scorer, HiddenScorer) and isinstance(found, HiddenScores)
+    result = scorer.score(rows)
+    assert isinstance(scorer, HiddenScorer) and isinstance(result, HiddenScores)
     model = AutoModelForCausalLM.from_pretrained(teachers[name], dtype=torch.float32)
     with torch.no_grad():
         expected_TV = torch.cat(
             [plain_logprobs(model, row.scorer_ids, row.response_ids) for row in rows if row.response_ids]
         )
-        found_TV = model.get_output_embeddings()(found.hidden).log_softmax(dim=-1)
+        found_TV = model.get_output_embeddings()(result.hidden).log_softmax(dim=-1)
     assert torch.allclose(found_TV, expected_TV, atol=2e-5)
-    assert scorer.score(()).hidden.shape == (0, found.hidden.shape[1])
+    assert scorer.score(()).hidden.shape == (0, result.hidden.shape[1])
     scorer.close()
 
 

@@ -39,8 +39,8 @@ def test_spans_are_the_places_of_the_tokens(layout: Layout, max_tokens: int) -> 
     seen: list[int] = []
     for micro in micro_batches(ROWS, layout=layout, max_tokens=max_tokens):
         places = torch.full_like(micro.source_T, -1)
-        for here, there in micro.spans:
-            places[here] = torch.arange(there.start, there.stop)
+        for in_micro, in_rows in micro.spans:
+            places[in_micro] = torch.arange(in_rows.start, in_rows.stop)
         assert torch.equal(places, micro.source_T)
         assert all(a[1].stop != b[1].start for a, b in zip(micro.spans, micro.spans[1:], strict=False)), (
             "as few as can be"
@@ -51,13 +51,13 @@ def test_spans_are_the_places_of_the_tokens(layout: Layout, max_tokens: int) -> 
     assert whole.spans == [(slice(0, TOKENS), slice(0, TOKENS))], "an empty response between others breaks no span"
 
 
-def round_trip(given: Any, layout: Layout, max_tokens: int, device: torch.device) -> list[Tensor]:
+def round_trip(scores: Any, layout: Layout, max_tokens: int, device: torch.device) -> list[Tensor]:
     """Tensors that went to the device with each micro-batch, and came back from there into prepared memory."""
-    names = [name for name in ("ids", "logprobs", "sampled", "hidden") if hasattr(given, name)]
-    tensors = {name: getattr(given, name) for name in names}
-    kept = type(given)(**{name: host_buffer(one.shape, one.dtype, device) for name, one in tensors.items()})
+    names = [name for name in ("ids", "logprobs", "sampled", "hidden") if hasattr(scores, name)]
+    tensors = {name: getattr(scores, name) for name in names}
+    kept = type(scores)(**{name: host_buffer(tensor.shape, tensor.dtype, device) for name, tensor in tensors.items()})
     for micro in micro_batches(ROWS, layout=layout, max_tokens=max_tokens):
-        part = copy_to_device(given, micro.spans, device)
+        part = copy_to_device(scores, micro.spans, device)
         for name in names:
             assert getattr(part, name).device.type == device.type
             assert torch.equal(getattr(part, name).cpu(), tensors[name][micro.source_T])
@@ -66,22 +66,24 @@ def round_trip(given: Any, layout: Layout, max_tokens: int, device: torch.device
     return [getattr(kept, name) for name in names]
 
 
-@pytest.mark.parametrize("given", [topk_scores(), hidden_scores()], ids=["topk", "hidden"])
+@pytest.mark.parametrize("scores", [topk_scores(), hidden_scores()], ids=["topk", "hidden"])
 @pytest.mark.parametrize(("layout", "max_tokens"), CUTS)
-def test_what_is_put_in_place_is_taken_back(given: Scores | HiddenScores, layout: Layout, max_tokens: int) -> None:
-    found = round_trip(given, layout, max_tokens, CPU)
-    expected = [given.hidden] if isinstance(given, HiddenScores) else [given.ids, given.logprobs, given.sampled]
-    assert all(torch.equal(one, other) and one.dtype == other.dtype for one, other in zip(found, expected, strict=True))
-    assert not any(one.is_pinned() for one in found)
+def test_what_is_put_in_place_is_taken_back(scores: Scores | HiddenScores, layout: Layout, max_tokens: int) -> None:
+    result = round_trip(scores, layout, max_tokens, CPU)
+    expected = [scores.hidden] if isinstance(scores, HiddenScores) else [scores.ids, scores.logprobs, scores.sampled]
+    assert all(
+        torch.equal(copy, tensor) and copy.dtype == tensor.dtype for copy, tensor in zip(result, expected, strict=True)
+    )
+    assert not any(copy.is_pinned() for copy in result)
 
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize(("layout", "max_tokens"), CUTS)
 def test_the_hosts_side_of_a_gpu_is_pinned(layout: Layout, max_tokens: int) -> None:
-    given = hidden_scores()
-    (found,) = round_trip(given, layout, max_tokens, torch.device("cuda"))
-    assert torch.equal(found, given.hidden) and found.is_pinned()
+    scores = hidden_scores()
+    (result,) = round_trip(scores, layout, max_tokens, torch.device("cuda"))
+    assert torch.equal(result, scores.hidden) and result.is_pinned()
 
 
 def test_nothing_of_nothing() -> None:
