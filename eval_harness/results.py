@@ -24,7 +24,7 @@ class ResultFile:
     model: str
     """Name of the model, as given to lm-eval."""
     tasks: Mapping[str, Mapping[str, Any]]
-    """Task -> its summary (`eval_harness.summary.summary_of` and `_asked`)."""
+    """Task -> its summary (`eval_harness.summary.summary_of` and the conditions of the run)."""
     versions: Mapping[str, str]
     """Library -> its installed version when the run was graded."""
     notes: tuple[str, ...]
