@@ -237,7 +237,7 @@ UNITS = [
 ]
 
 
-@pytest.mark.parametrize(("answers", "expected"), UNITS, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(("answers", "expected"), UNITS, ids=[str(answers) for answers, _ in UNITS])
 def test_units_never_meet_through_a_bare_number(answers: list[str], expected: list[set[str]] | None) -> None:
     found = set()
     for order in permutations(answers):
