@@ -24,7 +24,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --constr
 TORCH := torch==2.13.0
 REQUIREMENTS := pyproject.toml constraints/cpu.txt
 # What a group of tests shares is started once: see tests/helpers/two_workers.py, which also puts the groups in order.
-PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS)
 
 .PHONY: demo check test docs lint types
 .DELETE_ON_ERROR:

@@ -2,8 +2,9 @@
 
 import os
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from sure_math.models.engines import Engine
 from sure_math.models.engines.load import load_engine
 from sure_math.models.engines.spec import ModelSpec
 from tests.helpers.tiny_model import save_tiny_model
-from tests.helpers.two_workers import mark_back_ends, put_in_groups, without_group
+from tests.helpers.two_workers import mark_back_ends, put_in_order
 from tests.helpers.vllm_server import VllmServer
 
 REPOSITORY = Path(__file__).parent.parent
@@ -73,10 +74,10 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     mark_back_ends(items)
     if "PYTEST_XDIST_WORKER" in os.environ:
-        put_in_groups(items)
+        put_in_order(items, config.rootpath)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -85,12 +86,12 @@ def pytest_xdist_setupnodes() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Reports name a test so that the name can be given to pytest again."""
-    report = yield
-    report.nodeid = without_group(report.nodeid)
-    return report
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    from tests.helpers.group_scheduling import GroupScheduling
+
+    config.option.loadscopereorder = False  # by the number of their tests
+    return GroupScheduling(config, log)
 
 
 def pytest_sessionfinish() -> None:
