@@ -19,7 +19,7 @@ from sure_math.problems.sources import columns as usual
 from sure_math.problems.sources.catalogue import SOURCES, PublicSource, columns_of, read_row
 from sure_math.problems.sources.cells import conversation, reference_answer, text_of
 from sure_math.problems.sources.columns import choose_column
-from sure_math.problems.sources.hub import Place, stream
+from sure_math.problems.sources.hub import HubSplit, open_split
 from sure_math.problems.sources.table_files import InputError, Row, Rows, open_rows, peek_columns
 from sure_math.prompts import load_prompt
 from sure_math.prompts.template import fill
@@ -230,12 +230,12 @@ def _open_copy(task: str, data: str, split: str) -> Rows:
     key = f"metadata data of {task}"
     if not Path(data).is_dir():
         return open_rows(Path(data), key)
-    return stream(Place(key=key, dataset=data, subset=None, split=split, revision=None, remedy=_remedy(task)))
+    return open_split(HubSplit(key=key, dataset=data, subset=None, split=split, revision=None, remedy=_remedy(task)))
 
 
 def _open_on_hub(task: str, source: PublicSource) -> Rows:
     """Open a Hub dataset through the cache of `datasets`, which also works without a network."""
-    place = Place(
+    place = HubSplit(
         key=task,
         dataset=source.dataset,
         subset=source.subsets[0] if source.subsets else None,
@@ -246,7 +246,7 @@ def _open_on_hub(task: str, source: PublicSource) -> Rows:
     try:
         table = datasets.load_dataset(place.dataset, place.subset, split=place.split, revision=place.revision)
     except Exception:  # the Hub client, its HTTP library and the readers raise different errors; `stream` explains them
-        return stream(place)
+        return open_split(place)
     return peek_columns(str(place), iter(table))
 
 

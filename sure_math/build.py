@@ -42,7 +42,7 @@ from sure_math.problems.contamination.screening import Screening, decontaminate_
 from sure_math.problems.evolution.choose import choose_phase
 from sure_math.problems.evolution.draw import draw_phase
 from sure_math.problems.evolution.evolve import evolve_phase
-from sure_math.problems.sources.inputs import read
+from sure_math.problems.sources.inputs import read_inputs
 from sure_math.problems.sources.stored_samples import kind_of
 from sure_math.problems.sources.table_files import InputError
 from sure_math.prompts import PromptError
@@ -71,7 +71,7 @@ def build(config: BuildConfig, models: Models, store: Store) -> BuildTables:
 
     If the configuration leaves a phase out, its line passes the first input on.
     """
-    inputs = read(config, store)
+    inputs = read_inputs(config, store)
     screening = Screening.of(config, inputs, models)
     distinct = store.map(distinct_phase(config), inputs.seeds)
     screened = store.map(screen_phase(config, screening, models), distinct)

@@ -1,9 +1,10 @@
-"""Export: the rows of a published dataset in the format of another trainer, with a recipe for a weighted loss there.
+"""Export a published dataset in the format of another trainer, with a recipe for a weighted loss there.
 
     python -m sure_math.export sure-math --to trl
     python -m sure_math.export sure-math --to verl --split test --out rows
 
-Rows are read and written in batches, so memory does not grow with their number. The folder is renamed into place whole.
+Rows are read and written in batches, so memory does not grow with their number. The folder is written under another
+name and then renamed.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ COLUMNS = (
     "license",
     "overlaps",
 )
-"""Of a published dataset, those that are read."""
+"""Columns of a published dataset that are read."""
 
 _MESSAGES = pa.list_(pa.struct([pa.field("role", pa.string()), pa.field("content", pa.string())]))
 _TEXTS = pa.list_(pa.string())
@@ -95,8 +96,8 @@ class ExportError(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Published:
-    """One row of a published dataset, and where it stands."""
+class ExportRow:
+    """One row of a published dataset, and its place in it."""
 
     values: Mapping[str, Any]
     prompt: list[dict[str, str]]
@@ -107,39 +108,39 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Format:
-    """One trainer."""
+class TrainerFormat:
+    """The format of one trainer."""
 
     schema: pa.Schema
-    row: Callable[[Published], dict[str, Any]]
+    row: Callable[[ExportRow], dict[str, Any]]
     unlabelled: Unlabelled
-    """What happens to rows without a reference answer if the user does not say."""
+    """What happens to rows without a reference answer by default."""
     recipe: str
     """Module of `sure_math.publication.recipes`."""
     recipe_file: str
-    """Its name beside the rows."""
+    """Name of the recipe beside the rows."""
     readme: str
     """Template in `cards/`."""
 
 
-def _trl(row: Published) -> dict[str, Any]:
+def _trl(row: ExportRow) -> dict[str, Any]:
     return {name: row.values[name] for name in TRL_SCHEMA.names if name != "prompt"} | {"prompt": row.prompt}
 
 
-def _verl(row: Published) -> dict[str, Any]:
-    given = ("problem_id", "weight", "semantic_entropy", "license", "overlaps")
+def _verl(row: ExportRow) -> dict[str, Any]:
+    columns = ("problem_id", "weight", "semantic_entropy", "license", "overlaps")
     return {
         "data_source": f"sure-math/{row.values['source']}",
         "prompt": row.prompt,
         "ability": "math",
-        # A null becomes a missing key or a NaN on its way through verl; an empty text is never a right answer.
+        # verl turns a null into a missing key or a NaN; an empty text is never a right answer.
         "reward_model": {"style": "rule", "ground_truth": row.values["answer"] or ""},
-        "extra_info": {"index": row.index, "split": row.split, **{name: row.values[name] for name in given}},
+        "extra_info": {"index": row.index, "split": row.split, **{name: row.values[name] for name in columns}},
     }
 
 
-FORMATS: dict[str, Format] = {
-    "trl": Format(
+FORMATS: dict[str, TrainerFormat] = {
+    "trl": TrainerFormat(
         schema=TRL_SCHEMA,
         row=_trl,
         unlabelled="keep",
@@ -147,7 +148,7 @@ FORMATS: dict[str, Format] = {
         recipe_file="weighted_distillation.py",
         readme="export_trl.md.j2",
     ),
-    "verl": Format(
+    "verl": TrainerFormat(
         schema=VERL_SCHEMA,
         row=_verl,
         unlabelled="drop",
@@ -159,28 +160,33 @@ FORMATS: dict[str, Format] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Exported:
-    """What was written."""
+class ExportResult:
+    """The folder that was written."""
 
     folder: Path
     rows: int
     readme: str
 
 
-def export(folder: Path, to: str, out: Path, *, split: str = "train", unlabelled: Unlabelled | None = None) -> Exported:
+def export(
+    folder: Path, to: str, out: Path, *, split: str = "train", unlabelled: Unlabelled | None = None
+) -> ExportResult:
     """Write `out` (SPLIT.parquet, a recipe, README.md) from the finished dataset in `folder`.
+
+    >>> export(Path("sure-math"), "trl", Path("sure-math-trl")).rows  # doctest: +SKIP
+    800
 
     Args:
         to: a key of `FORMATS`.
         unlabelled: what happens to rows without a reference answer; None takes the format's own.
 
     Raises:
-        ExportError: no finished dataset, no such split, no row left, or `out` is there already.
+        ExportError: `folder` is no finished dataset or lacks the split, no row is left, or `out` exists already.
     """
     chosen = FORMATS[to]
     dataset = _checked(folder, split)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ExportError(f"--out {out}: is there already; remove it, or name another folder")
+        raise ExportError(f"--out {out}: exists already; remove it, or name another folder")
     prompt = dataset.prompt("solve").get("text")
     rows = _rows(dataset, split, prompt or load_prompt("default", "solve"))
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -209,16 +215,16 @@ def export(folder: Path, to: str, out: Path, *, split: str = "train", unlabelled
         recipes = resources.files("sure_math.publication.recipes")
         recipe = recipes.joinpath(f"{chosen.recipe}.py").read_text(encoding="utf-8")
         (staging / chosen.recipe_file).write_text(recipe, encoding="utf-8")
-        staging.chmod(0o755)  # mkdtemp's folder is its owner's alone
+        staging.chmod(0o755)  # mkdtemp's folder is closed to others
         staging.rename(out)
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise
-    return Exported(folder=out, rows=counts["rows"], readme=readme)
+    return ExportResult(folder=out, rows=counts["rows"], readme=readme)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; 0, or 1 after a message that says what to do."""
+    """Run the command line. Returns 0, or 1 after a message that says what to do."""
     options = _parser().parse_args(arguments)
     out = options.out or options.folder.resolve().with_name(f"{options.folder.resolve().name}-{options.to}")
     try:
@@ -246,7 +252,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _checked(folder: Path, split: str) -> PublishedDataset:
-    """The dataset, with the files of the split whole and as they were published."""
+    """Open the dataset and check that the files of the split are as they were published."""
     try:
         dataset = open_dataset(folder)
         if split not in dataset.splits:
@@ -257,10 +263,10 @@ def _checked(folder: Path, split: str) -> PublishedDataset:
     return dataset
 
 
-def _rows(dataset: PublishedDataset, split: str, prompt: str) -> Iterator[Published]:
+def _rows(dataset: PublishedDataset, split: str, prompt: str) -> Iterator[ExportRow]:
     for index, values in enumerate(dataset.rows(split, COLUMNS)):
         messages = solve_messages(values["problem"], None, prompt)
-        yield Published(
+        yield ExportRow(
             values=values,
             prompt=[{"role": message.role, "content": message.content} for message in messages],
             index=index,
@@ -268,8 +274,8 @@ def _rows(dataset: PublishedDataset, split: str, prompt: str) -> Iterator[Publis
         )
 
 
-def _write(rows: Iterator[Published], chosen: Format, path: Path, *, drop: bool) -> Counter[str]:
-    """Counts: `rows` written, rows `left_out`, and of those written the `unlabelled` and `overlapping` ones."""
+def _write(rows: Iterator[ExportRow], chosen: TrainerFormat, path: Path, *, drop: bool) -> Counter[str]:
+    """Write the rows. Returns the counts `rows`, `left_out` and, of the written, `unlabelled` and `overlapping`."""
     counts: Counter[str] = Counter()
     pending: list[dict[str, Any]] = []
     with pq.ParquetWriter(path, chosen.schema, compression="zstd") as writer:

@@ -1,4 +1,4 @@
-"""What the commands of the packages share: their options, and how a plan is printed."""
+"""Options that the commands of the packages share, and how they print errors and plans."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PLAN_WIDTH = 120
 def config_parser(
     prog: str, description: str, *, configs: Sequence[str], out: Path, holds: str, assumption: str, setting: str
 ) -> argparse.ArgumentParser:
-    """The parser of a command that runs a configuration; `holds` says what `--out` is, the last two are examples."""
+    """Make the parser of a command that runs a configuration; `holds` describes `--out`, the last two are examples."""
     parser = argparse.ArgumentParser(prog=prog, description=description)
     parser.add_argument("--config", required=True, metavar="NAME|FILE", help=f"{', '.join(configs)}, or a YAML file")
     parser.add_argument("--out", type=Path, default=out, metavar="DIR", help=holds)
@@ -38,25 +38,25 @@ def config_parser(
 
 
 def print_error(console: Console, message: object) -> None:
-    """As it is: paths and values may hold what rich takes for markup."""
+    """Print an error as it is: its paths and values may look like markup to rich."""
     console.print(f"error: {message}", style="red", markup=False, highlight=False, soft_wrap=True)
 
 
 def print_disk_full(console: Console, error: OSError, out: Path, then: str) -> None:
-    """Where the disk of `out` is full; `then` says what a repeated command finds. Any other error is raised again."""
+    """Say that the disk of `out` is full and what a repeated command does; raise any other error again."""
     if not disk_full(error):
         raise error
     print_error(console, f"no space left on the disk of {out}: free some and repeat the command{then}")
 
 
 def print_plan(plan: RenderableType) -> None:
-    """The plan is what was asked for, so it goes where a pipe or a file can take it, wide enough for whole names."""
+    """Print the plan to standard output, for a pipe or a file too, wide enough for whole names."""
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PLAN_WIDTH
     Console(width=width).print(plan)
 
 
 def plan_part(title: str, *columns: str, right: tuple[str, ...] = ()) -> Table:
-    """A table of a plan, without rows; the columns named in `right` hold numbers."""
+    """Make a table of a plan without rows; the columns named in `right` hold numbers."""
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     for name in columns:
         # `fold` breaks a long name over lines; the default would cut it off.
@@ -65,7 +65,7 @@ def plan_part(title: str, *columns: str, right: tuple[str, ...] = ()) -> Table:
 
 
 def plan_settings(title: str, rows: Iterable[tuple[str, str]]) -> Table:
-    """Names and values."""
+    """Make a table of names and values."""
     table = plan_part(title, "", "")
     table.show_header = False
     for name, text in rows:

@@ -1,4 +1,4 @@
-"""What a user sees of a build: a bar per phase with rate and time left, and the funnel at the end."""
+"""Show a build to the user: a bar per phase with rate and time left, and the funnel at the end."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Progress:
 
     @contextmanager
     def phase(self, name: str, total: int | None) -> Iterator[Bar]:
-        """The bar of a phase over `total` problems; None where nobody knows how many there will be."""
+        """Show the bar of a phase over `total` problems; None if their number is not known yet."""
         task = self._bars.add_task(name, total=total, note="")
         self._current = Bar(self._bars, task)
         self._bars.start()
@@ -70,7 +70,7 @@ class Progress:
             self._current = None
 
     def replied(self, count: int) -> None:
-        """A model has answered `count` requests of the running phase."""
+        """Count `count` more replies of a model in the running phase."""
         if self._current is not None:
             self._current.replies += count
             self._bars.update(self._current.task, note=f"{self._current.replies:,} replies")  # type: ignore[arg-type]
@@ -86,7 +86,7 @@ class _Rate(ProgressColumn):
 
 
 def funnel_table(funnel: Mapping[str, FunnelLine] | list[FunnelLine]) -> Table:
-    """In, kept, dropped by reason: one row per phase."""
+    """Make a table with a row per phase: problems in, kept, and dropped by reason."""
     table = Table(title="Problems", title_justify="left")
     table.add_column("phase")
     for title in ("in", "kept", "dropped"):

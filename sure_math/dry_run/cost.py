@@ -60,12 +60,12 @@ class Parameters:
 
     total: float
     active: float
-    """What one token passes through; less than `total` in a mixture of experts."""
+    """Parameters that a token passes through; fewer than `total` in a mixture of experts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelWork:
-    """What a model is asked in one phase. None: not known."""
+    """The work of a model in one phase; None: not known."""
 
     requests: int | None
     prompt_tokens: int | None
@@ -118,7 +118,11 @@ def gpus_of(model: ModelConfig) -> int:
 
 
 def parameters_of(model: str) -> Parameters | None:
-    """Of a folder from the size of its weights (2 bytes each), else from the model's name; None where it has none."""
+    """Size of a model: from the weights in its folder (2 bytes each), else from its name; None if neither tells.
+
+    >>> parameters_of("Qwen/Qwen3-30B-A3B").active
+    3000000000.0
+    """
     try:
         folder = local_folder(model)
     except EngineUnavailable:
@@ -126,10 +130,10 @@ def parameters_of(model: str) -> Parameters | None:
     if folder is not None:
         count = sum(path.stat().st_size for path in folder.glob("*.safetensors")) / 2
         return Parameters(total=count, active=count) if count else None
-    found = _SIZE.findall(model.rpartition("/")[2])
-    if not found:
+    sizes = _SIZE.findall(model.rpartition("/")[2])
+    if not sizes:
         return None
-    total, active = found[-1]
+    total, active = sizes[-1]
     return Parameters(total=float(total) * 1e9, active=float(active or total) * 1e9)
 
 

@@ -1,7 +1,8 @@
-"""The plan of a build (`--dry-run`): what every phase would take in, ask and cost, without a model and without network.
+"""Plan a build (`--dry-run`): what each phase would read, ask and cost. Needs no model and no network.
 
-Counts of seeds are exact for a file, for stored samples and for the pocket world, which are read; for a dataset on the
-Hub they are what the config asks for, or the size the source was published with. Whatever follows rests on `cost.py`.
+Seeds of a file, of stored samples and of the pocket world are read and counted. For a dataset on the Hub, the count is
+what the configuration asks for, or the size of the published source. All later counts are estimates; `cost.py` has
+their assumptions.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from sure_math.prompts import PromptError, load_prompt
 from sure_math.rows import Problem, Tier
 
 ANSWER_TOKENS = 20
-"""Of a final answer, two of which a judge is shown."""
+"""Tokens of a final answer; a judge is shown two of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,16 +37,16 @@ class PlannedPhase:
 
     phase: str
     problems: int | None
-    """That leave the phase; None where nobody knows without reading a remote source."""
+    """Problems that leave the phase; None if only a remote source could tell."""
     role: str | None = None
-    """Of the model that is asked."""
+    """Role of the model that is asked."""
     work: ModelWork | None = None
     note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildPlan:
-    """What a build would do, and what it lacks."""
+    """What a build would do, and what is missing for it."""
 
     config: BuildConfig
     assumptions: BuildAssumptions
@@ -54,7 +55,13 @@ class BuildPlan:
 
 
 def make_plan(config: BuildConfig, assumptions: BuildAssumptions | None = None) -> BuildPlan:
-    """Reads the seeds (not those on the Hub) and counts; nothing is written and no model is touched."""
+    """Count what a build would do. Seeds are read, except those on the Hub; nothing is written and no model is loaded.
+
+    >>> from sure_math.config import load_config
+    >>> plan = make_plan(load_config("pocket"))
+    >>> plan.steps[-1].phase
+    'publish'
+    """
     assumptions = assumptions or BuildAssumptions()
     missing = [error for error in (_prompt_error(config),) if error]
     pool, note = SeedCounts(), ""
@@ -67,12 +74,12 @@ def make_plan(config: BuildConfig, assumptions: BuildAssumptions | None = None) 
 
 
 def source_rows(name: str, chosen: SourceConfig) -> int | None:
-    """Rows of a public source that are read at most; None where its size is not known."""
+    """The largest number of rows of a public source that are read; None if its size is not known."""
     table, published = SOURCES[name], SOURCES[name].published_rows
     subsets = table.subsets if chosen.subsets is None else chosen.subsets
     splits = table.splits if chosen.splits is None else chosen.splits
     parts = subsets if set(subsets) & set(published) else splits
-    # A part of the configurations of a source, or a copy, has a size of its own.
+    # The size of a copy, or of some of the configurations of a source, is not known.
     known = chosen.path is None and (parts == subsets or subsets == table.subsets)
     size = _sum(published.get(part) for part in parts) if known else None
     return chosen.rows if size is None else min(size, chosen.rows or size)
@@ -80,15 +87,15 @@ def source_rows(name: str, chosen: SourceConfig) -> int | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeedCounts:
-    """Seeds as they are read. None: not known."""
+    """Numbers of seeds as they are read; None: not known."""
 
     train: Mapping[Tier, int | None] | None = None
-    """Those that evolve, per tier; None: not even the tiers are known."""
+    """Training problems that evolve, per tier; None: not even the tiers are known."""
     curated: int = 0
     """Training problems that stay as they are."""
     test: int | None = None
     open: int | None = None
-    """Of all of them, those without an answer."""
+    """Problems without an answer, of all splits."""
 
 
 def _pool(config: BuildConfig) -> tuple[SeedCounts, str]:
@@ -168,7 +175,7 @@ def _steps(config: BuildConfig, pool: SeedCounts, note: str, assumptions: BuildA
 
 
 def _source(config: BuildConfig) -> str:
-    """What the seeds are read from."""
+    """Name of the source of the seeds."""
     seeds = config.seeds
     source = str(config.samples.path or seeds.path or seeds.dataset or seeds.source)
     return "curated" if seeds.curated_alone else f"curated and {source}" if seeds.curated else source
@@ -212,10 +219,10 @@ def _annotation(
     elif label_runs(config):
         yield PlannedPhase(phase="label", problems=problems, note=f"by {labels.by}")
     if config.samples.path is None:
-        each = sampling.num_samples + sampling.greedy
-        asked = None if problems is None else problems * each
+        per_problem = sampling.num_samples + sampling.greedy
+        asked = None if problems is None else problems * per_problem
         tokens = (solve, min(assumptions.answer_tokens, sampling.max_new_tokens))
-        yield _asks("sample", "teacher", models, problems, asked, tokens, assumptions, f"{each} per problem")
+        yield _asks("sample", "teacher", models, problems, asked, tokens, assumptions, f"{per_problem} per problem")
     else:
         yield PlannedPhase(phase="sample", problems=problems, note="stored")
     clustering = f"procedure {config.cluster.procedure}, equivalence {config.cluster.equivalence}"
@@ -240,13 +247,13 @@ def _asks(
     assumptions: BuildAssumptions,
     note: str = "",
 ) -> PlannedPhase:
-    """`tokens`: of a prompt and of what is generated."""
+    """One phase that asks a model; `tokens`: those of a prompt, and those of a reply."""
     cost = work_of(models[role], requests, tokens[0], tokens[1], assumptions)
     return PlannedPhase(phase=phase, problems=problems, role=role, work=cost, note=note)
 
 
 def _drawn(config: BuildConfig, pool: SeedCounts) -> Mapping[Tier, int | None] | None:
-    """Training seeds of each tier that go on; a tier of unknown size gives as many as are asked for."""
+    """Training seeds of each tier that are drawn; a tier of unknown size has as many as are wanted."""
     wanted: Mapping[Tier, int] = (config.seeds.per_tier if config.evolve.enabled else None) or {}
     if pool.train is None:
         return {tier: wanted[tier] for tier in TIERS} if set(wanted) == set(TIERS) else None
@@ -259,7 +266,7 @@ def _drawn(config: BuildConfig, pool: SeedCounts) -> Mapping[Tier, int | None] |
 def _evolved(
     config: BuildConfig, drawn: Mapping[Tier, int | None] | None, survival: float
 ) -> tuple[int | None, int | None]:
-    """Requests to the author and children that are left: a lineage goes on from what survived the round before."""
+    """Requests to the author, and evolved problems that survive: each round asks only the survivors of the last."""
     if drawn is None or any(count is None for count in drawn.values()):
         return None, None
     rounds = {tier: range(config.evolve.rounds[tier]) for tier in TIERS}
@@ -268,7 +275,7 @@ def _evolved(
 
 
 def _unanswered(pool: SeedCounts, children: int | None, stay: int | None, read: int | None) -> int | None:
-    """Problems a labelling model is asked; of the seeds that stay, as many in a hundred as of all that were read."""
+    """Problems that a labelling model is asked; the seeds that stay lack an answer as often as all seeds do."""
     if children is None or stay is None or read is None or pool.open is None:
         return None
     return children + (round(stay * pool.open / read) if read else 0)
@@ -285,7 +292,7 @@ def _evolve_tokens(config: BuildConfig, assumptions: BuildAssumptions) -> tuple[
 
 
 def _prompt_tokens(config: BuildConfig, name: str, assumptions: BuildAssumptions, *, extra: float) -> float | None:
-    """Of a request made with the prompt `name`, whose placeholders hold `extra` tokens."""
+    """Tokens of a request with the prompt `name`, whose placeholders hold `extra` tokens."""
     try:
         prompt = load_prompt(config.prompts, name)
     except PromptError:
@@ -304,6 +311,6 @@ def _prompt_error(config: BuildConfig) -> str | None:
 
 
 def _sum(counts: Iterable[int | None]) -> int | None:
-    """None where one of them is not known."""
+    """The sum; None if a count is not known."""
     known = list(counts)
     return None if any(count is None for count in known) else sum(count or 0 for count in known)

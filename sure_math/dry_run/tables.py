@@ -1,4 +1,4 @@
-"""How a plan is printed: what the data comes from, every setting, what each phase costs, and what that assumes."""
+"""Print a plan: the sources, every setting, the cost of each phase, and the assumptions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PAPER_PROBLEMS, PAPER_SAMPLES, PAPER_HOURS = 8_800, 8, (1, 2)
 
 
 def plan_table(plan: BuildPlan) -> Group:
-    """Sources, benchmarks, settings, costs, assumptions."""
+    """Lay out a plan: sources, benchmarks, settings, costs, assumptions."""
     tables = [
         _sources(plan.config),
         _benchmarks(plan.config),
@@ -39,7 +39,7 @@ def plan_table(plan: BuildPlan) -> Group:
 
 
 def _sources(config: BuildConfig) -> Table:
-    """Where seeds, or stored samples, come from."""
+    """The sources of the seeds or of the stored samples."""
     table = plan_part("Seeds", "source", "from", "licence", "tier", "rows", right=("rows",))
     seeds = config.seeds
     if curated := curated_seeds(seeds):
@@ -174,7 +174,7 @@ def _place(model: ModelConfig, size: Parameters, assumptions: BuildAssumptions) 
 
 
 def _notes(plan: BuildPlan) -> Iterator[str]:
-    """How the paper's own time compares, where its teacher is asked."""
+    """Compare with the time that the paper reports, if the plan asks the paper's teacher."""
     done = {step.phase: step.work for step in plan.steps}
     sample, judged = done.get("sample"), done.get("cluster")
     problems = next((step.problems for step in plan.steps if step.phase == "sample"), None)

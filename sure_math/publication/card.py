@@ -1,4 +1,4 @@
-"""The dataset card: a template filled from the manifest of a run and from nothing else."""
+"""The dataset card: a template that is filled from the manifest and from nothing else."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 TEMPLATE = "dataset_card.md.j2"
 
-# Identifiers that the Hub accepts in a card's metadata; any other licence is `other` there and spelt out in the text.
+# Identifiers that the Hub accepts in a card's metadata. Any other licence is `other` there; the text names it.
 HUB_LICENSES = frozenset(
     {"apache-2.0", "mit", "bsd-3-clause", "cc0-1.0", "cc-by-4.0", "cc-by-3.0", "cc-by-2.0", "cc-by-sa-4.0"}
     | {"cc-by-sa-3.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0", "cc-by-nc-nd-4.0", "cc-by-nd-4.0", "odc-by", "odbl"}
@@ -29,7 +29,10 @@ SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "1
 
 
 def render_card(manifest: Mapping, schemas: Mapping[str, pa.Schema]) -> str:
-    """The card of a dataset: metadata for the Hub and `datasets`, then the text.
+    """Render the card of a dataset: metadata for the Hub and `datasets`, then the text.
+
+    >>> dataset = open_dataset(Path("sure-math"))  # doctest: +SKIP
+    >>> card = render_card(dataset.manifest, SCHEMAS)  # doctest: +SKIP
 
     Args:
         manifest: as `publish` writes it; every number of the text is one of its values or a ratio of two.

@@ -1,7 +1,7 @@
 """The numbers of a dataset's card, added up one problem at a time.
 
-Everything here is a sum or a count (but for the ids of the curated problems, of which there are 1,000), so the memory
-does not grow with the number of problems.
+All of them are sums or counts, so memory does not grow with the number of problems. The only exception are the ids of
+the curated problems, of which there are at most 1,000.
 """
 
 from collections import Counter, defaultdict
@@ -12,19 +12,22 @@ from sure_math.publication.shard_rows import PublishedProblem
 from sure_math.reporting.histogram import BINS, bin_of
 from sure_math.rows import Dropped
 
-GIVEN = ("source", "pocket-world", "curated")
-"""Values of `answer_source` that are no labelling model."""
+NOT_FROM_A_MODEL = ("source", "pocket-world", "curated")
+"""Values of `answer_source`; any other value is the name of a labelling model."""
 
 
 def normalised(entropy: float, num_samples: int) -> float:
-    """H / log N, held in [0, 1]: rounding may leave it just outside."""
+    """H / log N, clipped to [0, 1], because rounding may leave it just outside."""
     return min(1.0, max(0.0, normalised_entropy(entropy, num_samples)))
 
 
 def miller_madow(num_clusters: int, num_samples: int) -> float:
     """First-order bias of the plug-in entropy in nats, (C - 1) / 2N: what N samples miss on average (Miller 1955).
 
-    C is the number of clusters seen, which is itself too small, so the true bias is rather larger.
+    C is the number of clusters seen, which is itself too small, so the true bias is larger still.
+
+    >>> miller_madow(5, 8)
+    0.25
     """
     return (num_clusters - 1) / (2 * num_samples)
 
@@ -66,7 +69,7 @@ GROUPINGS = ("split", "tier", "strategy", "source")
 
 @dataclass(slots=True)
 class CardNumbers:
-    """Add every published problem and every dropped row, then read `numbers`."""
+    """Sums over a dataset: add every published problem and every dropped row, then call `numbers`."""
 
     total: GroupNumbers = field(default_factory=GroupNumbers)
     groups: dict[str, dict[str, GroupNumbers]] = field(default_factory=lambda: {name: {} for name in GROUPINGS})
@@ -95,7 +98,7 @@ class CardNumbers:
         self.dropped[row.phase, row.reason] += 1
 
     def dropped_summary(self) -> str:
-        """For messages: `evolve/duplicate 3, sample/prompt_too_long 1`."""
+        """The counts of dropped rows for messages, such as `evolve/duplicate 3, sample/prompt_too_long 1`."""
         return (
             ", ".join(f"{phase}/{reason} {count}" for (phase, reason), count in sorted(self.dropped.items())) or "none"
         )
@@ -132,10 +135,10 @@ class CardNumbers:
         }
 
     def _curated(self) -> dict[str, object]:
-        """`curated`: what is only there where such problems are."""
+        """The key `curated`, if the dataset has curated problems."""
         if not self.curated:
             return {}
-        from sure_math.curated.summary import summary  # with all templates, which other builds have no use for
+        from sure_math.curated.summary import summary  # imports all templates, which other builds do not need
 
         return {"curated": summary(self.curated)}
 
@@ -154,7 +157,7 @@ class CardNumbers:
             self._kind("overlaps", benchmark)
         self.counts["evolved"] += problem.round > 0
         self.counts["overlapping"] += bool(problem.overlaps)
-        if problem.answer_source is not None and problem.answer_source not in GIVEN:
+        if problem.answer_source is not None and problem.answer_source not in NOT_FROM_A_MODEL:
             self.counts["model_labels"] += 1
             self.counts["model_labels_compared"] += row.grade.majority_correct is not None
             self.counts["model_labels_agreeing"] += row.grade.majority_correct is True
@@ -162,7 +165,9 @@ class CardNumbers:
     def _add_uncertainty(self, row: PublishedProblem) -> None:
         uncertainty = row.uncertainty
         entropy = 1 - uncertainty.weight
-        counted = sum(one >= 0 for one in row.cluster.cluster_ids)  # N of Eq. 6: a sample left out has the id -1
+        counted = sum(
+            cluster_id >= 0 for cluster_id in row.cluster.cluster_ids
+        )  # N of Eq. 6: a sample left out has the id -1
         correction = miller_madow(uncertainty.num_clusters, counted) if counted else 0.0
         self.histogram[bin_of(entropy)] += 1
         self.counts["unanimous"] += entropy < UNANIMOUS

@@ -34,12 +34,12 @@ class PhaseCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFacts:
-    """What the card says about the run and the rows cannot tell. Same facts, same rows: same bytes."""
+    """Facts for the card that are in no row. The same facts and the same rows give the same bytes."""
 
     config_name: str
     """`pocket`, `annotate`, ... or the stem of the user's file."""
     command: str
-    """The command that repeats the run, without paths of this machine where that is possible."""
+    """The command that repeats the run, without paths of this machine if that is possible."""
     config: Mapping[str, object]
     """The resolved configuration, as JSON types."""
     versions: Mapping[str, str]

@@ -1,10 +1,10 @@
-"""Publish: the rows of a run as a folder that `load_dataset("sure-math")` opens.
+"""Publish: write the rows of a run as a folder that `load_dataset("sure-math")` opens.
 
-`publish` reads the shards once, in order, and writes row groups as it goes, so its memory does not grow with the
-number of problems. Everything is written to a staging folder, opened with `datasets` and compared with what was
-written, and then renamed into place, the manifest last: a folder without `manifest.json` is not finished.
+`publish` reads the shards once, in order, and writes row groups while it reads, so its memory does not grow with the
+number of problems. Everything is written to a staging folder, opened with `datasets`, compared with the rows that were
+written, and then renamed into place. The manifest comes last: a folder without `manifest.json` is not finished.
 
-`datasets` cannot open a split without rows, so a split or configuration without rows is left out of the card's
+`datasets` cannot open a split without rows. A split or configuration without rows is therefore left out of the card's
 metadata; the manifest counts it as 0 and the card says so.
 """
 
@@ -37,7 +37,11 @@ from sure_math.storage.files import file_digest
 
 
 def publish(shards: Iterable[ShardRows], facts: RunFacts, folder: Path) -> PublishedDataset:
-    """Write `folder` (data, card, figures, manifest) from the rows of a run; an older version in it is replaced.
+    """Write `folder` (data, card, figures, manifest) from the rows of a run; an older dataset in it is replaced.
+
+    >>> dataset = publish(tables.shards(), facts, Path("sure-math"))  # doctest: +SKIP
+    >>> dataset.row_counts["train"]  # doctest: +SKIP
+    800
 
     Raises:
         PublishError: a problem has neither an uncertainty nor a dropped row, no problem is left, or the written files
@@ -107,9 +111,9 @@ def _write_card(manifest: Mapping, staging: Path) -> None:
 
 
 def _move_into_place(staging: Path, folder: Path, fingerprint: str) -> None:
-    """Rename the staged files into the folder. Without its manifest the folder counts as unfinished in between."""
+    """Rename the staged files into the folder. In between, the folder has no manifest and counts as unfinished."""
     if _fingerprint(folder) != fingerprint:
-        shutil.rmtree(folder / "validation", ignore_errors=True)  # it describes the rows that are replaced
+        shutil.rmtree(folder / "validation", ignore_errors=True)  # it describes the old rows
     (folder / MANIFEST).unlink(missing_ok=True)
     for name in (DATA, "figures"):
         shutil.rmtree(folder / name, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Whether a published folder opens with `datasets`, with the rows that were written."""
+"""Check that a published folder opens with `datasets` and holds the rows that were written."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def check_readable(folder: Path, rows: Mapping[str, int]) -> None:
 
 @contextmanager
 def _without_progress_bars() -> Iterator[None]:
-    """Switches the progress bars of `datasets` off, and back on only if they were on."""
+    """Switch the progress bars of `datasets` off, and back on only if they were on."""
     from datasets import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
     were_off = are_progress_bars_disabled()

@@ -36,7 +36,7 @@ class BuildTables:
     grades: Table[Grade]
 
     def shards(self, advance: Callable[[int], None] = lambda problems: None) -> Iterator[ShardRows]:
-        """All rows, one shard at a time; `advance` is told how many problems have been taken."""
+        """Yield all rows, one shard at a time; `advance` is called with the number of problems taken."""
         for shard in range(len(self.problems.digests)):
             problems = self.problems.rows(shard)
             yield ShardRows(
@@ -75,7 +75,7 @@ def run_facts(
     identities: Mapping[str, ModelIdentity],
     stored: str | None,
 ) -> RunFacts:
-    """The facts for the card; `stored` is the digest of the file of samples, where they took the teacher's place."""
+    """Collect the facts for the card; `stored` is the digest of the file of samples that took the teacher's place."""
     models = [
         ModelFacts(
             role=role,

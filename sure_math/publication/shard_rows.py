@@ -1,4 +1,4 @@
-"""All rows of one shard, as the phases left them, and each of its problems with the rows that belong to it."""
+"""The rows of one shard as the phases left them, and each problem of the shard with the rows that belong to it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sure_math.rows import Answer, Cluster, Dropped, Grade, Problem, Sample, Unc
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShardRows:
-    """All rows of one shard. `problems` may hold problems that a later phase dropped; they need a `Dropped` row."""
+    """All rows of one shard. A problem that a later phase dropped may be in `problems` if it has a `Dropped` row."""
 
     problems: Sequence[Problem]
     samples: Sequence[Sample]
@@ -32,7 +32,7 @@ class PublishedProblem:
     cluster: Cluster
     grade: Grade
     samples: tuple[Sample, ...]
-    """By sample index; the greedy one (-1), if there is one, comes first."""
+    """Sorted by sample index; a greedy sample (-1) comes first."""
     answers: tuple[Answer, ...]
     """One per sample, in the same order."""
 
@@ -58,7 +58,7 @@ def joined_problems(shard: ShardRows) -> Iterator[PublishedProblem]:
             for table, ids in (("uncertainty", uncertainties), ("cluster", clusters), ("grade", grades))
             if name not in ids
         ]
-        # A dropped row alone says nothing: a repeated problem id is dropped while the first one stays.
+        # A dropped row alone is no proof: a repeated problem id is dropped while its first problem stays.
         if absent and name in dropped:
             continue
         if absent:

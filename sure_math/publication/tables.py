@@ -111,7 +111,7 @@ def _only_fields(row_type: type[RowT], values: Mapping[str, Any]) -> RowT:
 
 
 class TableFiles:
-    """The open Parquet files of the four tables; a context manager, so that footers are written."""
+    """The open Parquet files of the four tables; leaving the context writes their footers."""
 
     def __init__(self, folder: Path) -> None:
         self.rows = dict.fromkeys(SCHEMAS, 0)
@@ -134,7 +134,7 @@ class TableFiles:
 
 
 class _TableWriter:
-    """Rows -> `NAME-00000.parquet`, `NAME-00001.parquet`, ...: cut by size, so that equal rows give equal files."""
+    """Writes rows to `NAME-00000.parquet`, `NAME-00001.parquet`, ..., cut by size: equal rows give equal files."""
 
     def __init__(self, folder: Path, name: str, schema: pa.Schema) -> None:
         self._folder, self._name, self._schema = folder, name, schema

@@ -21,11 +21,14 @@ class HubApi(Protocol):
 def push(folder: Path, repo: str, *, private: bool = True, api: HubApi | None = None) -> str:
     """Upload a published folder to the Hub as a dataset and return its address.
 
-    `HfApi.upload_folder` commits large folders in parts and skips what is there already: after an interruption the
-    same call goes on where it stopped. Work files (`.build/`) are never uploaded. A repository that has to be made is
-    private unless `private=False`, because licences and benchmark overlaps deserve a look before the world sees
-    them; the visibility of one that exists is left as it is. The token is the one of `hf auth login` or `HF_TOKEN`;
-    it is no argument here and never part of a message.
+    `HfApi.upload_folder` commits large folders in parts and skips files that are uploaded already, so the same call
+    resumes an interrupted upload. Work files (`.build/`) are never uploaded. A new repository is private unless
+    `private=False`, because licences and benchmark overlaps deserve a look before the world sees them; the visibility
+    of an existing repository does not change. The token is that of `hf auth login` or `HF_TOKEN`. It is never an
+    argument here, nor part of a message.
+
+    >>> push(Path("sure-math"), "me/sure-math")  # doctest: +SKIP
+    'https://huggingface.co/datasets/me/sure-math'
 
     Raises:
         PublishError: the folder is not a finished dataset, its data files are not those of its manifest, or the Hub
@@ -46,7 +49,7 @@ def push(folder: Path, repo: str, *, private: bool = True, api: HubApi | None = 
             ignore_patterns=[f"{WORK}/**", f"{WORK}/*", WORK],
             commit_message=f"sure-math dataset {dataset.fingerprint[:12]}",
         )
-    except Exception as error:  # network, authentication, quota: all end in one message without secrets
+    except Exception as error:  # network, authentication, quota: one message for all, without secrets
         reason = _without_token(f"{type(error).__name__}: {error}")
         raise PublishError(
             f"upload of {folder} to {repo!r} failed: {reason}\nLog in with `hf auth login` if the Hub refused you; "

@@ -1,9 +1,9 @@
 """Statistics of repeated answers to the same problems. Pure.
 
-The problems are a sample of all that could have been asked, and the K answers to one of them a sample of all that the
-model could have given (Miller 2024, arXiv 2411.00640). With p_i the share of right answers to problem i,
+The problems are a sample of all problems that could have been asked. The K answers to a problem are a sample of all
+answers that the model could have given (Miller 2024, arXiv 2411.00640). With p_i the share of right answers to i,
 Var(mean p) = (Var(true p) + E[p (1 - p)] / K) / n, which the variance of the p_i over n estimates: the standard error
-clustered by problem. More samples can remove the second part only.
+clustered by problem. More samples can remove only the second part.
 """
 
 from __future__ import annotations
@@ -38,7 +38,11 @@ class Difference:
 
 
 def mean_over_problems(scores: Sequence[float]) -> Estimate:
-    """Mean of one score per problem; for a share of right samples this is the error clustered by problem."""
+    """Mean of one score per problem, with its error; for shares of right samples the error is clustered by problem.
+
+    >>> mean_over_problems([1.0, 0.0, 1.0, 0.0]).value
+    0.5
+    """
     values = np.asarray(scores, dtype=float)
     error = float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else None
     return Estimate(value=float(values.mean()), error=error)
@@ -47,7 +51,11 @@ def mean_over_problems(scores: Sequence[float]) -> Estimate:
 def pass_at_k(right: int, samples: int, k: int) -> float:
     """The unbiased estimate, from `right` of `samples` answers, that one of k is right (Chen et al. 2021).
 
-    ValueError for k beyond the samples: the estimate does not exist.
+    >>> pass_at_k(1, samples=4, k=2)
+    0.5
+
+    Raises:
+        ValueError: k is larger than the number of samples, so the estimate does not exist.
     """
     if not 1 <= k <= samples:
         raise ValueError(f"k = {k}: must be from 1 to the number of samples, {samples}")
@@ -57,8 +65,8 @@ def pass_at_k(right: int, samples: int, k: int) -> float:
 def removable_share(right: Sequence[int], samples: int) -> float | None:
     """The share of the mean's variance that more samples per problem could remove, in [0, 1].
 
-    None for fewer than two problems or samples. Where every problem has the same share of right answers, all of the
-    variance there is comes from sampling.
+    None for fewer than two problems or samples. If every problem has the same share of right answers, all variance
+    comes from sampling.
     """
     if len(right) < 2 or samples < 2:
         return None
@@ -73,7 +81,10 @@ def removable_share(right: Sequence[int], samples: int) -> float | None:
 def paired_difference(before: Sequence[float], after: Sequence[float], seed: int = 0) -> Difference:
     """Difference of two accuracies on the same problems, with a percentile bootstrap interval over the problems.
 
-    A score is a verdict, or a share of right samples.
+    A score is 0 or 1 for a problem with one answer, or a share of right samples.
+
+    >>> paired_difference([0, 0], [1, 1])
+    Difference(value=1.0, low=1.0, high=1.0)
     """
     changes = np.asarray(after, dtype=float) - np.asarray(before, dtype=float)
     if len(set(changes)) == 1:  # every resample has the same mean, which a sum of many terms would only round

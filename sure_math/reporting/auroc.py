@@ -46,7 +46,7 @@ class Bin:
     correct: int
     accuracy: float
     standard_error: float
-    """Of the accuracy, with one success and one failure added: a bin without errors is not free of doubt."""
+    """Of the accuracy, with one success and one failure added: a bin without errors still has an error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,9 +154,9 @@ def roc_band(
 def bins(scores: Sequence[float], wrong: Sequence[bool], *, count: int = 5, smallest: int = 30) -> list[Bin]:
     """Accuracy in up to `count` bins of about equal size, each of at least `smallest` problems if there are enough.
 
-    Bins are filled from the most certain problem on. Equal scores are never parted, so a bin can be larger than its
-    share (most teachers agree with themselves on a third of the problems or more); what is left is then shared out
-    anew. A rest smaller than `smallest` joins the bin before it, unless only one bin would be left.
+    Bins are filled from the most certain problem on. Equal scores stay in one bin, so a bin can be larger than its
+    share (most teachers agree with themselves on a third of the problems or more). The remaining problems are then
+    divided again. A rest smaller than `smallest` joins the bin before it, unless only one bin would be left.
     """
     ranking = Ranking(scores, wrong)
     positives, negatives = ranking.counts()
@@ -170,7 +170,7 @@ def bins(scores: Sequence[float], wrong: Sequence[bool], *, count: int = 5, smal
 def largest_rise(table: Sequence[Bin]) -> float | None:
     """The largest rise of accuracy from a bin to the next, in standard errors of the difference; None for one bin.
 
-    Negative if accuracy falls everywhere. Above 2 the fall is in doubt.
+    Negative if accuracy falls everywhere. Above 2, it is doubtful that accuracy falls.
     """
     rises = [
         (after.accuracy - before.accuracy) / math.hypot(after.standard_error, before.standard_error)
@@ -180,7 +180,11 @@ def largest_rise(table: Sequence[Bin]) -> float | None:
 
 
 def risk_coverage(scores: Sequence[float], wrong: Sequence[bool]) -> RiskCoverage:
-    """Selective prediction: answer the most certain problems first and count the errors among them."""
+    """Selective prediction: answer the most certain problems first and count the errors among them.
+
+    >>> risk_coverage([0.1, 0.9], [False, True]).risk
+    [0.0, 0.5]
+    """
     ranking = Ranking(scores, wrong)
     positives, negatives = ranking.counts()
     sizes = positives + negatives

@@ -1,4 +1,4 @@
-"""The figures of a dataset and of its validation, as PNG and SVG with the same bytes for the same numbers."""
+"""The figures of a dataset and of its validation, as PNG and SVG. The same numbers give the same bytes."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 
-matplotlib.use("Agg")  # files only, whatever the display of the machine
+matplotlib.use("Agg")  # writes files only; needs no display
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
@@ -18,7 +18,7 @@ from sure_math.reporting.auroc import risk_coverage as risk_coverage_of
 from sure_math.reporting.auroc import roc_band, roc_curve
 from sure_math.reporting.histogram import BINS, bin_of
 
-# Okabe and Ito's palette: told apart with any kind of colour vision.
+# Okabe and Ito's palette: its colours differ for any kind of colour vision.
 BLUE, ORANGE, GREEN, RED, PURPLE, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#7F7F7F"
 
 STYLE = {
@@ -49,7 +49,7 @@ LINES: Mapping[str, tuple[str, str]] = {
 
 @contextmanager
 def panels(stem: Path, rows: int, columns: int) -> Iterator[list[Axes]]:
-    """Axes side by side in the house style, row by row; written as PNG and SVG at the end."""
+    """Axes side by side in the project's style, row by row; on leaving, written as PNG and SVG."""
     with plt.rc_context({**STYLE, "figure.figsize": (4.8 * columns, 3.2 * rows)}):
         figure, axes = plt.subplots(rows, columns, squeeze=False, layout="constrained")
         yield list(axes.flat)
@@ -77,7 +77,7 @@ def draw_validation(
 
     Args:
         report: as `validate` returns it.
-        scores: name -> one value per problem, None where it is not known.
+        scores: name -> one value per problem, None if it is not known.
         wrong: one per problem, the positives.
     """
     entropies = [value for value in scores["semantic entropy"] if value is not None]
@@ -114,7 +114,7 @@ def _draw_accuracy(report: Mapping, stem: Path) -> None:
             capsize=3,
             markersize=5,
         )
-        # Two rows by turns: neighbouring bins can be closer than a number is wide.
+        # In two alternating rows: neighbouring bins can be closer than a number is wide.
         for index, (mean, row) in enumerate(zip(means, table, strict=True)):
             height = 1 if index % 2 else 6
             axes.text(mean, height, f"n={row['problems']:,}", ha="center", fontsize=7.5, color=GREY)
@@ -182,9 +182,9 @@ def _draw_risk(report: Mapping, scores: Mapping, wrong: Sequence[bool], stem: Pa
 
 
 def _known(scores: Mapping, wrong: Sequence[bool]) -> Iterator[tuple[str, list[float], list[bool]]]:
-    """The scores that are known for some problem, on the problems where they are.
+    """Each score that is known for some problem, on the problems for which it is known.
 
-    Without log-probabilities semantic and discrete entropy are the same, and one line is enough.
+    Without log-probabilities, semantic and discrete entropy are the same, and one line is drawn.
     """
     for name, values in scores.items():
         if name == "discrete entropy" and list(values) == list(scores["semantic entropy"]):

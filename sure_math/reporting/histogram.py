@@ -4,7 +4,7 @@ BINS = 20
 """Equal bins over [0, 1]; the last one is closed."""
 
 ROUNDING = 1e-9
-"""A value that is this close below the edge of a bin is on the edge: what is missing is rounding."""
+"""A value this close below the edge of a bin is counted as on the edge: the difference is rounding."""
 
 
 def bin_of(normalised_entropy: float) -> int:

@@ -269,7 +269,7 @@ def _grades(values: object, where: str) -> tuple[bool, ...] | None:
 
 
 def _numbers(values: object, usable: Callable[[float], bool]) -> tuple | None:
-    """Numbers as a tuple; None if one is absent or cannot be used, because an average over some samples misleads."""
+    """Numbers as a tuple; None if one is absent or of no use, since an average over some samples misleads."""
     if not isinstance(values, (list, tuple)):
         return None
     numbers = [_number(value) for value in values]

@@ -2,7 +2,7 @@
 
 `greedy`    the answer at temperature 0, which takes no part in the entropy (the paper's Sec. 4.6);
 `majority`  the most frequent of the N samples; it comes from the same samples as the entropy. A tie goes to the first
-            in sorted order, as everywhere in this package; the report repeats the figure with the first sampled one;
+            in sorted order, as everywhere in this package; the report repeats the figure with the answer sampled first;
 `held-out`  one of the N samples, drawn by the problem's id, against the entropy of the other N - 1. The other samples
             keep the clusters that all N were put into.
 """
@@ -26,7 +26,7 @@ from sure_math.validation.graded_answers import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedProblem:
-    """One problem with the answer that was judged and what was known before."""
+    """One problem with the judged answer, and its measures without that answer."""
 
     sampled: SampledProblem
     measures: Measures
@@ -68,9 +68,8 @@ def judge_first_majorities(answers: GradedAnswers, seed: int = 0) -> list[Judged
 
 def is_tied(row: SampledProblem) -> bool:
     """Whether two clusters of a problem have the most answers."""
-    sizes = Counter(
-        one for one, answer in zip(row.cluster_ids, row.answers, strict=True) if answer is not None and one >= 0
-    )
+    pairs = zip(row.cluster_ids, row.answers, strict=True)
+    sizes = Counter(cluster_id for cluster_id, answer in pairs if answer is not None and cluster_id >= 0)
     return list(sizes.values()).count(max(sizes.values(), default=0)) > 1
 
 
@@ -112,7 +111,7 @@ def _first_majority(row: SampledProblem, equivalence: str, seed: int) -> JudgedP
 def _held_out(row: SampledProblem, equivalence: str, seed: int) -> JudgedProblem | None:
     size = len(row.answers)
     if size < 3:
-        return None  # one sample would be left, which has no entropy
+        return None  # a single remaining sample has no entropy
     digest = hashlib.sha256(f"{seed}/held-out/{row.problem_id}".encode()).digest()
     index = int.from_bytes(digest[:8], "big") % size
     right = _sample_is_right(row, index, equivalence)

@@ -26,8 +26,8 @@ from sure_math.reporting.templates import environment
 from sure_math.validation.graded_answers import GradedAnswers, Measures
 from sure_math.validation.labels import JudgedProblem, is_tied, judge_first_majorities, judge_problems
 
-LOW, HIGH = 0.1, 0.9  # the ends that Sec. 4.6 of the paper quotes
-GROUP_MINIMUM = 10  # positives, and negatives, that a slice needs before its AUROC is worth printing
+LOW, HIGH = 0.1, 0.9  # the ends that the paper quotes in Sec. 4.6
+GROUP_MINIMUM = 10  # positives, and negatives, that a slice needs for its AUROC to be printed
 EXAMPLES = 5
 COVERAGES = (0.25, 0.5, 0.75, 1.0)
 REPORT = "validation_report.md.j2"
@@ -96,7 +96,7 @@ def make_report(answers: GradedAnswers, settings: ReportSettings) -> dict[str, A
 
 
 def _compare(judged: Sequence[JudgedProblem], settings: ReportSettings) -> list[dict[str, object]]:
-    """AUROC of every score on the problems where it is known, with the difference from semantic entropy."""
+    """AUROC of every score on the problems for which it is known, with its difference from semantic entropy."""
     rows: list[dict[str, object]] = []
     bootstrap = {"resamples": settings.resamples, "seed": settings.seed}
     for name, score in SCORES.items():
@@ -114,7 +114,7 @@ def _compare(judged: Sequence[JudgedProblem], settings: ReportSettings) -> list[
 
 
 def _tied_majorities(answers: GradedAnswers, settings: ReportSettings) -> dict[str, object]:
-    """How much hangs on the order of tied answers: how many problems have a tie, and the figure in the other order."""
+    """How much depends on the order of tied answers: the number of ties, and the AUROC in the other order."""
     judged = judge_first_majorities(answers, settings.seed)
     ties = sum(is_tied(row.sampled) for row in judged)
     entropies, wrong = [row.measures.entropy for row in judged], [row.wrong for row in judged]
@@ -152,16 +152,16 @@ def _unanimous(judged: Sequence[JudgedProblem], settings: ReportSettings) -> dic
 
 
 def _slices(judged: Sequence[JudgedProblem]) -> dict[str, list[dict[str, object]]]:
-    """AUROC by split, tier and strategy, where a slice has enough of both classes."""
-    found: dict[str, list[dict[str, object]]] = {}
+    """AUROC by split, tier and strategy, if a slice has enough problems of both classes."""
+    slices: dict[str, list[dict[str, object]]] = {}
     for field in ("split", "tier", "strategy"):
         groups: dict[str, list[JudgedProblem]] = {}
         for row in judged:
             if (value := getattr(row.sampled, field)) is not None:
                 groups.setdefault(value, []).append(row)
         if len(groups) > 1:
-            found[field] = [_slice(name, rows) for name, rows in sorted(groups.items())]
-    return found
+            slices[field] = [_slice(name, rows) for name, rows in sorted(groups.items())]
+    return slices
 
 
 def _slice(name: str, rows: Sequence[JudgedProblem]) -> dict[str, object]:
@@ -178,7 +178,7 @@ def _slice(name: str, rows: Sequence[JudgedProblem]) -> dict[str, object]:
 
 
 def _examples(judged: Sequence[JudgedProblem], settings: ReportSettings) -> dict[str, list[dict[str, object]]]:
-    """The ends of the ranking; ties are drawn by the problem's id, so that nothing is picked by hand."""
+    """The two ends of the ranking. A digest of the problem's id orders ties, so nobody picks examples by hand."""
     ordered = sorted(_drawn(judged, settings.seed), key=lambda row: round(row.measures.entropy, 9))
     half = min(EXAMPLES, (len(ordered) + 1) // 2)
     return {
@@ -208,7 +208,7 @@ def _counted(values: Iterable[int | str]) -> dict[str, int]:
 
 
 def write_report(report: Mapping, judged: Sequence[JudgedProblem], out: Path) -> None:
-    """`report.json`, `report.md` and the figures (PNG and SVG) in `out`."""
+    """Write `report.json`, `report.md` and the figures (PNG and SVG) to `out`."""
     from sure_math.reporting.figures import draw_validation
 
     out.mkdir(parents=True, exist_ok=True)
@@ -223,5 +223,5 @@ def write_report(report: Mapping, judged: Sequence[JudgedProblem], out: Path) ->
 
 
 def render_report(report: Mapping, *, examples: bool) -> str:
-    """The report as Markdown; without the examples it is what the command prints."""
+    """Render the report as Markdown; the command prints it without the examples."""
     return environment().get_template(REPORT).render(**report, show_examples=examples, low_end=LOW, high_end=HIGH)

@@ -158,7 +158,7 @@ def test_command_line(published: Path, tmp_path: Path, capsys: pytest.CaptureFix
     assert printed.out.strip() == (tmp_path / "rows" / "README.md").read_text().strip()
     assert printed.err == f"{tmp_path / 'rows'}: 4 rows\n"
     assert main([str(published), "--to", "trl", "--out", str(tmp_path / "rows")]) == 1
-    assert capsys.readouterr().err.startswith(f"error: --out {tmp_path / 'rows'}: is there already; remove it")
+    assert capsys.readouterr().err.startswith(f"error: --out {tmp_path / 'rows'}: exists already; remove it")
 
 
 def test_default_folder_is_beside_the_dataset(tmp_path: Path) -> None:

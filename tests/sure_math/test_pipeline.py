@@ -196,7 +196,7 @@ def test_a_column_that_says_what_is_no_seed_must_be_there(tmp_path: Path, given:
     rows = write(tmp_path / "n.jsonl", [{"problem": "What is 1 + 1?", "solution": r"\boxed{2}"}])
     given["seeds"]["public"] = {"numina_cot": {"path": str(rows)}}
     with pytest.raises(
-        InputError, match=r"expected the column source too, which says what is no seed; the columns are"
+        InputError, match=r"expected the column source too, which says which rows cannot be used as seeds; the"
     ):
         built(tmp_path / "out", given)
 

@@ -1,7 +1,9 @@
-"""The table of public sources: where each one lies, what its columns are, and how a row becomes a problem.
+"""The table of public sources: where each one is, what its columns are, and how a row becomes a problem.
 
-The same rows serve as seeds and as the benchmarks that seeds are compared with. What a source needs beyond the names of
-its columns is a rule of `row_rules.py`, named in its row.
+Both seeds and the benchmarks that seeds are compared with come from this table. If a source needs more than the names
+of its columns, its entry names a rule of `row_rules.py`.
+
+To add a source, add an entry to `SOURCES`; if it is an evaluation set, add its name to `BENCHMARKS`.
 """
 
 from __future__ import annotations
@@ -40,16 +42,16 @@ from sure_math.rows import Tier
 class PublicSource:
     """One public source.
 
-    Where several columns are named, the first is the Hub's and the others are those of copies that circulate; the first
-    one there is read.
+    If several columns are named, the first is the Hub's and the others are those of copies in circulation. The first
+    column that a row has is read.
     """
 
     dataset: str
     """Name on the Hub."""
     revision: str | None
-    """Commit this row was written for; None where none is known, and the first contact pins the newest one."""
+    """Commit that this entry was written for. None if no commit is known; the first contact then pins the newest."""
     subsets: tuple[str, ...] = ()
-    """Configurations to read by default; empty for the only one."""
+    """Configurations to read by default; empty if the dataset has only one."""
     splits: tuple[str, ...]
     license: str
     tier: Tier
@@ -59,7 +61,7 @@ class PublicSource:
     """Columns of the answer, each with its rule."""
     solutions: Mapping[str, Rule] = field(default_factory=dict)
     row_id: str | None = None
-    """Column with the source's own id, unique within a split; None where there is none."""
+    """Column with the source's own id, unique within a split; None if there is no such column."""
     statement: Callable[[Row, str], str] = as_it_is
     unusable: Callable[[Row], Unusable | None] = any_row
     needs: tuple[str, ...] = ()
@@ -69,7 +71,7 @@ class PublicSource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Columns:
+class SourceColumns:
     """The columns of one stream that are read."""
 
     problem: str | None
@@ -79,24 +81,28 @@ class Columns:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """What one row of a source says."""
+class SourceRow:
+    """One row of a source, read by its rules."""
 
     text: str
     answer: str | None
     solution: str | None
     row_id: str | None
     unusable: Unusable | None
-    """Why it is no seed; None where it is one."""
+    """Why the row cannot be used as a seed; None if it can."""
 
 
-def columns_of(source: PublicSource, there: Collection[str]) -> Columns:
-    """The columns to read of those that are there."""
+def columns_of(source: PublicSource, present: Collection[str]) -> SourceColumns:
+    """Choose the columns to read among those of a stream.
+
+    >>> columns_of(SOURCES["gsm8k"], ["question", "answer"]).answer
+    'answer'
+    """
 
     def first(names: Iterable[str]) -> str | None:
-        return next((name for name in names if name in there), None)
+        return next((name for name in names if name in present), None)
 
-    return Columns(
+    return SourceColumns(
         problem=first(source.problem),
         answer=first(source.answers),
         solution=first(source.solutions),
@@ -104,12 +110,12 @@ def columns_of(source: PublicSource, there: Collection[str]) -> Columns:
     )
 
 
-def read_row(source: PublicSource, columns: Columns, row: Row, text: str) -> Reading:
-    """What a row says; `text` is its statement as it stands in the row."""
+def read_row(source: PublicSource, columns: SourceColumns, row: Row, text: str) -> SourceRow:
+    """Read a row; `text` is its statement as the row has it."""
     statement = source.statement(row, without_half_characters(text)).strip()
     answer = source.answers[columns.answer](row.get(columns.answer)) if columns.answer else None
     solution = source.solutions[columns.solution](row.get(columns.solution)) if columns.solution else None
-    return Reading(
+    return SourceRow(
         text=statement,
         answer=answer,
         solution=solution,

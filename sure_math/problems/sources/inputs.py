@@ -1,7 +1,7 @@
-"""Inputs: the tables a build begins with: seeds, stored samples, benchmarks.
+"""Read the inputs of a build into tables: seeds, stored samples, benchmarks.
 
-Every public source is a table of its own, so that one that cannot be read costs nothing that was read already: the
-error comes when the others are on disk.
+Each public source has its own table. If one cannot be read, the others are written first and the error is raised last,
+so nothing has to be read twice.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sure_math.curated.problems import FILE, LICENSE, curated_digest
 from sure_math.identity import digest
 from sure_math.problems.sources.catalogue import SOURCES
 from sure_math.problems.sources.public import commit_of, read_benchmark, read_source, source_digest
-from sure_math.problems.sources.seeds import checked, curated_seeds, read_seeds, source_fingerprint
+from sure_math.problems.sources.seeds import check_seeds, curated_seeds, read_seeds, source_fingerprint
 from sure_math.problems.sources.stored_samples import read_stored, stored_fingerprint
 from sure_math.problems.sources.table_files import InputError
 from sure_math.rows import CURATED, Dropped, Problem, Sample, SourceFacts
@@ -24,35 +24,35 @@ from sure_math.storage.store import Store, Table
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """What the phases start from."""
+    """The tables that the phases start from."""
 
     seeds: Table[Problem]
     stored: tuple[Table[Sample], ...]
-    """The table of stored samples, where they take the teacher's place."""
+    """The table of stored samples, if they take the teacher's place; else empty."""
     benchmarks: Mapping[str, Table[Problem]]
-    """Name -> its problems; without those the configuration skips."""
+    """Name -> its problems; benchmarks that the configuration skips are left out."""
     facts: tuple[SourceFacts, ...]
 
 
-def read(config: BuildConfig, store: Store) -> Inputs:
-    """Read every input into tables; one that is there already, unchanged, is not read again.
+def read_inputs(config: BuildConfig, store: Store) -> Inputs:
+    """Read every input into tables. An input whose table exists and that has not changed is not read again.
 
     Raises:
-        InputError: naming everything that cannot be read; what can be is on disk.
+        InputError: some inputs cannot be read; the message names all of them. The others are on disk.
     """
     if config.samples.path is None and config.seeds.source == "public":
         sources, benchmarks, facts = _public(config, store)
-        items = checked(_rows(sources), curated_seeds(config.seeds))
-        source = digest([[each.digests for each in sources], curated_digest() if config.seeds.curated else None])
+        items = check_seeds(_rows(sources), curated_seeds(config.seeds))
+        source = digest([[table.digests for table in sources], curated_digest() if config.seeds.curated else None])
         (seeds,) = store.split("seeds", (Problem,), items, size=config.run.shard_size, source=source)
         return Inputs(seeds=seeds, stored=(), benchmarks=benchmarks, facts=facts)
-    seeds, stored = _own(config, store)  # before the benchmarks: a mistake in a user's file shows at once
+    seeds, stored = _users_tables(config, store)  # before the benchmarks: a mistake in a user's file shows at once
     _, benchmarks, facts = _public(config, store)
     return Inputs(seeds=seeds, stored=stored, benchmarks=benchmarks, facts=facts)
 
 
-def _own(config: BuildConfig, store: Store) -> tuple[Table[Problem], tuple[Table[Sample], ...]]:
-    """The tables of a source that is not public: the seeds and, from a file of samples, those."""
+def _users_tables(config: BuildConfig, store: Store) -> tuple[Table[Problem], tuple[Table[Sample], ...]]:
+    """The tables of a source that is not public: the seeds and, for a file of samples, the samples."""
     size = config.run.shard_size
     if config.samples.path is not None:
         source = stored_fingerprint(config)
@@ -65,7 +65,7 @@ def _own(config: BuildConfig, store: Store) -> tuple[Table[Problem], tuple[Table
 def _public(
     config: BuildConfig, store: Store
 ) -> tuple[list[Table[Problem]], dict[str, Table[Problem]], tuple[SourceFacts, ...]]:
-    """The tables of the public seeds and of the benchmarks: all that can be made, then an error for all that cannot."""
+    """The tables of the public seeds and of the benchmarks. Errors are raised once all other tables are made."""
     seeds, benchmarks, facts, errors = [], {}, _curated_facts(config), []
     wanted: list[tuple[str, SourceConfig | CopyConfig]] = []
     if config.samples.path is None and config.seeds.source == "public":
@@ -84,8 +84,8 @@ def _public(
         else:
             benchmarks[name] = table
     if errors:
-        there = len(seeds) + len(benchmarks)
-        kept = f"\n{there} others were read and are kept; repeat the command to go on" if there else ""
+        made = len(seeds) + len(benchmarks)
+        kept = f"\n{made} others were read and are kept; repeat the command to go on" if made else ""
         raise InputError("\n".join(errors) + kept)
     return seeds, benchmarks, tuple(facts)
 

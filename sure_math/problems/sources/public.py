@@ -1,4 +1,4 @@
-"""Public sources: the rows of `catalogue.py` read from the Hub or from a copy, as seeds or as benchmarks."""
+"""Read the public sources of `catalogue.py`, from the Hub or from a copy, as seeds or as benchmarks."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from pathlib import Path
 
 from sure_math.config import CopyConfig, SourceConfig
 from sure_math.identity import digest, normalised, short_id
-from sure_math.problems.sources.catalogue import SOURCES, Columns, columns_of, read_row
+from sure_math.problems.sources.catalogue import SOURCES, SourceColumns, columns_of, read_row
 from sure_math.problems.sources.cells import conversation
-from sure_math.problems.sources.hub import Place, commit_at, stream
+from sure_math.problems.sources.hub import HubSplit, commit_at, open_split
 from sure_math.problems.sources.row_rules import VERSION, Unusable
-from sure_math.problems.sources.seeds import left_out, seed_problem
+from sure_math.problems.sources.seeds import dropped_seed, seed_problem
 from sure_math.problems.sources.table_files import InputError, Rows, open_rows
 from sure_math.rows import Dropped, Problem
 from sure_math.storage.files import digest_if_file, file_digest
 
 
 def read_source(name: str, config: SourceConfig, *, run_seed: int, commit: str | None) -> Iterator[Problem | Dropped]:
-    """The seeds of one public source, and the rows of it that are no seed, each with its reason.
+    """Yield the seeds of one public source, and a dropped row with its reason for each row that cannot be used as one.
 
-    With `rows` and `pick: spread` those of lowest rank come, in that order, whatever the order of the stream: a rank is
-    a digest of the run's seed and the row's id. Memory is of the order of `rows`. Rows beyond the last one taken are
-    not mentioned.
+    With `pick: spread`, yields the `rows` problems of lowest rank, sorted by rank; the order of the stream does not
+    matter. A rank is a digest of the run's seed and the row's id. Memory is of the order of `rows`. Rows ranked after
+    the last problem are skipped without a dropped row.
 
     Args:
-        commit: what `commit_of` gave; None for a local copy.
+        commit: what `commit_of` returned; None for a local copy.
 
     Raises:
-        InputError: the source is gated, missing, not reachable, empty or lacks a column.
+        InputError: the source is gated, does not exist, cannot be reached, is empty, or lacks a column.
     """
     candidates = _candidates(name, config, commit)
     if config.rows is None or config.pick == "first":
@@ -42,7 +42,7 @@ def read_source(name: str, config: SourceConfig, *, run_seed: int, commit: str |
 
 
 def read_benchmark(name: str, config: CopyConfig, commit: str | None) -> Iterator[Problem | Dropped]:
-    """Every problem of an evaluation set, answered or not; a row without text is dropped.
+    """Yield every problem of an evaluation set, with or without an answer; a row without text is dropped.
 
     Raises:
         InputError: as `read_source`.
@@ -51,20 +51,20 @@ def read_benchmark(name: str, config: CopyConfig, commit: str | None) -> Iterato
         if candidate.problem.problem:
             yield candidate.problem
         else:
-            yield left_out(candidate.problem, number, "empty", "the row has no text")
+            yield dropped_seed(candidate.problem, number, "empty", "the row has no text")
 
 
 def commit_of(name: str, config: SourceConfig | CopyConfig) -> str | None:
-    """The commit a public source is read at: the one that is named, else the newest of its revision; None for a copy.
+    """The commit at which a public source is read: the named one, else the newest of its revision; None for a copy.
 
     Raises:
-        InputError: the dataset is gated, missing or not reachable.
+        InputError: the dataset is gated, does not exist, or cannot be reached.
     """
     return None if config.path is not None else commit_at(_place(name, config, None, None, _revision(name, config)))
 
 
 def source_digest(name: str, config: SourceConfig | CopyConfig, run_seed: int, commit: str | None) -> str:
-    """A digest of what `read_source` or `read_benchmark` gives: the settings, and the commit or the copy's content."""
+    """A digest of what `read_source` or `read_benchmark` yields: of the settings, and of the commit or the copy."""
     source, by_rank = SOURCES[name], isinstance(config, SourceConfig) and config.rows and config.pick == "spread"
     settings = config.model_dump(mode="json", exclude={"path", "revision"})
     content = commit if config.path is None else _content_digest(config.path)
@@ -74,7 +74,7 @@ def source_digest(name: str, config: SourceConfig | CopyConfig, run_seed: int, c
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A row of a public source, and why it is no seed (None where it is one)."""
+    """A row of a public source, and why it cannot be used as a seed (None if it can)."""
 
     problem: Problem
     unusable: Unusable | None
@@ -86,41 +86,44 @@ def _candidates(name: str, config: SourceConfig | CopyConfig, commit: str | None
         columns = _columns(name, config, rows)
         for number, row in enumerate(rows.stream, start=1):
             _, text = conversation(row.get(columns.problem or "") or "", f"{rows.name}, row {number}")
-            said = read_row(source, columns, row, text)
-            row_id = "-".join([*parts, said.row_id or short_id([name, said.text])])
+            reading = read_row(source, columns, row, text)
+            row_id = "-".join([*parts, reading.row_id or short_id([name, reading.text])])
             problem = seed_problem(
                 row_id,
-                said.text,
+                reading.text,
                 source=name,
                 license=source.license,
                 tier=source.tier,
-                answer=said.answer,
-                answer_source=None if said.answer is None else "source",
-                solution=said.solution,
+                answer=reading.answer,
+                answer_source=None if reading.answer is None else "source",
+                solution=reading.solution,
             )
-            yield _Candidate(problem, said.unusable)
+            yield _Candidate(problem, reading.unusable)
 
 
 def _streams(
     name: str, config: SourceConfig | CopyConfig, commit: str | None
 ) -> Iterator[tuple[tuple[str, ...], Rows]]:
-    """Each part of a source that is read, with what its rows' ids begin with."""
+    """Each part of a source that is read, with the beginning of its rows' ids."""
     if config.path is not None and not config.path.is_dir():
         yield (name,), open_rows(config.path, f"{_key(name, config)}.path")
         return
     subsets, splits = _extent(name, config)
     for subset, split in itertools.product(subsets or (None,), splits):
-        yield tuple(part for part in (name, subset, split) if part), stream(_place(name, config, subset, split, commit))
+        yield (
+            tuple(part for part in (name, subset, split) if part),
+            open_split(_place(name, config, subset, split, commit)),
+        )
 
 
 def _extent(name: str, config: SourceConfig | CopyConfig) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Subsets and splits to read."""
     source = SOURCES[name]
-    given = (config.subsets, config.splits) if isinstance(config, SourceConfig) else (None, None)
-    return source.subsets if given[0] is None else given[0], source.splits if given[1] is None else given[1]
+    subsets, splits = (config.subsets, config.splits) if isinstance(config, SourceConfig) else (None, None)
+    return source.subsets if subsets is None else subsets, source.splits if splits is None else splits
 
 
-def _columns(name: str, config: SourceConfig | CopyConfig, rows: Rows) -> Columns:
+def _columns(name: str, config: SourceConfig | CopyConfig, rows: Rows) -> SourceColumns:
     source, columns = SOURCES[name], columns_of(SOURCES[name], rows.columns)
     if columns.problem is None or (columns.answer is None and isinstance(config, SourceConfig)):
         raise InputError(
@@ -130,16 +133,16 @@ def _columns(name: str, config: SourceConfig | CopyConfig, rows: Rows) -> Column
     lacking = [column for column in source.needs if column not in rows.columns]
     if lacking and isinstance(config, SourceConfig):
         raise InputError(
-            f"{rows.name}: expected the column {', '.join(lacking)} too, which says what is no seed; the columns are "
-            f"{', '.join(rows.columns)}; {_remedy(name, config)}"
+            f"{rows.name}: expected the column {', '.join(lacking)} too, which says which rows cannot be used as "
+            f"seeds; the columns are {', '.join(rows.columns)}; {_remedy(name, config)}"
         )
     return columns
 
 
 def _place(
     name: str, config: SourceConfig | CopyConfig, subset: str | None, split: str | None, revision: str | None
-) -> Place:
-    return Place(
+) -> HubSplit:
+    return HubSplit(
         key=_key(name, config),
         dataset=str(config.path or SOURCES[name].dataset),
         subset=subset,
@@ -155,7 +158,7 @@ def _key(name: str, config: SourceConfig | CopyConfig) -> str:
 
 def _remedy(name: str, config: SourceConfig | CopyConfig) -> str:
     key = _key(name, config)
-    copy = f"give a local copy with {key}.path=FILE_OR_FOLDER (a folder as {SOURCES[name].dataset} lies on the Hub)"
+    copy = f"give a local copy with {key}.path=FILE_OR_FOLDER (a folder as that of {SOURCES[name].dataset} on the Hub)"
     if isinstance(config, SourceConfig):
         return f"{copy}, or see {key}.subsets, {key}.splits and {key}.revision"
     return f"{copy}, or leave it out with decontaminate.skip=[{name}]"
@@ -175,11 +178,11 @@ def _content_digest(path: Path) -> str | None:
 
 
 def _first(candidates: Iterator[_Candidate], count: int | None) -> Iterator[Problem | Dropped]:
-    """Rows in the order of the stream, up to the usable one that is the last of `count`."""
+    """Rows in the order of the stream, up to the `count`-th that can be used."""
     taken = 0
     for number, candidate in enumerate(candidates, start=1):
         if candidate.unusable is not None:
-            yield left_out(candidate.problem, number, *candidate.unusable)
+            yield dropped_seed(candidate.problem, number, *candidate.unusable)
             continue
         yield candidate.problem
         taken += 1
@@ -188,7 +191,7 @@ def _first(candidates: Iterator[_Candidate], count: int | None) -> Iterator[Prob
 
 
 def _spread(candidates: Iterator[_Candidate], count: int, run_seed: int) -> Iterator[Problem | Dropped]:
-    """The `count` usable rows of lowest rank, and the unusable ones of no higher rank, in the order of their ranks."""
+    """The `count` usable rows of lowest rank, and the unusable rows of no higher rank, sorted by rank."""
     taken: dict[tuple[str, str], _Candidate] = {}
     top: list[tuple[int, tuple[str, str]]] = []  # the rows of `taken`, highest rank first: ranks are negated
     passed: list[tuple[int, int, _Candidate]] = []
@@ -209,15 +212,15 @@ def _spread(candidates: Iterator[_Candidate], count: int, run_seed: int) -> Iter
                 del taken[heapq.heappop(top)[1]]
         while len(taken) == count and passed and passed[0][0] < top[0][0]:
             heapq.heappop(passed)
-    found = [*taken.values(), *(candidate for _, _, candidate in passed)]
-    found.sort(key=lambda row: (_rank(run_seed, row), row.problem.problem_id, row.unusable is not None, _content(row)))
+    ranked = [*taken.values(), *(candidate for _, _, candidate in passed)]
+    ranked.sort(key=lambda row: (_rank(run_seed, row), row.problem.problem_id, row.unusable is not None, _content(row)))
     numbers: Counter[str] = Counter()
-    for candidate in found:
+    for candidate in ranked:
         if candidate.unusable is None:
             yield candidate.problem
         else:
             numbers[candidate.problem.problem_id] += 1
-            yield left_out(candidate.problem, numbers[candidate.problem.problem_id], *candidate.unusable)
+            yield dropped_seed(candidate.problem, numbers[candidate.problem.problem_id], *candidate.unusable)
 
 
 def _repeated(stays: _Candidate, goes: _Candidate) -> tuple[_Candidate, _Candidate]:

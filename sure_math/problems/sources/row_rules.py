@@ -1,4 +1,4 @@
-"""Rules of the public sources: a cell's answer, a row's statement, and which rows are no seed. Pure."""
+"""Rules of the public sources: a cell's answer, a row's statement, which rows cannot be used as seeds. Pure."""
 
 from __future__ import annotations
 
@@ -11,19 +11,23 @@ from sure_math.problems.sources.cells import text_of
 from sure_math.problems.sources.table_files import Row
 
 VERSION = 1
-"""Of the rules below; part of every source's fingerprint, so that a changed rule reads the source again."""
+"""Version of the rules below. It is part of every source's fingerprint, so a changed rule reads the source again."""
 
 Rule = Callable[[Any], str | None]
-"""A cell's answer or solution; None where it holds none."""
+"""A cell's answer or solution; None if the cell holds none."""
 
 
 def plain(cell: Any) -> str | None:
-    """The cell as text: a number without its `.0`, blanks as nothing."""
+    """The cell as text: a number without its `.0`, None for blanks.
+
+    >>> plain(4.0), plain("  ")
+    ('4', None)
+    """
     return text_of({"": cell}, "")
 
 
 def last_box(cell: Any) -> str | None:
-    r"""Content of the last `\boxed{}`: solutions box steps too."""
+    r"""Content of the last `\boxed{}`; solutions also box earlier steps."""
     return extract_answer(plain(cell) or "") or None
 
 
@@ -34,12 +38,12 @@ def box_or_text(cell: Any) -> str | None:
 
 
 def box_or_said(cell: Any) -> str | None:
-    """The last box, else what the last `answer is` of a response is followed by."""
+    """The last box, else the text after the last `answer is` of a response."""
     text = plain(cell) or ""
     if "\\boxed" in text:
         return last_box(text)
-    said = _SAID.findall(text)
-    return _bare(said[-1]) or None if said else None
+    answers = _ANSWER_IS.findall(text)
+    return _bare(answers[-1]) or None if answers else None
 
 
 def after_hashes(cell: Any) -> str | None:
@@ -49,19 +53,23 @@ def after_hashes(cell: Any) -> str | None:
 
 
 def before_hashes(cell: Any) -> str | None:
-    """GSM8K: the reasoning in front of the answer, without calculator marks."""
+    """GSM8K: the reasoning before the answer, without calculator marks."""
     return _CALCULATOR.sub("", (plain(cell) or "").rpartition("####")[0]).strip() or None
 
 
 def integer(cell: Any) -> str | None:
-    """AIME: an integer whatever its type, a box around it or leading zeros (`025`); other text as it is."""
+    """AIME: an integer of any type, in a box or not, without leading zeros; other text stays as it is.
+
+    >>> integer("025"), integer(25.0)
+    ('25', '25')
+    """
     text = plain(cell) or ""
     text = last_box(text) or text
     return str(int(text)) if text.isascii() and text.isdigit() else text or None
 
 
 def listed(cell: Any) -> str | None:
-    """OlympiadBench: a list of answers, each in dollar signs; several share one string, joined by commas."""
+    """OlympiadBench: a list of answers, each in dollar signs, becomes one string, joined by commas."""
     items = [plain(item) for item in cell] if isinstance(cell, (list, tuple)) else [plain(cell)]
     return ", ".join(_bare(item) for item in items if item) or None
 
@@ -78,23 +86,23 @@ def as_it_is(row: Row, text: str) -> str:
 
 
 def without_format(row: Row, text: str) -> str:
-    """AMO-Bench: the statement without the paragraph on the form of the answer, which differs by type of answer."""
+    """AMO-Bench: the statement without the paragraph that says which form the answer must have."""
     return text.partition("\nAfter solving the above problem, please ")[0].rstrip()
 
 
 def without_instruction(row: Row, text: str) -> str:
-    """Copies of contest sets come with an instruction to box the answer."""
+    """The statement without the instruction to box the answer, which copies of contest sets have."""
     return _INSTRUCTION.sub("", text).rstrip()
 
 
 def with_context(row: Row, text: str) -> str:
-    """OlympiadBench: what several questions share stands in a column of its own."""
+    """OlympiadBench: the statement after its context, which several questions share in a column of its own."""
     context = text_of(row, "context")
     return f"{context}\n\n{text}" if context else text
 
 
 Unusable = tuple[str, str]
-"""Why a row is no seed: a short reason and a detail."""
+"""Why a row cannot be used as a seed: a short reason and a detail."""
 
 
 def any_row(row: Row) -> Unusable | None:
@@ -102,13 +110,14 @@ def any_row(row: Row) -> Unusable | None:
 
 
 def not_in_benchmarks(row: Row) -> Unusable | None:
-    """NuminaMath holds MATH, GSM8K and AMC/AIME, test rows included, and cannot tell their splits apart."""
+    """NuminaMath holds MATH, GSM8K and AMC/AIME with their test rows, and does not say which rows are test rows."""
     subset = text_of(row, "source") or ""
     return ("excluded_subset", f"of {subset}") if subset in _NUMINA_EXCLUDED else None
 
 
 def valid_numina(row: Row) -> Unusable | None:
-    """NuminaMath-1.5: the answers `proof` and `notfound` mark rows without one, and overlap `question_type` in part."""
+    """NuminaMath-1.5: the answers `proof` and `notfound` mark rows without an answer; `question_type` marks some
+    too."""
     answer, kind = (text_of(row, "answer") or "").casefold(), (text_of(row, "question_type") or "").casefold()
     if answer == "proof" or kind == "proof":
         return "proof", "asks for a proof"
@@ -120,7 +129,7 @@ def valid_numina(row: Row) -> Unusable | None:
 
 
 def answerable(row: Row) -> Unusable | None:
-    """OlympiadBench: theorem proofs, questions with images, physics, and answers that hold up to a tolerance."""
+    """OlympiadBench: leaves out proofs, questions with images, physics, and answers that hold up to a tolerance."""
     if "proof" in (text_of(row, "question_type") or "").casefold():
         return "proof", "asks for a proof"
     images = any(row.get(name) is not None for name in row if name.startswith("image_"))
@@ -135,7 +144,7 @@ def answerable(row: Row) -> Unusable | None:
 def why_unusable(
     unusable: Callable[[Row], Unusable | None], row: Row, text: str, answer: str | None
 ) -> Unusable | None:
-    """Why a row is no seed: what holds for every source, and its own rule `unusable`."""
+    """Why a row cannot be used as a seed, by the rules of every source and by the source's own rule `unusable`."""
     if not text:
         return "empty", "the row has no text"
     reason = unusable(row)
@@ -149,7 +158,7 @@ def why_unusable(
 
 
 def _bare(text: str) -> str:
-    r"""An answer without the dollar signs or `\( \)` around its formulas, unless prose stands between them."""
+    r"""An answer without the dollar signs or `\( \)` around its formulas, unless there is prose between them."""
     text = text.strip().strip("*").rstrip(".").strip()
     prose = _FORMULA.sub("", text)
     if prose == text or re.search(r"[^\W\d_]{2,}", prose):
@@ -158,7 +167,7 @@ def _bare(text: str) -> str:
 
 
 _FORMULA = re.compile(r"\$[^$]*\$|\\\(.*?\\\)|\\\[.*?\\\]", re.DOTALL)
-_SAID = re.compile(r"answer is:?[ \t]*([^\n]+)", re.IGNORECASE)
+_ANSWER_IS = re.compile(r"answer is:?[ \t]*([^\n]+)", re.IGNORECASE)
 _CALCULATOR = re.compile(r"<<[^<>]*>>")
 _INSTRUCTION = re.compile(
     r"\s*(?:Please |Let's )?(?:reason|think) step by step[^\n]*\\boxed\{\}[^\n]*\Z", re.IGNORECASE

@@ -1,10 +1,10 @@
-"""Seeds from a user's file, a dataset on the Hub or the pocket world, streamed and never held whole, and the curated
-problems of the package.
+"""Read seeds from a user's file, a dataset on the Hub or the pocket world, and the curated problems of the package.
 
-The public sources of `public.py` share the rows, ids and checks here.
+Seeds are streamed, never held in memory as a whole. The public sources of `public.py` use the same rows, ids and
+checks.
 
-The id of a seed is the source's own, where it has a column of ids, else a digest of the source's name and the text, so
-that rows added to a file change no other row.
+The id of a seed is the source's own, if the source has a column of ids. Otherwise it is a digest of the source's name
+and the text, so that rows added to a file do not change the id of any other row.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sure_math.identity import digest, normalised, short_id
 from sure_math.problems.sources import columns as usual
 from sure_math.problems.sources.cells import conversation, known_word, reference_answer, text_of
 from sure_math.problems.sources.columns import choose_column
-from sure_math.problems.sources.hub import Place, commit_at, stream
+from sure_math.problems.sources.hub import HubSplit, commit_at, open_split
 from sure_math.problems.sources.table_files import InputError, Rows, open_rows
 from sure_math.rows import CURATED, Dropped, Problem, Split
 from sure_math.storage.files import digest_if_file
@@ -29,23 +29,27 @@ from sure_math.storage.seen import Seen
 
 
 def read_seeds(config: BuildConfig) -> Iterator[tuple[list[Problem | Dropped]]]:
-    """The curated problems, where they are asked for, then a file, the Hub or the pocket world, see `checked`.
+    """Yield the curated problems, if they are wanted, then those of a file, the Hub or the pocket world.
+
+    >>> config = load_config("annotate", ["seeds.path=my.jsonl", "teacher.model=pocket:teacher"])  # doctest: +SKIP
+    >>> [row.problem for (rows,) in read_seeds(config) for row in rows]  # doctest: +SKIP
+    ['What is 1 + 1?']
 
     Raises:
-        InputError: the source is not there, is empty, lacks a column, or has an id twice.
+        InputError: the source does not exist, is empty, lacks a column, or has an id twice.
     """
     seeds = config.seeds
     others = iter(()) if seeds.curated_alone else _limited(READERS[seeds.source](config), seeds.limit)
-    return checked(others, curated_seeds(seeds))
+    return check_seeds(others, curated_seeds(seeds))
 
 
-def checked(
+def check_seeds(
     problems: Iterator[Problem | Dropped], curated: Sequence[Problem] = ()
 ) -> Iterator[tuple[list[Problem | Dropped]]]:
-    """The problems one at a time, with each repeated or empty text replaced by a dropped row; dropped rows pass.
+    """Yield the problems one at a time; a repeated or empty text becomes a dropped row. Dropped rows pass unchanged.
 
     Args:
-        curated: come before the others and are no rows of their source.
+        curated: problems that come before the others and do not count as rows of the source.
 
     Raises:
         InputError: an id stands for two different problems.
@@ -56,13 +60,13 @@ def checked(
                 yield ([problem],)
                 continue
             if not problem.problem.strip():
-                yield ([left_out(problem, count, "empty", "the row has no text")],)
+                yield ([dropped_seed(problem, count, "empty", "the row has no text")],)
                 continue
             before = seen.first(problem.problem_id, normalised(problem.problem))
             if before is None:
                 yield ([problem],)
             elif before == normalised(problem.problem):
-                yield ([left_out(problem, count, "duplicate", f"the same problem as {problem.problem_id}")],)
+                yield ([dropped_seed(problem, count, "duplicate", f"the same problem as {problem.problem_id}")],)
             else:
                 raise InputError(
                     f"seeds: the id {problem.problem_id!r} stands for two different problems (again at row {count}); "
@@ -71,7 +75,7 @@ def checked(
 
 
 def source_fingerprint(config: BuildConfig) -> str:
-    """A digest of where the seeds come from: the settings, and the content of a file or the commit on the Hub."""
+    """A digest of where the seeds come from: of the settings, and of the file's content or the commit on the Hub."""
     seeds = config.seeds
     content = {"file": lambda: digest_if_file(seeds.path), "hub": lambda: commit_at(_hub_place(seeds))}.get(
         seeds.source
@@ -81,32 +85,32 @@ def source_fingerprint(config: BuildConfig) -> str:
 
 
 def curated_seeds(seeds: SeedsConfig) -> list[Problem]:
-    """The curated problems as rows, the held-out ones first; none where they are not asked for.
+    """The curated problems as rows, the held-out problems first; none if the configuration does not want them.
 
-    Whatever evolves into one of them is the duplicate, since they are read before all others.
+    They are read before all others, so a problem that evolves into one of them is dropped as the duplicate.
     """
     if not seeds.curated:
         return []
-    held_out = [each for each in curated_problems() if each.split == "test"]
-    train = [each for each in curated_problems() if each.split == "train"]
+    held_out = [problem for problem in curated_problems() if problem.split == "test"]
+    train = [problem for problem in curated_problems() if problem.split == "train"]
     return [
         seed_problem(
-            each.problem_id,
-            each.problem,
+            problem.problem_id,
+            problem.problem,
             source=CURATED,
             license=LICENSE,
-            tier=each.tier,
-            answer=each.answer,
+            tier=problem.tier,
+            answer=problem.answer,
             answer_source=CURATED,
-            solution=each.solution,
-            split=each.split,
+            solution=problem.solution,
+            split=problem.split,
         )
-        for each in (*held_out, *train[: seeds.limit if seeds.curated_alone else None])
+        for problem in (*held_out, *train[: seeds.limit if seeds.curated_alone else None])
     ]
 
 
 def seed_problem(row_id: str | None, text: str, *, source: str, license: str, tier: str, **fields: Any) -> Problem:
-    """A seed row; `row_id` is the source's own id."""
+    """Make a seed row; `row_id` is the source's own id."""
     problem_id = row_id or f"{source}-{short_id([source, fields.get('system'), text])}"
     defaults: dict[str, Any] = {
         "system": None,
@@ -131,8 +135,8 @@ def seed_problem(row_id: str | None, text: str, *, source: str, license: str, ti
     )
 
 
-def left_out(problem: Problem, row: int, reason: str, detail: str) -> Dropped:
-    """The dropped row of a seed; the number of its row makes the id its own."""
+def dropped_seed(problem: Problem, row: int, reason: str, detail: str) -> Dropped:
+    """Make the dropped row of a seed; the number of its row makes the id unique."""
     dropped = Dropped.of(problem, phase="seeds", reason=reason, detail=detail)
     return dataclasses.replace(dropped, problem_id=f"{problem.problem_id}~{row}")
 
@@ -148,17 +152,17 @@ def _limited(problems: Iterator[Problem], limit: int | None) -> Iterator[Problem
 
 def _from_file(config: BuildConfig) -> Iterator[Problem]:
     path = config.seeds.path
-    assert path is not None, "the config sees to it"
+    assert path is not None, "the configuration checks it"
     return _from_rows(open_rows(path, "seeds.path"), config.seeds, config.seeds.name or path.stem)
 
 
 def _from_hub(config: BuildConfig) -> Iterator[Problem]:
     seeds = config.seeds
-    return _from_rows(stream(_hub_place(seeds)), seeds, seeds.name or str(seeds.dataset))
+    return _from_rows(open_split(_hub_place(seeds)), seeds, seeds.name or str(seeds.dataset))
 
 
-def _hub_place(seeds: SeedsConfig) -> Place:
-    return Place(
+def _hub_place(seeds: SeedsConfig) -> HubSplit:
+    return HubSplit(
         key="seeds.dataset",
         dataset=str(seeds.dataset),
         subset=seeds.subset,
@@ -201,7 +205,7 @@ def _from_pocket_world(config: BuildConfig) -> Iterator[Problem]:
     from sure_math.pocket import world
 
     seeds = config.seeds
-    # The held-out problems come first: whatever evolves later into one of them is the duplicate.
+    # The held-out problems come first: a problem that evolves into one of them later is the duplicate.
     plan: tuple[tuple[Split, int], ...] = (("test", seeds.test_limit), ("train", seeds.limit or 0))
     for split, count in plan:
         for row in world.seed_problems(count, split=split, run_seed=config.run.seed):

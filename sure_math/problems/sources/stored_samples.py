@@ -1,8 +1,8 @@
-"""Stored samples: a file of a teacher's answers takes the place of the teacher.
+"""Read stored samples: a file of a teacher's answers takes the place of the teacher.
 
-A file has one row per problem with a list of samples, or one row per sample. Rows of samples are grouped by their
-`problem_id` (or the column `samples.columns.id`), else by the text of the problem, wherever in the file they are. N of
-a problem is the number of its samples; `samples.num_samples` takes the first N instead and drops problems with fewer.
+A file has one row per problem with a list of samples, or one row per sample. Rows of one sample each are grouped as
+`columns.py` says; the rows of a problem may be anywhere in the file. N of a problem is the number of its samples. With
+`samples.num_samples`, the first N samples of each problem are used and problems with fewer are dropped.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sure_math.problems.sources import columns as usual
 from sure_math.problems.sources.cells import conversation, known_word, reference_answer, text_of
 from sure_math.problems.sources.columns import choose_column, column_of_problem
 from sure_math.problems.sources.sample_values import LOOKED_AT, SampleKind, is_list, kind_of_texts, text_of_sample
-from sure_math.problems.sources.seeds import left_out, seed_problem
+from sure_math.problems.sources.seeds import dropped_seed, seed_problem
 from sure_math.problems.sources.table_files import InputError, Row, Rows, open_rows
 from sure_math.rows import Dropped, LogprobMode, Problem, Sample
 from sure_math.storage.files import digest_if_file
@@ -47,10 +47,10 @@ class _Columns:
 
 
 def read_stored(config: BuildConfig) -> Iterator[StoredItem]:
-    """Each problem of `samples.path` with its samples.
+    """Yield each problem of `samples.path` with its samples.
 
     Raises:
-        InputError: the file is not there, is empty, lacks a column, or has an id twice.
+        InputError: the file does not exist, is empty, lacks a column, or has an id twice.
     """
     rows = _open(config.samples)
     columns = _columns(rows, config.samples)
@@ -64,14 +64,14 @@ def read_stored(config: BuildConfig) -> Iterator[StoredItem]:
 
 
 def stored_fingerprint(config: BuildConfig) -> str:
-    """A digest of the file and of how it is read."""
+    """A digest of the file and of the settings that say how it is read."""
     return digest(
         ["samples", 1, config.samples.model_dump(mode="json"), config.seeds.limit, digest_if_file(config.samples.path)]
     )
 
 
 def kind_of(samples: SamplesConfig) -> SampleKind:
-    """Whether samples are completions or answers already extracted; `auto` looks at the first rows."""
+    """Tell whether samples are completions or extracted answers; `auto` looks at the first rows."""
     if samples.kind != "auto":
         return samples.kind
     rows = _open(samples)
@@ -79,12 +79,12 @@ def kind_of(samples: SamplesConfig) -> SampleKind:
     texts = []
     for row in islice(rows.stream, LOOKED_AT):
         value = row.get(column)
-        texts += [_read(one, samples)[0] for one in (value if isinstance(value, (list, tuple)) else [value])]
+        texts += [_read(item, samples)[0] for item in (value if isinstance(value, (list, tuple)) else [value])]
     return kind_of_texts(texts)
 
 
 def _open(samples: SamplesConfig) -> Rows:
-    assert samples.path is not None, "the caller sees to it"
+    assert samples.path is not None, "the caller checks it"
     return open_rows(samples.path, "samples.path")
 
 
@@ -130,7 +130,7 @@ def _grouped(rows: Iterator[Row], columns: _Columns, config: BuildConfig) -> Ite
     for place, row in enumerate(rows):
         key = text_of(row, key_column) or json.dumps(row.get(columns.problem))
         database.execute("INSERT OR IGNORE INTO numbers VALUES (?, ?)", (key, place))
-        # A row's own id names a sample, not the problem, unless the user or its name says otherwise.
+        # A row's id numbers the samples, unless the user named its column or it is called `problem_id`.
         kept = {**row} if key_column else {name: value for name, value in row.items() if name != columns.id}
         database.execute(
             "INSERT INTO rows SELECT number, ?, ? FROM numbers WHERE key = ?",
@@ -172,15 +172,15 @@ def _item(
     asked = samples.num_samples
     count = sum(sample.sample_index >= 0 for sample in rows)
     if not text.strip():
-        return [left_out(problem, number, "empty", "the row has no text")], []
+        return [dropped_seed(problem, number, "empty", "the row has no text")], []
     if seen.first(problem.problem_id, "") is not None:
         raise InputError(
-            f"{where}: the id {problem.problem_id!r} is there twice; make the ids unique, or choose another column "
+            f"{where}: the id {problem.problem_id!r} occurs twice; make the ids unique, or choose another column "
             "with samples.columns.id=..."
         )
     if count < (asked or 1):
         detail = f"{count} samples, {asked or 1} needed"
-        return [left_out(problem, number, "too_few_samples" if count else "no_samples", detail)], []
+        return [dropped_seed(problem, number, "too_few_samples" if count else "no_samples", detail)], []
     return [problem], [sample for sample in rows if asked is None or sample.sample_index < asked]
 
 

@@ -1,4 +1,4 @@
-"""Rows of a user's file, streamed: JSON lines, CSV, Parquet (and a JSON array, which is read whole)."""
+"""Stream the rows of a user's file: JSON lines, CSV or Parquet. A JSON array is read as a whole."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Row = Mapping[str, Any]
 
 
 class InputError(ValueError):
-    """A file or dataset the user named cannot be used; the message says where and what to do."""
+    """A file or dataset that the user named cannot be used; the message says where the problem is and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,13 @@ class Rows:
 
 
 def open_rows(path: Path, key: str) -> Rows:
-    """The rows of a file; `key` is the config field that names it.
+    """Open a file as a stream of rows; `key` is the setting that names the file.
+
+    >>> open_rows(Path("my.jsonl"), "seeds.path").columns  # doctest: +SKIP
+    ('question', 'answer')
 
     Raises:
-        InputError: no such file, an unknown ending, or no rows.
+        InputError: the file does not exist, has an unknown ending, or has no rows.
     """
     name = f"{key} = {path}"
     if not path.is_file():

@@ -25,9 +25,9 @@ import pytest
 
 from sure_math.config import CopyConfig, SourceConfig
 from sure_math.problems.sources.catalogue import BENCHMARKS, SOURCES
-from sure_math.problems.sources.hub import Place, stream
+from sure_math.problems.sources.hub import HubSplit, open_split
 from sure_math.problems.sources.public import commit_of, read_benchmark, read_source, source_digest
-from sure_math.problems.sources.seeds import checked
+from sure_math.problems.sources.seeds import check_seeds
 from sure_math.problems.sources.table_files import InputError
 from sure_math.rows import Dropped, Problem
 
@@ -362,13 +362,15 @@ def test_ids_of_sources_do_not_meet(tmp_path: Path) -> None:
     hmmt = write_jsonl(tmp_path / "h.jsonl", [{**MATHARENA, "problem_idx": 1}])
     seeds = [*read("aime24", aime), *read("hmmt_feb25", hmmt), *read("hmmt_nov25", hmmt)]
     assert [row.problem_id for row in seeds] == ["aime24-1", "hmmt_feb25-1", "hmmt_nov25-1"]
-    assert [row for (rows,) in checked(iter(seeds)) for row in rows] == seeds
+    assert [row for (rows,) in check_seeds(iter(seeds)) for row in rows] == seeds
 
 
 def test_dropped_rows_pass_the_check(tmp_path: Path) -> None:
     rows = [NUMINA, {**NUMINA, "source": "gsm8k"}, NUMINA]
     found = [
-        row for (batch,) in checked(iter(read("numina_cot", write_jsonl(tmp_path / "n.jsonl", rows)))) for row in batch
+        row
+        for (batch,) in check_seeds(iter(read("numina_cot", write_jsonl(tmp_path / "n.jsonl", rows))))
+        for row in batch
     ]
     assert [getattr(row, "reason", "kept") for row in found] == ["kept", "excluded_subset", "duplicate"]
 
@@ -479,7 +481,7 @@ class Hub(http.server.BaseHTTPRequestHandler):
 REFUSED = {
     "math": (403, "GatedRepo", "it is gated: accept its terms on the Hub and log in with `hf auth login`"),
     "omni_math": (404, "RepoNotFound", "the Hub knows no such dataset, or it is private"),
-    "olympiadbench": (404, "RevisionNotFound", "there is no such revision"),
+    "olympiadbench": (404, "RevisionNotFound", "the revision does not exist"),
 }
 ASK = """
 import json, sys
@@ -550,7 +552,7 @@ def test_messages_keep_secrets(tmp_path: Path) -> None:
     write_jsonl(tmp_path / "train.jsonl", [NUMINA])
     split = "https://cdn.example/x?Signature=abc hf_abcdefghijk"
     with pytest.raises(InputError) as caught:
-        stream(Place(key="k", dataset=str(tmp_path), subset=None, split=split, revision=None, remedy="r"))
+        open_split(HubSplit(key="k", dataset=str(tmp_path), subset=None, split=split, revision=None, remedy="r"))
     said = str(caught.value).partition("cannot be read")[2]
     assert "https://cdn.example/x [token]" in said
     assert "Signature" not in said and "abcdefghijk" not in said
@@ -593,7 +595,7 @@ def test_real_files(realdata: Path, file: str) -> None:
             row.answer and (row.answer == str(float(row.answer)) or row.answer == str(int(row.answer))) for row in rows
         )
     # An id never stands for two problems, so that the check of all sources together passes.
-    kept = [row for (batch,) in checked(iter(found)) for row in batch if isinstance(row, Problem)]
+    kept = [row for (batch,) in check_seeds(iter(found)) for row in batch if isinstance(row, Problem)]
     assert len({row.problem_id for row in kept}) == len({row.problem for row in rows})
     everything = list(read_benchmark(name, CopyConfig(path=realdata / file), None))
     assert len(everything) == count + sum(dropped.values()) == len(problems(everything))
