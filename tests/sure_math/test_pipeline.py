@@ -92,7 +92,7 @@ def test_an_overlap_is_dropped_with_all_that_would_come_of_it(tmp_path: Path, gi
     rows = read_rows(out, "train")
     assert rows and not [row for row in rows if "rooks" in row["problem"] or row["overlaps"]]
     card = (out / "README.md").read_text()
-    assert "What overlaps was **dropped**" in card and "**Not** compared with: aime24, aime25" in card
+    assert "Problems that overlap were **dropped**" in card and "**Not** compared with: aime24, aime25" in card
     assert "| math500 | `HuggingFaceH4/MATH-500` | local copy | 1 | 0 |" in card
     assert "| math | `EleutherAI/hendrycks_math` | local copy | mit | 13 |" in card
     assert "Resolved configuration (<code>test</code>)" in card

@@ -83,8 +83,8 @@ def test_agreement_with_a_labelling_model_is_counted_and_on_the_card(tmp_path: P
     assert [numbers[f"model_labels{part}"] for part in ("", "_compared", "_agreeing")] == [4, 3, 2]
     card = " ".join((tmp_path / "README.md").read_text().split())
     assert (
-        "4 of them were given by a labelling model and checked by nobody: it agrees with the teacher's majority on 2 "
-        "of the 3 where the teacher has one (66.7 %)."
+        "4 of them were given by a labelling model and not checked: the model agrees with the teacher's majority on 2 "
+        "of the 3 for which the teacher has one (66.7 %)."
     ) in card
 
 

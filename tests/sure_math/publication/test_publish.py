@@ -198,11 +198,13 @@ def test_card_names_sources_benchmarks_and_what_happened_to_overlaps(tmp_path):
     card = render_card(manifest, SCHEMAS)
     assert "| math | `EleutherAI/hendrycks_math` | `cccccccccccc` | mit | 3 |" in card
     assert "| aime25 | `math-ai/aime25` | local copy | 30 | 0 |" in card
-    assert "What overlaps was **dropped**" in card and "**Not** compared with: gsm8k." in card
+    assert "Problems that overlap were **dropped**" in card and "**Not** compared with: gsm8k." in card
     manifest["config"]["decontaminate"]["mode"] = "annotate"
     manifest["numbers"]["kinds"]["overlaps"] = {"aime25": 7}
     card = render_card(manifest, SCHEMAS)
-    assert "| aime25 | `math-ai/aime25` | local copy | 30 | 7 |" in card and "What overlaps was **kept**" in card
+    assert (
+        "| aime25 | `math-ai/aime25` | local copy | 30 | 7 |" in card and "Problems that overlap were **kept**" in card
+    )
 
 
 def test_text_from_outside_cannot_break_a_table(tmp_path):
