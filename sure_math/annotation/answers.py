@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 from sure_math.config import BuildConfig
-from sure_math.extract import extract_answer, final_answer
+from sure_math.extract import final_answer
+from sure_math.problems.sources.sample_values import SampleKind, extracted_answer
 from sure_math.problems.sources.stored_samples import kind_of
 from sure_math.rows import Answer, Output, Sample
 from sure_math.storage.phase import Phase
 
 VERSION = 1
 """Raise it with every change of this file or of `extract.py` that makes other rows of the same inputs."""
-
-SampleKind = Literal["text", "answer"]
-"""Whether samples are completions (`text`) or final answers that were extracted before (`answer`)."""
 
 
 def extract_phase(config: BuildConfig) -> Phase[Answer]:
@@ -39,12 +36,12 @@ def extract(samples: Sequence[Sample], kind: SampleKind, tags: Mapping[str, str]
 
 
 def _stored_answer(row: Sample) -> Answer:
-    text = extract_answer(row.text) or row.text.strip()
+    answer = extracted_answer(row.text)
     return Answer(
         problem_id=row.problem_id,
         sample_index=row.sample_index,
-        answer=text or None,
-        missing=None if text else "empty",
+        answer=answer,
+        missing=None if answer else "empty",
     )
 
 

@@ -131,7 +131,7 @@ def estimate_difference(
 
 def roc_curve(scores: Sequence[float], wrong: Sequence[bool]) -> tuple[np.ndarray, np.ndarray]:
     """False positive rate and true positive rate [k + 1], from (0, 0) to (1, 1); a tie is one slanted piece."""
-    from sklearn import metrics  # as in `_area`
+    from sklearn import metrics  # takes a second to import
 
     ranking = Ranking(scores, wrong)
     false, true, _ = metrics.roc_curve(ranking.wrong, ranking.codes, drop_intermediate=False)
@@ -205,7 +205,7 @@ def risk_coverage(scores: Sequence[float], wrong: Sequence[bool]) -> RiskCoverag
 
 def _area(positives: np.ndarray, negatives: np.ndarray) -> float | None:
     """Area under the curve of counts per distinct score; None if one of the classes is empty."""
-    from sklearn import metrics  # takes a second to import, as above
+    from sklearn import metrics  # takes a second to import
 
     if not positives.any() or not negatives.any():
         return None

@@ -18,11 +18,11 @@ from rich.progress import track
 
 from sure_math.cluster import EQUIVALENCES, AnswerSet, cluster_shard
 from sure_math.entropy import majority_answer
-from sure_math.extract import extract_answer, final_answer
+from sure_math.extract import final_answer
 from sure_math.problems.sources import columns as usual
 from sure_math.problems.sources.cells import conversation, reference_answer, text_of
 from sure_math.problems.sources.columns import column_of_problem
-from sure_math.problems.sources.sample_values import LOOKED_AT, is_list, kind_of_texts, text_of_sample
+from sure_math.problems.sources.sample_values import LOOKED_AT, extracted_answer, is_list, kind_of_texts, text_of_sample
 from sure_math.problems.sources.table_files import InputError, Row, open_rows
 from sure_math.validation.graded_answers import GradedAnswers, SampledProblem, ValidationInputError, measure
 
@@ -249,7 +249,7 @@ def _problem(
 def _answer(text: str, kind: str, finish_reason: Any) -> str | None:
     if kind == "text":
         return final_answer(text, finish_reason).answer
-    return extract_answer(text) or text.strip() or None
+    return extracted_answer(text)
 
 
 def _grades(values: object, where: str) -> tuple[bool, ...] | None:

@@ -209,7 +209,7 @@ def _counted(values: Iterable[int | str]) -> dict[str, int]:
 
 def write_report(report: Mapping, judged: Sequence[JudgedProblem], out: Path) -> None:
     """Write `report.json`, `report.md` and the figures (PNG and SVG) to `out`."""
-    from sure_math.reporting.figures import draw_validation
+    from sure_math.reporting.figures import draw_validation  # imports matplotlib, which `--help` does not need
 
     out.mkdir(parents=True, exist_ok=True)
     (out / "report.json").write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

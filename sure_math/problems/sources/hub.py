@@ -44,7 +44,7 @@ def open_split(place: HubSplit) -> Rows:
         InputError: the split does not exist, is gated, cannot be reached, is empty, or cannot be read. The error may
             come while the rows are read.
     """
-    import datasets
+    import datasets  # takes seconds to import, which a build from a file does not need
     from huggingface_hub import HfApi
 
     try:

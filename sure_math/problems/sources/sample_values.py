@@ -30,6 +30,15 @@ def kind_of_texts(texts: Sequence[str]) -> SampleKind:
     return "text" if unlike > RARE * len(texts) else "answer"
 
 
+def extracted_answer(text: str) -> str | None:
+    r"""An answer that somebody extracted: the content of its box if it has one, else the whole text.
+
+    >>> extracted_answer(r"\boxed{4}"), extracted_answer(" 4 "), extracted_answer(" ")
+    ('4', '4', None)
+    """
+    return extract_answer(text) or text.strip() or None
+
+
 def text_of_sample(value: Any, fields: Sequence[str], where: str, remedy: str) -> str:
     """The text of a sample: the value itself or, of a mapping, the first of `fields` that it has; empty for None.
 

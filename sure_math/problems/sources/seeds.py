@@ -202,7 +202,7 @@ def _from_rows(rows: Rows, seeds: SeedsConfig, source: str) -> Iterator[Problem]
 
 
 def _from_pocket_world(config: BuildConfig) -> Iterator[Problem]:
-    from sure_math.pocket import world
+    from sure_math.pocket import world  # with all families of problems, which other builds do not need
 
     seeds = config.seeds
     # The held-out problems come first: a problem that evolves into one of them later is the duplicate.
