@@ -1,1 +1,1 @@
-"""The command line: options, configuration files with overrides, progress bars."""
+"""The command line: options, configuration files with overrides, the table of settings, progress bars."""
