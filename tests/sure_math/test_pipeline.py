@@ -149,7 +149,7 @@ def test_labels_of_a_model(tmp_path: Path, given: dict) -> None:
     numbers = json.loads((out / "manifest.json").read_text())["numbers"]
     agreeing = sum(row["majority_answer"] == "1" for row in rows)
     card = (out / "README.md").read_text()
-    assert re.search(rf"agrees with the teacher's majority on {agreeing}\s+of the {len(rows)} where", card), numbers
+    assert re.search(rf"agrees with the teacher's majority on {agreeing}\s+of the {len(rows)} for which", card), numbers
 
 
 def test_what_cannot_be_read_is_named_and_the_rest_is_kept(
