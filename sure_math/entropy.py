@@ -6,7 +6,7 @@ Every sum over samples is exactly rounded (`math.fsum`), so the order of the sam
 import math
 import operator
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 from sure_math.rows import WeightKind
@@ -16,7 +16,6 @@ ROUNDING = 1e-12
 error."""
 UNANIMOUS = 1e-9
 """An H / log N below this is 0: what is left is rounding."""
-NESTED_SIZES = (2, 4, 8, 16)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,34 +92,6 @@ def semantic_entropy(
         num_clusters=len(set(clusters)),
         num_samples=total,
     )
-
-
-def nested_entropies(
-    ids: Sequence[int],
-    log_likelihoods: Sequence[float] | None,
-    token_counts: Sequence[int] | None,
-    *,
-    sizes: Iterable[int] = NESTED_SIZES,
-    answers: Sequence[str | None] | None = None,
-) -> dict[int, SemanticEntropy]:
-    """Compute the entropy at smaller N from the same samples, without sampling again.
-
-    There is one entry per size that the samples reach. The subset of size m is the first m samples. Its clusters are
-    the ids of these samples, so two samples that a later sample joined stay together.
-
-    >>> {size: part.weight for size, part in nested_entropies([0, 0, 1, 1], None, None).items()}
-    {2: 1.0, 4: 0.5}
-    """
-    return {
-        size: semantic_entropy(
-            ids[:size],
-            None if log_likelihoods is None else log_likelihoods[:size],
-            None if token_counts is None else token_counts[:size],
-            answers=None if answers is None else answers[:size],
-        )
-        for size in sizes
-        if size <= len(ids)
-    }
 
 
 def normalised_entropy(nats: float, num_samples: int) -> float:

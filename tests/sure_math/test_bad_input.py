@@ -132,8 +132,8 @@ def test_an_output_folder_of_another_configuration(tmp_path: Path, capsys: pytes
     samples = tmp_path / "s.jsonl"
     samples.write_text(SAMPLES)
     out = tmp_path / "out"
-    given = (f"samples.path={samples}", "cluster.equivalence=string", "decontaminate.skip=all")
-    arguments = ("--config", "annotate", "--out", str(out), *given)
+    settings = (f"samples.path={samples}", "cluster.equivalence=string", "decontaminate.skip=all")
+    arguments = ("--config", "annotate", "--out", str(out), *settings)
     assert main(list(arguments)) == 0
     before = (out / "manifest.json").read_bytes()
     text = fails(capsys, *arguments, "cluster.missing=shared", "run.seed=5")

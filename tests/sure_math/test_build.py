@@ -122,7 +122,7 @@ def test_published_rows(tmp_path: Path, problems: Path) -> None:
     samples = load_dataset(str(out), "samples", cache_dir=str(tmp_path / "cache"))["train"]
     assert rows["problem"] == [f"What is {number} + 1?" for number in range(NUM_PROBLEMS)]
     for row in rows:
-        texts = {each["sample_index"]: each for each in samples if each["problem_id"] == row["problem_id"]}
+        texts = {sample["sample_index"]: sample for sample in samples if sample["problem_id"] == row["problem_id"]}
         assert row["num_clusters"] == len({texts[index]["answer"] for index in range(8)})
         assert row["teacher_answer"] == texts[-1]["answer"]
         assert row["teacher_correct"] == (row["answer"] == texts[-1]["answer"])

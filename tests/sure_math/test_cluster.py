@@ -239,19 +239,19 @@ UNITS = [
 
 @pytest.mark.parametrize(("answers", "expected"), UNITS, ids=[str(answers) for answers, _ in UNITS])
 def test_units_never_meet_through_a_bare_number(answers: list[str], expected: list[set[str]] | None) -> None:
-    found = set()
+    partitions = set()
     for order in permutations(answers):
         result = cluster_answers(list(order), problem="?", judge=table(otherwise="equal"))
-        parts = {
+        members = {
             number: frozenset(a for a, b in zip(order, result.ids, strict=True) if b == number) for number in result.ids
         }
-        found.add(frozenset(parts.values()))
-    (parts_found,) = found
-    for part in parts_found:
+        partitions.add(frozenset(members.values()))
+    (partition,) = partitions
+    for part in partition:
         for first, second in combinations(sorted(part), 2):
             assert same_answer(first, second) != "different"
     if expected is not None:
-        assert parts_found == set(map(frozenset, expected))
+        assert partition == set(map(frozenset, expected))
 
 
 def test_canonical_forms_are_one_answer() -> None:

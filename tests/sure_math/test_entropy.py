@@ -4,8 +4,7 @@
 - Eq. 4 on a toy input, and its stability at log-likelihoods of -1e7;
 - weights of exactly 1 and 0 at the ends, never -0.0; fewer than two answers give weight 0 under every policy;
 - bounds, independence of the order of the samples bit for bit, and total = inter + sum of p_c x intra_c (Hypothesis);
-- errors that name the field and the value;
-- nested subsets.
+- errors that name the field and the value.
 """
 
 import math
@@ -16,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sure_math.entropy import SemanticEntropy, entropy_of, majority_answer, nested_entropies, semantic_entropy
+from sure_math.entropy import SemanticEntropy, entropy_of, majority_answer, semantic_entropy
 
 UNHURRIED = settings(deadline=None)
 """A busy machine is no failure."""
@@ -253,16 +252,6 @@ def test_intra_cluster_entropy_values() -> None:
     result = semantic_entropy([0, 0, 0, 0, 1, 1, 1, 1], None, None, answers=["1/2", "0.5", "1/2", "0.5", *["7"] * 4])
     assert result.intra_cluster_entropy == pytest.approx(0.5 * math.log(2), abs=EXACT)
     assert semantic_entropy([0, 0, 1, 1], None, None).intra_cluster_entropy == 0.0
-
-
-def test_nested_subsets_are_prefixes() -> None:
-    ids, sums, counts = [0, 0, 1, 0, 2, 0, 0, 1], [-float(index + 1) for index in range(8)], [10] * 8
-    nested = nested_entropies(ids, sums, counts)
-    assert sorted(nested) == [2, 4, 8]
-    assert nested[2].weight == 1.0
-    assert nested[4] == semantic_entropy(ids[:4], sums[:4], counts[:4])
-    assert nested[8] == semantic_entropy(ids, sums, counts)
-    assert nested_entropies(ids, None, None, sizes=[4], answers=["a", "b", None, "a", "c", "a", "a", None])[4].entropy
 
 
 def test_entropy_of_nothing_is_zero() -> None:

@@ -81,11 +81,11 @@ def resolved() -> dict[str, Any]:
 
 @pytest.mark.parametrize(("key", "value", "place"), PAPER, ids=[key for key, _, _ in PAPER])
 def test_value_of_the_paper(resolved: dict[str, Any], key: str, value: object, place: str) -> None:
-    found: Any = resolved
+    setting: Any = resolved
     for part in key.split("."):
-        assert isinstance(found, Mapping) and part in found, f"{key} is not set; {place}"
-        found = found[part]
-    assert found == value, place
+        assert isinstance(setting, Mapping) and part in setting, f"{key} is not set; {place}"
+        setting = setting[part]
+    assert setting == value, place
 
 
 def test_sources_of_the_paper() -> None:

@@ -49,7 +49,7 @@ def read_rows(out: Path, table: str) -> list[dict]:
 
 
 @pytest.fixture
-def given(tmp_path: Path) -> dict[str, object]:
+def settings(tmp_path: Path) -> dict[str, object]:
     """Settings: MATH as the seeds, one of which is in the benchmark, and the other benchmarks skipped."""
     problems = [*(text.format(number) for number in (11, 12, 13) for text in CLEAN), HELD_OUT.format(5)]
     solution = r"It is $\boxed{7}$."
@@ -76,15 +76,18 @@ def evolve(question: Question, seed: int) -> str:
     return f"Sure!\n<problem>{last_user_text(question)} {seed % 1000} Then double it.</problem>\nHope it helps."
 
 
-def built(out: Path, given: dict[str, object], *more: str, scripts: dict | None = None) -> PublishedDataset:
-    sections = [f"{key}={yaml.safe_dump(value, default_flow_style=True, width=10**6)}" for key, value in given.items()]
+def built(out: Path, settings: dict, *more: str, scripts: dict | None = None) -> PublishedDataset:
+    sections = [
+        f"{key}={yaml.safe_dump(value, default_flow_style=True, width=10**6)}" for key, value in settings.items()
+    ]
     models = Scripted(scripts={"author": evolve, "teacher": solve, **(scripts or {})})
-    return run(out, *sections, "decontaminate.skip=" + json.dumps(given["decontaminate"]["skip"]), *more, load=models)  # type: ignore[index]
+    skip = "decontaminate.skip=" + json.dumps(settings["decontaminate"]["skip"])
+    return run(out, *sections, skip, *more, load=models)
 
 
-def test_an_overlap_is_dropped_with_all_that_would_come_of_it(tmp_path: Path, given: dict) -> None:
+def test_an_overlap_is_dropped_with_all_that_would_come_of_it(tmp_path: Path, settings: dict) -> None:
     out = tmp_path / "out"
-    built(out, given)
+    built(out, settings)
     rejected = read_rows(out, "rejected")
     (seed,) = [row for row in rejected if row["phase"] == "screen"]
     assert (seed["reason"], seed["problem"]) == ("overlap", HELD_OUT.format(5))
@@ -98,10 +101,10 @@ def test_an_overlap_is_dropped_with_all_that_would_come_of_it(tmp_path: Path, gi
     assert "Resolved configuration (<code>test</code>)" in card
 
 
-def test_an_overlap_is_named_on_the_seed_and_on_every_child(tmp_path: Path, given: dict) -> None:
-    given["decontaminate"]["mode"] = "annotate"
+def test_an_overlap_is_named_on_the_seed_and_on_every_child(tmp_path: Path, settings: dict) -> None:
+    settings["decontaminate"]["mode"] = "annotate"
     out = tmp_path / "out"
-    built(out, given, "evolve.keep_seeds=true")
+    built(out, settings, "evolve.keep_seeds=true")
     rows = read_rows(out, "train")
     flagged = [row for row in rows if row["overlaps"] == ["math500"]]
     assert sorted(row["round"] for row in flagged) == [0, 1, 2]
@@ -110,37 +113,37 @@ def test_an_overlap_is_named_on_the_seed_and_on_every_child(tmp_path: Path, give
     assert "3 problems **overlap with a benchmark**" in (out / "README.md").read_text()
 
 
-def test_quotas_of_seeds_and_children(tmp_path: Path, given: dict) -> None:
+def test_quotas_of_seeds_and_children(tmp_path: Path, settings: dict) -> None:
     out = tmp_path / "out"
-    built(out, given, "seeds.per_tier={medium: 6}", "evolve.keep=8")
+    built(out, settings, "seeds.per_tier={medium: 6}", "evolve.keep=8")
     rejected = read_rows(out, "rejected")
     counts = {reason: sum(row["reason"] == reason for row in rejected) for reason in ("not_drawn", "surplus")}
     assert counts == {"not_drawn": 6, "surplus": 4}
     assert len(read_rows(out, "train")) == 8
 
 
-def test_near_duplicates_of_a_seed_are_dropped(tmp_path: Path, given: dict) -> None:
+def test_near_duplicates_of_a_seed_are_dropped(tmp_path: Path, settings: dict) -> None:
     out = tmp_path / "out"
-    built(out, given, "decontaminate.near_duplicates=0.6", "evolve.eliminate=[]")
+    built(out, settings, "decontaminate.near_duplicates=0.6", "evolve.eliminate=[]")
     assert {row["reason"] for row in read_rows(out, "rejected") if row["phase"] == "unique"} == {"near_duplicate"}
 
 
-def test_a_second_run_reads_and_asks_nothing(tmp_path: Path, given: dict) -> None:
+def test_a_second_run_reads_and_asks_nothing(tmp_path: Path, settings: dict) -> None:
     out = tmp_path / "out"
-    first = built(out, given)
+    first = built(out, settings)
     before = shard_files(out)
-    second = built(out, given)
+    second = built(out, settings)
     assert (shard_files(out), second.fingerprint) == (before, first.fingerprint)
 
 
-def test_labels_of_a_model(tmp_path: Path, given: dict) -> None:
+def test_labels_of_a_model(tmp_path: Path, settings: dict) -> None:
     def label(question: Question, seed: int) -> str | Refusal:
         number = len(last_user_text(question)) % 3
         return r"So \boxed{1}." if number else "I do not know."
 
     out = tmp_path / "out"
     labelled = ("label.by=model", "label.model={model: labeller}", "label.drop_unlabelled=true")
-    built(out, given, *labelled, scripts={"labeller": label})
+    built(out, settings, *labelled, scripts={"labeller": label})
     rows, rejected = read_rows(out, "train"), read_rows(out, "rejected")
     assert {(row["answer"], row["answer_source"]) for row in rows} == {("1", "labeller")}
     unlabelled = [row["detail"] for row in rejected if row["phase"] == "label"]
@@ -153,16 +156,16 @@ def test_labels_of_a_model(tmp_path: Path, given: dict) -> None:
 
 
 def test_what_cannot_be_read_is_named_and_the_rest_is_kept(
-    tmp_path: Path, given: dict, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, settings: dict, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    given["seeds"]["public"] |= {"omni_math": {"path": str(tmp_path / "none.jsonl")}, "scalequest": {"rows": 10}}
+    settings["seeds"]["public"] |= {"omni_math": {"path": str(tmp_path / "none.jsonl")}, "scalequest": {"rows": 10}}
     wrong = write(tmp_path / "wrong.jsonl", [{"text": "no statement here"}])
-    given["decontaminate"]["benchmarks"]["gsm8k"] = {"path": str(wrong)}
-    given["decontaminate"]["skip"].remove("gsm8k")
+    settings["decontaminate"]["benchmarks"]["gsm8k"] = {"path": str(wrong)}
+    settings["decontaminate"]["skip"].remove("gsm8k")
     config = tmp_path / "c.yaml"
     model = {"model": "pocket:teacher"}
-    config.write_text(yaml.safe_dump({**given, "evolve": {"enabled": False}, "teacher": model}))
+    config.write_text(yaml.safe_dump({**settings, "evolve": {"enabled": False}, "teacher": model}))
     out = tmp_path / "out"
     assert main(["--config", str(config), "--out", str(out)]) == 1
     text = " ".join(capsys.readouterr().err.split())
@@ -179,26 +182,26 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_kept(
     assert kept == {"seeds-math", "benchmark-math500"}
 
 
-def test_the_remedy_of_an_error_can_be_followed(tmp_path: Path, given: dict, capsys: pytest.CaptureFixture) -> None:
+def test_the_remedy_of_an_error_can_be_followed(tmp_path: Path, settings: dict, capsys: pytest.CaptureFixture) -> None:
     """A folder with nothing but inputs is no other build: the mended command goes on in it."""
-    given["decontaminate"]["benchmarks"]["gsm8k"] = {"path": str(tmp_path / "none.jsonl")}
-    given["decontaminate"]["skip"].remove("gsm8k")
+    settings["decontaminate"]["benchmarks"]["gsm8k"] = {"path": str(tmp_path / "none.jsonl")}
+    settings["decontaminate"]["skip"].remove("gsm8k")
     config, out = tmp_path / "c.yaml", tmp_path / "out"
     models = {"evolve": {"enabled": False}, "teacher": {"model": "pocket:teacher"}}
-    settings = {"prompts": "pocket", "sample": {"num_samples": 2, "max_new_tokens": 4}, "seeds": given["seeds"]}
-    config.write_text(yaml.safe_dump({**given, **models, **settings}))
+    pocket = {"prompts": "pocket", "sample": {"num_samples": 2, "max_new_tokens": 4}, "seeds": settings["seeds"]}
+    config.write_text(yaml.safe_dump({**settings, **models, **pocket}))
     assert main(["--config", str(config), "--out", str(out)]) == 1
     assert "none.jsonl: there is no such file" in " ".join(capsys.readouterr().err.split())
     assert main(["--config", str(config), "--out", str(out), "decontaminate.skip=all"]) == 0
 
 
-def test_a_column_that_says_what_is_no_seed_must_be_there(tmp_path: Path, given: dict) -> None:
+def test_a_column_that_says_what_is_no_seed_must_be_there(tmp_path: Path, settings: dict) -> None:
     rows = write(tmp_path / "n.jsonl", [{"problem": "What is 1 + 1?", "solution": r"\boxed{2}"}])
-    given["seeds"]["public"] = {"numina_cot": {"path": str(rows)}}
+    settings["seeds"]["public"] = {"numina_cot": {"path": str(rows)}}
     with pytest.raises(
         InputError, match=r"expected the column source too, which says which rows cannot be used as seeds; the"
     ):
-        built(tmp_path / "out", given)
+        built(tmp_path / "out", settings)
 
 
 def test_an_option_that_makes_another_model_asks_again(tmp_path: Path) -> None:

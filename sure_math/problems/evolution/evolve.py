@@ -121,21 +121,17 @@ def evolve(
             for lineage, child in zip(lineages, planned, strict=True)
         ]
         replies = author.ask(questions, sampling) if questions else []
-        alive = []
+        continued = []
         for lineage, child, reply in zip(lineages, planned, replies, strict=True):
-            child = dataclasses.replace(
-                child, problem="" if isinstance(reply, Refusal) else read_problem(reply[0].text)
-            )
-            failure = _failure(child.problem, reply, lineage, rules)
+            text = "" if isinstance(reply, Refusal) else read_problem(reply[0].text)
+            child = dataclasses.replace(child, problem=text)
+            failure = _failure(text, reply, lineage, rules)
             if failure is None:
                 rows.append(child)
             else:
                 dropped.append(_dropped(child, *failure))
-            if failure is None or failure[0] == "unchanged":
-                alive.append(_Lineage(child, (*lineage.texts, child.problem), child.strategy))
-            elif failure[0] == REASONS["trivial"]:
-                alive.append(lineage)
-        lineages = alive
+            continued.append(_continued(lineage, child, None if failure is None else failure[0]))
+        lineages = [lineage for lineage in continued if lineage is not None]
     return Output(rows=rows, dropped=dropped)
 
 
@@ -170,6 +166,13 @@ def _plan(lineage: _Lineage, number: int, author: str, rules: EvolutionRules) ->
         parent_id=parent.problem_id,
         author=author,
     )
+
+
+def _continued(lineage: _Lineage, child: Problem, reason: str | None) -> _Lineage | None:
+    """The lineage after a child that was kept (`reason` None) or dropped; None if the lineage ends."""
+    if reason is None or reason == "unchanged":
+        return _Lineage(child, (*lineage.texts, child.problem), child.strategy)
+    return lineage if reason == REASONS["trivial"] else None
 
 
 def _question(prompt: str, lineage: _Lineage, child: Problem, rules: EvolutionRules) -> Question:

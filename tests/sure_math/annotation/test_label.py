@@ -157,7 +157,7 @@ def test_labels_of_a_real_model() -> None:
         greedy, voted = labels(1, run_seed=0), labels(5, run_seed=0)
         assert greedy == labels(1, run_seed=1)
         # No accuracy is promised of a label, only that these are the teacher's answers: it solves most of this world.
-        assert sum(one == row.answer for one, row in zip(greedy, world, strict=True)) >= 5
+        assert sum(answer == row.answer for answer, row in zip(greedy, world, strict=True)) >= 5
         assert sum(one is not None for one in voted) >= 6
     finally:
         teacher.close()

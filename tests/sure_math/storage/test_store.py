@@ -77,7 +77,7 @@ def test_batches_do_not_depend_on_what_is_answered(tmp_path: Path) -> None:
     recorder.ask(questions[:1], SAMPLING)
     replies = recorder.ask(questions, SAMPLING)
     assert batches == [[0, 1], [10, 11], [20, 21, 30, 31], [40, 41]]
-    assert [[reply.text for reply in each] for each in replies if not isinstance(each, Refusal)] == [
+    assert [[reply.text for reply in result] for result in replies if not isinstance(result, Refusal)] == [
         [str(seed) for seed in asked.seeds] for asked in questions
     ]
 

@@ -68,8 +68,8 @@ def test_curated_problems_are_dropped_only_as_equal_texts() -> None:
     assert distinct(0.8, [first, second]) == {}
     # What comes of other seeds repeats them all the same, and so does an equal text.
     young = BAKER.replace("A baker", "An old baker")
-    found = distinct(0.8, [first, second, other("c3", BAKER, **made)], [child(1, young, seed="b"), child(2, TOWER)])
-    assert {name: reason for name, (reason, _) in found.items()} == {"c3": "duplicate", "b1": "near_duplicate"}
+    reasons = distinct(0.8, [first, second, other("c3", BAKER, **made)], [child(1, young, seed="b"), child(2, TOWER)])
+    assert {name: reason for name, (reason, _) in reasons.items()} == {"c3": "duplicate", "b1": "near_duplicate"}
     # As `unique` calls it: the curated ones stand among what evolved and among the rows that stay.
     phase = Distinct(near_duplicates=0.8)
     output = phase([first, second, child(1, young, seed="b")], [first, second, other("b", TOWER)])

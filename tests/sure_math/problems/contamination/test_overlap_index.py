@@ -125,9 +125,9 @@ HOSTILE = [f"{TANKS} " * 500, SHORT + " " + "Compute 7. " * 9_000, "\\left( $ " 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_a_long_text_takes_no_time(text: str) -> None:
     start = time.perf_counter()
-    found = INDEX.overlaps(text)
+    matches = INDEX.overlaps(text)
     assert time.perf_counter() - start < 5
-    assert ("tanks" in [match.problem_id for match in found]) == text.startswith(TANKS)
+    assert ("tanks" in [match.problem_id for match in matches]) == text.startswith(TANKS)
 
 
 def test_every_planted_overlap_is_found(realdata: Path) -> None:
@@ -138,8 +138,10 @@ def test_every_planted_overlap_is_found(realdata: Path) -> None:
 
 def test_math_test_contains_all_of_math500(realdata: Path) -> None:
     index = make_index(entries(realdata, ["math500"]))
-    found = {match.problem_id for text in statements(realdata, OTHERS["math test"]) for match in index.overlaps(text)}
-    assert len(found) == 500
+    problem_ids = {
+        match.problem_id for text in statements(realdata, OTHERS["math test"]) for match in index.overlaps(text)
+    }
+    assert len(problem_ids) == 500
 
 
 def test_clean_sources_are_hardly_flagged(realdata: Path) -> None:
@@ -151,8 +153,8 @@ def test_clean_sources_are_hardly_flagged(realdata: Path) -> None:
 
 def test_copies_by_other_people_are_found(realdata: Path) -> None:
     """Two or three of thirty AIME problems are told in other words there; those are for the second look."""
-    found = {name: [int(part) for part in counts.split(" of ")] for name, counts in copies(realdata).items()}
-    assert all(hits >= 0.93 * count for hits, count in found.values()), found
+    hits_of = {name: [int(part) for part in counts.split(" of ")] for name, counts in copies(realdata).items()}
+    assert all(hits >= 0.93 * count for hits, count in hits_of.values()), hits_of
 
 
 def test_the_amo_prompts_are_found_without_their_suffix(realdata: Path) -> None:

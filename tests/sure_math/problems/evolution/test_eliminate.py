@@ -22,8 +22,8 @@ PARENT = "A farmer has 12 sheep and buys 5 more. How many sheep does the farmer 
 
 
 def reason(text: str, *ancestors: str, language: str = "en", checks=ELIMINATIONS) -> str | None:
-    found = eliminated(Child(text=text, ancestors=ancestors or (PARENT,), language=language), checks)
-    return found and found[0]
+    failure = eliminated(Child(text=text, ancestors=ancestors or (PARENT,), language=language), checks)
+    return failure and failure[0]
 
 
 KEPT = [

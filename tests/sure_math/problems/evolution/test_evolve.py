@@ -75,10 +75,10 @@ def test_strategies_follow_the_weights_and_only_the_seed() -> None:
 
 
 def test_ids_come_from_lineage_not_from_text() -> None:
-    one = children([seed("p")]).rows
+    first = children([seed("p")]).rows
     other = children([seed("p")], script=lambda question, seed: f"What is it, {last_user_text(question)[:20]}?").rows
-    assert [row.problem_id for row in one] == [row.problem_id for row in other]
-    assert one[0].problem != other[0].problem
+    assert [row.problem_id for row in first] == [row.problem_id for row in other]
+    assert first[0].problem != other[0].problem
     seeds = {row.problem_id for n in range(200) for row in children([seed(f"p{n}")]).rows}
     assert len(seeds) == 400
 
