@@ -118,7 +118,7 @@ def make(shape: Shape) -> tuple[TransformersScorer, Any]:
         layout="padded",
         threads=0,
     )
-    return TransformersScorer(model, spec, "random"), model
+    return TransformersScorer(model, spec), model
 
 
 def rows_of(shape: Shape) -> list[TrainingRow]:

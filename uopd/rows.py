@@ -1,7 +1,8 @@
-"""What travels through a training step, and the protocols of those who make and take it.
+"""What travels through a training step.
 
-A step is five calls (`train.py`): roll out, score, batch, update, sync. Whoever answers them may live in this process
-or in Ray actors; scores are then a reference to tensors in the object store, which the driver hands on unopened.
+A step is five calls (`train.py`): roll out, score, batch, update, sync. Those who answer the calls (`protocols.py`)
+live in this process or in Ray actors. With Ray, scores are a reference to tensors in the object store, which the driver
+passes on unopened.
 
 Shapes: T response tokens of a share, in the order of its rows; K entries of the teacher's top-k; E the scorer's hidden
 width.
@@ -9,14 +10,10 @@ width.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from torch import Tensor
-
-Handle = Any
-"""Scores of either kind, or a reference to them. Only a scorer makes it and only a student opens it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,13 +85,41 @@ class HiddenScores:
     """[T, E] last hidden states that predict the response tokens, in the scorer's own dtype."""
 
 
+class ScoresReference(Protocol):
+    """Scores in Ray's object store. Only Ray makes and opens them; this is all that the trainer knows of them."""
+
+    def hex(self) -> str:
+        """The name of the object in the store."""
+        ...
+
+
+ScoresHandle = Scores | HiddenScores | ScoresReference
+"""What a scorer hands to the student."""
+
+
+def opened(scores: ScoresHandle) -> Scores | HiddenScores:
+    """Return scores that are tensors in this process.
+
+    Raises:
+        TypeError: they are a reference. Only Ray opens it, on its way to an actor.
+    """
+    if isinstance(scores, Scores | HiddenScores):
+        return scores
+    raise TypeError(f"scores are a reference to Ray's object store ({scores.hex()}), not tensors")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
     """What one rank of the student trains on in one step."""
 
     rows: tuple[TrainingRow, ...]
-    scores: Handle | None
-    """Of the rows, in order; None where the method asks no scorer."""
+    scores: ScoresHandle | None
+    """Of the rows, in order; None if the method asks no scorer."""
+
+    @property
+    def opened_scores(self) -> Scores | HiddenScores | None:
+        """The scores as tensors, for the rank that trains on them."""
+        return None if self.scores is None else opened(self.scores)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,79 +133,3 @@ class UpdateReport:
     seconds: float
     peak_bytes: int
     """Of device memory, or of the process on a CPU; the largest rank's."""
-
-
-class Scorer(Protocol):
-    """A frozen model that reads responses: the teacher, or the initial student."""
-
-    @property
-    def fingerprint(self) -> str: ...
-
-    def score(self, rows: Sequence[TrainingRow]) -> Handle:
-        """`Scores` or `HiddenScores` of the rows' response tokens, in order, or a reference to where they are."""
-        ...
-
-    def repeat_difference(self, rows: Sequence[TrainingRow]) -> float:
-        """Mean absolute difference, in nats, of the sampled tokens' log-probabilities between two scorings."""
-        ...
-
-    def close(self) -> None: ...
-
-
-class Student(Protocol):
-    """The model that is trained: one process, or ranks that hold the same weights."""
-
-    @property
-    def ranks(self) -> int: ...
-
-    @property
-    def version(self) -> int:
-        """Updates since the beginning."""
-        ...
-
-    def update(self, shares: Sequence[Share], learning_rate: float) -> UpdateReport:
-        """One optimizer step on the sum of all rows' losses; one share per rank, which may be empty."""
-        ...
-
-    def logprobs(self, token_ids: Sequence[int]) -> list[float]:
-        """Log-probability (nats) of every token of a text but the first, under the current weights."""
-        ...
-
-    def save(self, folder: Any) -> None:
-        """Weights, optimizer and version into `folder`, as safetensors; every rank its own."""
-        ...
-
-    def load(self, folder: Any) -> None: ...
-
-    def export(self, folder: Any) -> None:
-        """The weights as a plain Hugging Face folder, in the dtype of the initial model."""
-        ...
-
-    def close(self) -> None: ...
-
-
-class Sampler(Protocol):
-    """The engines that sample the student's responses."""
-
-    @property
-    def version(self) -> int:
-        """Policy version of the weights it samples from."""
-        ...
-
-    def generate(self, requests: Sequence[Any], sampling: Any) -> list[Any]:
-        """As `sure_math.models.engines.Engine.generate`."""
-        ...
-
-    def logprobs(self, token_ids: Sequence[int]) -> list[list[float]]:
-        """One list per engine: log-probability of every token of a text but the first."""
-        ...
-
-    def close(self) -> None: ...
-
-
-class Sync(Protocol):
-    """Brings the student's weights to the sampler."""
-
-    def __call__(self) -> int:
-        """Send the current weights; the version the sampler has afterwards."""
-        ...

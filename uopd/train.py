@@ -25,13 +25,14 @@ from uopd.config import TrainConfig, config_names, load_config
 from uopd.dataset import DataError
 from uopd.methods import training_rows
 from uopd.model.micro_batches import rows_by_rank
-from uopd.protocols import OutOfStep, Parts
+from uopd.protocols import Components
 from uopd.rows import Share, TrainingRow
 from uopd.run.checks import RefusedError
 from uopd.run.log import RunError
 from uopd.run.metrics import Stopwatch
 from uopd.run.run import Run, open_run
 from uopd.student.files import StudentError
+from uopd.weight_sync.in_step import OutOfStep
 
 EXPECTED = (
     ConfigError,
@@ -56,20 +57,20 @@ def train(run: Run) -> None:
             rollouts = run.roll_out(step)
         rows = training_rows(rollouts, run.method)
         with watch.part("score"):
-            batch = score(run.parts, rows)
+            batch = score(run.components, rows)
         with watch.part("update"):
-            report = run.parts.student.update(batch, run.learning_rate(step))
+            report = run.components.student.update(batch, run.learning_rate(step))
         with watch.part("sync"):
             version = run.sync()
         run.record(step, rollouts, report, watch, version)
 
 
-def score(parts: Parts, rows: Sequence[TrainingRow]) -> list[Share]:
+def score(components: Components, rows: Sequence[TrainingRow]) -> list[Share]:
     """Each rank's share of the rows, balanced by tokens, with the scorer's reading of it (or a handle to it)."""
     found = []
-    for indices in rows_by_rank(rows, parts.student.ranks):
+    for indices in rows_by_rank(rows, components.student.ranks):
         own = tuple(rows[index] for index in indices)
-        found.append(Share(rows=own, scores=None if parts.scorer is None else parts.scorer.score(own)))
+        found.append(Share(rows=own, scores=None if components.scorer is None else components.scorer.score(own)))
     return found
 
 

@@ -114,14 +114,14 @@ def ours(shape: Shape, sends: Literal["topk", "hidden"] = "topk") -> Prepared:
     with tempfile.TemporaryDirectory() as folder:
         learner = ReferenceStudent(student, _student_spec(shape, _head_of(teacher, Path(folder), shape, sends)))
     kind = HiddenScorer if sends == "hidden" else TransformersScorer
-    scorer = kind(teacher, _scorer_spec(shape, sends), "random")
+    scorer = kind(teacher, _scorer_spec(shape, sends))
     rows = make_rows(shape)
 
     def step() -> Step:
         scores: list[Scores | HiddenScores] = []
         scoring = timed(lambda: scores.append(scorer.score(rows)), shape.device)
         peak = peak_bytes(shape.device)  # an update starts a new count
-        report: UpdateReport = learner.update([Share(rows=rows, scores=scores[0])], RATE)
+        report: UpdateReport = learner.update(Share(rows=rows, scores=scores[0]), RATE)
         return Step(
             tokens=int(report.sums["tokens"]),
             kl=report.sums["kl"] / report.sums["tokens"],

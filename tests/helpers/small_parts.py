@@ -33,7 +33,8 @@ class SmallRank:
             raise ValueError(f"rank {self.rank} cannot learn at {learning_rate:g}")
         self.version += 1
         self.weight += learning_rate
-        total = float(share.scores.sampled.sum()) if share.scores is not None else 0.0
+        scores = share.opened_scores
+        total = float(scores.sampled.sum()) if isinstance(scores, Scores) else 0.0
         return UpdateReport(sums={"sampled": total}, gradient_norm=1.0, seconds=0.0, peak_bytes=0)
 
     def logprobs(self, token_ids: Sequence[int]) -> list[float]:
@@ -52,8 +53,6 @@ class SmallRank:
 
 class SmallScorer:
     """Scores a response's tokens by their ids."""
-
-    fingerprint = "small"
 
     def score(self, rows: Sequence[TrainingRow]) -> Scores:
         tokens = [token for row in rows for token in row.response_ids]

@@ -277,7 +277,7 @@ def a_scorer(model: Any, top_k: int) -> TransformersScorer:
         layout="padded",
         threads=1,
     )
-    return TransformersScorer(model, spec, "0")
+    return TransformersScorer(model, spec)
 
 
 def tiny_chat(folder: Path) -> Chat:

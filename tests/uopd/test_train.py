@@ -35,11 +35,11 @@ from tests.helpers.training import (
     write_dataset,
 )
 from uopd.config import load_config
-from uopd.protocols import OutOfStep, check_in_step
 from uopd.rows import TrainingRow
 from uopd.run.checks import PROBED_ROWS, RefusedError, check_determinism, check_layout, check_vocabularies
 from uopd.run.run import Run
 from uopd.train import main
+from uopd.weight_sync.in_step import OutOfStep, check_in_step
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -33,7 +33,7 @@ from uopd.dry_run.memory import (
 )
 from uopd.dry_run.model_shapes import shape_of
 from uopd.methods import Method, make_method
-from uopd.runtime.placement import ROUNDING, Bundle, Seat, check_gpus, place
+from uopd.runtime.placement import ROUNDING, Bundle, Reservation, check_gpus, place
 
 HOST = "host"
 """Name of the machine's own memory among the devices."""
@@ -167,15 +167,15 @@ def _bundles(config: TrainConfig, method: Method) -> tuple[Bundle, ...]:
     return place(config, teacher=method.scorer == "teacher", reference=reference)
 
 
-def _seats(config: TrainConfig, method: Method) -> list[tuple[Seat, tuple[int, ...]]]:
+def _seats(config: TrainConfig, method: Method) -> list[tuple[Reservation, tuple[int, ...]]]:
     """Every part with the numbers of its GPUs (none: on the CPU), in the order in which bundles ask for them."""
     if config.runtime.kind == "local":
         return _local_seats(config, method)
-    found: list[tuple[Seat, tuple[int, ...]]] = []
+    found: list[tuple[Reservation, tuple[int, ...]]] = []
     rooms: list[float] = []
     for bundle in _bundles(config, method):
         gpus = _take(bundle.num_gpus, rooms)
-        found += [(seat, gpus if seat.num_gpus else ()) for seat in bundle.seats]
+        found += [(seat, gpus if seat.num_gpus else ()) for seat in bundle.reservations]
     return found
 
 
@@ -194,12 +194,12 @@ def _take(amount: float, rooms: list[float]) -> tuple[int, ...]:
     return tuple(range(first, first + count))
 
 
-def _local_seats(config: TrainConfig, method: Method) -> list[tuple[Seat, tuple[int, ...]]]:
+def _local_seats(config: TrainConfig, method: Method) -> list[tuple[Reservation, tuple[int, ...]]]:
     scorer = {"teacher": ["teacher"], "initial": ["reference"], None: []}[method.scorer]
     devices = dict(_local_devices(config))
     devices["reference"] = devices["student"]
     return [
-        (Seat(part=name, num_cpus=0, num_gpus=0), (0,) if devices[name].startswith("cuda") else ())
+        (Reservation(part=name, num_cpus=0, num_gpus=0), (0,) if devices[name].startswith("cuda") else ())
         for name in ["student", *scorer]
     ]
 
@@ -213,7 +213,7 @@ def _local_devices(config: TrainConfig) -> list[tuple[str, str]]:
     return [(role, here if model.device == "auto" else model.device) for role, model in roles]
 
 
-def _sent(seats: Sequence[tuple[Seat, tuple[int, ...]]], config: TrainConfig, method: Method) -> Sent:
+def _sent(seats: Sequence[tuple[Reservation, tuple[int, ...]]], config: TrainConfig, method: Method) -> Sent:
     top_k = config.teacher.top_k if method.objective.needs_support else 0
     part = "teacher" if method.scorer == "teacher" else "reference"
     on_gpu = any(gpus for seat, gpus in seats if seat.part == part)
@@ -222,7 +222,12 @@ def _sent(seats: Sequence[tuple[Seat, tuple[int, ...]]], config: TrainConfig, me
 
 
 def _part(
-    seat: Seat, gpus: tuple[int, ...], config: TrainConfig, method: Method, given: TrainingAssumptions, each: Sent
+    seat: Reservation,
+    gpus: tuple[int, ...],
+    config: TrainConfig,
+    method: Method,
+    given: TrainingAssumptions,
+    each: Sent,
 ) -> Part:
     kind = seat.part.split()[0]
     teacher = kind == "teacher"

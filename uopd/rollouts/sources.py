@@ -19,9 +19,10 @@ from typing import Any, Protocol
 from sure_math.identity import random_seed
 from sure_math.models.engines import Refusal, Request, Sampling
 from sure_math.models.responders.chat import Chat
+from uopd.protocols import Sampler
 from uopd.rollouts.prompt_pool import PromptPool
 from uopd.rollouts.rewards import rewards
-from uopd.rows import Prompt, Rollout, Sampler
+from uopd.rows import Prompt, Rollout
 
 
 class RolloutSource(Protocol):

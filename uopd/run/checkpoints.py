@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sure_math.storage.files import write_whole
-from uopd.rows import Student
+from uopd.protocols import Student
 
 DONE = "checkpoint.json"
 STUDENT = "student"

@@ -15,7 +15,8 @@ from uopd.dataset import DataError, Dataset
 from uopd.dry_run.memory import GIB, TrainingAssumptions, machine_bytes
 from uopd.dry_run.plan import make_plan, refuse_layout
 from uopd.methods import Method
-from uopd.rows import Prompt, Rollout, Scorer, TrainingRow
+from uopd.protocols import Scorer
+from uopd.rows import Prompt, Rollout, TrainingRow
 
 PROBED_ROWS = 4
 """Responses that are scored twice."""

@@ -11,8 +11,8 @@ from sure_math.models.engines import Refusal, Request, Sampling
 from sure_math.models.responders.chat import Chat
 from sure_math.prompts.template import solve_messages
 from uopd.dataset import PoolRow
+from uopd.protocols import Sampler
 from uopd.rollouts.rewards import rewards
-from uopd.rows import Sampler
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

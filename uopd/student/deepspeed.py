@@ -182,7 +182,7 @@ def _message(error: Exception) -> str:
 
 
 class DeepSpeedRank:
-    """One rank of a student: like a `Student`, but with its own share and its own files only."""
+    """One `Rank` of several, with its own part of the optimizer and its own file in a checkpoint."""
 
     def __init__(self, model: Any, spec: StudentSpec, ranks: Ranks) -> None:
         self._spec, self._ranks, self._model = spec, ranks, model
@@ -254,7 +254,7 @@ class DeepSpeedRank:
         if not batches:
             # The ranks exchange the gradients of the parameters that have one, so an empty share needs zeros.
             backward(torch.stack([parameter.sum() for parameter in self._model.parameters()]).sum() * 0)
-        return self._passes.accumulate(batches, share.scores, backward)
+        return self._passes.accumulate(batches, share.opened_scores, backward)
 
     def _clear_gradients(self) -> None:
         """Remove the gradients that a failed step has left behind."""

@@ -211,7 +211,7 @@ class Passes:
 
 
 class ReferenceStudent:
-    """A `Student` in one process of plain torch."""
+    """A `Rank` that is alone: a student in one process of plain torch."""
 
     def __init__(self, model: Any, spec: StudentSpec) -> None:
         self.model = model
@@ -223,10 +223,6 @@ class ReferenceStudent:
         self._version = 0
 
     @property
-    def ranks(self) -> int:
-        return 1
-
-    @property
     def version(self) -> int:
         return self._version
 
@@ -234,16 +230,15 @@ class ReferenceStudent:
         """Names and tensors of the weights, for a sync."""
         return ((name, tensor.detach()) for name, tensor in self.model.named_parameters())
 
-    def update(self, shares: Sequence[Share], learning_rate: float) -> UpdateReport:
-        """One step of the objective on the one share there is (several where it iterates)."""
-        (share,) = shares
+    def update(self, share: Share, learning_rate: float) -> UpdateReport:
+        """Make one step on the share; several optimizer steps if the objective iterates."""
         started = time.monotonic()
         reset_peak(self._device)
         work = self._passes.prepare(share.rows)
         for _ in range(self._spec.objective.iterations):
             # Whatever a step that failed has left behind.
             self._optimizer.zero_grad(set_to_none=True)
-            sums = finite_sums(self._passes.accumulate(work, share.scores, Tensor.backward), self._version + 1)
+            sums = finite_sums(self._passes.accumulate(work, share.opened_scores, Tensor.backward), self._version + 1)
             norm = self._step(learning_rate)
         self._version += 1
         return UpdateReport(

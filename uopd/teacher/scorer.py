@@ -15,11 +15,11 @@ from typing import Any, Literal
 
 import torch
 
-from sure_math.models.engines.files import fingerprint_of, model_folder
 from uopd.losses.teacher_topk import topk
 from uopd.model.causal_model import device_of, head_of, hidden_states, load_model
 from uopd.model.micro_batches import Layout, MicroBatch, micro_batches
-from uopd.rows import HiddenScores, Scorer, Scores, TrainingRow
+from uopd.protocols import Scorer
+from uopd.rows import HiddenScores, Scores, TrainingRow
 from uopd.teacher.score_copies import copy_to_host, host_buffer, wait_for_copies
 
 
@@ -51,19 +51,15 @@ def load_scorer(spec: ScorerSpec) -> Scorer:
         torch.set_num_threads(spec.threads)
     model = load_model(spec.model, spec.revision, spec.dtype, spec.device, spec.attention)
     kind = HiddenScorer if spec.sends == "hidden" else TransformersScorer
-    return kind(model, spec, fingerprint_of(model_folder(spec.model, spec.revision)))
+    return kind(model, spec)
 
 
 class TransformersScorer:
     """A `Scorer` on a transformers model that sends its top-k. The same rows give the same scores."""
 
-    def __init__(self, model: Any, spec: ScorerSpec, fingerprint: str) -> None:
+    def __init__(self, model: Any, spec: ScorerSpec) -> None:
         self._model: Any = model.eval().requires_grad_(False)
-        self._spec, self._fingerprint = spec, fingerprint
-
-    @property
-    def fingerprint(self) -> str:
-        return self._fingerprint
+        self._spec = spec
 
     @torch.inference_mode()
     def score(self, rows: Sequence[TrainingRow]) -> Scores:
@@ -107,13 +103,9 @@ class HiddenScorer:
     They determine the model's whole distribution; the student's process computes it with the model's head.
     """
 
-    def __init__(self, model: Any, spec: ScorerSpec, fingerprint: str) -> None:
-        self._topk_scorer = TransformersScorer(model, replace(spec, top_k=0), fingerprint)
+    def __init__(self, model: Any, spec: ScorerSpec) -> None:
+        self._topk_scorer = TransformersScorer(model, replace(spec, top_k=0))
         self._model, self._spec = model, spec
-
-    @property
-    def fingerprint(self) -> str:
-        return self._topk_scorer.fingerprint
 
     @torch.inference_mode()
     def score(self, rows: Sequence[TrainingRow]) -> HiddenScores:

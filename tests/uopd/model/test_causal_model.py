@@ -39,7 +39,7 @@ from tests.uopd.student.test_reference import (
     step_rows,
 )
 from uopd.model.causal_model import head_of, load_model
-from uopd.rows import Share
+from uopd.rows import Scores, Share
 from uopd.student.files import StudentError
 from uopd.student.reference import load_student
 from uopd.teacher.scorer import load_scorer
@@ -82,7 +82,7 @@ def test_a_head_with_a_bias_is_distilled_with_it(biased: Path, tmp_path: Path) -
     scores = scores_for(rows, 0)
     student = load_student(spec_of(biased))
     before = {name: tensor.clone() for name, tensor in student.parameters()}
-    report = student.update([Share(rows=rows, scores=scores)], RATE)
+    report = student.update(Share(rows=rows, scores=scores), RATE)
 
     model = AutoModelForCausalLM.from_pretrained(biased, dtype=torch.float64)
     loss, start = torch.zeros((), dtype=torch.float64), 0
@@ -107,7 +107,7 @@ def test_a_head_with_a_bias_learns_from_rewards_with_it(biased: Path) -> None:
     rows, rate = step_rows(1), 0.02
     scores = scores_for(rows, 1)
     student = load_student(spec_of(biased, objective=replace(GRPO, iterations=2)))
-    report = student.update([Share(rows=rows, scores=scores)], rate)
+    report = student.update(Share(rows=rows, scores=scores), rate)
     model = AutoModelForCausalLM.from_pretrained(biased, dtype=torch.float64)
     losses = grpo_by_hand(model, rows, scores.sampled, 2, rate)
     assert report.sums["loss"] == pytest.approx(losses[-1], rel=1e-5)
@@ -121,6 +121,7 @@ def test_a_head_with_a_bias_learns_from_rewards_with_it(biased: Path) -> None:
 def test_a_head_with_a_bias_scores_with_it(biased: Path) -> None:
     rows = [row for row in step_rows(2) if row.response_ids]
     found = load_scorer(scorer_spec(biased)).score(rows)
+    assert isinstance(found, Scores)
     model = AutoModelForCausalLM.from_pretrained(biased, dtype=torch.float32)
     with torch.no_grad():
         expected_TV = torch.cat([plain_logprobs(model, row.scorer_ids, row.response_ids) for row in rows])

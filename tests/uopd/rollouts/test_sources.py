@@ -21,10 +21,11 @@ from sure_math.models.engines.files import load_tokenizer
 from sure_math.models.engines.pocket_files import pocket_folder
 from tests.helpers.training import pocket_chat
 from uopd.config import load_config
+from uopd.protocols import Sampler
 from uopd.rollouts.prompt_pool import PromptPool
 from uopd.rollouts.rollout_log import LOG_SCHEMA, LoggedRollouts
 from uopd.rollouts.sources import OverlappedRollouts, RolloutSource, SampledRollouts
-from uopd.rows import Prompt, Rollout, Sampler
+from uopd.rows import Prompt, Rollout
 from uopd.run.checks import remarks
 
 CHAT, TOKENIZER = pocket_chat(), load_tokenizer(pocket_folder("student"))

@@ -16,7 +16,8 @@ from sure_math.models.engines.pocket_files import pocket_folder
 from sure_math.reporting.accuracy import paired_difference
 from tests.helpers.training import a_row, pocket_chat
 from uopd.config import OptimizerConfig
-from uopd.rows import Prompt, Rollout, Sampler, UpdateReport
+from uopd.protocols import Sampler
+from uopd.rows import Prompt, Rollout, UpdateReport
 from uopd.run.exam import Evaluation, Examiner
 from uopd.run.metrics import Stopwatch, step_metrics
 from uopd.run.summary import summarise

@@ -33,16 +33,21 @@ from tests.helpers.tiny_model import VOCABULARY, save_tiny_model
 from tests.sure_math.models.engines.test_ray_replicas import wait_for, without_preloads
 from uopd.config import TrainConfig
 from uopd.methods import make_method
-from uopd.protocols import OutOfStep, Parts, check_in_step
-from uopd.rows import HiddenScores, Scores, Share, TrainingRow, UpdateReport
-from uopd.runtime.factories import Makers, makers_of
+from uopd.protocols import Components
+from uopd.rows import HiddenScores, Scores, Share, TrainingRow, UpdateReport, opened
+from uopd.runtime.factories import Factories, make_factories
 from uopd.runtime.placement import check_cpus, check_gpus, place
-from uopd.runtime.ray.cluster import start, start_ray
-from uopd.runtime.ray.messages import pack, split, unpack
-from uopd.runtime.ray.proxies import PartLost, RemoteSampler, RemoteScorer, RemoteStudent
+from uopd.runtime.ray.actors import ActorProcess
+from uopd.runtime.ray.calls import PartLost
+from uopd.runtime.ray.cluster import start_components, start_ray
+from uopd.runtime.ray.messages import pack, split_among_engines, unpack
+from uopd.runtime.ray.sampler import RemoteSampler
+from uopd.runtime.ray.scorer import RemoteScorer
+from uopd.runtime.ray.student import RemoteStudent
 from uopd.runtime.specs import scorer_spec, student_spec
 from uopd.student.reference import load_student
 from uopd.teacher.scorer import ScorerSpec, load_scorer
+from uopd.weight_sync.in_step import OutOfStep, check_in_step
 
 pytestmark = pytest.mark.ray
 
@@ -103,23 +108,32 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def parts(cluster: Cluster, folder: Path) -> Iterator[Parts]:
+def components(cluster: Cluster, folder: Path) -> Iterator[Components]:
     config = config_of(folder, cluster.address, teacher={"sends": "hidden"})
-    parts = start_ray(config, make_method(config))
-    yield parts
-    parts.close()
+    components = start_ray(config, make_method(config))
+    yield components
+    components.close()
     assert not ray.is_initialized()
 
 
-def sampler_of(parts: Parts) -> RemoteSampler:
-    assert isinstance(parts.sampler, RemoteSampler)
-    return parts.sampler
+def processes(actors: Sequence[Any]) -> list[ActorProcess]:
+    """Where actors run, in their order."""
+    return cast(list[ActorProcess], ray.get([actor.process.remote() for actor in actors]))
 
 
-def learn(parts: Parts, requests: Sequence[Request] = PROMPTS) -> UpdateReport:
+def engine_processes(components: Components) -> list[ActorProcess]:
+    return processes([engine.actor for engine in sampler_of(components).engines])
+
+
+def sampler_of(components: Components) -> RemoteSampler:
+    assert isinstance(components.sampler, RemoteSampler)
+    return components.sampler
+
+
+def learn(components: Components, requests: Sequence[Request] = PROMPTS) -> UpdateReport:
     """One step: roll out, score, update; no sync."""
     rows = []
-    for request, answer in zip(requests, parts.sampler.generate(requests, SAMPLED), strict=True):
+    for request, answer in zip(requests, components.sampler.generate(requests, SAMPLED), strict=True):
         assert not isinstance(answer, Refusal)
         weight = 1 / (len(requests) * len(answer))
         rows += [
@@ -131,51 +145,53 @@ def learn(parts: Parts, requests: Sequence[Request] = PROMPTS) -> UpdateReport:
             )
             for one in answer
         ]
-    assert parts.scorer is not None
-    return parts.student.update([Share(rows=tuple(rows), scores=parts.scorer.score(rows))], LEARNING_RATE)
+    assert components.scorer is not None
+    return components.student.update([Share(rows=tuple(rows), scores=components.scorer.score(rows))], LEARNING_RATE)
 
 
-def assert_of_the_student(parts: Parts, requests: Sequence[Request], answers: Sequence[Any], count: int) -> None:
+def assert_of_the_student(
+    components: Components, requests: Sequence[Request], answers: Sequence[Any], count: int
+) -> None:
     """The log-probabilities of the first samples are those of the student's weights."""
     for request, answer in list(zip(requests, answers, strict=True))[:count]:
         assert len(answer) == len(request.seeds)
         for one in (answer[0], answer[-1]):
-            own = parts.student.logprobs([*request.token_ids, *one.token_ids])[len(request.token_ids) - 1 :]
+            own = components.student.logprobs([*request.token_ids, *one.token_ids])[len(request.token_ids) - 1 :]
             assert sum(own) / len(own) == pytest.approx(one.sum_logprob / len(own), abs=TOLERANCE)
 
 
 @pytest.mark.vllm
-def test_after_every_sync_both_engines_have_the_students_weights(parts: Parts) -> None:
-    assert parts.sync() == 0
-    assert check_in_step(parts.student, parts.sampler, TEXT, TOLERANCE) < TOLERANCE
+def test_after_every_sync_both_engines_have_the_students_weights(components: Components) -> None:
+    assert components.sync() == 0
+    assert check_in_step(components.student, components.sampler, TEXT, TOLERANCE) < TOLERANCE
     for version in (1, 2, 3):
-        before = parts.student.logprobs(TEXT)
-        report = learn(parts)
+        before = components.student.logprobs(TEXT)
+        report = learn(components)
         assert report.gradient_norm > 0
-        after = parts.student.logprobs(TEXT)
+        after = components.student.logprobs(TEXT)
         assert sum(abs(one - other) for one, other in zip(before, after, strict=True)) / len(after) > 100 * TOLERANCE
         with pytest.raises(OutOfStep, match=f"version {version - 1}, the student is at {version}"):
-            check_in_step(parts.student, parts.sampler, TEXT, TOLERANCE)
-        assert parts.sync() == version
-        assert len(parts.sampler.logprobs(TEXT)) == 2
-        assert check_in_step(parts.student, parts.sampler, TEXT, TOLERANCE) < TOLERANCE
-    answers = parts.sampler.generate(PROMPTS, SAMPLED)
-    assert_of_the_student(parts, PROMPTS, answers, len(PROMPTS))
-    assert len({place.pid for place in sampler_of(parts).places()}) == 2
+            check_in_step(components.student, components.sampler, TEXT, TOLERANCE)
+        assert components.sync() == version
+        assert len(components.sampler.logprobs(TEXT)) == 2
+        assert check_in_step(components.student, components.sampler, TEXT, TOLERANCE) < TOLERANCE
+    answers = components.sampler.generate(PROMPTS, SAMPLED)
+    assert_of_the_student(components, PROMPTS, answers, len(PROMPTS))
+    assert len({process.pid for process in engine_processes(components)}) == 2
 
 
 @pytest.mark.vllm
-def test_a_checkpoint_of_the_student_is_loaded_and_reaches_the_engines(parts: Parts, tmp_path: Path) -> None:
-    version = parts.student.version
-    parts.student.save(tmp_path / "checkpoint")
-    kept = parts.student.logprobs(TEXT)
-    learn(parts)
-    assert parts.sync() == version + 1
-    parts.student.load(tmp_path / "checkpoint")
-    assert parts.student.version == version
-    assert parts.sync() == version
-    assert parts.student.logprobs(TEXT) == pytest.approx(kept, abs=1e-6)
-    assert check_in_step(parts.student, parts.sampler, TEXT, TOLERANCE) < TOLERANCE
+def test_a_checkpoint_of_the_student_is_loaded_and_reaches_the_engines(components: Components, tmp_path: Path) -> None:
+    version = components.student.version
+    components.student.save(tmp_path / "checkpoint")
+    kept = components.student.logprobs(TEXT)
+    learn(components)
+    assert components.sync() == version + 1
+    components.student.load(tmp_path / "checkpoint")
+    assert components.student.version == version
+    assert components.sync() == version
+    assert components.student.logprobs(TEXT) == pytest.approx(kept, abs=1e-6)
+    assert check_in_step(components.student, components.sampler, TEXT, TOLERANCE) < TOLERANCE
 
 
 def busy(pid: int) -> bool:
@@ -187,11 +203,11 @@ def busy(pid: int) -> bool:
 
 
 @pytest.mark.vllm
-def test_an_engine_killed_while_it_samples_is_replaced_with_the_right_weights(parts: Parts) -> None:
-    sampler = sampler_of(parts)
-    learn(parts)
-    version = parts.sync()
-    victim, survivor = sampler.places()
+def test_an_engine_killed_while_it_samples_is_replaced_with_the_right_weights(components: Components) -> None:
+    sampler = sampler_of(components)
+    learn(components)
+    version = components.sync()
+    victim, survivor = engine_processes(components)
     killed: list[float] = []
 
     def kill() -> None:
@@ -205,50 +221,49 @@ def test_an_engine_killed_while_it_samples_is_replaced_with_the_right_weights(pa
     answers = sampler.generate(LOAD, LONG)
     thread.join()
     assert killed
-    assert sampler.lost == 1
-    replaced, same = sampler.places()
+    replaced, same = engine_processes(components)
     assert (same.pid, replaced.pid == victim.pid) == (survivor.pid, False)
-    assert_of_the_student(parts, LOAD, answers, 5)
-    assert sampler.version == parts.student.version == version
-    assert check_in_step(parts.student, parts.sampler, TEXT, TOLERANCE) < TOLERANCE
-    learn(parts)
-    assert parts.sync() == version + 1
-    assert check_in_step(parts.student, parts.sampler, TEXT, TOLERANCE) < TOLERANCE
+    assert_of_the_student(components, LOAD, answers, 5)
+    assert sampler.version == components.student.version == version
+    assert check_in_step(components.student, components.sampler, TEXT, TOLERANCE) < TOLERANCE
+    learn(components)
+    assert components.sync() == version + 1
+    assert check_in_step(components.student, components.sampler, TEXT, TOLERANCE) < TOLERANCE
 
 
 @pytest.mark.vllm
-def test_an_engine_that_died_idle_is_replaced_by_the_next_sync(parts: Parts) -> None:
-    sampler = sampler_of(parts)
-    lost = sampler.lost
-    learn(parts)
-    os.kill(sampler.places()[1].pid, signal.SIGKILL)
-    assert parts.sync() == parts.student.version
-    assert sampler.lost == lost + 1
-    assert check_in_step(parts.student, parts.sampler, TEXT, TOLERANCE) < TOLERANCE
+def test_an_engine_that_died_idle_is_replaced_by_the_next_sync(components: Components) -> None:
+    learn(components)
+    survivor, victim = engine_processes(components)
+    os.kill(victim.pid, signal.SIGKILL)
+    assert components.sync() == components.student.version
+    same, replaced = engine_processes(components)
+    assert (same.pid, replaced.pid == victim.pid) == (survivor.pid, False)
+    assert check_in_step(components.student, components.sampler, TEXT, TOLERANCE) < TOLERANCE
 
 
 @pytest.mark.vllm
-def test_a_dead_scorer_and_a_dead_student_end_the_run(parts: Parts) -> None:
-    assert isinstance(parts.scorer, RemoteScorer)
-    assert isinstance(parts.student, RemoteStudent)
-    os.kill(parts.scorer.place().pid, signal.SIGKILL)
+def test_a_dead_scorer_and_a_dead_student_end_the_run(components: Components) -> None:
+    assert isinstance(components.scorer, RemoteScorer)
+    assert isinstance(components.student, RemoteStudent)
+    os.kill(processes([components.scorer.actor])[0].pid, signal.SIGKILL)
     with pytest.raises(PartLost, match=r"the scorer died: .* repeat the command"):
-        learn(parts)
-    os.kill(parts.student.places()[0].pid, signal.SIGKILL)
+        learn(components)
+    os.kill(processes(components.student.actors)[0].pid, signal.SIGKILL)
     with pytest.raises(PartLost, match=r"student 0 died: .* repeat the command"):
-        parts.sync()
+        components.sync()
     with pytest.raises(PartLost, match=r"student 0 died: .* repeat the command"):
-        parts.student.logprobs(TEXT)
+        components.student.logprobs(TEXT)
 
 
 # ---- small parts ----------------------------------------------------------------------------------------------------
 
 
-SMALL = Makers(student=SmallRank, engine=SmallEngine, teacher=SmallScorer, scorer="teacher")
+SMALL = Factories(student=SmallRank, engine=SmallEngine, teacher=SmallScorer, scorer="teacher")
 
 
 @pytest.fixture(scope="module")
-def small(cluster: Cluster, folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
+def small(cluster: Cluster, folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Components]:
     """The paper's placement, with the reference that no method of it asks."""
     config = config_of(
         folder,
@@ -259,31 +274,30 @@ def small(cluster: Cluster, folder: Path, tmp_path_factory: pytest.TempPathFacto
         rollouts={"num_gpus": 1},
     )
     engine = partial(SmallEngine, tmp_path_factory.mktemp("small") / "died")
-    parts = start(config, replace(SMALL, engine=engine, reference=SmallScorer))
-    yield parts
-    parts.close()
+    components = start_components(config, replace(SMALL, engine=engine, reference=SmallScorer))
+    yield components
+    components.close()
 
 
 def row(*response: int) -> TrainingRow:
     return TrainingRow(prompt_ids=(1,), response_ids=response, scorer_ids=(1,), token_weight=1.0)
 
 
-def test_the_papers_placement(small: Parts) -> None:
+def test_the_papers_placement(small: Components) -> None:
     """A.1: the student and its frozen reference share GPU 0, the teacher has GPU 1, the engines have 2 and 3."""
     assert isinstance(small.student, RemoteStudent)
     assert isinstance(small.scorer, RemoteScorer)
-    (student,) = small.student.places()
-    teacher, engines = small.scorer.place(), sampler_of(small).places()
+    (student,), (teacher,) = processes(small.student.actors), processes([small.scorer.actor])
+    engines = engine_processes(small)
     devices = [student.gpus, teacher.gpus, *(engine.gpus for engine in engines)]
     assert all(len(gpus) == 1 for gpus in devices)
     assert len({gpus[0] for gpus in devices}) == 4
-    assert [place.threads for place in (student, teacher, *engines)] == [2, 1, 1, 1]
-    assert len({place.pid for place in (student, teacher, *engines)}) == 4
-    assert small.scorer.fingerprint == "small"
+    assert [process.threads for process in (student, teacher, *engines)] == [2, 1, 1, 1]
+    assert len({process.pid for process in (student, teacher, *engines)}) == 4
 
 
-def test_every_engine_answers_its_part_and_the_order_is_kept(small: Parts) -> None:
-    first, second = (place.pid for place in sampler_of(small).places())
+def test_every_engine_answers_its_part_and_the_order_is_kept(small: Components) -> None:
+    first, second = (process.pid for process in engine_processes(small))
     requests = [
         Request(token_ids=(1, 2), seeds=(7, 5, 3, 1)),
         Request(token_ids=(), seeds=(1, 2)),
@@ -291,7 +305,7 @@ def test_every_engine_answers_its_part_and_the_order_is_kept(small: Parts) -> No
         Request(token_ids=(3,), seeds=(8,)),
         Request(token_ids=(3,), seeds=()),
     ]
-    four, refused, *singles, none = small.sampler.generate(requests, SAMPLED)
+    four, refused, *singles, none = cast(list[Any], small.sampler.generate(requests, SAMPLED))
     assert [one.token_ids[:2] for one in four] == [(7, first), (5, first), (3, second), (1, second)]
     assert isinstance(refused, Refusal)
     assert sorted(answer[0].token_ids[1] for answer in singles) == sorted((first, second))
@@ -300,7 +314,7 @@ def test_every_engine_answers_its_part_and_the_order_is_kept(small: Parts) -> No
     assert small.sampler.generate([], SAMPLED) == []
 
 
-def test_scores_go_to_the_student_as_a_reference(small: Parts) -> None:
+def test_scores_go_to_the_student_as_a_reference(small: Components) -> None:
     assert small.scorer is not None
     handle = small.scorer.score([row(3, 4), row(5)])
     assert isinstance(handle, ray.ObjectRef)
@@ -312,51 +326,61 @@ def test_scores_go_to_the_student_as_a_reference(small: Parts) -> None:
 @pytest.mark.parametrize(
     ("act", "error", "message"),
     [
-        (lambda parts: parts.sampler.generate([Request(token_ids=FAIL, seeds=(1,))], SAMPLED), ValueError, "token 13"),
-        (lambda parts: parts.student.update([Share(rows=(), scores=None)], -1.0), ValueError, "rank 0 cannot learn"),
         (
-            lambda parts: parts.student.update([Share(rows=(row(13),), scores=parts.scorer.score([row(13)]))], 1.0),
+            lambda components: components.sampler.generate([Request(token_ids=FAIL, seeds=(1,))], SAMPLED),
+            ValueError,
+            "token 13",
+        ),
+        (
+            lambda components: components.student.update([Share(rows=(), scores=None)], -1.0),
+            ValueError,
+            "rank 0 cannot learn",
+        ),
+        (
+            lambda components: components.student.update(
+                [Share(rows=(row(13),), scores=components.scorer.score([row(13)]))], 1.0
+            ),
             FloatingPointError,
             "row 0: a logit is nan",
         ),
     ],
 )
 def test_errors_keep_the_words_of_the_part(
-    small: Parts, act: Callable[[Parts], Any], error: type[Exception], message: str
+    small: Components, act: Callable[[Components], Any], error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
         act(small)
 
 
-def test_answers_are_of_one_version_though_an_engine_is_replaced_after_an_update(small: Parts) -> None:
+def test_answers_are_of_one_version_though_an_engine_is_replaced_after_an_update(small: Components) -> None:
     """As where sampling overlaps an update: the new engine gets newer weights than the answers there are already."""
     sampler = sampler_of(small)
     before = small.sync()
     small.student.update([Share(rows=(), scores=None)], 1.0)
+    pids = [process.pid for process in engine_processes(small)]
     answers = sampler.generate([*PROMPTS, Request(token_ids=DIE_ONCE, seeds=(1,))], SAMPLED)
-    assert sampler.lost == 1
+    assert sum(process.pid not in pids for process in engine_processes(small)) == 1
     assert sampler.version == small.student.version == before + 1
     assert {one.token_ids[2] for answer in answers for one in cast(Any, answer)} == {before + 1}
 
 
-def test_an_engine_that_a_request_kills_is_given_up(small: Parts) -> None:
+def test_an_engine_that_a_request_kills_is_given_up(small: Components, caplog: pytest.LogCaptureFixture) -> None:
     sampler = sampler_of(small)
-    lost = sampler.lost
     with pytest.raises(EngineUnavailable, match=r"engines died 3 times over the same requests: .* rollouts\.engines"):
         sampler.generate([Request(token_ids=DIE, seeds=(1,)), *PROMPTS], SAMPLED)
-    assert sampler.lost == lost + 3
+    assert [record.getMessage().partition(":")[0] for record in caplog.records] == ["engine 1 died and is replaced"] * 3
     assert len(sampler.generate(PROMPTS, SAMPLED)) == len(PROMPTS)
 
 
 def test_a_version_that_was_not_sent_is_noticed(cluster: Cluster, folder: Path) -> None:
-    makers = replace(SMALL, engine=partial(SmallEngine, claims=7), teacher=None, scorer=None)
-    parts = start(config_of(folder, cluster.address, rollouts={"engines": 1}), makers)
+    factories = replace(SMALL, engine=partial(SmallEngine, claims=7), teacher=None, scorer=None)
+    components = start_components(config_of(folder, cluster.address, rollouts={"engines": 1}), factories)
     try:
-        assert parts.scorer is None
+        assert components.scorer is None
         with pytest.raises(OutOfStep, match=r"sent policy version 0, and the engines hold \[7\]"):
-            parts.sync()
+            components.sync()
     finally:
-        parts.close()
+        components.close()
 
 
 @pytest.mark.parametrize(
@@ -372,7 +396,7 @@ def test_a_part_that_cannot_be_made_says_why_and_leaves_nothing(
     config = config_of(folder, cluster.address, rollouts={"engines": 1})
     free = free_cpus(cluster)
     with pytest.raises(EngineUnavailable, match=message):
-        start(config, replace(SMALL, engine=made, teacher=None, scorer=None))
+        start_components(config, replace(SMALL, engine=made, teacher=None, scorer=None))
     wait_for(lambda: free_cpus(cluster) == free, "the reservation was not given back")
 
 
@@ -392,7 +416,7 @@ def test_more_gpus_than_there_are_is_refused(cluster: Cluster, folder: Path) -> 
     with pytest.raises(
         EngineUnavailable, match=r"asks for 5 GPUs \(student 0 1, engine 0 2, engine 1 2\), and there are 4"
     ):
-        start(config, SMALL)
+        start_components(config, SMALL)
 
 
 def test_two_ranks_under_deepspeed_are_one_student(cluster: Cluster, folder: Path, tmp_path: Path) -> None:
@@ -421,25 +445,25 @@ def test_two_ranks_under_deepspeed_are_one_student(cluster: Cluster, folder: Pat
         )
         for index in range(4)
     ]
-    makers = replace(makers_of(config, method), engine=SmallEngine, teacher=None, scorer=None)
-    parts = start(config, makers)
+    factories = replace(make_factories(config, method), engine=SmallEngine, teacher=None, scorer=None)
+    components = start_components(config, factories)
     try:
-        assert parts.student.ranks == 2
+        assert components.student.ranks == 2
         for version in (1, 2):
             shares = [tuple(rows[rank::2]) for rank in range(2)]
-            handles = [ray.put(pack(senders[version].score(share))) for share in shares]
+            handles = [ray.put(pack(opened(senders[version].score(share)))) for share in shares]
             pairs = zip(shares, handles, strict=True)
-            two = parts.student.update([Share(rows=share, scores=handle) for share, handle in pairs], 1e-3)
-            one = alone.update([Share(rows=tuple(rows), scores=scorer.score(rows))], 1e-3)
+            two = components.student.update([Share(rows=share, scores=handle) for share, handle in pairs], 1e-3)
+            one = alone.update(Share(rows=tuple(rows), scores=scorer.score(rows)), 1e-3)
             assert two.sums == pytest.approx(one.sums, rel=1e-5)
             assert two.gradient_norm == pytest.approx(one.gradient_norm, rel=1e-5)
-            assert parts.student.version == version
-        assert parts.student.logprobs(TEXT) == pytest.approx(alone.logprobs(TEXT), abs=TOLERANCE)
-        parts.student.save(tmp_path / "checkpoint")
-        parts.student.load(tmp_path / "checkpoint")
-        assert parts.student.version == 2
+            assert components.student.version == version
+        assert components.student.logprobs(TEXT) == pytest.approx(alone.logprobs(TEXT), abs=TOLERANCE)
+        components.student.save(tmp_path / "checkpoint")
+        components.student.load(tmp_path / "checkpoint")
+        assert components.student.version == 2
     finally:
-        parts.close()
+        components.close()
 
 
 # ---- without Ray ----------------------------------------------------------------------------------------------------
@@ -462,7 +486,7 @@ def request_of(seeds: int) -> Request:
 )
 def test_seeds_are_divided_among_engines(seeds: list[int], engines: int, expected: list[Any]) -> None:
     requests = [request_of(count) for count in seeds]
-    parts = split(requests, engines)
+    parts = split_among_engines(requests, engines)
     assert [[(index, part.seeds) for index, part in engine] for engine in parts] == expected
     pieces = [
         (
@@ -526,7 +550,7 @@ def test_gpus_that_do_not_fit_are_refused(folder: Path, overrides: Any, gpus: fl
 def test_with_ipc_the_engines_are_on_the_students_device(folder: Path) -> None:
     config = config_of(folder, None, sync={"backend": "ipc"})
     bundles = place(config, teacher=True, reference=False)
-    assert [[seat.part for seat in bundle.seats] for bundle in bundles] == [
+    assert [[reservation.part for reservation in bundle.reservations] for bundle in bundles] == [
         ["student 0", "engine 0", "engine 1"],
         ["teacher"],
     ]

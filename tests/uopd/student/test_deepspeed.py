@@ -271,7 +271,7 @@ class Expected:
 
 def expected_of(spec: StudentSpec, rates: Sequence[float]) -> Expected:
     student = load_student(spec)
-    reports = [asdict(student.update([share_of(step, 0, 1)], rate)) for step, rate in enumerate(rates)]
+    reports = [asdict(student.update(share_of(step, 0, 1), rate)) for step, rate in enumerate(rates)]
     return Expected(student, reports)
 
 
@@ -320,7 +320,7 @@ def test_two_updates_of_a_policy_gradient_agree(run: Run, tiny_model: Path) -> N
 def test_a_scorers_hidden_states_are_its_top_k(run: Run, tiny_model: Path) -> None:
     student = load_student(spec_of(tiny_model, optimizer=CLIPPED))
     shares = [hidden_share_of(step, 0, 1, tiny_model, sends="topk") for step in range(EMPTY + 2)]
-    reports = [asdict(student.update([share], rate)) for share, rate in zip(shares, RATES, strict=False)]
+    reports = [asdict(student.update(share, rate)) for share, rate in zip(shares, RATES, strict=False)]
     same_reports(run.told[0]["hidden"], reports, rel=1e-4)
     found, weights = load_file(run.folder / "hidden-0.safetensors"), dict(student.parameters())
     assert relative((found[name] for name in weights), weights.values()) < 1e-5

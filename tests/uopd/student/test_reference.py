@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -146,7 +146,7 @@ def test_an_update_has_the_gradient_of_eq_9(tiny_model: Path, tmp_path: Path) ->
     rows = step_rows(0)
     scores = scores_for(rows, 0)
     student = load_student(spec_of(tiny_model))
-    report = student.update([Share(rows=rows, scores=scores)], RATE)
+    report = student.update(Share(rows=rows, scores=scores), RATE)
 
     model = double(tiny_model)
     head_VD = model.get_output_embeddings().weight
@@ -202,7 +202,7 @@ def test_updates_of_a_policy_gradient_are_those_of_the_formula(tiny_model: Path,
     rows, rate = step_rows(1), 0.02
     scores = scores_for(rows, 1)
     student = load_student(spec_of(tiny_model, objective=replace(GRPO, iterations=iterations)))
-    report = student.update([Share(rows=rows, scores=scores)], rate)
+    report = student.update(Share(rows=rows, scores=scores), rate)
     model = double(tiny_model)
     losses = grpo_by_hand(model, rows, scores.sampled, iterations, rate)
     weights = dict(model.named_parameters())
@@ -221,7 +221,7 @@ def test_the_gradient_does_not_depend_on_micro_batches(
     specs = [spec_of(tiny_model, layout=layout, max_tokens=max_tokens), spec_of(tiny_model, max_tokens=1)]
     for number, spec in enumerate(specs):
         student = load_student(spec)
-        student.update([share_for(2)], RATE)
+        student.update(share_for(2), RATE)
         found.append(state_of(student, tmp_path / f"{number}"))
     assert relative(*(gradients_after_first(state).values() for state in found)) < GRADIENT
 
@@ -230,7 +230,7 @@ def test_checkpointed_activations_give_the_same_gradient(tiny_model: Path, tmp_p
     found = []
     for number, on in enumerate([False, True]):
         student = load_student(spec_of(tiny_model, gradient_checkpointing=on))
-        student.update([share_for(2)], RATE)
+        student.update(share_for(2), RATE)
         found.append(state_of(student, tmp_path / f"{number}"))
     assert relative(*(gradients_after_first(state).values() for state in found)) < GRADIENT
 
@@ -250,13 +250,13 @@ def test_rows_of_weight_0_and_empty_responses_give_no_gradient(tiny_model: Path,
                 logprobs=torch.cat([scores.logprobs, more.logprobs]),
                 sampled=torch.cat([scores.sampled, more.sampled]),
             )
-        student.update([Share(rows=chosen, scores=scores)], RATE)
+        student.update(Share(rows=chosen, scores=scores), RATE)
         found.append(state_of(student, tmp_path / f"{number}"))
     assert all(torch.equal(found[0][name], found[1][name]) for name in found[0])
 
     student = load_student(spec_of(tiny_model, optimizer=replace(SMOOTH, weight_decay=0.0)))
     before = {name: tensor.clone() for name, tensor in student.parameters()}
-    report = student.update([Share(rows=worthless, scores=scores_for(worthless, 4))], RATE)
+    report = student.update(Share(rows=worthless, scores=scores_for(worthless, 4)), RATE)
     assert report.gradient_norm == 0 and report.sums["loss"] == 0 and report.sums["tokens"] == 32
     assert all(torch.equal(before[name], tensor) for name, tensor in student.parameters())
 
@@ -267,7 +267,7 @@ def test_a_step_without_a_token_is_an_update_of_the_momentum_alone(tiny_model: P
     student = load_student(spec_of(tiny_model, dtype=dtype, optimizer=replace(SMOOTH, weight_decay=0.0)))
     weights = [{name: tensor.clone() for name, tensor in student.parameters()}]
     for share in [empty, Share(rows=(), scores=None), share_for(5), empty]:
-        report = student.update([share], 0.01)
+        report = student.update(share, 0.01)
         weights.append({name: tensor.clone() for name, tensor in student.parameters()})
     same = [all(torch.equal(a[name], b[name]) for name in a) for a, b in pairwise(weights)]
     assert same == [True, True, False, False]
@@ -279,16 +279,16 @@ def test_a_step_without_a_token_is_an_update_of_the_momentum_alone(tiny_model: P
 def test_saved_and_loaded_is_never_stopped(tiny_model: Path, tmp_path: Path, dtype: str, before: int) -> None:
     whole, stopped = (load_student(spec_of(tiny_model, dtype=dtype)) for _ in range(2))
     for step in range(4):
-        whole.update([share_for(step)], RATE)
+        whole.update(share_for(step), RATE)
     for step in range(before):
-        stopped.update([share_for(step)], RATE)
+        stopped.update(share_for(step), RATE)
     stopped.save(tmp_path / "half")
     resumed = load_student(spec_of(tiny_model, dtype=dtype))
-    resumed.update([share_for(9)], RATE)
+    resumed.update(share_for(9), RATE)
     resumed.load(tmp_path / "half")
     assert resumed.version == before
     for step in range(before, 4):
-        resumed.update([share_for(step)], RATE)
+        resumed.update(share_for(step), RATE)
     expected, found = state_of(whole, tmp_path / "whole"), state_of(resumed, tmp_path / "resumed")
     assert set(found) == set(expected) and all(torch.equal(found[name], expected[name]) for name in expected)
     assert resumed.version == whole.version == 4
@@ -356,7 +356,7 @@ def test_an_export_is_a_folder_like_the_initial_one(tiny_model: Path, tmp_path: 
     AutoModelForCausalLM.from_pretrained(tiny_model, dtype=getattr(torch, own)).save_pretrained(source)
     AutoTokenizer.from_pretrained(tiny_model).save_pretrained(source)
     student = load_student(spec_of(source, dtype=dtype))
-    student.update([share_for(6)], 0.01)
+    student.update(share_for(6), 0.01)
     student.export(tmp_path / "export")
 
     initial, exported = (load_file(folder / "model.safetensors") for folder in (source, tmp_path / "export"))
@@ -370,7 +370,7 @@ def test_an_export_is_a_folder_like_the_initial_one(tiny_model: Path, tmp_path: 
     old, new = (AutoTokenizer.from_pretrained(folder) for folder in (source, tmp_path / "export"))
     assert new.get_vocab() == old.get_vocab() and new.chat_template == old.chat_template
     assert new.encode("w1 w2 <|end|>") == old.encode("w1 w2 <|end|>")
-    student.update([share_for(7)], 0.01)
+    student.update(share_for(7), 0.01)
 
 
 def test_masters_move_where_16_bits_would_stay(tiny_model: Path, tmp_path: Path) -> None:
@@ -379,7 +379,7 @@ def test_masters_move_where_16_bits_would_stay(tiny_model: Path, tmp_path: Path)
         spec_of(tiny_model, dtype="bfloat16", optimizer=replace(SMOOTH, epsilon=1e-12, weight_decay=0.0))
     )
     before = {name: tensor.clone() for name, tensor in student.parameters()}
-    student.update([share_for(8)], rate)
+    student.update(share_for(8), rate)
     masters = state_of(student, tmp_path / "state")
     for name, tensor in student.parameters():
         # Half the distance to the next bfloat16 is over 1e-5 from 0.01 on.
@@ -402,11 +402,11 @@ def test_a_step_that_is_no_number_is_an_error_and_leaves_no_trace(
     bad = replace(share, rows=(*share.rows[:1], replace(share.rows[1], token_weight=token_weight), *share.rows[2:]))
     student, other = (load_student(spec_of(tiny_model, dtype=dtype)) for _ in range(2))
     for each in (student, other):
-        each.update([share_for(11)], RATE)
+        each.update(share_for(11), RATE)
     with pytest.raises(StudentError, match=f"update 2: {message}; the weights were left as they are"):
-        student.update([bad], RATE)
+        student.update(bad, RATE)
     for each in (student, other):
-        each.update([share], RATE)
+        each.update(share, RATE)
     found, expected = (state_of(each, tmp_path / f"{each is other}") for each in (student, other))
     assert all(torch.equal(found[name], expected[name]) for name in expected)
     assert student.version == 2
@@ -414,7 +414,7 @@ def test_a_step_that_is_no_number_is_an_error_and_leaves_no_trace(
 
 def test_logprobs_are_those_of_the_current_weights(tiny_model: Path) -> None:
     student = load_student(spec_of(tiny_model, max_tokens=4))
-    student.update([share_for(12)], 0.01)
+    student.update(share_for(12), 0.01)
     text = [9, 30, 41, 8, 63, 12, 1]
     expected_TV = plain_logprobs(student.model, text[:1], text[1:])
     assert student.logprobs(text) == pytest.approx(
@@ -449,6 +449,7 @@ def test_scores_are_those_of_a_plain_forward_pass(tiny_model: Path, top_k: int, 
     rows = opsd_rows(13)
     scorer = load_scorer(scorer_spec(tiny_model, top_k=top_k, layout=layout, max_tokens=max_tokens))
     found = scorer.score(rows)
+    assert isinstance(found, Scores)
     model = AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float32)
     with torch.no_grad():
         expected_TV = torch.cat(
@@ -467,8 +468,7 @@ def test_a_scorers_prompt_shifts_no_position(tiny_model: Path) -> None:
     rows = opsd_rows(14)
     scorer = load_scorer(scorer_spec(tiny_model))
     other = tuple(replace(row, scorer_ids=(7, *row.scorer_ids)) for row in rows)
-    together = scorer.score((*rows, *other))
-    alone = [scorer.score(part) for part in (rows, other)]
+    together, *alone = (cast(Scores, scorer.score(part)) for part in ((*rows, *other), rows, other))
     assert torch.equal(together.ids, torch.cat([part.ids for part in alone]))
     assert torch.allclose(together.sampled, torch.cat([part.sampled for part in alone]), atol=2e-5)
     assert not torch.allclose(alone[0].sampled, alone[1].sampled, atol=1e-2), "the prompts are to matter"
@@ -476,7 +476,7 @@ def test_a_scorers_prompt_shifts_no_position(tiny_model: Path) -> None:
     # The student learns them behind its own prompt: full agreement with itself once the prompts are the same.
     plain = tuple(replace(row, scorer_ids=row.prompt_ids) for row in rows)
     student = load_student(spec_of(tiny_model))
-    report = student.update([Share(rows=plain, scores=scorer.score(plain))], RATE)
+    report = student.update(Share(rows=plain, scores=scorer.score(plain)), RATE)
     assert report.sums["agreement"] == 32
     assert report.sums["student_logprob"] == pytest.approx(report.sums["teacher_logprob"], abs=1e-3)
     assert report.sums["kl"] == pytest.approx(report.sums["truncation_floor"], rel=1e-4)
@@ -493,4 +493,4 @@ def test_logits_that_are_not_finite_are_refused(tiny_model: Path, value: float) 
     with torch.no_grad():
         model.get_output_embeddings().weight[40] = value
     with pytest.raises(FloatingPointError, match="load the model in bfloat16 or float32"):
-        TransformersScorer(model, spec, "fingerprint").score(step_rows(16))
+        TransformersScorer(model, spec).score(step_rows(16))

@@ -28,9 +28,10 @@ from sure_math.models.engines.spec import ModelSpec
 from sure_math.models.engines.vllm import engine_of, start_llm
 from tests.helpers.small_parts import join
 from tests.helpers.tiny_model import VOCABULARY, save_tiny_model
-from uopd.protocols import OutOfStep, check_in_step
-from uopd.rows import Sampler, Student, TrainingRow
-from uopd.runtime.vllm.engine import RolloutEngine, VllmScorer
+from uopd.protocols import Sampler, Student
+from uopd.rows import TrainingRow
+from uopd.runtime.vllm.rollout_engine import RolloutEngine
+from uopd.runtime.vllm.scorer import VllmScorer
 from uopd.weight_sync import WeightSender
 from uopd.weight_sync.broadcast_group import BroadcastGroup
 from uopd.weight_sync.buckets import (
@@ -42,6 +43,7 @@ from uopd.weight_sync.buckets import (
     empty_bucket,
 )
 from uopd.weight_sync.gloo import transfer_options
+from uopd.weight_sync.in_step import OutOfStep, check_in_step
 from uopd.weight_sync.together import together
 from uopd.weight_sync.vllm_api import ENGINE_API, TRANSFER_API, check_vllm, installed_vllm
 
@@ -439,9 +441,7 @@ def test_scores_are_those_of_a_plain_forward(
         [learner.distributions([*one.scorer_ids, *one.response_ids])[len(one.scorer_ids) - 1 :] for one in ROWS]
     )
     tokens = [token for one in ROWS for token in one.response_ids]
-    scorer = VllmScorer(
-        llm, fingerprint="f", max_length=POSITIONS, top_k=top_k, values="float32", max_tokens=max_tokens
-    )
+    scorer = VllmScorer(llm, max_length=POSITIONS, top_k=top_k, values="float32", max_tokens=max_tokens)
     scores = scorer.score(ROWS)
     assert (scores.ids.dtype, scores.logprobs.dtype, scores.sampled.dtype) == (
         torch.int32,
@@ -459,7 +459,7 @@ def test_scores_are_those_of_a_plain_forward(
 
 @pytest.mark.vllm
 def test_scores_travel_in_the_type_asked_for_and_nothing_gives_nothing(llm: Any) -> None:
-    scorer = VllmScorer(llm, fingerprint="f", max_length=POSITIONS, top_k=3, values="bfloat16", max_tokens=100)
+    scorer = VllmScorer(llm, max_length=POSITIONS, top_k=3, values="bfloat16", max_tokens=100)
     assert scorer.score(ROWS).logprobs.dtype == torch.bfloat16
     for rows in ([], [row(TEXT[:3], ())]):
         assert scorer.score(rows).ids.shape == (0, 3)
@@ -474,6 +474,6 @@ def test_scores_travel_in_the_type_asked_for_and_nothing_gives_nothing(llm: Any)
     ],
 )
 def test_what_vllm_cannot_score_is_refused(llm: Any, bad: TrainingRow, message: str) -> None:
-    scorer = VllmScorer(llm, fingerprint="f", max_length=POSITIONS, top_k=3, values="float32", max_tokens=100)
+    scorer = VllmScorer(llm, max_length=POSITIONS, top_k=3, values="float32", max_tokens=100)
     with pytest.raises(ValueError, match=message):
         scorer.score([bad])

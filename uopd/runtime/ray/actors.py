@@ -1,7 +1,7 @@
 """What runs in the actors of a run: a rank of the student, a scorer, an engine.
 
-Making an actor cannot fail; its `start` can, and says why in the words of what it makes. Every call is answered in the
-order in which it came, so that an engine's weights change between two calls and never within one.
+Making an actor cannot fail. Its `start` can, and raises what the factory raised. An actor answers its calls in the
+order in which they came, so an engine's weights change between two calls and never within one.
 """
 
 from __future__ import annotations
@@ -14,32 +14,34 @@ from typing import TYPE_CHECKING, Any
 
 import ray
 import torch
-from ray.exceptions import GetTimeoutError, RayError, RayTaskError
 from torch.distributed.elastic.utils.distributed import get_free_port
 
 from sure_math.models.engines import Request, RequestResult, Sampling
-from sure_math.models.engines.ray_replicas.session import reason_of
 from uopd.config import SyncConfig
-from uopd.rows import Scorer, Share, TrainingRow, UpdateReport
+from uopd.protocols import Engine, Rank, Scorer
+from uopd.rows import ScoresHandle, Share, TrainingRow, UpdateReport, opened
+from uopd.runtime.ray.calls import ActorHandle
 from uopd.runtime.ray.messages import PackedScores, pack, unpack
 
-if TYPE_CHECKING:  # an actor loads what it makes, and no more
-    from uopd.runtime.factories import Engine, Rank
+if TYPE_CHECKING:
+    from uopd.weight_sync import WeightSender
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where an actor runs, and with what."""
+class ActorProcess:
+    """The process in which an actor runs."""
 
     node: str
+    """Address of the machine."""
     pid: int
     gpus: tuple[int, ...]
-    """Numbers of the GPUs it was given a share of."""
+    """Numbers of the GPUs of which it was given a share."""
     threads: int
+    """Of torch."""
 
 
-def _place() -> Place:
-    return Place(
+def _process() -> ActorProcess:
+    return ActorProcess(
         node=ray.util.get_node_ip_address(),
         pid=os.getpid(),
         gpus=tuple(int(gpu) for gpu in ray.get_gpu_ids()),
@@ -48,62 +50,76 @@ def _place() -> Place:
 
 
 class RankActor:
-    """One rank of the student; rank 0 also sends the weights."""
+    """One rank of the student. `RemoteStudent` calls it; rank 0 also sends the weights."""
 
     def __init__(self) -> None:
         self._rank: Rank | None = None
-        self._sender: Any = None
+        self._sender: WeightSender | None = None
 
-    def place(self) -> Place:
-        return _place()
+    def process(self) -> ActorProcess:
+        """Say where the rank runs."""
+        return _process()
 
     def meet(self) -> tuple[str, int]:
-        """Address and free port of this machine."""
+        """Return an address and a free port of this machine, at which the ranks will meet. Only rank 0 is asked."""
         return ray.util.get_node_ip_address(), get_free_port()
 
     def start(self, make: Callable[[int, int, str, int], Rank], rank: int, world: int, address: str, port: int) -> int:
+        """Load the model and meet the other ranks; return the version."""
         self._rank = make(rank, world, address, port)
         return self._rank.version
 
     def version(self) -> int:
-        return self._ready.version
+        return self._started.version
 
-    def update(self, rows: tuple[TrainingRow, ...], scores: Any, learning_rate: float) -> tuple[UpdateReport, int]:
-        """`scores` comes as a reference and is here what the scorer's actor returned."""
-        opened = unpack(scores) if isinstance(scores, PackedScores) else scores
-        report = self._ready.update(Share(rows=rows, scores=opened), learning_rate)
-        return report, self._ready.version
+    def update(
+        self, rows: tuple[TrainingRow, ...], scores: PackedScores[Any] | ScoresHandle | None, learning_rate: float
+    ) -> tuple[UpdateReport, int]:
+        """Do this rank's part of a step; return the report and the version after it.
+
+        The driver passes `scores` as a reference, which Ray replaces with what the scorer's actor returned.
+        """
+        tensors = unpack(scores) if isinstance(scores, PackedScores) else scores
+        report = self._started.update(Share(rows=rows, scores=tensors), learning_rate)
+        return report, self._started.version
 
     def logprobs(self, token_ids: Sequence[int]) -> list[float]:
-        return self._ready.logprobs(token_ids)
+        """The check after a sync asks rank 0."""
+        return self._started.logprobs(token_ids)
 
     def save(self, folder: Path) -> None:
-        self._ready.save(folder)
+        """Write this rank's part of a checkpoint; all ranks are asked at the same time."""
+        self._started.save(folder)
 
     def load(self, folder: Path) -> int:
-        self._ready.load(folder)
-        return self._ready.version
+        """Go on from a checkpoint; return its version."""
+        self._started.load(folder)
+        return self._started.version
 
     def export(self, folder: Path) -> None:
-        self._ready.export(folder)
+        """Write the weights as a Hugging Face folder. Only rank 0 is asked."""
+        self._started.export(folder)
 
-    def connect(self, engines: Sequence[tuple[Any, int]], sync: SyncConfig) -> None:
-        """Make a transfer group with these actors and their numbers of workers."""
+    def connect(self, engines: Sequence[tuple[ActorHandle, int]], sync: SyncConfig) -> None:
+        """Make a transfer group with the actors of these engines, each with its number of workers."""
+        from uopd.runtime.ray.receiver import RemoteReceiver
+        from uopd.weight_sync import WeightSender
+
         if self._sender is None:
-            from uopd.weight_sync import WeightSender
-
             self._sender = WeightSender(
-                self._ready.parameters, sync.backend, bucket_bytes=sync.bucket_mb * 2**20, timeout=sync.timeout
+                self._started.parameters, sync.backend, bucket_bytes=sync.bucket_mb * 2**20, timeout=sync.timeout
             )
         receivers = [RemoteReceiver(actor, workers, sync.timeout) for actor, workers in engines]
         self._sender.connect(receivers, ray.util.get_node_ip_address())
 
     def send(self) -> int:
-        """Bring the current weights to the engines of the group; the version they are."""
-        self._sender.send(self._ready.version)
-        return self._ready.version
+        """Send the current weights to the engines of the group; return their version."""
+        assert self._sender is not None, "connect comes first"
+        self._sender.send(self._started.version)
+        return self._started.version
 
     def close(self) -> None:
+        """Leave the transfer group and give back memory and devices."""
         if self._sender is not None:
             self._sender.close()
         if self._rank is not None:
@@ -111,120 +127,94 @@ class RankActor:
         self._rank = self._sender = None
 
     @property
-    def _ready(self) -> Rank:
+    def _started(self) -> Rank:
         assert self._rank is not None, "start comes first"
         return self._rank
 
 
-class RemoteReceiver:
-    """A `Receiver` that is an engine's actor, as the student's first rank sees it."""
-
-    def __init__(self, actor: Any, workers: int, timeout: float) -> None:
-        self._actor, self._workers, self._timeout = actor, workers, timeout
-
-    @property
-    def workers(self) -> int:
-        return self._workers
-
-    def init_transfer(self, info: Mapping[str, object]) -> None:
-        self._wait(self._actor.init_transfer.remote(info))
-
-    def start_update(self) -> None:
-        self._wait(self._actor.start_update.remote())
-
-    def receive(self, info: Mapping[str, object]) -> None:
-        self._wait(self._actor.receive.remote(info))
-
-    def finish_update(self, version: int) -> None:
-        self._wait(self._actor.finish_update.remote(version))
-
-    def _wait(self, reference: Any) -> None:
-        try:
-            ray.get(reference, timeout=self._timeout)
-        except RayTaskError as error:
-            raise cause_of(error) from error
-        except GetTimeoutError as error:
-            raise TimeoutError(f"an engine did not answer in {self._timeout:g} seconds") from error
-        except RayError as error:
-            raise RuntimeError(f"an engine died: {reason_of(error)}") from error
-
-
 class ScorerActor:
-    """The teacher, or the initial student."""
+    """The teacher, or the initial student. `RemoteScorer` calls it."""
 
     def __init__(self) -> None:
         self._scorer: Scorer | None = None
 
-    def place(self) -> Place:
-        return _place()
+    def process(self) -> ActorProcess:
+        """Say where the scorer runs."""
+        return _process()
 
-    def start(self, make: Callable[[], Scorer]) -> str:
+    def start(self, make: Callable[[], Scorer]) -> None:
+        """Load the model."""
         self._scorer = make()
-        return self._scorer.fingerprint
 
-    def score(self, rows: Sequence[TrainingRow]) -> PackedScores:
-        return pack(self._ready.score(rows))
+    def score(self, rows: Sequence[TrainingRow]) -> PackedScores[Any]:
+        """Score the rows; what is returned stays in the object store until a rank of the student takes it."""
+        return pack(opened(self._started.score(rows)))
 
     def repeat_difference(self, rows: Sequence[TrainingRow]) -> float:
-        return self._ready.repeat_difference(rows)
+        """The check at the start of a run asks once."""
+        return self._started.repeat_difference(rows)
 
     def close(self) -> None:
+        """Give back memory and devices."""
         if self._scorer is not None:
             self._scorer.close()
         self._scorer = None
 
     @property
-    def _ready(self) -> Scorer:
+    def _started(self) -> Scorer:
         assert self._scorer is not None, "start comes first"
         return self._scorer
 
 
 class EngineActor:
-    """One sampling engine."""
+    """One engine that samples. `RemoteSampler` calls it, and during a sync `RemoteReceiver` does."""
 
     def __init__(self) -> None:
         self._engine: Engine | None = None
 
-    def place(self) -> Place:
-        return _place()
+    def process(self) -> ActorProcess:
+        """Say where the engine runs; an answer also shows that it is alive."""
+        return _process()
 
     def start(self, make: Callable[[], Engine]) -> int:
-        """How many workers the engine has."""
+        """Start the engine; return the number of processes that hold its model."""
         self._engine = make()
         return self._engine.workers
 
     def version(self) -> int:
-        return self._ready.version
+        return self._started.version
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[RequestResult]:
-        return self._ready.generate(requests, sampling)
+        """Answer the engine's part of a step's requests."""
+        return self._started.generate(requests, sampling)
 
     def logprobs(self, token_ids: Sequence[int]) -> list[float]:
-        return self._ready.logprobs(token_ids)
+        """The check after a sync asks every engine."""
+        return self._started.logprobs(token_ids)
 
     def init_transfer(self, info: Mapping[str, object]) -> None:
-        self._ready.init_transfer(info)
+        """Join the sender's group."""
+        self._started.init_transfer(info)
 
     def start_update(self) -> None:
-        self._ready.start_update()
+        """Get ready for new weights."""
+        self._started.start_update()
 
     def receive(self, info: Mapping[str, object]) -> None:
-        self._ready.receive(info)
+        """Receive new weights."""
+        self._started.receive(info)
 
     def finish_update(self, version: int) -> None:
-        self._ready.finish_update(version)
+        """Use the new weights from now on."""
+        self._started.finish_update(version)
 
     def close(self) -> None:
+        """Give back memory and devices."""
         if self._engine is not None:
             self._engine.close()
         self._engine = None
 
     @property
-    def _ready(self) -> Engine:
+    def _started(self) -> Engine:
         assert self._engine is not None, "start comes first"
         return self._engine
-
-
-def cause_of(error: RayTaskError) -> Exception:
-    """What the code in the actor raised."""
-    return error.cause if isinstance(error.cause, Exception) else error

@@ -1,9 +1,9 @@
-"""The parts of a run in Ray actors: room for them, and their start.
+"""Start the components of a run in Ray actors, in what the run has reserved for them.
 
-One actor per rank of the student, for the teacher or the reference, and per vLLM engine, placed as `placement.py` says
-(A.1): `actors.py` is what runs in them, `proxies.py` what the driver sees of them; nothing else of `uopd`
-imports Ray. The driver, which runs `train.py`, holds no model and no tensor. When a run ends, or its driver is killed
-with -9, nothing is left behind (see `sure_math/models/engines/ray_replicas/pool.py`).
+There is one actor per rank of the student, one for the teacher or the reference, and one per vLLM engine, placed as
+`placement.py` says (A.1). `actors.py` runs in them. `student.py`, `scorer.py` and `sampler.py` are what the driver sees
+of them. The driver, which runs `train.py`, holds no model and no tensor. If a run ends, or its driver is killed with
+-9, nothing is left behind (see `sure_math/models/engines/ray_replicas/pool.py`).
 """
 
 from __future__ import annotations
@@ -18,144 +18,145 @@ from ray.util.placement_group import placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from sure_math.models.engines import EngineUnavailable
+from sure_math.models.engines.ray_replicas.environment import actor_environment
 from sure_math.models.engines.ray_replicas.session import connect
 from uopd.config import TrainConfig
 from uopd.methods import Method
-from uopd.protocols import Parts
-from uopd.runtime.factories import Makers, makers_of
-from uopd.runtime.placement import Bundle, Seat, check_cpus, check_gpus, place
+from uopd.protocols import Components
+from uopd.runtime.factories import Factories, make_factories
+from uopd.runtime.placement import Bundle, Reservation, check_cpus, check_gpus, place
 from uopd.runtime.ray.actors import EngineActor, RankActor, ScorerActor
-from uopd.runtime.ray.proxies import RemoteSampler, RemoteScorer, RemoteStudent, started
+from uopd.runtime.ray.calls import ActorHandle, Reference, call, wait_for_start
+from uopd.runtime.ray.sampler import RemoteSampler, StartingEngine
+from uopd.runtime.ray.scorer import RemoteScorer
+from uopd.runtime.ray.student import RemoteStudent
 
 PLACEMENT_SECONDS = 120.0
 """Time for other users of a cluster to give back what the run needs."""
 LEAST_CPUS = 0.001
-"""Of a bundle that asks for nothing; Ray refuses an empty one."""
+"""For a bundle that asks for nothing: Ray refuses an empty one."""
 
 
-def start_ray(config: TrainConfig, method: Method) -> Parts:
-    """The parts of a run in actors, loaded and ready.
+def start_ray(config: TrainConfig, method: Method) -> Components:
+    """Start the components of a run in actors, and wait until their models are loaded.
 
     Raises:
         EngineUnavailable: no room, no cluster, a missing package, or a model that is not there; with what to do.
     """
-    return start(config, makers_of(config, method))
+    return start_components(config, make_factories(config, method))
 
 
-def start(config: TrainConfig, makers: Makers) -> Parts:
-    """As `start_ray`, with other ways to make the parts."""
-    bundles = place(config, teacher=makers.teacher is not None, reference=makers.reference is not None)
-    room = Room(config, bundles)
+def start_components(config: TrainConfig, factories: Factories) -> Components:
+    """As `start_ray`, with factories that the caller chooses."""
+    bundles = place(config, teacher=factories.teacher is not None, reference=factories.reference is not None)
+    group = ActorGroup(config, bundles)
     try:
-        return _parts(config, makers, room)
+        return _start(config, factories, group)
     except BaseException:
-        room.leave()
+        group.release()
         raise
 
 
-def _parts(config: TrainConfig, makers: Makers, room: Room) -> Parts:
-    """Everything is begun before anything is waited for: models load at the same time."""
-    ranks = [room.actor(_RANK, f"student {rank}") for rank in range(config.student.ranks)]
-    address, port = started({"student 0": ranks[0].meet.remote()})[0]
-    sent = {
-        f"student {rank}": actor.start.remote(makers.student, rank, len(ranks), address, port)
+def _start(config: TrainConfig, factories: Factories, group: ActorGroup) -> Components:
+    """Begin everything before waiting for anything, so that models load at the same time."""
+    ranks = [group.new_actor(_RANK, f"student {rank}") for rank in range(config.student.ranks)]
+    ((address, port),) = wait_for_start({"student 0": call(RankActor.meet).on(ranks[0])})
+    started: dict[str, Reference[Any]] = {
+        f"student {rank}": call(RankActor.start, factories.student, rank, len(ranks), address, port).on(actor)
         for rank, actor in enumerate(ranks)
     }
-    scorers = {}
-    for part, make in (("teacher", makers.teacher), ("reference", makers.reference)):
-        if make is not None:
-            scorers[part] = room.actor(_SCORER, part)
-            sent[part] = scorers[part].start.remote(make)
+    scorers: dict[str, RemoteScorer] = {}
+    for part, factory in (("teacher", factories.teacher), ("reference", factories.reference)):
+        if factory is not None:
+            actor = group.new_actor(_SCORER, part)
+            started[part] = call(ScorerActor.start, factory).on(actor)
+            scorers[part] = RemoteScorer(part, actor)
 
-    def begin(number: int) -> tuple[Any, Any]:
-        actor = room.actor(_ENGINE, f"engine {number}")
-        return actor, actor.start.remote(makers.engine)
+    def begin_engine(number: int) -> StartingEngine:
+        actor = group.new_actor(_ENGINE, f"engine {number}")
+        return StartingEngine(actor=actor, start=call(EngineActor.start, factories.engine).on(actor))
 
-    engines = [begin(number) for number in range(config.rollouts.engines)]
-    found = dict(zip(sent, started(sent), strict=True))
-    student = RemoteStudent(ranks, found["student 0"])
-    proxies = {part: RemoteScorer(part, actor, found[part]) for part, actor in scorers.items()}
-    sampler = RemoteSampler(begin, engines, student, config.sync)
-    return Parts(
+    engines = [begin_engine(number) for number in range(config.rollouts.engines)]
+    version, *_ = wait_for_start(started)
+    student = RemoteStudent(ranks, version)
+    sampler = RemoteSampler(begin_engine, engines, student, config.sync)
+    return Components(
         student=student,
-        scorer=None if makers.scorer is None else proxies[makers.scorer],
+        scorer=None if factories.scorer is None else scorers[factories.scorer],
         sampler=sampler,
         sync=sampler.sync,
-        closing=(*(proxy.close for part, proxy in proxies.items() if part != makers.scorer), room.leave),
+        closing=(*(scorer.close for part, scorer in scorers.items() if part != factories.scorer), group.release),
     )
 
 
-class Room:
-    """What a run has reserved from Ray, and the actors in it."""
+class ActorGroup:
+    """What a run has reserved from Ray, in which its actors are made."""
 
     def __init__(self, config: TrainConfig, bundles: Sequence[Bundle]) -> None:
-        """Start Ray or join it, and reserve; EngineUnavailable where there is not enough."""
-        self._seats: dict[str, tuple[int, Seat]] = {
-            seat.part: (index, seat) for index, bundle in enumerate(bundles) for seat in bundle.seats
+        """Start Ray or join it, and reserve.
+
+        Raises:
+            EngineUnavailable: there is no Ray, or it has too few CPUs or GPUs.
+        """
+        self._reservations: dict[str, tuple[int, Reservation]] = {
+            reservation.part: (index, reservation)
+            for index, bundle in enumerate(bundles)
+            for reservation in bundle.reservations
         }
-        self._group: Any = None
+        self._placement: Any = None
         self._ours = not ray.is_initialized()
         address = config.runtime.address
-        asked = sum(bundle.num_cpus for bundle in bundles)
-        alone = self._ours and address is None
-        if alone:
-            own = os.cpu_count() or 1
-            check_cpus(bundles, own, together=config.rollouts.overlap)
-            # Parts that take turns are more than the CPUs; Ray only counts what is reserved.
-            connect(None, num_cpus=max(own, math.ceil(asked)), object_store_memory=None)
+        if self._ours and address is None:
+            cpus = os.cpu_count() or 1
+            check_cpus(bundles, cpus, together=config.rollouts.overlap)
+            # Parts that take turns may ask for more CPUs than there are, and Ray only counts what is reserved.
+            asked = math.ceil(sum(bundle.num_cpus for bundle in bundles))
+            connect(None, num_cpus=max(cpus, asked), object_store_memory=None)
         elif self._ours:
             connect(address, field="runtime.address")
         try:
-            there = ray.cluster_resources()
-            check_gpus(bundles, there.get("GPU", 0.0))
-            check_cpus(bundles, there.get("CPU", 0.0), together=True)
+            resources = ray.cluster_resources()
+            check_gpus(bundles, resources.get("GPU", 0.0))
+            check_cpus(bundles, resources.get("CPU", 0.0), together=True)
             self._reserve(bundles)
         except BaseException:
-            self.leave()
+            self.release()
             raise
 
-    def actor(self, actor_class: Any, part: str) -> Any:
-        """A new actor in the seat of that part."""
-        index, seat = self._seats[part]
-        threads = max(1, math.floor(seat.num_cpus))
-        inherited = os.environ.get("OMP_NUM_THREADS", "")
-        if inherited.isdigit() and int(inherited):
-            threads = min(threads, int(inherited))
-        # vLLM's core in the actor's process and not in a child: when the actor is killed, nothing stays behind.
-        variables = {"OMP_NUM_THREADS": str(threads), "VLLM_ENABLE_V1_MULTIPROCESSING": "0"}
-        if not seat.num_gpus:  # Ray leaves all GPUs visible to an actor that reserved none
-            variables["CUDA_VISIBLE_DEVICES"] = ""
+    def new_actor(self, actor_class: Any, part: str) -> ActorHandle:
+        """Make an actor with the CPUs and GPUs that are reserved for that part."""
+        index, reservation = self._reservations[part]
+        threads = max(1, math.floor(reservation.num_cpus))
         return actor_class.options(
-            num_cpus=seat.num_cpus,
-            num_gpus=seat.num_gpus,
+            num_cpus=reservation.num_cpus,
+            num_gpus=reservation.num_gpus,
             max_restarts=0,
             max_task_retries=0,
-            runtime_env={"env_vars": variables},
-            scheduling_strategy=PlacementGroupSchedulingStrategy(self._group, placement_group_bundle_index=index),
+            runtime_env={"env_vars": actor_environment(threads=threads, gpu=reservation.num_gpus > 0)},
+            scheduling_strategy=PlacementGroupSchedulingStrategy(self._placement, placement_group_bundle_index=index),
         ).remote()
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """Give everything back, with whatever actors are left."""
         if ray.is_initialized():
-            if self._group is not None:
-                remove_placement_group(self._group)
+            if self._placement is not None:
+                remove_placement_group(self._placement)
             if self._ours:
                 ray.shutdown()
-        self._group = None
+        self._placement = None
 
     def _reserve(self, bundles: Sequence[Bundle]) -> None:
         asked = []
         for bundle in bundles:
             resources = {"CPU": bundle.num_cpus or LEAST_CPUS}
             asked.append(resources | ({"GPU": round(bundle.num_gpus, 4)} if bundle.num_gpus else {}))
-        self._group = placement_group(asked, strategy="PACK")
-        if not self._group.wait(timeout_seconds=PLACEMENT_SECONDS):
+        self._placement = placement_group(asked, strategy="PACK")
+        if not self._placement.wait(timeout_seconds=PLACEMENT_SECONDS):
             free = ray.available_resources()
             raise EngineUnavailable(
                 f"Ray found no room in {PLACEMENT_SECONDS:g} seconds for {asked}: {free.get('CPU', 0):g} CPUs and "
-                f"{free.get('GPU', 0):g} GPUs are free in all, and a bundle needs all of its own on one machine; wait "
-                "for other users of the cluster, or lower num_cpus and num_gpus of student, teacher, reference or "
-                "rollouts"
+                f"{free.get('GPU', 0):g} GPUs are free in all, and a bundle must fit on one machine; wait for other "
+                "users of the cluster, or lower num_cpus and num_gpus of student, teacher, reference or rollouts"
             )
 
 

@@ -1,11 +1,11 @@
-"""What travels between the processes of a run: parts of a step's requests, and scores as arrays."""
+"""What travels between the processes of a run: each engine's part of a step's requests, and scores as arrays."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Generic, TypeVar
 
 import numpy as np
 import torch
@@ -15,34 +15,43 @@ from sure_math.models.engines import Request
 from sure_math.models.engines.chunks import NumberedRequest
 from uopd.rows import HiddenScores, Scores
 
+ScoresT = TypeVar("ScoresT", bound=Scores | HiddenScores)
 
-def split(requests: Sequence[Request], engines: int) -> list[list[NumberedRequest]]:
-    """Each engine's part of every request's seeds, in order: of K seeds and E engines, engine e has the e-th K/E.
 
-    Where K does not divide, the parts differ by one seed, and which engine has the larger one goes round.
+def split_among_engines(requests: Sequence[Request], engines: int) -> list[list[NumberedRequest]]:
+    """Divide every request's seeds among the engines, in order: of K seeds and E engines, engine e has the e-th K/E.
+
+    If E does not divide K, the parts differ by one seed, and the engines take turns in having the larger part.
+
+    Example:
+        >>> parts = split_among_engines([Request(token_ids=(1,), seeds=(7, 5, 3, 1))], engines=2)
+        >>> [[request.seeds for _, request in part] for part in parts]
+        [[(7, 5)], [(3, 1)]]
     """
-    found: list[list[NumberedRequest]] = [[] for _ in range(engines)]
+    parts: list[list[NumberedRequest]] = [[] for _ in range(engines)]
     for index, request in enumerate(requests):
-        seeds = request.seeds
+        count = len(request.seeds)
         for part in range(engines):
-            own = seeds[part * len(seeds) // engines : (part + 1) * len(seeds) // engines]
-            engine = part if len(seeds) % engines == 0 else (part + index) % engines
-            if own or not (seeds or part):  # a request without seeds is answered too, by the first
-                found[engine].append((index, replace(request, seeds=own)))
-    return found
+            seeds = request.seeds[part * count // engines : (part + 1) * count // engines]
+            engine = part if count % engines == 0 else (part + index) % engines
+            if seeds or (not count and part == 0):  # the first engine answers a request without seeds
+                parts[engine].append((index, replace(request, seeds=seeds)))
+    return parts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PackedScores:
-    """Scores as arrays, which Ray's object store holds as they are: tensors would be copied three times."""
+class PackedScores(Generic[ScoresT]):
+    """Scores as arrays, which Ray's object store holds as they are. Tensors would be copied three times."""
 
-    kind: type[Scores] | type[HiddenScores]
+    kind: type[ScoresT]
     arrays: dict[str, np.ndarray]
-    """By field, each of its `dtypes`, or the bits of it where NumPy has no such type."""
+    """By field. An array has the tensor's type, or holds the tensor's bits if NumPy has no such type."""
     dtypes: dict[str, str]
+    """The tensor's type by field, such as `bfloat16`."""
 
 
-def pack(scores: Scores | HiddenScores) -> PackedScores:
+def pack(scores: ScoresT) -> PackedScores[ScoresT]:
+    """Make arrays of the scores' tensors; the scorer's actor calls it."""
     tensors: dict[str, Tensor] = {field.name: getattr(scores, field.name) for field in fields(scores)}
     return PackedScores(
         kind=type(scores),
@@ -51,8 +60,11 @@ def pack(scores: Scores | HiddenScores) -> PackedScores:
     )
 
 
-def unpack(packed: PackedScores) -> Any:
-    """The `Scores` or `HiddenScores`, as views of the object store's memory, which is only read."""
+def unpack(packed: PackedScores[ScoresT]) -> ScoresT:
+    """Undo `pack`; a rank's actor calls it.
+
+    The tensors are views of the object store's memory and must not be written.
+    """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         tensors = {name: torch.from_numpy(array) for name, array in packed.arrays.items()}

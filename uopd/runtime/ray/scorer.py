@@ -1,0 +1,39 @@
+"""The teacher, or the initial student, in an actor, as the driver sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import ray
+
+from uopd.rows import ScoresReference, TrainingRow
+from uopd.runtime.ray.actors import ScorerActor
+from uopd.runtime.ray.calls import ActorHandle, call, close_actors, wait_for
+
+
+class RemoteScorer:
+    """A `Scorer` that is an actor. The scores stay in Ray's object store, and each rank of the student takes its own.
+
+    Its death ends the run: `PartLost` says how to go on.
+    """
+
+    def __init__(self, part: str, actor: ActorHandle) -> None:
+        """`part`: `teacher` or `reference`, for messages; `actor`: of `ScorerActor`, which has started."""
+        self._part, self.actor = part, actor
+
+    def score(self, rows: Sequence[TrainingRow]) -> ScoresReference:
+        """Return a reference once the scores are in the object store, so that the step's seconds count as scoring.
+
+        An error in scoring is raised by the update that takes the reference.
+        """
+        reference: ScoresReference = call(ScorerActor.score, list(rows)).on(self.actor).object
+        ray.wait([reference], fetch_local=False)
+        return reference
+
+    def repeat_difference(self, rows: Sequence[TrainingRow]) -> float:
+        """Mean absolute difference, in nats, between two scorings of the same rows."""
+        return wait_for(self._part, call(ScorerActor.repeat_difference, list(rows)).on(self.actor))
+
+    def close(self) -> None:
+        """Close the scorer and end its process."""
+        close_actors([self.actor])
