@@ -39,7 +39,7 @@ from sure_math.pocket.world import to_problem
 from sure_math.reporting.accuracy import paired_difference
 from sure_math.reporting.figures import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, panels
 from uopd.config import TrainConfig, load_config
-from uopd.run.log import EVALUATIONS, read_lines
+from uopd.run.folder import EVALUATIONS, read_lines
 from uopd.student.learning_rate import learning_rate
 
 LEAST_GAIN = 0.10

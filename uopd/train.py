@@ -30,7 +30,8 @@ from uopd.rows import Share, TrainingRow
 from uopd.run.checks import RefusedError
 from uopd.run.log import RunError
 from uopd.run.metrics import Stopwatch
-from uopd.run.run import Run, open_run
+from uopd.run.open_run import open_run
+from uopd.run.training_run import TrainingRun
 from uopd.student.files import StudentError
 from uopd.weight_sync.in_step import OutOfStep
 
@@ -49,7 +50,7 @@ EXPECTED = (
 """Errors whose message says what to do; anything else is a defect and keeps its traceback."""
 
 
-def train(run: Run) -> None:
+def train(run: TrainingRun) -> None:
     """THE ALGORITHM (Algorithm 1, lines 9-15): roll out, score, batch, update, sync."""
     for step in run.steps():
         watch = Stopwatch()

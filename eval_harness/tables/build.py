@@ -37,8 +37,8 @@ from eval_harness.tables.plan import (
 )
 from eval_harness.tables.text import Grid
 from sure_math.reporting.accuracy import mean_over_problems
-from uopd.run.log import EVALUATIONS, RUN, read_lines
-from uopd.run.log import METRICS as METRICS_FILE
+from uopd.run.folder import EVALUATIONS, RUN, read_lines
+from uopd.run.folder import METRICS as METRICS_FILE
 
 SYMBOLS = {"samples": "N", "topk": "k", "rollouts": "K"}
 CAPTIONS = {

@@ -30,8 +30,8 @@ from sure_math.rows import Split
 from tests.helpers.published import a_problem, a_shard, an_uncertainty, some_facts
 from uopd.config import TrainConfig, load_config
 from uopd.dataset import PoolRow
-from uopd.run.log import METRICS, read_lines
-from uopd.run.run import open_run
+from uopd.run.folder import METRICS, read_lines
+from uopd.run.open_run import open_run
 from uopd.train import train
 
 SHORT = (

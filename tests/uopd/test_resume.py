@@ -23,7 +23,8 @@ from rich.console import Console
 from tests.helpers.training import metrics_of, short_config, train_run, write_dataset
 from uopd.config import TrainConfig
 from uopd.run.checkpoints import Checkpoints
-from uopd.run.log import EVALUATIONS, METRICS, RUN, RunError, RunLog, read_lines
+from uopd.run.folder import EVALUATIONS, METRICS, RUN, read_lines
+from uopd.run.log import RunError, RunLog
 
 STEPS = 6
 SETTINGS = (f"run.steps={STEPS}", "checkpoint.every=2", "eval.every=4", "data.prompts_per_step=3")

@@ -37,7 +37,7 @@ from tests.helpers.training import (
 from uopd.config import load_config
 from uopd.rows import TrainingRow
 from uopd.run.checks import PROBED_ROWS, RefusedError, check_determinism, check_layout, check_vocabularies
-from uopd.run.run import Run
+from uopd.run.training_run import TrainingRun
 from uopd.train import main
 from uopd.weight_sync.in_step import OutOfStep, check_in_step
 
@@ -76,7 +76,7 @@ def test_the_reward_of_grpo_rises(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def finished(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of four steps, examined before and after, with everything it writes."""
+    """A run of four steps, evaluated before and after, with everything it writes."""
     out = tmp_path_factory.mktemp("finished") / "out"
     changes = ("run.steps=4", "eval.every=3", "checkpoint.every=2", "checkpoint.keep=1", "log.tensorboard=true")
     printed = train_run(short_config(data, *changes), out)
@@ -230,7 +230,7 @@ def test_the_command_refuses_with_a_message(
 def test_a_full_disk_is_said_to_be_full(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    def full(run: Run) -> None:
+    def full(run: TrainingRun) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("uopd.train.train", full)
@@ -242,7 +242,7 @@ def test_a_full_disk_is_said_to_be_full(
         main(given)
 
 
-def _unreadable(run: Run) -> None:
+def _unreadable(run: TrainingRun) -> None:
     raise PermissionError(errno.EACCES, "Permission denied")
 
 

@@ -1,7 +1,8 @@
-"""What the parts of a run hold in memory, by the way they are written: an estimate, from shapes alone.
+"""Estimate what the parts of a run hold in memory, from the shapes of their models and the way our code is written.
 
-A process keeps some things all the time and others in one phase only, of which the largest counts. Processes that share
-a device add up whatever their phases, since PyTorch keeps what it once had.
+A process keeps some things all the time and others in one phase only. Of the phases the largest one counts. If several
+processes share a device, their peaks add up even when they fall in different phases: PyTorch does not return cached
+memory.
 
 Bytes of the student per parameter, over r ranks, with 16-bit weights:
 
@@ -9,10 +10,11 @@ Bytes of the student per parameter, over r ranks, with 16-bit weights:
 |---|---|---|---|---|
 | reference | 2 | 4 | 12 | `update_bytes` |
 | deepspeed | 2 | 4 | 12 / r | `update_bytes` / r |
-| deepspeed, offload_optimizer | 2 | 4, or 4 + 4 / r where r > 1 | the host's 18 / r | the host's 8 / r |
+| deepspeed, offload_optimizer | 2 | 4, or 4 + 4 / r if r > 1 | the host's 18 / r | the host's 8 / r |
 
-All add 16-bit gradients to float32 ones as they come, so that no more than one tensor's exist beside them. DeepSpeed's
-rows agree with what one rank and one of two allocate on a CPU under DeepSpeed 0.19.8; there the update takes 8.
+All add 16-bit gradients to float32 gradients as soon as they are there, so 16-bit gradients exist for one tensor at a
+time. The rows of DeepSpeed agree with what one rank, and one of two ranks, allocate on a CPU under DeepSpeed 0.19.8;
+there the update takes 8.
 """
 
 from __future__ import annotations
@@ -29,11 +31,11 @@ from uopd.losses.lm_head import CHUNK_BYTES, ENTRY_SHARE
 
 GIB = 2**30
 VLLM_UTILIZATION = 0.92
-"""vLLM's own `gpu_memory_utilization` (0.32)."""
+"""The default of `gpu_memory_utilization` in vLLM 0.32."""
 BUCKET = 500_000_000
-"""Elements of the buffer through which DeepSpeed's ZeroOptimizer passes gradients, its default."""
+"""Elements of the buffer through which DeepSpeed's ZeroOptimizer passes gradients; DeepSpeed's default."""
 HOST_UPDATE = 8
-"""Bytes per value of a tensor whose AdamW steps on a CPU: the root of the second moments, and what divides by it."""
+"""Bytes per value of the tensor whose AdamW step runs on a CPU: the root of the second moments, and the quotient."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,176 +63,188 @@ class TrainingAssumptions(Assumptions):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
-    """One thing in memory."""
+class MemoryItem:
+    """One thing in memory, such as the weights of a model."""
 
     name: str
     bytes: float
     why: str
+    """How the bytes were computed, for the reader of the plan."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Load:
-    """What one part holds on its device, and in the host's memory besides."""
+class MemoryLoad:
+    """What one part holds on its device, and in addition in the host's memory."""
 
-    keeps: tuple[Item, ...]
-    phases: Mapping[str, tuple[Item, ...]]
-    """Further things by the phase that needs them."""
-    host: tuple[Item, ...] = ()
+    keeps: tuple[MemoryItem, ...]
+    phases: Mapping[str, tuple[MemoryItem, ...]]
+    """What each phase needs on top of `keeps`."""
+    host: tuple[MemoryItem, ...] = ()
 
     @property
     def phase(self) -> str | None:
-        """The phase that needs most."""
+        """The phase that needs most; None if there are no phases."""
         return max(self.phases, key=lambda name: total(self.phases[name]), default=None)
 
     @property
-    def items(self) -> tuple[Item, ...]:
-        """All that is there at the worst moment."""
+    def items(self) -> tuple[MemoryItem, ...]:
+        """Everything on the device at the worst moment."""
         return self.keeps + (() if self.phase is None else self.phases[self.phase])
 
     @property
     def peak(self) -> float:
+        """Bytes at the worst moment."""
         return total(self.items)
 
 
-def total(items: Sequence[Item]) -> float:
+def total(items: Sequence[MemoryItem]) -> float:
+    """Bytes of all items."""
     return sum(item.bytes for item in items)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
-    """What the estimates of one part depend on."""
+class PartSettings:
+    """What the estimate of one part depends on."""
 
     config: TrainConfig
-    given: TrainingAssumptions
+    assumptions: TrainingAssumptions
     shape: Shape
     itemsize: int
     """Bytes of a weight."""
     on_gpu: bool
 
     @property
-    def weights(self) -> Item:
+    def weights(self) -> MemoryItem:
+        """The model's weights."""
         size = self.shape.parameters
         count = f"{size / 1e9:.2f} billion" if size >= 1e8 else f"{size / 1e6:.2f} million"
-        return Item(name="weights", bytes=size * self.itemsize, why=f"{count} parameters x {self.itemsize} B")
+        return MemoryItem(name="weights", bytes=size * self.itemsize, why=f"{count} parameters x {self.itemsize} B")
 
     @property
-    def chunk(self) -> Item:
-        """Of the language-model head: logits of a few positions at a time."""
+    def chunk(self) -> MemoryItem:
+        """The logits of a few positions, which the loss computes at a time."""
         bytes_ = CHUNK_BYTES["cuda" if self.on_gpu else "cpu"] * (1 + 1 / ENTRY_SHARE)
-        return Item(name="logits of a chunk", bytes=bytes_, why="and its entries, at most (lm_head.py)")
+        return MemoryItem(name="logits of a chunk", bytes=bytes_, why="and its entries, at most (lm_head.py)")
 
     @property
     def row(self) -> int:
-        """Positions of the longest row: a prompt and a response."""
+        """Positions of the longest row: the longest prompt and the longest response."""
         return self.config.data.max_prompt_tokens + self.config.rollouts.max_new_tokens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
-    """What a scorer hands on of a position, and what the student's process then needs of the scorer."""
+class SentScores:
+    """What a scorer sends for each position, and what the student's process needs to read it."""
 
     top_k: int
-    """Entries; 0: the response's own token alone."""
+    """Entries; 0 means the response's own token alone."""
     tensors: tuple[int, ...]
-    """Bytes of a position in each tensor."""
-    head: Item | None = None
-    """The scorer's head, on the device of every rank; None where it hands on a top-k."""
+    """Bytes of a position in each tensor that is sent."""
+    head: MemoryItem | None = None
+    """The scorer's head, on the device of every rank; None if the scorer sends its top-k."""
 
     @property
     def position(self) -> int:
-        """Bytes of a position."""
+        """Bytes of a position in all tensors."""
         return sum(self.tensors)
 
-    def room(self, tokens: float, *, pinned: bool) -> float:
-        """Bytes of the host for so many positions; pinned memory comes in powers of two."""
+    def host_bytes(self, tokens: float, *, pinned: bool) -> float:
+        """Bytes of the host's memory for so many positions; pinned memory is allocated in powers of two."""
         sizes = [size * tokens for size in self.tensors]
         return sum(2.0 ** math.ceil(math.log2(size)) if pinned and size >= 1 else size for size in sizes)
 
 
-def sent(config: TrainConfig, top_k: int, scorer: Shape | None, itemsize: int) -> Sent:
-    """Int32 ids, log-probabilities and the float32 one of the response's own token, or hidden states.
+def sent_scores(config: TrainConfig, top_k: int, scorer: Shape | None, itemsize: int) -> SentScores:
+    """Count the bytes that a scorer sends for a position.
+
+    They are int32 ids, log-probabilities and a float32 log-probability of the response's own token, or hidden states.
 
     Args:
-        scorer: its shape; None where it is not known, of which hidden states count nothing.
-        itemsize: bytes of a weight of it.
+        scorer: shape of the scorer; None if it is not known, and then hidden states count as nothing.
+        itemsize: bytes of one of the scorer's weights.
     """
     if not top_k or config.teacher.sends == "topk":
         values = 4 if config.teacher.values == "float32" else 2
-        return Sent(top_k=top_k, tensors=(4 * top_k, values * top_k, 4))
+        return SentScores(top_k=top_k, tensors=(4 * top_k, values * top_k, 4))
     if scorer is None:
-        return Sent(top_k=top_k, tensors=())
+        return SentScores(top_k=top_k, tensors=())
     why = f"{scorer.vocabulary:,} x {scorer.hidden:,} of {itemsize} B (teacher.sends=hidden)"
-    head = Item(name="the scorer's head", bytes=scorer.head * itemsize, why=why)
-    return Sent(top_k=top_k, tensors=(scorer.hidden * itemsize,), head=head)
+    head = MemoryItem(name="the scorer's head", bytes=scorer.head * itemsize, why=why)
+    return SentScores(top_k=top_k, tensors=(scorer.hidden * itemsize,), head=head)
 
 
-def student_load(part: Setting, each: Sent) -> Load:
-    """One rank of the student, with what it is sent."""
-    held = (*_optimizer(part), *(() if each.head is None else (each.head,)))
-    # The others drop their gradients after each update.
+def student_load(part: PartSettings, sent: SentScores) -> MemoryLoad:
+    """Estimate one rank of the student, with the scores that it receives."""
+    optimizer_and_head = (*_optimizer(part), *(() if sent.head is None else (sent.head,)))
+    # Otherwise gradients are dropped after each update.
     lasting = part.config.student.engine == "deepspeed" and not part.config.student.offload_optimizer
     gradients = tuple(_gradients(part))
-    phases = {"training": tuple(_training(part, each)), "update": tuple(_update(part))}
+    phases = {"training": tuple(_training(part, sent)), "update": tuple(_update(part))}
     if not lasting:
         phases = {name: gradients + items for name, items in phases.items()}
-    keeps = (part.weights, *(gradients if lasting else ()), *held)
-    return Load(keeps=keeps, phases=phases, host=tuple(_offloaded(part)))
+    keeps = (part.weights, *(gradients if lasting else ()), *optimizer_and_head)
+    return MemoryLoad(keeps=keeps, phases=phases, host=tuple(_offloaded(part)))
 
 
-def _gradients(part: Setting) -> Iterator[Item]:
+def _gradients(part: PartSettings) -> Iterator[MemoryItem]:
     student, size = part.config.student, part.shape.parameters
-    yield Item(name="gradients", bytes=4 * size, why="4 B each: micro-batches are added up in float32")
+    yield MemoryItem(name="gradients", bytes=4 * size, why="4 B each: micro-batches are added up in float32")
     if student.offload_optimizer and student.ranks > 1 and part.itemsize < 4:
         why = f"4 B each{_over(student.ranks)}: the sum over ranks, on its way to the host"
-        yield Item(name="summed gradients", bytes=4 * size / student.ranks, why=why)
+        yield MemoryItem(name="summed gradients", bytes=4 * size / student.ranks, why=why)
 
 
-def _optimizer(part: Setting) -> Iterator[Item]:
-    """Masters and moments, and what else the optimizer holds on the device."""
+def _optimizer(part: PartSettings) -> Iterator[MemoryItem]:
+    """What the optimizer holds on the device: masters, moments, buffers."""
     student, size = part.config.student, part.shape.parameters
     if student.offload_optimizer:
-        # One rank's stage 2 passes on 16-bit gradients, and sums them in float32; stage 1 has float32 ones.
+        # With one rank, stage 2 passes on 16-bit gradients and sums them in float32. Stage 1 passes on float32.
         width = 2 if student.ranks == 1 and part.itemsize == 2 else 4
         largest = max(part.shape.head, min(BUCKET, size))
         buffers = BUCKET * width + largest * (8 - width) + part.shape.head * part.itemsize
-        yield Item(name="buffers of ZeRO", bytes=buffers, why="a bucket of gradients, its copies, the largest tensor")
+        yield MemoryItem(
+            name="buffers of ZeRO", bytes=buffers, why="a bucket of gradients, its copies, the largest tensor"
+        )
         return
     own_masters = part.itemsize == 4 and student.engine == "reference"
     per = 8 if own_masters else 12
     what = "AdamW's moments" if own_masters else "float32 masters and AdamW's moments"
     alone = "; ZeRO-1 on one rank shards nothing" if student.engine == "deepspeed" and student.ranks == 1 else ""
-    yield Item(
+    yield MemoryItem(
         name="optimizer states",
         bytes=per * size / student.ranks,
         why=f"{what}: {per} B each{_over(student.ranks)}{alone}",
     )
 
 
-def _update(part: Setting) -> Iterator[Item]:
+def _update(part: PartSettings) -> Iterator[MemoryItem]:
     student, size = part.config.student, part.shape.parameters
     if student.offload_optimizer:
         return
     if not part.on_gpu and student.engine == "reference":
-        yield Item(name="of the update", bytes=HOST_UPDATE * part.shape.head, why="of the largest tensor, on a CPU")
+        yield MemoryItem(
+            name="of the update", bytes=HOST_UPDATE * part.shape.head, why="of the largest tensor, on a CPU"
+        )
         return
-    # With float32 weights ZeRO flattens its part of the gradients, and drops the others before AdamW.
+    # With float32 weights ZeRO flattens its part of the gradients, and drops the other gradients before AdamW.
     flat = 4 if part.itemsize == 4 and student.engine == "deepspeed" else 0
-    per = max(flat, part.given.update_bytes if part.on_gpu else HOST_UPDATE)
+    per = max(flat, part.assumptions.update_bytes if part.on_gpu else HOST_UPDATE)
     why = f"{per:g} B each{_over(student.ranks)} ({'update_bytes' if part.on_gpu else 'AdamW on a CPU'})"
-    yield Item(name="of the update", bytes=per * size / student.ranks, why=why)
+    yield MemoryItem(name="of the update", bytes=per * size / student.ranks, why=why)
 
 
-def _offloaded(part: Setting) -> Iterator[Item]:
+def _offloaded(part: PartSettings) -> Iterator[MemoryItem]:
     student, size = part.config.student, part.shape.parameters
     if student.offload_optimizer:
         # Masters, moments and gradients in float32, and the weights on their way back.
         held = 16 + part.itemsize
         why = f"{held} B each{_over(student.ranks)}, and {HOST_UPDATE} B in the update"
-        yield Item(name="optimizer states and gradients", bytes=(held + HOST_UPDATE) * size / student.ranks, why=why)
+        yield MemoryItem(
+            name="optimizer states and gradients", bytes=(held + HOST_UPDATE) * size / student.ranks, why=why
+        )
 
 
-def _training(part: Setting, each: Sent) -> Iterator[Item]:
+def _training(part: PartSettings, sent: SentScores) -> Iterator[MemoryItem]:
     """Forward and backward pass of one micro-batch."""
     shape, size = part.shape, part.itemsize
     positions = max(part.config.batch.max_tokens, part.row)
@@ -238,22 +252,22 @@ def _training(part: Setting, each: Sent) -> Iterator[Item]:
     layer = layer_bytes(shape, size, flash=part.config.student.attention == "flash_attention_2")
     saved = shape.layers * shape.hidden * size + layer if checkpointing else shape.layers * layer
     how = "inputs of the layers and one layer" if checkpointing else f"{shape.layers} layers of {layer:,} B"
-    yield Item(name="activations", bytes=positions * saved, why=f"{positions:,} positions, {how}")
+    yield MemoryItem(name="activations", bytes=positions * saved, why=f"{positions:,} positions, {how}")
     # Gradients of one layer's values, and those of the final norm and of the hidden states the loss reads.
     working = 8 * shape.hidden * 2 + 4 * size * shape.active_intermediate + (8 + 4 * size) * shape.hidden
-    yield Item(name="of the backward pass", bytes=positions * working, why=f"{positions:,} positions, one layer")
+    yield MemoryItem(name="of the backward pass", bytes=positions * working, why=f"{positions:,} positions, one layer")
     yield part.chunk
-    yield Item(name="scores of a pass", bytes=positions * each.position, why=f"{positions:,} positions")
-    yield Item(
+    yield MemoryItem(name="scores of a pass", bytes=positions * sent.position, why=f"{positions:,} positions")
+    yield MemoryItem(
         name="gradient of the head", bytes=2 * shape.head * size, why="of one micro-batch, before it is added up"
     )
 
 
 def layer_bytes(shape: Shape, itemsize: int, *, flash: bool = True) -> int:
-    """What autograd keeps of one position in one layer of transformers' Qwen3.
+    """Count the bytes that autograd keeps for one position in one layer of transformers' Qwen3.
 
-    RMSNorm keeps its input and its result in float32 precision once and in the weights' type once, and a projection
-    its input; attention keeps queries, keys, values and its output; the gated layer four values of its width.
+    RMSNorm keeps its input and its result, once in float32 and once in the weights' type. A projection keeps its input.
+    Attention keeps queries, keys, values and its output. The gated layer keeps four values of its width.
     """
     norm = 4 + itemsize
     hidden = 2 * (norm + itemsize) * shape.hidden
@@ -263,60 +277,63 @@ def layer_bytes(shape: Shape, itemsize: int, *, flash: bool = True) -> int:
     return hidden + attention + repeated + 4 * itemsize * shape.active_intermediate
 
 
-def scorer_load(part: Setting, each: Sent) -> Load:
-    """A frozen model that scores; what it says of a share gathers in the host's memory."""
+def scorer_load(part: PartSettings, sent: SentScores) -> MemoryLoad:
+    """Estimate a frozen model that scores; the scores of a share collect in the host's memory."""
     teacher, shape = part.config.teacher, part.shape
     positions = max(teacher.max_tokens, part.row)
     routed = 4 * part.itemsize * shape.hidden * shape.active_experts
     working = (8 + 4 * part.itemsize) * shape.hidden + 3 * part.itemsize * shape.active_intermediate + routed
     ranks = part.config.student.ranks
-    scores = each.room(most_tokens(part.config) / ranks, pinned=part.on_gpu)
+    scores = sent.host_bytes(most_tokens(part.config) / ranks, pinned=part.on_gpu)
     phase = (
-        Item(name="forward pass", bytes=positions * working, why=f"{positions:,} positions, one layer"),
+        MemoryItem(name="forward pass", bytes=positions * working, why=f"{positions:,} positions, one layer"),
         part.chunk,
-        Item(name="scores of a pass", bytes=positions * each.position, why=f"{positions:,} positions"),
+        MemoryItem(name="scores of a pass", bytes=positions * sent.position, why=f"{positions:,} positions"),
     )
     pinned = ", pinned" if part.on_gpu else ""
-    gathered = Item(name="scores", bytes=scores, why=f"of a step at most{_over(ranks)}{pinned}")
-    return Load(keeps=(part.weights,), phases={"scoring": phase}, host=(gathered,))
+    gathered = MemoryItem(name="scores", bytes=scores, why=f"of a step at most{_over(ranks)}{pinned}")
+    return MemoryLoad(keeps=(part.weights,), phases={"scoring": phase}, host=(gathered,))
 
 
-def idle_load(part: Setting) -> Load:
-    """A frozen model that is placed and never asked."""
-    return Load(keeps=(part.weights,), phases={})
+def idle_load(part: PartSettings) -> MemoryLoad:
+    """Estimate a frozen model that takes its place and is never asked."""
+    return MemoryLoad(keeps=(part.weights,), phases={})
 
 
-def rollout_items(part: Setting) -> tuple[Item, ...]:
-    """Sampling from the student's own weights in its process (`sure_math/models/engines/transformers.py`)."""
+def rollout_items(part: PartSettings) -> tuple[MemoryItem, ...]:
+    """What sampling in the student's process (`engines/transformers.py`) needs on top of the weights."""
     options = part.config.rollouts.engine_options
     budget = int(options.get("max_batch_tokens", 131_072))
     rows = min(int(options.get("max_batch_sequences", 256)), max(1, budget // part.row))
     cache = max(budget, part.row) * part.shape.cache_bytes(part.itemsize)
     logits = rows * part.shape.vocabulary * 4 * 4
     return (
-        Item(name="cache of keys and values", bytes=cache, why=f"{budget:,} positions (max_batch_tokens)"),
-        Item(name="distributions", bytes=logits, why=f"float32, of {rows} sequences, four of them while one is drawn"),
+        MemoryItem(name="cache of keys and values", bytes=cache, why=f"{budget:,} positions (max_batch_tokens)"),
+        MemoryItem(
+            name="distributions", bytes=logits, why=f"float32, of {rows} sequences, four of them while one is drawn"
+        ),
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineFit:
-    """What a vLLM engine's share of its GPUs holds."""
+    """What a vLLM engine holds, and whether its share of the GPUs is large enough."""
 
-    load: Load
+    load: MemoryLoad
     problem: str | None
+    """Why it is too small, with the remedy; None if it is large enough."""
 
 
-def engine_fit(part: Setting, options: Mapping[str, object], gpus: int, *, section: str) -> EngineFit:
-    """A vLLM engine on so many GPUs (0: on the CPU); bytes are those of all of them together."""
+def engine_fit(part: PartSettings, options: Mapping[str, object], gpus: int, *, section: str) -> EngineFit:
+    """Estimate a vLLM engine on so many GPUs (0 means on the CPU); the bytes are those of all its GPUs together."""
     if not gpus:
-        cache = float(str(options.get("kv_cache_memory_bytes") or part.given.cpu_cache_gib * GIB))
-        kept = Item(name="cache of keys and values", bytes=cache, why="kv_cache_memory_bytes, or cpu_cache_gib")
-        return EngineFit(load=Load(keeps=(part.weights, kept), phases={}), problem=None)
+        cache = float(str(options.get("kv_cache_memory_bytes") or part.assumptions.cpu_cache_gib * GIB))
+        kept = MemoryItem(name="cache of keys and values", bytes=cache, why="kv_cache_memory_bytes, or cpu_cache_gib")
+        return EngineFit(load=MemoryLoad(keeps=(part.weights, kept), phases={}), problem=None)
     utilization = float(str(options.get("gpu_memory_utilization", VLLM_UTILIZATION)))
-    share = utilization * part.given.gpu_memory_gib * GIB * gpus
+    share = utilization * part.assumptions.gpu_memory_gib * GIB * gpus
     per_position = part.shape.cache_bytes(part.itemsize)
-    rest = share - part.weights.bytes - part.given.vllm_gib * GIB * gpus
+    rest = share - part.weights.bytes - part.assumptions.vllm_gib * GIB * gpus
     problem = None
     if rest < part.row * per_position:
         problem = (
@@ -327,17 +344,17 @@ def engine_fit(part: Setting, options: Mapping[str, object], gpus: int, *, secti
     why = (
         f"gpu_memory_utilization {utilization:g} of gpu_memory_gib, of which weights {part.weights.bytes / GIB:.1f} GiB"
     )
-    item = Item(name="vLLM", bytes=share, why=f"{why}, cache {max(rest, 0) / GIB:.1f} GiB")
-    return EngineFit(load=Load(keeps=(item,), phases={}), problem=problem)
+    item = MemoryItem(name="vLLM", bytes=share, why=f"{why}, cache {max(rest, 0) / GIB:.1f} GiB")
+    return EngineFit(load=MemoryLoad(keeps=(item,), phases={}), problem=problem)
 
 
 def most_tokens(config: TrainConfig) -> int:
-    """Response tokens of one step at most."""
+    """The largest number of response tokens of one step."""
     return config.data.prompts_per_step * config.rollouts.per_prompt * config.rollouts.max_new_tokens
 
 
 def machine_bytes() -> float:
-    """Memory of this machine."""
+    """Bytes of this machine's memory."""
     return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
 
 

@@ -1,7 +1,7 @@
-"""Shapes of models and what follows from them: parameters, and bytes of the cache of a position.
+"""Shapes of models, and what follows from them: parameters, and bytes of the cache of a position.
 
-Those of the Qwen3 models are the numbers of their published `config.json` on the Hub; any other model's are read from
-its folder, where it is local. No weights are read.
+The shapes of the Qwen3 models come from their published `config.json` on the Hub. The shape of any other model is read
+from its folder if that is on this machine. No weights are read.
 """
 
 from __future__ import annotations
@@ -30,17 +30,18 @@ class Shape:
     tied: bool
     """Whether the language-model head is the embedding."""
     experts: int = 0
-    """0: no mixture."""
+    """0 means that the model is not a mixture."""
     active_experts: int = 0
     """Experts that a token passes through."""
 
     @property
     def parameters(self) -> int:
+        """Parameters of the whole model."""
         return self._count(self.experts)
 
     @property
     def active_parameters(self) -> int:
-        """What one token passes through, the embedding included."""
+        """Parameters that one token passes through, with the embedding."""
         return self._count(self.active_experts)
 
     @property
@@ -50,19 +51,21 @@ class Shape:
 
     @property
     def active_intermediate(self) -> int:
-        """Values a token has in the feed-forward layer."""
+        """Values of a token in the feed-forward layer."""
         return self.intermediate * (self.active_experts or 1)
 
     @property
     def query(self) -> int:
+        """Values of a position's queries."""
         return self.heads * self.head_dim
 
     @property
     def key(self) -> int:
+        """Values of a position's keys; its values have as many."""
         return self.kv_heads * self.head_dim
 
     def cache_bytes(self, itemsize: int) -> int:
-        """Keys and values of one position."""
+        """Bytes of the keys and values of one position, in all layers."""
         return 2 * self.layers * self.key * itemsize
 
     def _count(self, experts: int) -> int:
@@ -106,7 +109,12 @@ SHAPES: Mapping[str, Shape] = {
 
 
 def shape_of(model: str) -> Shape | None:
-    """Of a model in the table or a local folder; None where it is neither, or not of this kind."""
+    """Return the shape of a model in `SHAPES` or in a local folder; None if it is neither, or not of the Qwen3 kind.
+
+    Example:
+        >>> shape_of("Qwen/Qwen3-8B").parameters
+        8190735360
+    """
     if model in SHAPES:
         return SHAPES[model]
     try:

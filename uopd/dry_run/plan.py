@@ -1,8 +1,7 @@
-"""The plan of a training run (`--dry-run`): its steps, where its parts go, and whether they fit, without a model and
-without network.
+"""Plan a training run (`--dry-run`): its steps, where its parts go, and whether they fit.
 
-Placement is `placement.py`'s, which Ray follows too. Memory is an estimate: `memory.py` says what a part holds,
-`model_shapes.py` how large a model is.
+No model is loaded and no network is used. Parts are placed by `placement.py`, as Ray places them. Memory is an
+estimate: `memory.py` computes what a part holds, and `model_shapes.py` how large a model is.
 """
 
 from __future__ import annotations
@@ -16,10 +15,10 @@ from sure_math.publication.published import DatasetError, open_dataset
 from uopd.config import TrainConfig
 from uopd.dry_run.memory import (
     GIB,
-    Item,
-    Load,
-    Sent,
-    Setting,
+    MemoryItem,
+    MemoryLoad,
+    PartSettings,
+    SentScores,
     TrainingAssumptions,
     engine_fit,
     idle_load,
@@ -27,7 +26,7 @@ from uopd.dry_run.memory import (
     most_tokens,
     rollout_items,
     scorer_load,
-    sent,
+    sent_scores,
     student_load,
     total,
 )
@@ -49,36 +48,37 @@ class Part:
     how: str
     """What runs it."""
     devices: tuple[str, ...]
-    """`GPU 0`, ..., or `host`; several where it is spread over them."""
+    """`GPU 0`, ..., or `host`; several GPUs if it is spread over them."""
     share: float
-    """Of a GPU, reserved from Ray; 0 where nothing is reserved."""
-    load: Load | None
-    """None where the size of its model is not known."""
+    """Of a GPU, reserved from Ray; 0 if nothing is reserved."""
+    load: MemoryLoad | None
+    """None if the size of its model is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
-    """A GPU, or the host, and what is asked of its memory."""
+    """A GPU, or the host, and what the run holds in its memory."""
 
     name: str
     bytes: float
-    """What it has."""
-    items: tuple[tuple[str, Item], ...]
-    """With the part each belongs to."""
+    """Bytes of its memory."""
+    items: tuple[tuple[str, MemoryItem], ...]
+    """Each with the name of its part."""
 
     @property
-    def asked(self) -> float:
+    def needed(self) -> float:
+        """Bytes that the run holds here at the worst moment."""
         return total([item for _, item in self.items])
 
     @property
     def excess(self) -> float:
-        """Bytes that are too much; negative where there is room."""
-        return self.asked - self.bytes
+        """Bytes that are too many; negative if there is room."""
+        return self.needed - self.bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What a run would do and hold."""
+class TrainingPlan:
+    """What a training run would do and hold."""
 
     config: TrainConfig
     assumptions: TrainingAssumptions
@@ -88,66 +88,80 @@ class Plan:
     overfull: tuple[str, ...]
     """Why the layout does not fit, each with its remedy."""
     unknown: tuple[str, ...]
-    """Parts whose size is not known, so that nobody can say whether they fit."""
+    """Messages about parts whose size is not known, so that nobody can say whether they fit."""
     missing: tuple[str, ...]
-    """What is not there yet."""
-    sent: Sent
-    """What is handed on of a scored position."""
+    """What the run needs and is not there yet."""
+    sent: SentScores
+    """What the scorer sends for each position."""
 
     @property
     def problems(self) -> tuple[str, ...]:
+        """Why the run does not fit, or may not fit."""
         return self.overfull + self.unknown
 
     @property
     def fits(self) -> bool:
+        """Whether every part has a known size and enough memory."""
         return not self.problems
 
     @property
     def ready(self) -> bool:
-        """Whether the run could be started on machines such as are assumed."""
+        """Whether the run could be started on a machine as it is assumed."""
         return self.fits and not self.missing
 
     @property
     def gpus(self) -> int:
+        """How many GPUs the run uses."""
         return sum(device.name != HOST for device in self.devices)
 
     @property
     def prompts_of_last_step(self) -> int:
-        """Fewer than the others' where they do not divide the samples."""
+        """Fewer than in the other steps if the samples do not divide."""
         data, before = self.config.data, self.config.steps - 1
         return min(data.prompts_per_step, data.samples - before * data.prompts_per_step)
 
     @property
     def prompts(self) -> int:
+        """Prompts of the whole run."""
         return (self.config.steps - 1) * self.config.data.prompts_per_step + self.prompts_of_last_step
 
     @property
     def rollouts(self) -> int:
+        """Responses of the whole run."""
         return self.prompts * self.config.rollouts.per_prompt
 
 
-def make_plan(config: TrainConfig, assumptions: TrainingAssumptions | None = None) -> Plan:
-    """Counts and estimates; reads nothing but a local model's `config.json`."""
-    given, method = assumptions or TrainingAssumptions(), make_method(config)
-    seats = _seats(config, method)
-    each = _sent(seats, config, method)
-    parts = tuple(_part(seat, gpus, config, method, given, each) for seat, gpus in seats)
-    devices = tuple(_devices(parts, config, method, given, each))
-    return Plan(
+def make_plan(config: TrainConfig, assumptions: TrainingAssumptions | None = None) -> TrainingPlan:
+    """Make the plan of a run; of a model that is here only its `config.json` is read.
+
+    Example:
+        >>> make_plan(load_config("pocket")).fits
+        True
+    """
+    assumptions, method = assumptions or TrainingAssumptions(), make_method(config)
+    placed = _placed(config, method)
+    sent = _sent(placed, config, method)
+    parts = tuple(_part(reservation, gpus, config, method, assumptions, sent) for reservation, gpus in placed)
+    devices = tuple(_devices(parts, config, method, assumptions, sent))
+    return TrainingPlan(
         config=config,
-        assumptions=given,
+        assumptions=assumptions,
         method=method,
         parts=parts,
         devices=devices,
-        overfull=tuple(_overfull(parts, devices, config, given)),
+        overfull=tuple(_overfull(parts, devices, config, assumptions)),
         unknown=tuple(_unknown(parts)),
         missing=tuple(_missing(config)),
-        sent=each,
+        sent=sent,
     )
 
 
 def refuse_layout(config: TrainConfig, gpus: float) -> None:
-    """ConfigError where the run asks for more GPUs than the `gpus` there are, or for parts of them that do not pair."""
+    """Check that a run finds its GPUs.
+
+    Raises:
+        ConfigError: the run needs more than `gpus` GPUs, or asks for fractions that cannot share one.
+    """
     if config.runtime.kind == "local":
         wants = [role for role, device in _local_devices(config) if device.startswith("cuda")]
         if wants and gpus < 1:
@@ -167,34 +181,34 @@ def _bundles(config: TrainConfig, method: Method) -> tuple[Bundle, ...]:
     return place(config, teacher=method.scorer == "teacher", reference=reference)
 
 
-def _seats(config: TrainConfig, method: Method) -> list[tuple[Reservation, tuple[int, ...]]]:
-    """Every part with the numbers of its GPUs (none: on the CPU), in the order in which bundles ask for them."""
+def _placed(config: TrainConfig, method: Method) -> list[tuple[Reservation, tuple[int, ...]]]:
+    """Every part with the numbers of its GPUs (none if it runs on the CPU), in the order of the bundles."""
     if config.runtime.kind == "local":
-        return _local_seats(config, method)
-    found: list[tuple[Reservation, tuple[int, ...]]] = []
-    rooms: list[float] = []
+        return _local_parts(config, method)
+    placed: list[tuple[Reservation, tuple[int, ...]]] = []
+    free: list[float] = []
     for bundle in _bundles(config, method):
-        gpus = _take(bundle.num_gpus, rooms)
-        found += [(seat, gpus if seat.num_gpus else ()) for seat in bundle.reservations]
-    return found
+        gpus = _take(bundle.num_gpus, free)
+        placed += [(reservation, gpus if reservation.num_gpus else ()) for reservation in bundle.reservations]
+    return placed
 
 
-def _take(amount: float, rooms: list[float]) -> tuple[int, ...]:
-    """GPUs for a bundle; `rooms` is what is left of each. A share goes to the first that has it."""
+def _take(amount: float, free: list[float]) -> tuple[int, ...]:
+    """GPUs for a bundle; `rooms` is what is left of sent. A share goes to the first that has it."""
     if amount <= 0:
         return ()
     whole = amount >= 1 - ROUNDING
     if not whole:
-        for number, room in enumerate(rooms):
-            if room >= amount - ROUNDING:
-                rooms[number] -= amount
+        for number, share in enumerate(free):
+            if share >= amount - ROUNDING:
+                free[number] -= amount
                 return (number,)
-    first, count = len(rooms), max(1, round(amount)) if whole else 1
-    rooms += [0.0 if whole else 1 - amount] * count
+    first, count = len(free), max(1, round(amount)) if whole else 1
+    free += [0.0 if whole else 1 - amount] * count
     return tuple(range(first, first + count))
 
 
-def _local_seats(config: TrainConfig, method: Method) -> list[tuple[Reservation, tuple[int, ...]]]:
+def _local_parts(config: TrainConfig, method: Method) -> list[tuple[Reservation, tuple[int, ...]]]:
     scorer = {"teacher": ["teacher"], "initial": ["reference"], None: []}[method.scorer]
     devices = dict(_local_devices(config))
     devices["reference"] = devices["student"]
@@ -205,7 +219,7 @@ def _local_seats(config: TrainConfig, method: Method) -> list[tuple[Reservation,
 
 
 def _local_devices(config: TrainConfig) -> list[tuple[str, str]]:
-    """`auto` is the GPU where this machine has one."""
+    """The devices of student and teacher; `auto` is the GPU if this machine has one."""
     import torch
 
     here = "cuda" if torch.cuda.is_available() else "cpu"
@@ -213,23 +227,23 @@ def _local_devices(config: TrainConfig) -> list[tuple[str, str]]:
     return [(role, here if model.device == "auto" else model.device) for role, model in roles]
 
 
-def _sent(seats: Sequence[tuple[Reservation, tuple[int, ...]]], config: TrainConfig, method: Method) -> Sent:
+def _sent(placed: Sequence[tuple[Reservation, tuple[int, ...]]], config: TrainConfig, method: Method) -> SentScores:
     top_k = config.teacher.top_k if method.objective.needs_support else 0
     part = "teacher" if method.scorer == "teacher" else "reference"
-    on_gpu = any(gpus for seat, gpus in seats if seat.part == part)
+    on_gpu = any(gpus for reservation, gpus in placed if reservation.part == part)
     model = config.teacher if method.scorer == "teacher" else config.student
-    return sent(config, top_k, shape_of(model.model), _itemsize(model.dtype, on_gpu=on_gpu))
+    return sent_scores(config, top_k, shape_of(model.model), _itemsize(model.dtype, on_gpu=on_gpu))
 
 
 def _part(
-    seat: Reservation,
+    reservation: Reservation,
     gpus: tuple[int, ...],
     config: TrainConfig,
     method: Method,
-    given: TrainingAssumptions,
-    each: Sent,
+    assumptions: TrainingAssumptions,
+    sent: SentScores,
 ) -> Part:
-    kind = seat.part.split()[0]
+    kind = reservation.part.split()[0]
     teacher = kind == "teacher"
     model, dtype = (
         (config.teacher.model, config.teacher.dtype) if teacher else (config.student.model, config.student.dtype)
@@ -240,14 +254,14 @@ def _part(
     itemsize = _itemsize(dtype, on_gpu=bool(gpus))
     load = None
     if shape is not None:
-        part = Setting(config=config, given=given, shape=shape, itemsize=itemsize, on_gpu=bool(gpus))
-        load = _load(kind, part, method, len(gpus), each)
+        part = PartSettings(config=config, assumptions=assumptions, shape=shape, itemsize=itemsize, on_gpu=bool(gpus))
+        load = _load(kind, part, method, len(gpus), sent)
     return Part(
-        name=seat.part,
+        name=reservation.part,
         model=model,
         how=_how(kind, config, method),
         devices=tuple(f"GPU {number}" for number in gpus) or (HOST,),
-        share=seat.num_gpus,
+        share=reservation.num_gpus,
         load=load,
     )
 
@@ -256,15 +270,15 @@ def _itemsize(dtype: str, *, on_gpu: bool) -> int:
     return 4 if dtype == "float32" or (dtype == "auto" and not on_gpu) else 2
 
 
-def _load(kind: str, part: Setting, method: Method, gpus: int, each: Sent) -> Load:
+def _load(kind: str, part: PartSettings, method: Method, gpus: int, sent: SentScores) -> MemoryLoad:
     config = part.config
     if kind == "engine":
         return engine_fit(part, config.rollouts.engine_options, gpus, section="rollouts").load
     if kind == "teacher" and config.teacher.engine == "vllm":
         return engine_fit(part, config.teacher.engine_options, gpus, section="teacher").load
     if kind == "teacher" or (kind == "reference" and method.scorer == "initial"):
-        return scorer_load(part, each)
-    return idle_load(part) if kind == "reference" else student_load(part, each)
+        return scorer_load(part, sent)
+    return idle_load(part) if kind == "reference" else student_load(part, sent)
 
 
 def _how(kind: str, config: TrainConfig, method: Method) -> str:
@@ -282,37 +296,39 @@ def _how(kind: str, config: TrainConfig, method: Method) -> str:
 
 
 def _devices(
-    parts: Sequence[Part], config: TrainConfig, method: Method, given: TrainingAssumptions, each: Sent
+    parts: Sequence[Part], config: TrainConfig, method: Method, assumptions: TrainingAssumptions, sent: SentScores
 ) -> Iterator[Device]:
     local = config.runtime.kind == "local"
     names = sorted({name for part in parts for name in part.devices if name != HOST})
     for name in names:
-        there = [part for part in parts if name in part.devices]
-        items = list(_together(there, config, given) if local else _apart(there))
-        processes = 1 if local else sum(not _is_vllm(part) for part in there)
+        parts_here = [part for part in parts if name in part.devices]
+        items = list(_together(parts_here, config, assumptions) if local else _apart(parts_here))
+        processes = 1 if local else sum(not _is_vllm(part) for part in parts_here)
         if processes:
             why = f"process_gib, {processes} process{'es' if processes > 1 else ''}"
-            items.append(("", Item(name="processes", bytes=processes * given.process_gib * GIB, why=why)))
-        yield Device(name=name, bytes=given.gpu_memory_gib * GIB, items=tuple(items))
-    memory = given.host_memory_gib * GIB if names else machine_bytes()
-    yield Device(name=HOST, bytes=memory, items=tuple(_host(parts, config, method, given, each)))
+            items.append(("", MemoryItem(name="processes", bytes=processes * assumptions.process_gib * GIB, why=why)))
+        yield Device(name=name, bytes=assumptions.gpu_memory_gib * GIB, items=tuple(items))
+    memory = assumptions.host_memory_gib * GIB if names else machine_bytes()
+    yield Device(name=HOST, bytes=memory, items=tuple(_host(parts, config, method, assumptions, sent)))
 
 
 def _is_vllm(part: Part) -> bool:
     return part.how.lower().startswith("vllm")
 
 
-def _apart(parts: Sequence[Part]) -> Iterator[tuple[str, Item]]:
-    """Processes of their own: each needs its worst moment."""
+def _apart(parts: Sequence[Part]) -> Iterator[tuple[str, MemoryItem]]:
+    """Every part is a process and needs the memory of its worst moment."""
     for part in parts:
         for item in part.load.items if part.load else ():
-            yield part.name, Item(name=item.name, bytes=item.bytes / len(part.devices), why=item.why)
+            yield part.name, MemoryItem(name=item.name, bytes=item.bytes / len(part.devices), why=item.why)
 
 
-def _together(parts: Sequence[Part], config: TrainConfig, given: TrainingAssumptions) -> Iterator[tuple[str, Item]]:
-    """One process for all: what they keep, and the worst phase of any."""
+def _together(
+    parts: Sequence[Part], config: TrainConfig, assumptions: TrainingAssumptions
+) -> Iterator[tuple[str, MemoryItem]]:
+    """All parts are in one process: what they keep, and the worst phase of any part."""
     known = [(part.name, part.load) for part in parts if part.load]
-    phases: list[tuple[str, tuple[Item, ...]]] = []
+    phases: list[tuple[str, tuple[MemoryItem, ...]]] = []
     for name, load in known:
         yield from ((name, item) for item in load.keeps)
         phases += [(name, items) for items in load.phases.values()]
@@ -321,7 +337,7 @@ def _together(parts: Sequence[Part], config: TrainConfig, given: TrainingAssumpt
     if student is not None and shape is not None and config.rollouts.engine == "transformers":
         on_gpu = student.devices != (HOST,)
         itemsize = _itemsize(config.student.dtype, on_gpu=on_gpu)
-        part = Setting(config=config, given=given, shape=shape, itemsize=itemsize, on_gpu=on_gpu)
+        part = PartSettings(config=config, assumptions=assumptions, shape=shape, itemsize=itemsize, on_gpu=on_gpu)
         phases.append(("rollouts", rollout_items(part)))
     if phases:
         name, items = max(phases, key=lambda phase: total(phase[1]))
@@ -329,43 +345,43 @@ def _together(parts: Sequence[Part], config: TrainConfig, given: TrainingAssumpt
 
 
 def _host(
-    parts: Sequence[Part], config: TrainConfig, method: Method, given: TrainingAssumptions, each: Sent
-) -> Iterator[tuple[str, Item]]:
+    parts: Sequence[Part], config: TrainConfig, method: Method, assumptions: TrainingAssumptions, sent: SentScores
+) -> Iterator[tuple[str, MemoryItem]]:
     here = [part for part in parts if part.devices == (HOST,)]
-    yield from _together(here, config, given) if config.runtime.kind == "local" else _apart(here)
+    yield from _together(here, config, assumptions) if config.runtime.kind == "local" else _apart(here)
     for part in parts:
         yield from ((part.name, item) for item in (part.load.host if part.load else ()))
     if config.runtime.kind == "ray" and method.scorer is not None:
-        stored = each.position * most_tokens(config)
-        yield "", Item(name="object store", bytes=stored, why="scores of a step, at most")
+        stored = sent.position * most_tokens(config)
+        yield "", MemoryItem(name="object store", bytes=stored, why="scores of a step, at most")
     processes = 1 if config.runtime.kind == "local" else 1 + len(parts)
     why = f"host_process_gib, {processes} process{'es' if processes > 1 else ''}"
-    yield "", Item(name="processes", bytes=processes * given.host_process_gib * GIB, why=why)
+    yield "", MemoryItem(name="processes", bytes=processes * assumptions.host_process_gib * GIB, why=why)
 
 
 def _overfull(
-    parts: Sequence[Part], devices: Sequence[Device], config: TrainConfig, given: TrainingAssumptions
+    parts: Sequence[Part], devices: Sequence[Device], config: TrainConfig, assumptions: TrainingAssumptions
 ) -> Iterator[str]:
     for device in devices:
         if device.excess > 0:
             yield (
-                f"{device.name}: {device.asked / GIB:.1f} GiB are needed and {device.bytes / GIB:.1f} GiB are there, "
+                f"{device.name}: {device.needed / GIB:.1f} GiB are needed and {device.bytes / GIB:.1f} GiB are there, "
                 f"{device.excess / GIB:.1f} GiB too much: {_remedy(device, config)}"
             )
     fits: Mapping[str, tuple[str, Mapping[str, object]]] = {
         "engine": ("rollouts", config.rollouts.engine_options),
         "teacher": ("teacher", config.teacher.engine_options),
     }
-    told = set()
+    reported = set()
     for part in parts:
         shape, kind = shape_of(part.model), part.name.split()[0]
-        if shape is None or not _is_vllm(part) or part.devices == (HOST,) or kind in told:
+        if shape is None or not _is_vllm(part) or part.devices == (HOST,) or kind in reported:
             continue
         section, options = fits[kind]
-        setting = Setting(config=config, given=given, shape=shape, itemsize=2, on_gpu=True)
+        setting = PartSettings(config=config, assumptions=assumptions, shape=shape, itemsize=2, on_gpu=True)
         problem = engine_fit(setting, options, len(part.devices), section=section).problem
         if problem is not None:
-            told.add(kind)
+            reported.add(kind)
             yield problem
 
 

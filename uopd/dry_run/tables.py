@@ -1,4 +1,4 @@
-"""How the plan of a training run is printed: what runs, where, what it holds, whether that fits, what is assumed."""
+"""Print the plan of a training run: settings, what runs where, what it holds, whether that fits, assumptions."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from sure_math.command_line.settings_table import settings_table
 from sure_math.dry_run.assumptions import assumptions_table
 from uopd.dry_run.memory import GIB, most_tokens
 from uopd.dry_run.model_shapes import shape_of
-from uopd.dry_run.plan import Plan
+from uopd.dry_run.plan import TrainingPlan
 
 
-def plan_table(plan: Plan) -> Group:
+def plan_table(plan: TrainingPlan) -> Group:
     """Lay out the plan: counts, settings, placement, memory, verdict, assumptions."""
     tables = (
         plan_settings("Run", _run_rows(plan)),
@@ -27,7 +27,7 @@ def plan_table(plan: Plan) -> Group:
     return Group(*tables, *_verdict(plan), Text(), assumptions_table(plan.assumptions))
 
 
-def _run_rows(plan: Plan) -> Iterator[tuple[str, str]]:
+def _run_rows(plan: TrainingPlan) -> Iterator[tuple[str, str]]:
     """What follows from the settings and is in none of them."""
     config = plan.config
     data = config.data
@@ -44,22 +44,22 @@ def _run_rows(plan: Plan) -> Iterator[tuple[str, str]]:
         yield "scores", _scores(plan)
 
 
-def _scores(plan: Plan) -> str:
-    """What one step's scores are, and what they take in the host's memory."""
+def _scores(plan: TrainingPlan) -> str:
+    """What the scores of a step are, and how many bytes of the host's memory they need."""
     config, sent = plan.config, plan.sent
     most = most_tokens(config)
     mean = most * min(1.0, plan.assumptions.response_tokens / config.rollouts.max_new_tokens)
     place = "the object store (host)" if config.runtime.kind == "ray" else "the host's memory"
-    what = f"top-{sent.top_k} (int32 and {config.teacher.values})" if sent.top_k else "the response's own token"
+    kind = f"top-{sent.top_k} (int32 and {config.teacher.values})" if sent.top_k else "the response's own token"
     if sent.top_k and config.teacher.sends == "hidden":
-        what = f"hidden states (the student's process finds the top-{sent.top_k} with the scorer's head)"
+        kind = f"hidden states (the student's process finds the top-{sent.top_k} with the scorer's head)"
     return (
-        f"{what}, {sent.position:,} B a position: {_gib(sent.position * mean)} GiB a step in {place} at "
+        f"{kind}, {sent.position:,} B a position: {_gib(sent.position * mean)} GiB a step in {place} at "
         f"response_tokens, {_gib(sent.position * most)} GiB at most ({most:,} positions)"
     )
 
 
-def _placement(plan: Plan) -> Table:
+def _placement(plan: TrainingPlan) -> Table:
     table = plan_part(
         "Placement", "part", "on", "reserves", "model", "parameters", "by", right=("reserves", "parameters")
     )
@@ -71,7 +71,7 @@ def _placement(plan: Plan) -> Table:
     return table
 
 
-def _memory(plan: Plan) -> Table:
+def _memory(plan: TrainingPlan) -> Table:
     table = plan_part(
         "Memory at the worst moment (an estimate)", "device", "part", "what", "GiB", "from", right=("GiB",)
     )
@@ -80,12 +80,12 @@ def _memory(plan: Plan) -> Table:
             table.add_row(device.name, part, item.name, _gib(item.bytes), item.why)
         state = f"{_gib(device.excess)} too much" if device.excess > 0 else f"{_gib(-device.excess)} free"
         name = Text(device.name, style="bold")
-        table.add_row(name, "", "all", _gib(device.asked), f"of {_gib(device.bytes)}: {state}")
+        table.add_row(name, "", "all", _gib(device.needed), f"of {_gib(device.bytes)}: {state}")
         table.add_section()
     return table
 
 
-def _verdict(plan: Plan) -> Iterator[Text]:
+def _verdict(plan: TrainingPlan) -> Iterator[Text]:
     gpus = f"{plan.gpus} GPU{'s' if plan.gpus != 1 else ''}" if plan.gpus else "the CPU"
     if plan.fits:
         yield Text(f"It fits on {gpus}.", style="green")

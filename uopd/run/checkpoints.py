@@ -1,7 +1,7 @@
-"""Checkpoints: a student's state and the step it belongs to, complete or not there.
+"""Checkpoints: a student's state and the number of steps that were done. A checkpoint is complete or does not count.
 
-All other state of a run follows from its configuration and the step: which prompts are drawn, every seed of sampling,
-the learning rate. So a run that was stopped goes on from its newest checkpoint as if it had not been.
+All other state of a run follows from its configuration and the step: the prompts that are drawn, the seeds of sampling,
+the learning rate. So a run that was stopped goes on from its newest checkpoint as if it had not been stopped.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from sure_math.storage.files import write_whole
 from uopd.protocols import Student
 
 DONE = "checkpoint.json"
+"""Written last, so a folder without it is not complete."""
 STUDENT = "student"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """One that is complete."""
+    """A complete checkpoint."""
 
     folder: Path
     steps: int
@@ -34,7 +35,7 @@ class Checkpoints:
         self._folder, self._keep = folder, keep
 
     def save(self, student: Student, steps: int) -> None:
-        """Write one after `steps` steps, then remove the oldest beyond `keep`."""
+        """Write a checkpoint after `steps` steps, then remove the oldest ones beyond `keep`."""
         folder = self._folder / f"step-{steps:06d}"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -44,7 +45,7 @@ class Checkpoints:
             shutil.rmtree(old.folder)
 
     def restore(self, student: Student) -> int:
-        """Load the newest one; the number of steps done, 0 where there is none."""
+        """Load the newest checkpoint into the student; return its number of steps, 0 if there is no checkpoint."""
         newest = self.newest()
         if newest is None:
             return 0
@@ -52,14 +53,15 @@ class Checkpoints:
         return newest.steps
 
     def newest(self) -> Checkpoint | None:
-        found = self.all()
-        return found[-1] if found else None
+        """The checkpoint with the most steps."""
+        checkpoints = self.all()
+        return checkpoints[-1] if checkpoints else None
 
     def all(self) -> list[Checkpoint]:
-        """By steps; folders that were not finished are passed over."""
-        found = []
+        """All complete checkpoints, by steps."""
+        checkpoints = []
         for path in sorted(self._folder.glob("step-*")):
             if (path / DONE).is_file():
                 steps = json.loads((path / DONE).read_text(encoding="utf-8"))["steps"]
-                found.append(Checkpoint(folder=path, steps=steps))
-        return found
+                checkpoints.append(Checkpoint(folder=path, steps=steps))
+        return checkpoints

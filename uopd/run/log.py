@@ -1,11 +1,6 @@
-"""The folder of a run: its configuration, one line per step, curves, evaluations; and what the user sees of it.
+"""The log of a run: one line per step, one per evaluation, a progress bar, TensorBoard and Weights & Biases.
 
-```
-OUT/run.json            resolved configuration, dataset, models, versions
-OUT/metrics.jsonl       one line per step                OUT/evaluations.jsonl   one line per evaluation
-OUT/rollouts/           responses of every step          OUT/checkpoints/        to go on from
-OUT/model/              the trained student              OUT/summary.md, summary.json, curves.png
-```
+The log also holds the folder of the run: no second process can write there, and no run of another configuration.
 """
 
 from __future__ import annotations
@@ -21,29 +16,32 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from sure_math.models.engines.spec import SPEED_OPTIONS
 from sure_math.storage.claimed_folder import ClaimedFolder, FolderInUse, changed_settings
-from sure_math.storage.files import write_whole
 from uopd.config import TrainConfig
-from uopd.run.exam import Evaluation
+from uopd.run.evaluation import Evaluation
+from uopd.run.folder import CHECKPOINTS, EVALUATIONS, METRICS, ROLLOUTS, RUN, append_line, read_lines, write_lines
 
-RUN, METRICS, EVALUATIONS = "run.json", "metrics.jsonl", "evaluations.jsonl"
 HARMLESS = re.compile(
     r"^((log|checkpoint|sync|runtime)\..*|eval\.every|data\.path|rollouts\.replay"
     r"|(student|teacher|reference|rollouts)\.num_[cg]pus"
     rf"|(teacher|rollouts)\.engine_options\.({'|'.join(sorted(SPEED_OPTIONS))}))$"
 )
-"""Keys that may change when a run goes on: none of them shapes an update."""
+"""Keys of settings that may change when a run goes on, since they shape no update."""
 SHOWN = ("loss", "kl", "reward", "agreement", "mean_response_tokens")
+"""Metrics beside the progress bar."""
 
 
 class RunError(RuntimeError):
-    """A folder that this run cannot go on in; the message says what to do."""
+    """A run cannot go on in this folder; the message says what to do."""
 
 
 class RunLog:
-    """Writes the folder of one run; a context manager that holds it against a second process."""
+    """Writes the log of one run; a context manager that holds the folder of the run until it exits."""
 
     def __init__(self, folder: Path, config: TrainConfig, facts: Mapping[str, Any], console: Console) -> None:
-        """`facts`: dataset, models and versions, for `run.json`.
+        """Claim the folder.
+
+        Args:
+            facts: dataset, models and versions, for `run.json`.
 
         Raises:
             RunError: another process writes here, or the folder holds a run of another configuration or dataset.
@@ -80,16 +78,16 @@ class RunLog:
         self._claimed.close()
 
     def begin(self, done: int) -> None:
-        """Forget what was logged after the `done` steps of the checkpoint: those steps come again."""
+        """Forget what was logged after the `done` steps of the checkpoint, since those steps are repeated."""
         for name, last in ((METRICS, done - 1), (EVALUATIONS, done)):
             kept = [line for line in read_lines(self.folder / name) if line["step"] <= last]
-            _write_lines(self.folder / name, kept)
+            write_lines(self.folder / name, kept)
         self._task = self._bar.add_task("steps", total=self._config.steps, completed=done, note="")
         self._bar.start()
 
     def step(self, metrics: Mapping[str, Any]) -> None:
-        """One step is done."""
-        _append(self.folder / METRICS, metrics)
+        """Log a step that is done."""
+        append_line(self.folder / METRICS, metrics)
         plain = {name: value for name, value in metrics.items() if isinstance(value, (int, float))}
         plain |= {f"seconds/{name}": value for name, value in metrics["seconds"].items()}
         self._scalars(plain, metrics["step"])
@@ -98,7 +96,7 @@ class RunLog:
         self._bar.update(self._task, advance=1, note=note)
 
     def evaluation(self, steps: int, result: Evaluation) -> None:
-        """The student was examined after `steps` steps."""
+        """Log an evaluation of the student after `steps` steps."""
         line = {
             "step": steps,
             "accuracy": result.accuracy,
@@ -107,18 +105,20 @@ class RunLog:
             "mean_tokens": result.mean_tokens,
             "correct": [int(value) for value in result.correct],
         }
-        _append(self.folder / EVALUATIONS, line)
+        append_line(self.folder / EVALUATIONS, line)
         self._scalars({"eval/accuracy": result.accuracy}, steps)
         self.say(f"after {steps} steps: {100 * result.accuracy:.1f} % of {len(result.correct)} held-out problems right")
 
     def evaluated(self, steps: int) -> bool:
+        """Whether an evaluation after that many steps is in the log."""
         return any(line["step"] == steps for line in read_lines(self.folder / EVALUATIONS))
 
     def say(self, text: str) -> None:
+        """Print a line, in which nothing counts as markup."""
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def remark(self, kind: str, text: str) -> None:
-        """Say something the first time that there is something of its kind to say."""
+        """Print a remark, unless another one of its kind was printed before."""
         if kind not in self._remarked:
             self.say(f"{text} (said once)")
         self._remarked.add(kind)
@@ -131,8 +131,8 @@ class RunLog:
             self._wandb.log(dict(values), step=step)
 
     def _begun(self) -> bool:
-        """Whether there is anything of the run that a change of its configuration would spoil."""
-        return any(any((self.folder / name).glob("step-*")) for name in ("rollouts", "checkpoints")) or bool(
+        """Whether the folder has steps that another configuration would not have made."""
+        return any(any((self.folder / name).glob("step-*")) for name in (ROLLOUTS, CHECKPOINTS)) or bool(
             read_lines(self.folder / METRICS)
         )
 
@@ -159,28 +159,6 @@ def _changes(before: Mapping[str, Any], record: Mapping[str, Any]) -> Iterator[s
     for role, model in before["models"].items():
         if model["fingerprint"] != record["models"].get(role, model)["fingerprint"]:
             yield f"the content of {role}.model = {model['name']} has changed"
-
-
-def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The lines of a JSONL file; none where there is no file, and a last line that was cut off is left out."""
-    if not path.is_file():
-        return []
-    found = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            found.append(json.loads(line))
-        except json.JSONDecodeError:
-            break
-    return found
-
-
-def _append(path: Path, line: Mapping[str, Any]) -> None:
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
-
-
-def _write_lines(path: Path, lines: list[dict[str, Any]]) -> None:
-    write_whole(path, "".join(json.dumps(line) + "\n" for line in lines).encode())
 
 
 def _tensorboard(folder: Path, console: Console) -> Any:

@@ -1,4 +1,4 @@
-"""The end of a run: the trained model with its card, curves, and where the time and the memory went (B.3)."""
+"""Write the end of a run: the trained model with its card, curves, and where the time and the memory went (B.3)."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from sure_math.reporting.figures import BLUE, GREEN, GREY, ORANGE, RED, panels
 from sure_math.reporting.templates import environment
 from uopd.config import TrainConfig
 from uopd.protocols import Student
-from uopd.run.log import EVALUATIONS, METRICS, RUN, read_lines
+from uopd.run.folder import EVALUATIONS, METRICS, MODEL, RUN, read_lines
 from uopd.run.metrics import PARTS
 
 MODEL_CARD, REPORT = "model_card.md.j2", "training_report.md.j2"
 WINDOW = 10
-"""Steps of which a report averages the first and the last."""
+"""A report compares the means of the first and of the last so many steps."""
 COMPARED = ("loss", "kl", "agreement", "reward", "mean_response_tokens", "truncated", "gradient_norm")
 
 
 def write_summary(folder: Path, config: TrainConfig, student: Student, say: Callable[[str], None]) -> None:
-    """`model/` with its card, `summary.json`, `summary.md` and `curves.png` in the folder of a finished run."""
+    """Write `model/` with its card, `summary.json`, `summary.md` and `curves.png` into the folder of a finished run."""
     run = json.loads((folder / RUN).read_text(encoding="utf-8"))
     summary = summarise(read_lines(folder / METRICS), read_lines(folder / EVALUATIONS))
     (folder / "summary.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
@@ -31,13 +31,13 @@ def write_summary(folder: Path, config: TrainConfig, student: Student, say: Call
     facts = {**run, "summary": summary, "method": config.method}
     templates = environment()
     (folder / "summary.md").write_text(templates.get_template(REPORT).render(**facts), encoding="utf-8")
-    student.export(folder / "model")
-    (folder / "model" / "README.md").write_text(templates.get_template(MODEL_CARD).render(**facts), encoding="utf-8")
+    student.export(folder / MODEL)
+    (folder / MODEL / "README.md").write_text(templates.get_template(MODEL_CARD).render(**facts), encoding="utf-8")
     say(_closing_line(folder, summary))
 
 
 def summarise(metrics: Sequence[Mapping[str, Any]], evaluations: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What a run did, in numbers."""
+    """Sum up a run in numbers, from the lines of its log."""
     seconds = {part: sum(line["seconds"][part] for line in metrics) for part in PARTS}
     total = sum(seconds.values())
     first, last = metrics[:WINDOW], metrics[-WINDOW:]
@@ -56,7 +56,7 @@ def summarise(metrics: Sequence[Mapping[str, Any]], evaluations: Sequence[Mappin
 
 
 def draw_curves(metrics: Sequence[Mapping[str, Any]], evaluations: Sequence[Mapping[str, Any]], stem: Path) -> None:
-    """Loss, KL and its floor, reward and held-out accuracy, response length: four panels over the steps."""
+    """Draw four panels over the steps: loss; KL and its floor; reward and held-out accuracy; response length."""
     with panels(stem, 2, 2) as axes:
         _line(axes[0], metrics, "loss", BLUE, "Loss (Eq. 9)")
         _line(axes[1], metrics, "kl", BLUE, "KL to the teacher, nats per token")
@@ -79,15 +79,15 @@ def _line(axis: Any, metrics: Sequence[Mapping[str, Any]], name: str, color: str
 
 
 def _means(lines: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
-    found: dict[str, float | None] = {}
+    means: dict[str, float | None] = {}
     for name in COMPARED:
         values = [line[name] for line in lines if line.get(name) is not None]
-        found[name] = fmean(values) if values else None
-    return found
+        means[name] = fmean(values) if values else None
+    return means
 
 
 def _evaluation(evaluations: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """Accuracy before and after, and their paired difference; None where nothing was examined twice."""
+    """Accuracy before and after, and their paired difference; None if there are fewer than two evaluations."""
     if len(evaluations) < 2:
         return None
     before, after = evaluations[0], evaluations[-1]
@@ -107,10 +107,12 @@ def _evaluation(evaluations: Sequence[Mapping[str, Any]]) -> dict[str, Any] | No
 def _closing_line(folder: Path, summary: Mapping[str, Any]) -> str:
     shares = ", ".join(f"{part} {100 * share:.0f} %" for part, share in summary["shares"].items())
     line = f"{folder}: {summary['steps']} steps, {sum(summary['seconds'].values()):,.0f} s ({shares})"
-    found = summary["evaluation"]
-    if found is None:
+    evaluation = summary["evaluation"]
+    if evaluation is None:
         return line
+    before, after = 100 * evaluation["before"], 100 * evaluation["after"]
+    difference, low, high = (100 * evaluation[name] for name in ("difference", "low", "high"))
     return (
-        f"{line}; held-out accuracy {100 * found['before']:.1f} % -> {100 * found['after']:.1f} %, difference "
-        f"{100 * found['difference']:+.1f} points [{100 * found['low']:+.1f}, {100 * found['high']:+.1f}]"
+        f"{line}; held-out accuracy {before:.1f} % -> {after:.1f} %, difference {difference:+.1f} points "
+        f"[{low:+.1f}, {high:+.1f}]"
     )

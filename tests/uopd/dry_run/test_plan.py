@@ -23,7 +23,7 @@ from sure_math.models.engines.pocket_files import pocket_folder
 from uopd.config import load_config
 from uopd.dry_run.memory import GIB, TrainingAssumptions, layer_bytes
 from uopd.dry_run.model_shapes import SHAPES, Shape, shape_of
-from uopd.dry_run.plan import HOST, Device, Plan, make_plan, refuse_layout
+from uopd.dry_run.plan import HOST, Device, TrainingPlan, make_plan, refuse_layout
 from uopd.dry_run.tables import plan_table
 
 PUBLISHED = {
@@ -38,16 +38,16 @@ COPYING = TrainingAssumptions(update_bytes=4)
 """As with torch's default AdamW on a GPU."""
 
 
-def device(plan: Plan, name: str) -> Device:
+def device(plan: TrainingPlan, name: str) -> Device:
     return next(device for device in plan.devices if device.name == name)
 
 
-def gib(plan: Plan, name: str, part: str, item: str) -> float:
+def gib(plan: TrainingPlan, name: str, part: str, item: str) -> float:
     """What an item of a part takes; 0 where it is not there."""
     return sum(row.bytes for whose, row in device(plan, name).items if (whose, row.name) == (part, item)) / GIB
 
 
-def printed(plan: Plan) -> str:
+def printed(plan: TrainingPlan) -> str:
     console = Console(width=160, color_system=None)
     with console.capture() as capture:
         console.print(plan_table(plan))
@@ -127,7 +127,7 @@ def test_the_student_of_pair_3_by_hand() -> None:
     held += 8192 * (512 * (4 + 4) + 4)
     reference, processes = 2 * parameters, 2 * GIB
     gpu = device(plan, "GPU 0")
-    assert gpu.asked == held + reference + processes
+    assert gpu.needed == held + reference + processes
     assert gpu.excess / GIB == pytest.approx(163.40 - 79.1, abs=0.01)
     assert not plan.fits and len(plan.problems) == 1
     assert "GPU 0: 163.4 GiB are needed and 79.1 GiB are there, 84.3 GiB too much" in plan.problems[0]
@@ -143,7 +143,7 @@ def test_the_teacher_of_pair_3_by_hand() -> None:
     # A position of one layer: 16 bytes per hidden value, 6 per value of 8 experts of 768, 64 per value sent to them.
     forward = 16_384 * (16 * 2048 + 6 * 8 * 768 + 8 * 2048 * 8)
     scores = 16_384 * (512 * (4 + 4) + 4)
-    assert gpu.asked == weights + forward + (768 + 96) * 2**20 + scores + GIB
+    assert gpu.needed == weights + forward + (768 + 96) * 2**20 + scores + GIB
     assert gpu.excess < 0
     # A step's scores gather in the host's memory: 2,097,152 positions of 2 KB of ids, as much of values, and 4 B more.
     assert gib(make_plan(load_config("paper-8b")), HOST, "teacher", "scores") == 4 + 4 + 2**23 / GIB
@@ -235,7 +235,7 @@ def test_one_gpu_holds_one_process_at_its_worst_moment() -> None:
     cache = 131_072 * 28 * 2 * 1024 * 2
     # Sampling needs most: gradients are gone by then. 42 sequences of 3,072 positions are 131,072 and less.
     logits = 42 * 151_936 * 4 * 4
-    assert device(plan, "GPU 0").asked == 14 * small.parameters + 2 * large.parameters + cache + logits + GIB
+    assert device(plan, "GPU 0").needed == 14 * small.parameters + 2 * large.parameters + cache + logits + GIB
     config = load_config("single-gpu")
     assert (config.student.engine, config.rollouts.engine, config.runtime.kind) == (
         "reference",
@@ -272,9 +272,9 @@ def test_hidden_states_and_the_head_that_they_need() -> None:
     assert "hidden states (the student's process finds the top-512 with the scorer's head), 4,096 B a position" in text
 
     before = make_plan(load_config("paper-8b-fit"))
-    added = device(plan, "GPU 0").asked - device(before, "GPU 0").asked
+    added = device(plan, "GPU 0").needed - device(before, "GPU 0").needed
     assert added == 151_936 * 2048 * 2 - 8192 * 4
-    tight = TrainingAssumptions.with_settings([f"gpu_memory_gib={(device(before, 'GPU 0').asked + added / 2) / GIB}"])
+    tight = TrainingAssumptions.with_settings([f"gpu_memory_gib={(device(before, 'GPU 0').needed + added / 2) / GIB}"])
     problems = [
         [problem for problem in make_plan(load_config("paper-8b-fit", settings), tight).problems if "GPU 0" in problem]
         for settings in ((), ("teacher.sends=hidden",))

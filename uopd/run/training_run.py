@@ -1,0 +1,96 @@
+"""A training run while it goes on: what surrounds the five calls of a step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from uopd.config import TrainConfig
+from uopd.methods import Method
+from uopd.protocols import Components
+from uopd.rollouts.prompt_pool import PromptPool
+from uopd.rollouts.sources import RolloutSource
+from uopd.rows import Rollout, UpdateReport
+from uopd.run.checkpoints import Checkpoints
+from uopd.run.checks import remarks
+from uopd.run.evaluation import Evaluator
+from uopd.run.log import RunLog
+from uopd.run.metrics import Stopwatch, step_metrics
+from uopd.run.summary import write_summary
+from uopd.student.learning_rate import learning_rate
+from uopd.weight_sync.in_step import check_in_step
+
+CHECKED_TOKENS = 256
+"""Of the text on which engines and student are compared after a sync."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingRun:
+    """Everything that `train.train` needs; `open_run` makes it."""
+
+    config: TrainConfig
+    method: Method
+    components: Components
+    pool: PromptPool
+    source: RolloutSource
+    evaluator: Evaluator
+    checkpoints: Checkpoints
+    log: RunLog
+
+    def steps(self) -> Iterator[int]:
+        """Yield the steps that are left.
+
+        Before the first step the newest checkpoint is loaded. After the last step the summary is written.
+        """
+        done = self.checkpoints.restore(self.components.student)
+        if done:
+            self.log.say(f"going on after {done} steps")
+        self.log.begin(done)
+        self.sync()
+        self._evaluate(done)
+        for step in range(done, self.config.steps):
+            yield step
+            self._after(step + 1)
+        write_summary(self.log.folder, self.config, self.components.student, self.log.say)
+
+    def roll_out(self, step: int) -> list[Rollout]:
+        """Sample the responses of a step, and remark on what keeps them from teaching."""
+        rollouts = self.source(step)
+        for kind, text in remarks(rollouts, self.config):
+            self.log.remark(kind, f"step {step}: {text}")
+        return rollouts
+
+    def learning_rate(self, step: int) -> float:
+        """The learning rate of a step, from 0."""
+        return learning_rate(step, self.config.steps, self.config.optimizer)
+
+    def sync(self) -> int:
+        """Bring the weights to the engines, check that they arrived, and return their version."""
+        self.source.pause()
+        version = self.components.sync()
+        every = self.config.sync.check_every
+        if version == 0 or (every and version % every == 0):
+            text = self.pool.prompts[0].token_ids[:CHECKED_TOKENS]
+            check_in_step(self.components.student, self.components.sampler, text, self.config.sync.tolerance_nats)
+        return version
+
+    def record(
+        self, step: int, rollouts: Sequence[Rollout], report: UpdateReport, watch: Stopwatch, version: int
+    ) -> None:
+        """Log a step; `version` is what the engines have after it."""
+        rate = self.learning_rate(step)
+        self.log.step(step_metrics(step, rollouts, report, watch, learning_rate=rate, version=version))
+
+    def _after(self, done: int) -> None:
+        last = done == self.config.steps
+        self._evaluate(done)
+        if last or (self.config.checkpoint.every and done % self.config.checkpoint.every == 0):
+            self.checkpoints.save(self.components.student, done)
+
+    def _evaluate(self, done: int) -> None:
+        """Evaluate before the first step, every `eval.every` steps and after the last; a resumed run repeats none."""
+        every = self.config.eval.every
+        due = every and (done % every == 0 or done == self.config.steps)
+        if due and not self.log.evaluated(done):
+            self.source.pause()
+            self.log.evaluation(done, self.evaluator(self.components.sampler))
