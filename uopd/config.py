@@ -19,30 +19,36 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
 class RunConfig(Section):
-    seed: int = Field(0, ge=0, description="All randomness follows from it, the problems' ids and the step.")
-    steps: int | None = Field(None, ge=1, description="Stop after this many updates; None: after data.samples prompts.")
+    seed: int = Field(0, ge=0, description="All randomness follows from the seed, the problems' ids and the step.")
+    steps: int | None = Field(
+        None, ge=1, description="Stop after this many updates; None stops after data.samples prompts."
+    )
 
 
 class FilterConfig(Section):
     """Sec. 4.5, binary filter."""
 
-    tau: float = Field(0.5, ge=0, description="Prompts with an entropy above it are not trained on.")
-    unit: Literal["normalised", "nats"] = Field("normalised", description="Of tau: H / log N, or H in nats.")
+    tau: float = Field(0.5, ge=0, description="Prompts whose entropy is above tau are not trained on.")
+    unit: Literal["normalised", "nats"] = Field("normalised", description="Unit of tau: H / log N, or H in nats.")
 
 
 class GrpoConfig(Section):
     """Group Relative Policy Optimization."""
 
-    clip_low: float = Field(0.2, ge=0, le=1, description="The ratio counts down to 1 - clip_low.")
-    clip_high: float = Field(0.2, ge=0, description="The ratio counts up to 1 + clip_high.")
-    kl_coefficient: float = Field(0.0, ge=0, description="Of the KL divergence to the initial student; 0 loads none.")
+    clip_low: float = Field(0.2, ge=0, le=1, description="Smaller ratios count as 1 - clip_low.")
+    clip_high: float = Field(0.2, ge=0, description="Larger ratios count as 1 + clip_high.")
+    kl_coefficient: float = Field(
+        0.0, ge=0, description="Weight of the KL divergence to the initial student; with 0 that student is not loaded."
+    )
     scale_rewards: bool = Field(True, description="Divide a group's advantages by their standard deviation.")
     normaliser: Literal["response", "tokens", "constant"] = Field(
         "response",
-        description="Of a response's tokens: its own length (GRPO), all tokens of the step (DAPO), or "
-        "rollouts.max_new_tokens (Dr. GRPO).",
+        description="Divides the sum over a response's tokens: the response's length (GRPO), all tokens of the step "
+        "(DAPO), or rollouts.max_new_tokens (Dr. GRPO).",
     )
-    iterations: int = Field(1, ge=1, description="Updates on the same rollouts; from the second on the ratio leaves 1.")
+    iterations: int = Field(
+        1, ge=1, description="Updates on the same rollouts; the ratio differs from 1 from the second update on."
+    )
 
 
 class OpsdConfig(Section):
@@ -56,27 +62,36 @@ class OpsdConfig(Section):
 class DataConfig(Section):
     path: Path = Field(Path("sure-math"), description="Folder that `python -m sure_math.build` wrote.")
     samples: int = Field(50_000, ge=1, description="Prompts drawn in the whole run, with replacement.")
-    prompts_per_step: int = Field(128, ge=1, description="|B|: prompts of one step, each with K rollouts.")
-    allow_other_teacher: bool = Field(False, description="Train on weights that another teacher's samples gave.")
+    prompts_per_step: int = Field(128, ge=1, description="|B|, the prompts of one step; each has K rollouts.")
+    allow_other_teacher: bool = Field(
+        False, description="Train though the weights come from the samples of another teacher."
+    )
     drop_unlabelled: bool = Field(
         False, description="Leave out problems without the answer or solution that the method needs."
     )
-    max_prompt_tokens: int = Field(2048, ge=1, description="Longer prompts are left out, and counted.")
+    max_prompt_tokens: int = Field(
+        2048, ge=1, description="Tokens of a prompt; longer prompts are left out and counted."
+    )
 
 
 class StudentConfig(Section):
     model: str = Field(description="A folder, a name on the Hub, or `pocket:ROLE`.")
     revision: str | None = Field(None, description="Revision on the Hub.")
     engine: Literal["reference", "deepspeed"] = Field(
-        "reference", description="`reference`: one process of plain torch; `deepspeed`: ZeRO-1 ranks."
+        "reference", description="`reference` is one process of plain torch; `deepspeed` has ranks under ZeRO-1."
     )
-    ranks: int = Field(1, ge=1, description="Processes that share a step; more than one needs deepspeed.")
-    dtype: Dtype = Field("auto", description="Of the weights; auto: float32 on a CPU, bfloat16 on a GPU.")
-    device: str = Field("auto", description="`auto`, `cpu`, `cuda`; with Ray, what num_gpus reserves.")
-    attention: Literal["sdpa", "flash_attention_2", "eager"] = Field("sdpa")
-    gradient_checkpointing: bool = Field(False, description="Compute activations again in the backward pass.")
+    ranks: int = Field(1, ge=1, description="Processes that share a step; several need deepspeed.")
+    dtype: Dtype = Field("auto", description="Type of the weights; auto is float32 on a CPU and bfloat16 on a GPU.")
+    device: str = Field("auto", description="`auto`, `cpu` or `cuda`; with Ray, num_gpus decides.")
+    attention: Literal["sdpa", "flash_attention_2", "eager"] = Field(
+        "sdpa", description="Implementation of attention in transformers."
+    )
+    gradient_checkpointing: bool = Field(
+        False, description="Compute activations a second time in the backward pass, which saves memory."
+    )
     offload_optimizer: bool = Field(
-        False, description="Float32 weights and AdamW's moments in the host's memory, and the update there; deepspeed."
+        False,
+        description="Keep and update float32 weights and AdamW's moments in the host's memory; needs deepspeed.",
     )
     enable_thinking: bool = Field(False, description="Passed to the chat template.")
     num_gpus: float = Field(0, ge=0, description="Per rank, reserved from Ray.")
@@ -95,27 +110,32 @@ class TeacherConfig(Section):
     model: str = Field(description="A folder, a name on the Hub, or `pocket:ROLE`.")
     revision: str | None = Field(None, description="Revision on the Hub.")
     engine: Literal["transformers", "vllm"] = Field(
-        "transformers", description="`transformers`: exact top-k as tensors; `vllm`: prompt log-probabilities."
+        "transformers",
+        description="`transformers` gives an exact top-k as tensors; `vllm` gives log-probabilities of prompts.",
     )
-    top_k: int = Field(512, ge=1, description="Entries per position; at least the vocabulary means all of it.")
+    top_k: int = Field(
+        512, ge=1, description="Entries per position; the size of the vocabulary, or more, means all entries."
+    )
     sends: Literal["topk", "hidden"] = Field(
         "topk",
-        description="What travels to the student: `topk`, or the teacher's last `hidden` states, from which the "
-        "student's process, which then holds the teacher's head, finds the same top-k, or all of the vocabulary.",
+        description="What travels to the student: the `topk`, or the teacher's last `hidden` states. With hidden "
+        "states the student's process holds the teacher's head, and computes the same top-k, or all entries, itself.",
     )
     values: Literal["float32", "bfloat16", "float16"] = Field(
-        "float32", description="Type in which log-probabilities travel; hidden states travel in the teacher's own."
+        "float32", description="Type in which log-probabilities travel; hidden states travel in the teacher's dtype."
     )
-    dtype: Dtype = "auto"
-    device: str = "auto"
-    attention: Literal["sdpa", "flash_attention_2", "eager"] = Field("sdpa")
+    dtype: Dtype = Field("auto", description="Type of the weights, as for the student.")
+    device: str = Field("auto", description="`auto`, `cpu` or `cuda`; with Ray, num_gpus decides.")
+    attention: Literal["sdpa", "flash_attention_2", "eager"] = Field(
+        "sdpa", description="Implementation of attention in transformers."
+    )
     max_tokens: int = Field(16_384, ge=1, description="Tokens of one forward pass.")
     determinism_nats: float = Field(
-        1e-3, ge=0, description="Largest mean difference between two scorings of the same text at the start."
+        1e-3, ge=0, description="Largest mean difference, in nats, between two scorings of the same text at the start."
     )
     num_gpus: float = Field(0, ge=0, description="Reserved from Ray.")
     num_cpus: float = Field(1, ge=0, description="Reserved from Ray, and its threads on a CPU.")
-    engine_options: Mapping[str, Any] = Field({}, description="Further options of vLLM, passed on as they are.")
+    engine_options: Mapping[str, Any] = Field({}, description="Further options of vLLM, passed on unchanged.")
 
     @model_validator(mode="after")
     def _hidden(self) -> Self:
@@ -130,7 +150,7 @@ class ReferenceConfig(Section):
     """The frozen copy of the initial student."""
 
     load: Literal["when_used", "always"] = Field(
-        "when_used", description="`always` is the paper's placement, also for methods that never ask it."
+        "when_used", description="`always` loads it, as the paper does, even if the method never asks it."
     )
     num_gpus: float = Field(0, ge=0, description="Reserved from Ray.")
     num_cpus: float = Field(1, ge=0)
@@ -139,41 +159,55 @@ class ReferenceConfig(Section):
 class RolloutsConfig(Section):
     engine: Literal["transformers", "vllm"] = Field(
         "transformers",
-        description="`transformers` samples from the student's own weights in its process; `vllm`: Ray actors.",
+        description="`transformers` samples in the student's process from its own weights; `vllm` in Ray actors.",
     )
     per_prompt: int = Field(4, ge=1, description="K responses of every prompt.")
-    temperature: float = Field(1.0, gt=0, le=2)
-    top_p: float = Field(1.0, gt=0, le=1)
+    temperature: float = Field(1.0, gt=0, le=2, description="Temperature of sampling.")
+    top_p: float = Field(1.0, gt=0, le=1, description="1 keeps every token.")
     top_k: int = Field(0, ge=0, description="0 keeps every token.")
-    max_new_tokens: int = Field(4096, ge=1)
-    engines: int = Field(1, ge=1, description="vLLM engines; each samples its part of every prompt's K.")
+    max_new_tokens: int = Field(4096, ge=1, description="Tokens of a response, at most.")
+    engines: int = Field(
+        1, ge=1, description="Number of vLLM engines; each samples its part of every prompt's K responses."
+    )
     num_gpus: float = Field(0, ge=0, description="Per engine, reserved from Ray.")
     num_cpus: float = Field(1, ge=0, description="Per engine, reserved from Ray, and its threads on a CPU.")
-    engine_options: Mapping[str, Any] = Field({}, description="Further options of the engine, passed on as they are.")
-    replay: bool = Field(True, description="After a resume, take steps that were sampled before from the run's log.")
-    overlap: bool = Field(False, description="Sample the next step's responses while this step is scored and trained.")
+    engine_options: Mapping[str, Any] = Field({}, description="Further options of the engine, passed on unchanged.")
+    replay: bool = Field(
+        True, description="In a resumed run, take responses that were sampled before from the run's log."
+    )
+    overlap: bool = Field(
+        False, description="Sample the responses of the next step while this step is scored and trained."
+    )
 
 
 class SyncConfig(Section):
-    backend: Literal["gloo", "nccl", "ipc"] = Field("gloo", description="How weights reach vLLM; gloo needs no GPU.")
-    bucket_mb: int = Field(64, ge=1, description="Weights sent at a time, in MiB.")
+    backend: Literal["gloo", "nccl", "ipc"] = Field(
+        "gloo", description="How weights travel to vLLM; gloo needs no GPU."
+    )
+    bucket_mb: int = Field(64, ge=1, description="MiB of weights that are sent at a time.")
     timeout: float = Field(300, gt=0, description="Seconds one sync may take.")
     tolerance_nats: float = Field(
-        0.05, gt=0, description="Largest mean difference of log-probabilities between engine and student after a sync."
+        0.05,
+        gt=0,
+        description="Largest mean difference, in nats, of log-probabilities between engine and student after a sync.",
     )
-    check_every: int = Field(1, ge=0, description="Syncs between two checks of that difference; 0 checks the first.")
+    check_every: int = Field(
+        1, ge=0, description="Check that difference after every so many syncs; 0 checks only the first sync."
+    )
 
 
 class OptimizerConfig(Section):
     """AdamW."""
 
-    learning_rate: float = Field(3e-6, gt=0)
+    learning_rate: float = Field(3e-6, gt=0, description="Largest rate, reached after the warm-up.")
     beta1: Fraction = 0.9
     beta2: Fraction = 0.95
     epsilon: float = Field(1e-8, gt=0)
     weight_decay: float = Field(0.0, ge=0)
     warmup: Fraction = Field(0.05, description="Share of the steps over which the rate rises.")
-    schedule: Literal["cosine", "constant"] = Field("cosine", description="After the warm-up; cosine falls to 0.")
+    schedule: Literal["cosine", "constant"] = Field(
+        "cosine", description="Learning rate after the warm-up; cosine falls to 0."
+    )
     clip: float = Field(1.0, gt=0, description="Largest norm of the gradient.")
 
 
@@ -183,38 +217,46 @@ class BatchConfig(Section):
         description="`packed` puts rows end to end without padding, `padded` puts rows of like length side by side; "
         "auto packs with flash_attention_2 and pads otherwise, where attention over a packed row costs its square.",
     )
-    max_tokens: int = Field(16_384, ge=1, description="Tokens of one forward pass, prompts included.")
+    max_tokens: int = Field(16_384, ge=1, description="Tokens of one forward pass, with the prompts.")
 
 
 class RuntimeConfig(Section):
-    kind: Literal["local", "ray"] = Field("local", description="`local`: everything in this process.")
-    address: str | None = Field(None, description="Address of a Ray cluster, `auto` for the running one; None: here.")
+    kind: Literal["local", "ray"] = Field(
+        "local", description="`local` runs everything in this process; `ray` runs actors."
+    )
+    address: str | None = Field(
+        None, description="Address of a Ray cluster, or `auto` for the running one; None starts Ray on this machine."
+    )
     check_memory: bool = Field(
-        True, description="Refuse at the start what by the estimate of --dry-run does not fit in memory."
+        True, description="Refuse a run that does not fit in memory by the estimate of --dry-run."
     )
 
 
 class EvalConfig(Section):
-    every: int = Field(0, ge=0, description="Steps between two evaluations; 0: none.")
-    problems: int = Field(200, ge=1, description="Held-out problems, the first of the dataset's test split.")
-    max_new_tokens: int | None = Field(None, ge=1, description="None: rollouts.max_new_tokens.")
+    every: int = Field(0, ge=0, description="Steps between two evaluations; 0 evaluates never.")
+    problems: int = Field(200, ge=1, description="Held-out problems: the first ones of the dataset's test split.")
+    max_new_tokens: int | None = Field(
+        None, ge=1, description="Tokens of an answer, at most; None takes rollouts.max_new_tokens."
+    )
 
 
 class CheckpointConfig(Section):
-    every: int = Field(50, ge=0, description="Steps between two checkpoints; 0: only at the end.")
-    keep: int = Field(2, ge=1, description="Newest checkpoints that stay.")
+    every: int = Field(50, ge=0, description="Steps between two checkpoints; 0 writes only the last one.")
+    keep: int = Field(2, ge=1, description="How many of the newest checkpoints stay.")
 
 
 class LogConfig(Section):
-    tensorboard: bool = True
-    wandb: str | None = Field(None, description="Name of a Weights & Biases project; the key stays in its own place.")
-    rollouts: bool = Field(True, description="Keep every step's responses, which a resumed run can replay.")
+    tensorboard: bool = Field(True, description="Write curves for TensorBoard.")
+    wandb: str | None = Field(
+        None, description="Name of a Weights & Biases project; its key is read from its own place."
+    )
+    rollouts: bool = Field(True, description="Keep the responses of every step, which a resumed run can replay.")
 
 
 class TrainConfig(Section):
     """Everything one run depends on."""
 
-    method: MethodName = Field("uopd", description="A row of `methods.py`.")
+    method: MethodName = Field("uopd", description="A row of the table in `methods.py`.")
     run: RunConfig = RunConfig()
     filter: FilterConfig = FilterConfig()
     grpo: GrpoConfig = GrpoConfig()
@@ -264,7 +306,7 @@ class TrainConfig(Section):
 
     @property
     def steps(self) -> int:
-        """Updates of the whole run; the last batch may be partial."""
+        """Updates of the whole run; the last one may have fewer prompts."""
         whole = -(-self.data.samples // self.data.prompts_per_step)
         return whole if self.run.steps is None else min(whole, self.run.steps)
 
@@ -275,14 +317,18 @@ SETTINGS = Settings(
 
 
 def load_config(name: str, overrides: Sequence[str] = ()) -> TrainConfig:
-    """The configuration of that name or file, with `dotted.key=value` overrides on top.
+    """Load the configuration of that name, or of that YAML file, with `dotted.key=value` overrides on top.
 
     Raises:
         ConfigError: no such file, not YAML, an unknown key, or a value out of range.
+
+    Example:
+        >>> load_config("pocket-local", ["optimizer.learning_rate=1e-5"]).optimizer.learning_rate
+        1e-05
     """
     return SETTINGS.load(name, overrides)
 
 
 def config_names() -> list[str]:
-    """The configurations that come with the package."""
+    """Return the names of the configurations that come with the package."""
     return SETTINGS.names()

@@ -116,7 +116,7 @@ class TrainingPlan:
 
     @property
     def prompts_of_last_step(self) -> int:
-        """Fewer than in the other steps if the samples do not divide."""
+        """Prompts of the last step: fewer than in the other steps if the samples do not divide."""
         data, before = self.config.data, self.config.steps - 1
         return min(data.prompts_per_step, data.samples - before * data.prompts_per_step)
 
@@ -194,7 +194,11 @@ def _placed(config: TrainConfig, method: Method) -> list[tuple[Reservation, tupl
 
 
 def _take(amount: float, free: list[float]) -> tuple[int, ...]:
-    """GPUs for a bundle; `rooms` is what is left of sent. A share goes to the first that has it."""
+    """Give a bundle its GPUs, by number. A share of a GPU comes from the first GPU that has it free.
+
+    Args:
+        free: the share of each GPU that is still free; it is changed.
+    """
     if amount <= 0:
         return ()
     whole = amount >= 1 - ROUNDING

@@ -1,4 +1,4 @@
-"""Which part of a run reserves what, and which share a machine's device; the same for a plan and for Ray."""
+"""What each part of a run reserves, and which parts share a machine or a GPU; the plan and Ray both ask here."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sure_math.models.engines import EngineUnavailable
 from uopd.config import TrainConfig
 
 ROUNDING = 1e-6
-"""Shares of a GPU such as 0.8 + 0.2 are a whole one."""
+"""Shares of a GPU that sum to 1 up to this much make a whole GPU, such as 0.8 + 0.2."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,30 +18,41 @@ class Reservation:
     """The CPUs and GPUs of one actor."""
 
     part: str
-    """`student`, `reference`, `teacher` or `engine`, with its number where there may be several."""
+    """`student 0`, `reference`, `teacher` or `engine 0`; a number if there may be several."""
     num_cpus: float
     num_gpus: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
-    """Actors that are placed together: on one machine, and shares of a GPU on the same one."""
+    """Actors that are placed together: on one machine, and on one GPU if they reserve shares of a GPU."""
 
     reservations: tuple[Reservation, ...]
 
     @property
     def num_cpus(self) -> float:
+        """CPUs of all its actors."""
         return sum(reservation.num_cpus for reservation in self.reservations)
 
     @property
     def num_gpus(self) -> float:
+        """GPUs of all its actors."""
         return sum(reservation.num_gpus for reservation in self.reservations)
 
 
 def place(config: TrainConfig, *, teacher: bool, reference: bool) -> tuple[Bundle, ...]:
-    """Where the paper (A.1) puts the parts: ranks of the student, the reference beside the first; teacher; engines.
+    """Place the parts as the paper does (A.1): each on its own, but the reference beside the student's first rank.
 
-    `sync.backend = ipc` hands over memory of one GPU, so the engines then join the first rank.
+    With `sync.backend = ipc` the engines are beside the first rank too, since memory of one GPU is handed over.
+
+    Args:
+        teacher: whether the run has a teacher.
+        reference: whether the run has a frozen copy of the initial student.
+
+    Example:
+        >>> bundles = place(load_config("paper-8b"), teacher=True, reference=True)
+        >>> [[reservation.part for reservation in bundle.reservations] for bundle in bundles]
+        [['student 0', 'reference'], ['teacher'], ['engine 0'], ['engine 1']]
     """
     student, rollouts = config.student, config.rollouts
     ranks = [
@@ -54,8 +65,9 @@ def place(config: TrainConfig, *, teacher: bool, reference: bool) -> tuple[Bundl
     ]
     first = [ranks[0]]
     if reference:
-        held = config.reference
-        first.append(Reservation(part="reference", num_cpus=held.num_cpus, num_gpus=held.num_gpus))
+        first.append(
+            Reservation(part="reference", num_cpus=config.reference.num_cpus, num_gpus=config.reference.num_gpus)
+        )
     if config.sync.backend == "ipc":
         first += engines
         engines = []
@@ -69,7 +81,11 @@ def place(config: TrainConfig, *, teacher: bool, reference: bool) -> tuple[Bundl
 
 
 def check_gpus(bundles: Sequence[Bundle], available: float) -> None:
-    """EngineUnavailable where the parts do not fit on that many GPUs; a part never spans a share of one and more."""
+    """Check that the parts fit on that many GPUs. A part never has a share of one GPU and more of another.
+
+    Raises:
+        EngineUnavailable: they do not fit, or shares that are placed together do not make whole GPUs.
+    """
     for bundle in bundles:
         if bundle.num_gpus > 1 and abs(bundle.num_gpus - round(bundle.num_gpus)) > ROUNDING:
             raise EngineUnavailable(
@@ -77,19 +93,25 @@ def check_gpus(bundles: Sequence[Bundle], available: float) -> None:
                 "let them sum to at most 1, as student.num_gpus=0.8 reference.num_gpus=0.2 do, or to a whole number"
             )
     asked = [bundle.num_gpus for bundle in bundles]
-    if _whole(asked) > available + ROUNDING:
+    if _gpus_for(asked) > available + ROUNDING:
         raise EngineUnavailable(
-            f"the run asks for {_whole(asked):g} GPUs ({_listed(_reservations(bundles), 'num_gpus')}), and there are "
-            f"{available:g}: give the parts smaller shares (num_gpus=0.5) so that some share one (0 is the CPU), use "
-            "fewer engines (rollouts.engines), or a larger machine or cluster (runtime.address)"
+            f"the run asks for {_gpus_for(asked):g} GPUs ({_listed(_reservations(bundles), 'num_gpus')}), and there "
+            f"are {available:g}: give the parts smaller shares (num_gpus=0.5) so that some share one (0 is the CPU), "
+            "use fewer engines (rollouts.engines), or a larger machine or cluster (runtime.address)"
         )
 
 
 def check_cpus(bundles: Sequence[Bundle], available: float, *, together: bool) -> None:
-    """EngineUnavailable where parts that work at the same time ask for more CPUs than there are.
+    """Check that parts that work at the same time have enough CPUs.
 
-    On a machine that is this run's alone the student, its scorer and the engines take turns, so that each may use all
-    CPUs. `together` says that this is not so: engines sample while the others work, or the CPUs are a cluster's.
+    On a machine that only this run uses, the student, the scorer and the engines take turns, so each may use all CPUs.
+
+    Args:
+        together: whether all parts count at the same time: engines sample while the others work, or the CPUs belong to
+            a cluster.
+
+    Raises:
+        EngineUnavailable: they ask for more CPUs than `available`.
     """
     reservations = _reservations(bundles)
     kinds = {reservation.part.split()[0] for reservation in reservations}
@@ -108,8 +130,8 @@ def check_cpus(bundles: Sequence[Bundle], available: float, *, together: bool) -
         )
 
 
-def _whole(asked: Sequence[float]) -> float:
-    """GPUs that hold all the bundles, none of them on parts of two: first fit, the largest first."""
+def _gpus_for(asked: Sequence[float]) -> float:
+    """How many GPUs hold all bundles, if no bundle has shares of two GPUs: first fit, the largest bundle first."""
     whole = sum(math.floor(amount + ROUNDING) for amount in asked if amount >= 1 - ROUNDING)
     left: list[float] = []
     for share in sorted((amount for amount in asked if 0 < amount < 1 - ROUNDING), reverse=True):

@@ -1,4 +1,4 @@
-"""From the configuration to what the parts of a run are made of: plain values that travel to where a part runs."""
+"""From the configuration to specs: plain values that travel to the process in which a part of the run is made."""
 
 from __future__ import annotations
 
@@ -13,13 +13,19 @@ from uopd.teacher.scorer import ScorerSpec
 
 
 def layout_of(layout: str, attention: str) -> Layout:
-    """What `auto` stands for with this kind of attention."""
+    """Resolve the layout `auto`: rows are packed if the attention reads packed rows without waste.
+
+    Example:
+        >>> layout_of("auto", "sdpa")
+        'padded'
+    """
     if layout == "auto":
         return "packed" if attention == "flash_attention_2" else "padded"
     return cast(Layout, layout)
 
 
 def student_spec(config: TrainConfig, method: Method) -> StudentSpec:
+    """Which model learns, and how."""
     student, optimizer = config.student, config.optimizer
     return StudentSpec(
         model=student.model,
@@ -45,7 +51,7 @@ def student_spec(config: TrainConfig, method: Method) -> StudentSpec:
 
 
 def scorer_spec(config: TrainConfig, method: Method) -> ScorerSpec | None:
-    """Who reads the rollouts of this method; None where nobody does."""
+    """Which model reads the rollouts of this method, and how; None if no model does."""
     teacher, student = config.teacher, config.student
     if method.scorer is None:
         return None
@@ -67,7 +73,7 @@ def scorer_spec(config: TrainConfig, method: Method) -> ScorerSpec | None:
 
 
 def _head_spec(config: TrainConfig, method: Method) -> HeadSpec | None:
-    """The scorer's head, where the scorer hands on hidden states."""
+    """Which head the student's process needs, if the scorer sends hidden states."""
     scorer = scorer_spec(config, method)
     if scorer is None or scorer.sends == "topk":
         return None

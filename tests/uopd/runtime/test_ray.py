@@ -37,7 +37,7 @@ from uopd.protocols import Components
 from uopd.rows import HiddenScores, Scores, Share, TrainingRow, UpdateReport, opened
 from uopd.runtime.factories import Factories, make_factories
 from uopd.runtime.placement import check_cpus, check_gpus, place
-from uopd.runtime.ray.actors import ActorProcess
+from uopd.runtime.ray.actor_process import ActorProcess
 from uopd.runtime.ray.calls import PartLost
 from uopd.runtime.ray.cluster import start_components, start_ray
 from uopd.runtime.ray.messages import pack, split_among_engines, unpack

@@ -1,7 +1,7 @@
 """Start the components of a run in Ray actors, in what the run has reserved for them.
 
 There is one actor per rank of the student, one for the teacher or the reference, and one per vLLM engine, placed as
-`placement.py` says (A.1). `actors.py` runs in them. `student.py`, `scorer.py` and `sampler.py` are what the driver sees
+`placement.py` says (A.1). `*_actor.py` run in them. `student.py`, `scorer.py` and `sampler.py` are what the driver sees
 of them. The driver, which runs `train.py`, holds no model and no tensor. If a run ends, or its driver is killed with
 -9, nothing is left behind (see `sure_math/models/engines/ray_replicas/pool.py`).
 """
@@ -25,10 +25,12 @@ from uopd.methods import Method
 from uopd.protocols import Components
 from uopd.runtime.factories import Factories, make_factories
 from uopd.runtime.placement import Bundle, Reservation, check_cpus, check_gpus, place
-from uopd.runtime.ray.actors import EngineActor, RankActor, ScorerActor
 from uopd.runtime.ray.calls import ActorHandle, Reference, call, wait_for_start
+from uopd.runtime.ray.engine_actor import EngineActor
+from uopd.runtime.ray.rank_actor import RankActor
 from uopd.runtime.ray.sampler import RemoteSampler, StartingEngine
 from uopd.runtime.ray.scorer import RemoteScorer
+from uopd.runtime.ray.scorer_actor import ScorerActor
 from uopd.runtime.ray.student import RemoteStudent
 
 PLACEMENT_SECONDS = 120.0

@@ -8,8 +8,8 @@ import ray
 from ray.exceptions import GetTimeoutError, RayError, RayTaskError
 
 from sure_math.models.engines.ray_replicas.session import reason_of
-from uopd.runtime.ray.actors import EngineActor
 from uopd.runtime.ray.calls import ActorHandle, Reference, call, cause_of
+from uopd.runtime.ray.engine_actor import EngineActor
 
 
 class RemoteReceiver:

@@ -23,7 +23,6 @@ from sure_math.models.engines import EngineUnavailable, Request, RequestResult, 
 from sure_math.models.engines.chunks import group_requests, merge_results
 from sure_math.models.engines.ray_replicas.session import reason_of
 from uopd.config import SyncConfig
-from uopd.runtime.ray.actors import EngineActor
 from uopd.runtime.ray.calls import (
     DEATHS,
     ActorHandle,
@@ -35,6 +34,7 @@ from uopd.runtime.ray.calls import (
     close_actors,
     wait_for_start,
 )
+from uopd.runtime.ray.engine_actor import EngineActor
 from uopd.runtime.ray.messages import split_among_engines
 from uopd.runtime.ray.student import GRACE_SECONDS, RemoteStudent
 from uopd.weight_sync.in_step import OutOfStep

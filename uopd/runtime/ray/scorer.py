@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import ray
 
 from uopd.rows import ScoresReference, TrainingRow
-from uopd.runtime.ray.actors import ScorerActor
 from uopd.runtime.ray.calls import ActorHandle, call, close_actors, wait_for
+from uopd.runtime.ray.scorer_actor import ScorerActor
 
 
 class RemoteScorer:

@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from uopd.config import SyncConfig
 from uopd.rows import Share, UpdateReport
-from uopd.runtime.ray.actors import RankActor
 from uopd.runtime.ray.calls import ActorHandle, Call, Reference, call, close_actors, wait_for, wait_for_all
+from uopd.runtime.ray.rank_actor import RankActor
 
 GRACE_SECONDS = 30.0
 """On top of `sync.timeout`, so that the sender's own error arrives before the driver gives up."""
