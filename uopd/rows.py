@@ -24,11 +24,11 @@ class Prompt:
     token_ids: tuple[int, ...]
     """What the student sees before its response: conversation and header of the reply."""
     scorer_ids: tuple[int, ...]
-    """What the scorer sees before the same response; another prompt only where the method says so (`opsd`)."""
+    """What the scorer sees before the same response; only `opsd` shows it another prompt."""
     weight: float
-    """w(x) in [0, 1], as the method uses it; 1 where it uses none."""
+    """w(x) in [0, 1], as the method uses it; 1 if the method uses no weights."""
     answer: str | None
-    """Reference answer, for rewards; None where there is none."""
+    """Reference answer, for rewards; None if the dataset has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,14 +41,14 @@ class Rollout:
     """0..K-1."""
     prompt: Prompt
     response_ids: tuple[int, ...]
-    """Generated tokens, the stop token included; empty where the engine could not answer."""
+    """Generated tokens, with the stop token; empty if the engine could not answer."""
     finish_reason: Literal["stop", "length", "refused"]
     sum_logprob: float
     """Of `response_ids` in nats under the policy that sampled them, at temperature 1."""
     policy_version: int
     """Updates the sampling policy had seen."""
     reward: float | None = None
-    """1 where the boxed answer is right, 0 where it is not; None where nothing grades it."""
+    """1 if the boxed answer is right, 0 if it is wrong; None if the method has no rewards."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,16 +58,16 @@ class TrainingRow:
     prompt_ids: tuple[int, ...]
     response_ids: tuple[int, ...]
     scorer_ids: tuple[int, ...]
-    """Prompt in front of the response where the scorer reads it."""
+    """The prompt in front of the response, as the scorer reads it."""
     token_weight: float
     """Factor of each response token's loss: w(x) / (|y| |B| K) (Eq. 8, 9), fixed before the forward pass."""
     advantage: float = 0.0
-    """Of the response, for policy gradients; distillation has none."""
+    """Of the response, for policy gradients; 0 for distillation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scores:
-    """What a frozen model says about the T response tokens of a share, row after row."""
+    """The top-k of a frozen model at the T response tokens of a share, row after row."""
 
     ids: Tensor
     """[T, K] int32, the K most probable tokens, most probable first."""
@@ -79,7 +79,7 @@ class Scores:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HiddenScores:
-    """The same, as the student's process finds it with the scorer's head (`teacher.sends = hidden`)."""
+    """Hidden states, from which the student's process computes the top-k itself (`teacher.sends = hidden`)."""
 
     hidden: Tensor
     """[T, E] last hidden states that predict the response tokens, in the scorer's own dtype."""

@@ -47,11 +47,16 @@ EXPECTED = (
     StudentError,
     WorkerUnavailable,
 )
-"""Errors whose message says what to do; anything else is a defect and keeps its traceback."""
+"""Errors whose message says what to do. Any other error is a defect and keeps its traceback."""
 
 
 def train(run: TrainingRun) -> None:
-    """THE ALGORITHM (Algorithm 1, lines 9-15): roll out, score, batch, update, sync."""
+    """THE ALGORITHM (Algorithm 1, lines 9-15): roll out, score, batch, update, sync.
+
+    Example:
+        >>> with open_run(load_config("pocket-local"), Path("uopd-run"), Console()) as run:  # doctest: +SKIP
+        ...     train(run)
+    """
     for step in run.steps():
         watch = Stopwatch()
         with watch.part("rollout"):
@@ -67,18 +72,18 @@ def train(run: TrainingRun) -> None:
 
 
 def score(components: Components, rows: Sequence[TrainingRow]) -> list[Share]:
-    """Each rank's share of the rows, balanced by tokens, with the scorer's reading of it (or a handle to it)."""
-    found = []
+    """Divide the rows among the ranks, balanced by tokens, and let the scorer score each share."""
+    scored = []
     for indices in rows_by_rank(rows, components.student.ranks):
-        own = tuple(rows[index] for index in indices)
-        found.append(Share(rows=own, scores=None if components.scorer is None else components.scorer.score(own)))
-    return found
+        part = tuple(rows[index] for index in indices)
+        scored.append(Share(rows=part, scores=None if components.scorer is None else components.scorer.score(part)))
+    return scored
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; 0, or 1 after a message that says what to do."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    options = _parser().parse_intermixed_args(given)
+    """Run the command line; return 0, or 1 after a message that says what to do."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    options = _parser().parse_intermixed_args(words)
     console = Console(stderr=True)
     transformers.utils.logging.disable_progress_bar()  # one bar is enough
     try:

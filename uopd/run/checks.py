@@ -1,9 +1,9 @@
-"""What a run refuses at its start, before anything expensive, and what it remarks on as it goes."""
+"""Checks: what a run refuses at its start, before anything expensive, and what it remarks on while it goes on."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +21,18 @@ from uopd.rows import Prompt, Rollout, TrainingRow
 PROBED_ROWS = 4
 """Responses that are scored twice."""
 MANY_CUT = 0.5
-"""Share of a step's responses cut at their limit from which on that is remarked on."""
+"""If at least this share of a step's responses was cut at the limit of new tokens, the run remarks on it."""
 
 
 class RefusedError(RuntimeError):
-    """A run that would not do what it says; the message says why and what to do."""
+    """The run would not do what its configuration says; the message says why, and what to do."""
 
 
 def check_teacher_of_weights(dataset: Dataset, config: TrainConfig, method: Method) -> None:
-    """The stored weights must be those of the run's teacher, where the method uses them.
+    """Check that the dataset's weights come from the run's teacher, if the method uses weights.
 
     Raises:
-        DataError: they are another model's.
+        DataError: they come from another model.
     """
     if "weight" not in method.needs or config.data.allow_other_teacher:
         return
@@ -42,35 +42,36 @@ def check_teacher_of_weights(dataset: Dataset, config: TrainConfig, method: Meth
     raise DataError(
         f"data.path = {config.data.path}: its weights are those of {dataset.teacher}, and teacher.model = "
         f"{config.teacher.model}: annotate the problems with this teacher (`python -m sure_math.build --config "
-        "annotate`), or accept the other one's with data.allow_other_teacher=true"
+        "annotate`), or accept its weights with data.allow_other_teacher=true"
     )
 
 
-def check_prompt(dataset: Dataset, prompt: str, say: Any) -> None:
-    """Say so where the teacher was asked in other words than the student is."""
+def check_prompt(dataset: Dataset, prompt: str, say: Callable[[str], None]) -> None:
+    """Say so if the dataset's teacher was asked with another prompt than the student is."""
     sha256 = hashlib.sha256(prompt.encode()).hexdigest()
     if dataset.prompt_sha256 not in (None, sha256):
         say("note: the prompt of this run is not the one the dataset's teacher answered (prompts=...)")
 
 
 def check_vocabularies(student: tuple[str, Path, Any], scorer: tuple[str, Path, Any]) -> None:
-    """A teacher's token ids must mean the same to the student.
+    """Check that the teacher's token ids mean the same to the student.
 
     Args:
-        student, scorer: name, folder and tokenizer.
+        student: its name, its folder and its tokenizer.
+        scorer: the same of the teacher.
 
     Raises:
-        RefusedError: naming the first difference.
+        RefusedError: the message names the first difference.
     """
-    (name, folder, mine), (other_name, other_folder, theirs) = student, scorer
+    (name, folder, tokenizer), (other_name, other_folder, other_tokenizer) = student, scorer
     where = f"student {name} and teacher {other_name}"
     remedy = "distillation by token needs one tokenizer: choose models of one family"
-    own, other = mine.get_vocab(), theirs.get_vocab()
-    if own != other:
-        different = sorted(token for token in own.keys() | other.keys() if own.get(token) != other.get(token))
+    ids, other_ids = tokenizer.get_vocab(), other_tokenizer.get_vocab()
+    if ids != other_ids:
+        different = sorted(token for token in ids.keys() | other_ids.keys() if ids.get(token) != other_ids.get(token))
         raise RefusedError(
-            f"{where}: {len(different):,} tokens differ, such as {different[0]!r} ({own.get(different[0])} and "
-            f"{other.get(different[0])}); {remedy}"
+            f"{where}: {len(different):,} tokens differ, such as {different[0]!r} ({ids.get(different[0])} and "
+            f"{other_ids.get(different[0])}); {remedy}"
         )
     rows, other_rows = (text_config(path).vocab_size for path in (folder, other_folder))
     if other_rows > rows:
@@ -81,14 +82,15 @@ def check_vocabularies(student: tuple[str, Path, Any], scorer: tuple[str, Path, 
 
 
 def check_positions(prompts: Sequence[Prompt], student: Path, scorer: tuple[str, Path], new_tokens: int) -> None:
-    """A scorer must have room for its prompt and every response, beyond which it would read without a warning.
+    """Check that the scorer has positions for its prompt and every response; transformers would not warn.
 
     Args:
-        student: folder of the model that responds. scorer: name and folder of the one that reads.
-        new_tokens: most tokens of a response.
+        student: folder of the model that responds.
+        scorer: name and folder of the model that reads.
+        new_tokens: tokens of a response, at most.
 
     Raises:
-        RefusedError: naming the problem with the longest text.
+        RefusedError: the message names the problem with the longest text.
     """
     name, folder = scorer
     most, room = (text_config(path).max_position_embeddings for path in (student, folder))
@@ -106,20 +108,20 @@ def check_positions(prompts: Sequence[Prompt], student: Path, scorer: tuple[str,
 
 
 def check_layout(config: TrainConfig) -> None:
-    """Refuse what this machine, or a cluster of machines such as `--dry-run` assumes, has no room for.
+    """Check that the run has enough GPUs and memory: on this machine, or on a cluster as `--dry-run` assumes it.
 
     Raises:
-        ConfigError: more GPUs are asked for than there are.
-        RefusedError: by the estimate the layout does not fit; it says by how much.
+        ConfigError: the run asks for more GPUs than there are.
+        RefusedError: the run does not fit by the estimate; the message says by how much.
     """
-    here = config.runtime.address is None
+    on_this_machine = config.runtime.address is None
     gpus = torch.cuda.device_count()
-    if here:
+    if on_this_machine:
         refuse_layout(config, gpus)
-    given = {"host_memory_gib": machine_bytes() / GIB} if here else {}
-    if here and gpus:
-        given["gpu_memory_gib"] = min(torch.cuda.mem_get_info(gpu)[1] for gpu in range(gpus)) / GIB
-    plan = make_plan(config, TrainingAssumptions(**given))
+    measured = {"host_memory_gib": machine_bytes() / GIB} if on_this_machine else {}
+    if on_this_machine and gpus:
+        measured["gpu_memory_gib"] = min(torch.cuda.mem_get_info(gpu)[1] for gpu in range(gpus)) / GIB
+    plan = make_plan(config, TrainingAssumptions(**measured))
     if plan.overfull and config.runtime.check_memory:
         raise RefusedError(
             f"{'; '.join(plan.overfull)} (--dry-run shows every item of this estimate, and "
@@ -128,10 +130,10 @@ def check_layout(config: TrainConfig) -> None:
 
 
 def check_determinism(scorer: Scorer, rows: Sequence[TrainingRow], limit: float) -> float:
-    """Score the same texts twice; the mean difference in nats.
+    """Score the same texts twice; return the mean difference in nats.
 
     Raises:
-        RefusedError: it is above `limit`.
+        RefusedError: the difference is above `limit`.
     """
     probe = [row for row in rows if row.response_ids][:PROBED_ROWS]
     difference = scorer.repeat_difference(probe) if probe else 0.0
@@ -145,15 +147,15 @@ def check_determinism(scorer: Scorer, rows: Sequence[TrainingRow], limit: float)
 
 
 def remarks(rollouts: Sequence[Rollout], config: TrainConfig) -> Iterator[tuple[str, str]]:
-    """What keeps a step from teaching what it could: a kind, and a sentence with what to do about it."""
+    """Yield what keeps a step from teaching what it could: a kind, and a sentence with what to do about it."""
     limit = f"rollouts.max_new_tokens = {config.rollouts.max_new_tokens}"
     empty = sum(not rollout.response_ids for rollout in rollouts)
     cut = sum(rollout.finish_reason == "length" for rollout in rollouts)
     if not any(rollout.prompt.weight for rollout in rollouts):
         yield (
             "weights",
-            "every prompt drawn has weight 0, so that this step teaches nothing (only the optimizer's momentum moves "
-            "the weights); more prompts per step (data.prompts_per_step) make it rarer",
+            "every prompt drawn has weight 0, so this step teaches nothing (only the optimizer's momentum moves "
+            "the weights); more prompts per step (data.prompts_per_step) make such steps rarer",
         )
     if empty:
         yield (

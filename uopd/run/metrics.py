@@ -1,11 +1,11 @@
-"""What is logged of a step: sums become means here, and nowhere else.
+"""The numbers that are logged for a step. Sums become means here, and nowhere else.
 
 | name | meaning |
 |---|---|
 | `loss` | the step's part of Eq. 9, as it was minimised |
 | `cross_entropy`, `kl` | Eq. 7, and Eq. 7 minus the entropy of the teacher's top-k: means over response tokens, nats |
 | `truncation_floor` | -log of the teacher's mass on its top-k: what `kl` is at student = teacher |
-| `teacher_mass`, `student_mass` | of either model on the teacher's top-k, means over tokens |
+| `teacher_mass`, `student_mass` | probability that a model gives to the teacher's top-k, means over tokens |
 | `agreement` | share of tokens where both models have the same first choice |
 | `student_logprob`, `teacher_logprob` | of the sampled tokens, means, nats |
 | `mean_weight`, `effective_prompts` | over the step's prompts: mean w, (sum w)^2 / sum w^2 |
@@ -41,12 +41,13 @@ PARTS = ("rollout", "score", "update", "sync")
 
 @dataclass(slots=True)
 class Stopwatch:
-    """Seconds of each part of a step."""
+    """Measures the seconds of each part of a step."""
 
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PARTS, 0.0))
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
+        """Add the seconds of a `with` block to a part of the step."""
         started = time.monotonic()
         yield
         self.seconds[name] += time.monotonic() - started
@@ -61,11 +62,16 @@ def step_metrics(
     learning_rate: float,
     version: int,
 ) -> dict[str, Any]:
-    """One line of the log; `step` counts from 0, `version` is the policy's after the step."""
+    """Make one line of the log.
+
+    Args:
+        step: from 0.
+        version: the policy version after the step.
+    """
     tokens = report.sums.get("tokens", 0.0)
-    lengths = [len(item.response_ids) for item in rollouts]
-    weights = [item.prompt.weight for item in rollouts if item.sample_index == 0]
-    given = [item.reward for item in rollouts if item.reward is not None]
+    lengths = [len(rollout.response_ids) for rollout in rollouts]
+    weights = [rollout.prompt.weight for rollout in rollouts if rollout.sample_index == 0]
+    rewards = [rollout.reward for rollout in rollouts if rollout.reward is not None]
     squares = sum(weight * weight for weight in weights)
     seconds = sum(watch.seconds.values())
     return {
@@ -79,10 +85,10 @@ def step_metrics(
         "responses": len(rollouts),
         "response_tokens": sum(lengths),
         "mean_response_tokens": fmean(lengths),
-        "truncated": fmean(item.finish_reason == "length" for item in rollouts),
+        "truncated": fmean(rollout.finish_reason == "length" for rollout in rollouts),
         "empty": fmean(length == 0 for length in lengths),
-        "reward": fmean(given) if given else None,
-        "staleness": version - 1 - min(item.policy_version for item in rollouts),
+        "reward": fmean(rewards) if rewards else None,
+        "staleness": version - 1 - min(rollout.policy_version for rollout in rollouts),
         "gradient_norm": report.gradient_norm,
         "learning_rate": learning_rate,
         "tokens_per_second": sum(lengths) / seconds if seconds else 0.0,
