@@ -215,7 +215,7 @@ class BatchConfig(Section):
     layout: Literal["auto", "packed", "padded"] = Field(
         "auto",
         description="`packed` puts rows end to end without padding, `padded` puts rows of like length side by side; "
-        "auto packs with flash_attention_2 and pads otherwise, where attention over a packed row costs its square.",
+        "auto packs with flash_attention_2 and pads otherwise: other attention costs the square of a packed row.",
     )
     max_tokens: int = Field(16_384, ge=1, description="Tokens of one forward pass, with the prompts.")
 

@@ -237,10 +237,10 @@ def _offloaded(part: PartSettings) -> Iterator[MemoryItem]:
     student, size = part.config.student, part.shape.parameters
     if student.offload_optimizer:
         # Masters, moments and gradients in float32, and the weights on their way back.
-        held = 16 + part.itemsize
-        why = f"{held} B each{_over(student.ranks)}, and {HOST_UPDATE} B in the update"
+        bytes_each = 16 + part.itemsize
+        why = f"{bytes_each} B each{_over(student.ranks)}, and {HOST_UPDATE} B in the update"
         yield MemoryItem(
-            name="optimizer states and gradients", bytes=(held + HOST_UPDATE) * size / student.ranks, why=why
+            name="optimizer states and gradients", bytes=(bytes_each + HOST_UPDATE) * size / student.ranks, why=why
         )
 
 

@@ -226,9 +226,9 @@ def _local_devices(config: TrainConfig) -> list[tuple[str, str]]:
     """The devices of student and teacher; `auto` is the GPU if this machine has one."""
     import torch
 
-    here = "cuda" if torch.cuda.is_available() else "cpu"
+    automatic = "cuda" if torch.cuda.is_available() else "cpu"
     roles = (("student", config.student), ("teacher", config.teacher))
-    return [(role, here if model.device == "auto" else model.device) for role, model in roles]
+    return [(role, automatic if model.device == "auto" else model.device) for role, model in roles]
 
 
 def _sent(placed: Sequence[tuple[Reservation, tuple[int, ...]]], config: TrainConfig, method: Method) -> SentScores:
@@ -286,14 +286,14 @@ def _load(kind: str, part: PartSettings, method: Method, gpus: int, sent: SentSc
 
 
 def _how(kind: str, config: TrainConfig, method: Method) -> str:
-    student, asked = config.student, method.scorer == "initial"
+    student, scores = config.student, method.scorer == "initial"
     checkpointing = ", gradient checkpointing" if student.gradient_checkpointing else ""
     offload = ", optimizer on the host" if student.offload_optimizer else ""
     zero = f"DeepSpeed ZeRO-1{offload}" if student.engine == "deepspeed" else "plain torch"
     samples = "; samples its own responses" if config.rollouts.engine == "transformers" else ""
     return {
         "student": f"{zero}, {student.attention}{checkpointing}{samples}",
-        "reference": f"frozen, {'scores' if asked else f'never asked by {config.method}'}",
+        "reference": f"frozen, {'scores' if scores else f'never asked by {config.method}'}",
         "teacher": f"{config.teacher.engine}, {config.teacher.attention}",
         "engine": f"vLLM, {config.rollouts.per_prompt // config.rollouts.engines} responses of every prompt",
     }[kind]
@@ -351,8 +351,8 @@ def _together(
 def _host(
     parts: Sequence[Part], config: TrainConfig, method: Method, assumptions: TrainingAssumptions, sent: SentScores
 ) -> Iterator[tuple[str, MemoryItem]]:
-    here = [part for part in parts if part.devices == (HOST,)]
-    yield from _together(here, config, assumptions) if config.runtime.kind == "local" else _apart(here)
+    on_host = [part for part in parts if part.devices == (HOST,)]
+    yield from _together(on_host, config, assumptions) if config.runtime.kind == "local" else _apart(on_host)
     for part in parts:
         yield from ((part.name, item) for item in (part.load.host if part.load else ()))
     if config.runtime.kind == "ray" and method.scorer is not None:
@@ -399,24 +399,24 @@ def _unknown(parts: Sequence[Part]) -> Iterator[str]:
 
 
 def _remedy(device: Device, config: TrainConfig) -> str:
-    """Settings that make room where the device's parts have not got them yet."""
-    names, student, found = {part.split()[0] for part, _ in device.items if part}, config.student, []
+    """Name the settings that would make room on the device, without those that are set already."""
+    names, student, settings = {part.split()[0] for part, _ in device.items if part}, config.student, []
     if "student" in names and device.name != HOST:
         if student.engine == "deepspeed" and not student.offload_optimizer:
-            found.append("student.offload_optimizer=true")
+            settings.append("student.offload_optimizer=true")
         if not student.gradient_checkpointing:
-            found.append("student.gradient_checkpointing=true")
+            settings.append("student.gradient_checkpointing=true")
         if any(item.name == "activations" for _, item in device.items):
-            found.append("a smaller batch.max_tokens")
+            settings.append("a smaller batch.max_tokens")
         if any(item.name == "the scorer's head" for _, item in device.items):
-            found.append("teacher.sends=topk")
+            settings.append("teacher.sends=topk")
     if "reference" in names and config.reference.load == "always":
-        found.append("reference.load=when_used")
+        settings.append("reference.load=when_used")
     if "teacher" in names:
-        found.append("a smaller teacher.max_tokens")
+        settings.append("a smaller teacher.max_tokens")
     if "rollouts" in names:
-        found.append("rollouts.engine_options.max_batch_tokens=32768")
-    return "set " + ", ".join(found) if found else "a machine with more memory, or smaller models"
+        settings.append("rollouts.engine_options.max_batch_tokens=32768")
+    return "set " + ", ".join(settings) if settings else "a machine with more memory, or smaller models"
 
 
 def _missing(config: TrainConfig) -> Iterator[str]:

@@ -64,19 +64,19 @@ def check_vocabularies(student: tuple[str, Path, Any], scorer: tuple[str, Path, 
         RefusedError: the message names the first difference.
     """
     (name, folder, tokenizer), (other_name, other_folder, other_tokenizer) = student, scorer
-    where = f"student {name} and teacher {other_name}"
+    models = f"student {name} and teacher {other_name}"
     remedy = "distillation by token needs one tokenizer: choose models of one family"
     ids, other_ids = tokenizer.get_vocab(), other_tokenizer.get_vocab()
     if ids != other_ids:
         different = sorted(token for token in ids.keys() | other_ids.keys() if ids.get(token) != other_ids.get(token))
         raise RefusedError(
-            f"{where}: {len(different):,} tokens differ, such as {different[0]!r} ({ids.get(different[0])} and "
+            f"{models}: {len(different):,} tokens differ, such as {different[0]!r} ({ids.get(different[0])} and "
             f"{other_ids.get(different[0])}); {remedy}"
         )
     rows, other_rows = (text_config(path).vocab_size for path in (folder, other_folder))
     if other_rows > rows:
         raise RefusedError(
-            f"{where}: heads of {rows:,} and {other_rows:,} rows; the teacher names tokens that the student "
+            f"{models}: heads of {rows:,} and {other_rows:,} rows; the teacher names tokens that the student "
             f"lacks; {remedy}"
         )
 

@@ -160,19 +160,19 @@ def _evaluator(config: TrainConfig, dataset: Dataset, chat: Chat, prompt: str) -
 
 def _chats(config: TrainConfig, method: Method) -> tuple[Chat, Chat | None]:
     """Load the chat templates of the student and of the scorer, whose vocabularies must be the same."""
-    own, options = config.student, {"enable_thinking": config.student.enable_thinking}
-    folder = model_folder(own.model, own.revision)
+    model, options = config.student.model, {"enable_thinking": config.student.enable_thinking}
+    folder = model_folder(model, config.student.revision)
     tokenizer = load_tokenizer(folder)
-    student = Chat(tokenizer, name=own.model, template_options=options)
+    student = Chat(tokenizer, name=model, template_options=options)
     if method.scorer is None:
         return student, None
     if method.scorer == "initial":
         return student, student
     teacher = config.teacher
-    other_folder = model_folder(teacher.model, teacher.revision)
-    other = load_tokenizer(other_folder)
-    check_vocabularies((own.model, folder, tokenizer), (teacher.model, other_folder, other))
-    return student, Chat(other, name=teacher.model, template_options=options)
+    teacher_folder = model_folder(teacher.model, teacher.revision)
+    teacher_tokenizer = load_tokenizer(teacher_folder)
+    check_vocabularies((model, folder, tokenizer), (teacher.model, teacher_folder, teacher_tokenizer))
+    return student, Chat(teacher_tokenizer, name=teacher.model, template_options=options)
 
 
 def _probe(pool: PromptPool) -> list[TrainingRow]:

@@ -92,10 +92,10 @@ def check_gpus(bundles: Sequence[Bundle], available: float) -> None:
                 f"{_listed(bundle.reservations, 'num_gpus')} are placed together and make {bundle.num_gpus:g} GPUs: "
                 "let them sum to at most 1, as student.num_gpus=0.8 reference.num_gpus=0.2 do, or to a whole number"
             )
-    asked = [bundle.num_gpus for bundle in bundles]
-    if _gpus_for(asked) > available + ROUNDING:
+    gpus = _gpus_for([bundle.num_gpus for bundle in bundles])
+    if gpus > available + ROUNDING:
         raise EngineUnavailable(
-            f"the run asks for {_gpus_for(asked):g} GPUs ({_listed(_reservations(bundles), 'num_gpus')}), and there "
+            f"the run asks for {gpus:g} GPUs ({_listed(_reservations(bundles), 'num_gpus')}), and there "
             f"are {available:g}: give the parts smaller shares (num_gpus=0.5) so that some share one (0 is the CPU), "
             "use fewer engines (rollouts.engines), or a larger machine or cluster (runtime.address)"
         )
@@ -121,20 +121,20 @@ def check_cpus(bundles: Sequence[Bundle], available: float, *, together: bool) -
         else [[reservation for reservation in reservations if reservation.part.split()[0] == kind] for kind in kinds]
     )
     worst = max(turns, key=lambda turn: sum(reservation.num_cpus for reservation in turn))
-    asked = sum(reservation.num_cpus for reservation in worst)
-    if asked > available + ROUNDING:
+    cpus = sum(reservation.num_cpus for reservation in worst)
+    if cpus > available + ROUNDING:
         raise EngineUnavailable(
-            f"the run asks for {asked:g} CPUs at the same time ({_listed(worst, 'num_cpus')}), and there are "
+            f"the run asks for {cpus:g} CPUs at the same time ({_listed(worst, 'num_cpus')}), and there are "
             f"{available:g}: lower student.num_cpus, teacher.num_cpus, reference.num_cpus or rollouts.num_cpus "
             "(0.5 is one thread), or rollouts.engines"
         )
 
 
-def _gpus_for(asked: Sequence[float]) -> float:
+def _gpus_for(amounts: Sequence[float]) -> float:
     """How many GPUs hold all bundles, if no bundle has shares of two GPUs: first fit, the largest bundle first."""
-    whole = sum(math.floor(amount + ROUNDING) for amount in asked if amount >= 1 - ROUNDING)
+    whole = sum(math.floor(amount + ROUNDING) for amount in amounts if amount >= 1 - ROUNDING)
     left: list[float] = []
-    for share in sorted((amount for amount in asked if 0 < amount < 1 - ROUNDING), reverse=True):
+    for share in sorted((amount for amount in amounts if 0 < amount < 1 - ROUNDING), reverse=True):
         index = next((index for index, free in enumerate(left) if free >= share - ROUNDING), None)
         if index is None:
             left.append(1 - share)

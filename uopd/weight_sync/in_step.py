@@ -28,7 +28,7 @@ def check_in_step(student: Student, sampler: Sampler, token_ids: Sequence[int], 
     expected = student.logprobs(token_ids)
     largest = 0.0
     for engine, logprobs in enumerate(sampler.logprobs(token_ids)):
-        differences = [abs(one - other) for one, other in zip(expected, logprobs, strict=True)]
+        differences = [abs(wanted - actual) for wanted, actual in zip(expected, logprobs, strict=True)]
         difference = sum(differences) / len(expected)
         largest = max(largest, difference)
         if not difference <= tolerance:

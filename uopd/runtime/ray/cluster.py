@@ -112,8 +112,8 @@ class ActorGroup:
             cpus = os.cpu_count() or 1
             check_cpus(bundles, cpus, together=config.rollouts.overlap)
             # Parts that take turns may ask for more CPUs than there are, and Ray only counts what is reserved.
-            asked = math.ceil(sum(bundle.num_cpus for bundle in bundles))
-            connect(None, num_cpus=max(cpus, asked), object_store_memory=None)
+            reserved = math.ceil(sum(bundle.num_cpus for bundle in bundles))
+            connect(None, num_cpus=max(cpus, reserved), object_store_memory=None)
         elif self._ours:
             connect(address, field="runtime.address")
         try:
@@ -148,15 +148,15 @@ class ActorGroup:
         self._placement = None
 
     def _reserve(self, bundles: Sequence[Bundle]) -> None:
-        asked = []
+        requests = []
         for bundle in bundles:
             resources = {"CPU": bundle.num_cpus or LEAST_CPUS}
-            asked.append(resources | ({"GPU": round(bundle.num_gpus, 4)} if bundle.num_gpus else {}))
-        self._placement = placement_group(asked, strategy="PACK")
+            requests.append(resources | ({"GPU": round(bundle.num_gpus, 4)} if bundle.num_gpus else {}))
+        self._placement = placement_group(requests, strategy="PACK")
         if not self._placement.wait(timeout_seconds=PLACEMENT_SECONDS):
             free = ray.available_resources()
             raise EngineUnavailable(
-                f"Ray found no room in {PLACEMENT_SECONDS:g} seconds for {asked}: {free.get('CPU', 0):g} CPUs and "
+                f"Ray found no room in {PLACEMENT_SECONDS:g} seconds for {requests}: {free.get('CPU', 0):g} CPUs and "
                 f"{free.get('GPU', 0):g} GPUs are free in all, and a bundle must fit on one machine; wait for other "
                 "users of the cluster, or lower num_cpus and num_gpus of student, teacher, reference or rollouts"
             )
