@@ -135,7 +135,8 @@ def make_plan(config: TrainConfig, assumptions: TrainingAssumptions | None = Non
     """Make the plan of a run; of a model that is here only its `config.json` is read.
 
     Example:
-        >>> make_plan(load_config("pocket")).fits
+        >>> from uopd.config import load_config
+        >>> make_plan(load_config("paper-8b-fit")).fits
         True
     """
     assumptions, method = assumptions or TrainingAssumptions(), make_method(config)

@@ -50,6 +50,7 @@ def place(config: TrainConfig, *, teacher: bool, reference: bool) -> tuple[Bundl
         reference: whether the run has a frozen copy of the initial student.
 
     Example:
+        >>> from uopd.config import load_config
         >>> bundles = place(load_config("paper-8b"), teacher=True, reference=True)
         >>> [[reservation.part for reservation in bundle.reservations] for bundle in bundles]
         [['student 0', 'reference'], ['teacher'], ['engine 0'], ['engine 1']]

@@ -52,7 +52,7 @@ ENGINE_API: Mapping[str, Sequence[str]] = {
         "LLM.reset_prefix_cache",
     )
 }
-"""Names that an engine whose weights change uses (`runtime/vllm/engine.py`)."""
+"""Names that an engine whose weights change uses (`runtime/vllm/rollout_engine.py`)."""
 
 
 def check_vllm(api: Mapping[str, Sequence[str]]) -> None:
