@@ -163,7 +163,7 @@ def test_a_batch_of_weight_0_teaches_nothing_and_the_run_goes_on(tmp_path: Path)
     assert [line["loss"] > 0 for line in lines] == [False, False, True, True]
     assert [line["gradient_norm"] > 0 for line in lines] == [False, False, True, True]
     assert "kl" in lines[0] and lines[0]["effective_prompts"] == 0
-    assert printed.count("every prompt drawn has weight 0, so that this step teaches nothing") == 1
+    assert printed.count("every prompt drawn has weight 0, so this step teaches nothing") == 1
     assert "step 0: every prompt drawn" in printed
 
 
