@@ -231,7 +231,7 @@ REMARKS = {
     "some weights 0": ([("weight", 0)], []),
     "all weights 0": (
         [("weight", 0), ("weight", 1), ("weight", 2), ("weight", 3)],
-        ["every prompt drawn has weight 0, so that this step teaches nothing"],
+        ["every prompt drawn has weight 0, so this step teaches nothing"],
     ),
     "an empty response": (
         [("empty", 1)],
