@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from sure_math.models.engines import Completion, EngineUnavailable, Refusal, Request, Sampling
+from uopd.config import TrainConfig
 from uopd.rows import Scores, Share, TrainingRow, UpdateReport
 from uopd.weight_sync.broadcast_group import BroadcastGroup
 from uopd.weight_sync.buckets import cut_into_buckets, descriptions, empty_bucket
@@ -135,3 +136,21 @@ def refuse(message: str) -> Any:
 
 def need(package: str) -> Any:
     return __import__(package)
+
+
+def config_of(folder: Path, address: str | None, **overrides: Any) -> TrainConfig:
+    """The configuration of a run under Ray whose student and teacher are the same small model."""
+    tree: dict[str, Any] = {
+        "student": {"model": str(folder), "dtype": "float32", "num_cpus": 1},
+        "teacher": {"model": str(folder), "dtype": "float32", "top_k": 8},
+        "rollouts": {
+            "engine": "vllm",
+            "engines": 2,
+            "engine_options": {"enforce_eager": True, "kv_cache_memory_bytes": 64 * 2**20},
+        },
+        "sync": {"timeout": 60, "bucket_mb": 1},
+        "runtime": {"kind": "ray", "address": address},
+    }
+    for section, values in overrides.items():
+        tree[section] = tree.get(section, {}) | values
+    return TrainConfig.model_validate(tree)

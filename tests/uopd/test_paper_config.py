@@ -87,11 +87,11 @@ def resolved(name: str) -> dict[str, Any]:
 @pytest.mark.parametrize("name", PAIRS)
 @pytest.mark.parametrize(("key", "value", "place"), PAPER, ids=[key for key, _, _ in PAPER])
 def test_value_of_the_paper(name: str, key: str, value: object, place: str) -> None:
-    found: Any = resolved(name)
+    setting: Any = resolved(name)
     for part in key.split("."):
-        assert isinstance(found, Mapping) and part in found, f"{key} is not set; {place}"
-        found = found[part]
-    assert found == value, place
+        assert isinstance(setting, Mapping) and part in setting, f"{key} is not set; {place}"
+        setting = setting[part]
+    assert setting == value, place
 
 
 @pytest.mark.parametrize("name", PAIRS)

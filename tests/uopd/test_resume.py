@@ -103,11 +103,11 @@ def test_killed_and_resumed_is_never_killed(
     last = start(processes, config, out)
     last.join(PATIENCE)
     assert last.exitcode == 0
-    expected, found = content(whole), content(out)
-    assert found["metrics"] == expected["metrics"] and len(found["metrics"]) == STEPS
-    assert [line["step"] for line in found["evaluations"]] == [0, 4, 6]
-    assert found.keys() == expected.keys() and len(found) > STEPS + 3
-    assert [name for name in expected if found[name] != expected[name]] == []
+    expected, resumed = content(whole), content(out)
+    assert resumed["metrics"] == expected["metrics"] and len(resumed["metrics"]) == STEPS
+    assert [line["step"] for line in resumed["evaluations"]] == [0, 4, 6]
+    assert resumed.keys() == expected.keys() and len(resumed) > STEPS + 3
+    assert [name for name in expected if resumed[name] != expected[name]] == []
 
 
 def test_a_step_that_was_sampled_is_replayed_from_the_log(data: Path, whole: Path, tmp_path: Path) -> None:

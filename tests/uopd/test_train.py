@@ -51,10 +51,10 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 def test_short_runs_have_the_numbers_that_were_recorded(tmp_path: Path) -> None:
-    found, expected = short_runs(tmp_path), json.loads(SHORT_RUNS.read_text())
-    assert found.keys() == expected.keys() == RECORDED.keys()
+    runs, expected = short_runs(tmp_path), json.loads(SHORT_RUNS.read_text())
+    assert runs.keys() == expected.keys() == RECORDED.keys()
     for method, lines in expected.items():
-        for step, (line, recorded) in enumerate(zip(found[method], lines, strict=True)):
+        for step, (line, recorded) in enumerate(zip(runs[method], lines, strict=True)):
             # Every token as it was; sums of float32 differ in the last bits from one kind of CPU to the next (up to
             # 3e-6 of a loss between AVX-512, AVX2 and none, and 5e-8 of a mass, which is all of a truncation floor).
             whole = {key: value for key, value in recorded.items() if isinstance(value, (int, str))}
@@ -220,8 +220,8 @@ def test_the_command_refuses_with_a_message(
     changes: Callable[[Path], list[str]],
     message: str,
 ) -> None:
-    given = [*SHORT, f"data.path={data}", *changes(tiny_model)]
-    assert main(["--config", "pocket-local", "--out", str(tmp_path / "out"), *given]) == 1
+    settings = [*SHORT, f"data.path={data}", *changes(tiny_model)]
+    assert main(["--config", "pocket-local", "--out", str(tmp_path / "out"), *settings]) == 1
     printed = capsys.readouterr().err
     assert "error: " in printed and message in printed and "Traceback" not in printed
     assert not (tmp_path / "out" / "metrics.jsonl").exists()
@@ -234,12 +234,12 @@ def test_a_full_disk_is_said_to_be_full(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("uopd.train.train", full)
-    given = ["--config", "pocket-local", "--out", str(tmp_path / "out"), *SHORT, f"data.path={data}"]
-    assert main(given) == 1
+    arguments = ["--config", "pocket-local", "--out", str(tmp_path / "out"), *SHORT, f"data.path={data}"]
+    assert main(arguments) == 1
     assert "error: no space left on the disk of " in capsys.readouterr().err
     monkeypatch.setattr("uopd.train.train", _unreadable)
     with pytest.raises(PermissionError):
-        main(given)
+        main(arguments)
 
 
 def _unreadable(run: TrainingRun) -> None:
@@ -346,10 +346,10 @@ def test_engines_with_other_weights_are_noticed(version: int, theirs: list[list[
 
 def test_the_command_trains_and_dry_run_only_plans(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     out = tmp_path / "out"
-    given = ["--config", "pocket-local", "--out", str(out), *SHORT, f"data.path={data}", "run.steps=1"]
-    assert main([*given, "--dry-run"]) == 0
+    arguments = ["--config", "pocket-local", "--out", str(out), *SHORT, f"data.path={data}", "run.steps=1"]
+    assert main([*arguments, "--dry-run"]) == 0
     assert "pocket:student" in capsys.readouterr().out and not out.exists()
-    assert main(given) == 0
+    assert main(arguments) == 0
     assert f"{out}: 1 steps" in capsys.readouterr().err
-    assert main([*given, "run.seed=3"]) == 1
+    assert main([*arguments, "run.seed=3"]) == 1
     assert "run.seed was 0 and is 3; give another --out" in capsys.readouterr().err

@@ -99,20 +99,20 @@ def test_what_autograd_keeps_of_a_layer(dtype: torch.dtype) -> None:
 
 def _kept(model: Qwen3Model, positions: int) -> int:
     """Bytes of the distinct storages that autograd keeps of a forward pass, parameters left out."""
-    own = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
-    found: dict[int, int] = {}
+    weights = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
+    kept: dict[int, int] = {}
     alive = []
 
     def pack(tensor: torch.Tensor) -> torch.Tensor:
         alive.append(tensor)
         storage = tensor.untyped_storage()
-        if storage.data_ptr() not in own:
-            found[storage.data_ptr()] = storage.nbytes()
+        if storage.data_ptr() not in weights:
+            kept[storage.data_ptr()] = storage.nbytes()
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         model(input_ids=torch.zeros(1, positions, dtype=torch.long), use_cache=False)
-    return sum(found.values())
+    return sum(kept.values())
 
 
 def test_the_student_of_pair_3_by_hand() -> None:
@@ -150,7 +150,7 @@ def test_the_teacher_of_pair_3_by_hand() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "given", "fits"),
+    ("name", "assumptions", "fits"),
     [
         ("paper-1.7b", TrainingAssumptions(), True),
         # 18 bytes of 4.02 billion parameters are 67.4 GiB, and the reference 7.5 more: too little is left for a step.
@@ -163,8 +163,8 @@ def test_the_teacher_of_pair_3_by_hand() -> None:
         ("pocket", TrainingAssumptions(), True),
     ],
 )
-def test_which_configurations_fit(name: str, given: TrainingAssumptions, fits: bool) -> None:
-    plan = make_plan(load_config(name), given)
+def test_which_configurations_fit(name: str, assumptions: TrainingAssumptions, fits: bool) -> None:
+    plan = make_plan(load_config(name), assumptions)
     assert plan.fits is fits, plan.problems
     assert all(problem.startswith("GPU 0: ") for problem in plan.problems)
 
@@ -255,10 +255,10 @@ def test_methods_without_a_teacher() -> None:
     close = make_plan(load_config("paper-1.7b", ["method=grpo", "grpo.kl_coefficient=0.1"]))
     # Only the response's own token is scored: 4 bytes of at most 2,097,152 positions.
     assert gib(close, HOST, "", "object store") == 128 * 4 * 4096 * 4 / GIB
-    own = make_plan(load_config("paper-1.7b", ["method=opsd"]))
-    assert [part.name for part in own.parts] == ["student 0", "reference", "engine 0", "engine 1"]
-    assert gib(own, HOST, "reference", "scores") == pytest.approx(2_097_152 * 4100 / GIB)
-    assert gib(own, HOST, "", "object store") == pytest.approx(2_097_152 * 4100 / GIB)
+    opsd = make_plan(load_config("paper-1.7b", ["method=opsd"]))
+    assert [part.name for part in opsd.parts] == ["student 0", "reference", "engine 0", "engine 1"]
+    assert gib(opsd, HOST, "reference", "scores") == pytest.approx(2_097_152 * 4100 / GIB)
+    assert gib(opsd, HOST, "", "object store") == pytest.approx(2_097_152 * 4100 / GIB)
 
 
 def test_hidden_states_and_the_head_that_they_need() -> None:
@@ -284,9 +284,9 @@ def test_hidden_states_and_the_head_that_they_need() -> None:
 
 def test_whose_hidden_states_they_are() -> None:
     hidden = ["teacher.sends=hidden", "student.num_gpus=0.8"]
-    own = make_plan(load_config("paper-8b", [*hidden, "method=opsd"]))
-    assert own.sent.position == 2 * 4096 and gib(own, HOST, "reference", "scores") == 16.0
-    assert gib(own, "GPU 0", "student 0", "the scorer's head") == 151_936 * 4096 * 2 / GIB
+    opsd = make_plan(load_config("paper-8b", [*hidden, "method=opsd"]))
+    assert opsd.sent.position == 2 * 4096 and gib(opsd, HOST, "reference", "scores") == 16.0
+    assert gib(opsd, "GPU 0", "student 0", "the scorer's head") == 151_936 * 4096 * 2 / GIB
     # Only the response's own token is asked for.
     rewarded = make_plan(load_config("paper-8b", [*hidden, "method=grpo", "grpo.kl_coefficient=0.1"]))
     assert rewarded.sent.position == 4 and gib(rewarded, "GPU 0", "student 0", "the scorer's head") == 0
@@ -370,9 +370,11 @@ def test_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_assumptions() -> None:
-    given = TrainingAssumptions.with_settings(["gpu_memory_gib=188", "update_bytes=0"])
-    assert make_plan(load_config("paper-8b"), given).fits
-    assert "gpu_memory_gib 188 set; 79.1 is assumed otherwise" in printed(make_plan(load_config("paper-8b"), given))
+    assumptions = TrainingAssumptions.with_settings(["gpu_memory_gib=188", "update_bytes=0"])
+    assert make_plan(load_config("paper-8b"), assumptions).fits
+    assert "gpu_memory_gib 188 set; 79.1 is assumed otherwise" in printed(
+        make_plan(load_config("paper-8b"), assumptions)
+    )
 
 
 @pytest.mark.parametrize(

@@ -32,17 +32,19 @@ def rates(steps: int, **changes: Any) -> list[float]:
 
 
 def test_warm_up_and_cosine() -> None:
-    found = rates(20, warmup=0.2)
-    assert found[:4] == [0.25, 0.5, 0.75, 1.0]
-    assert found[4:] == pytest.approx([0.5 * (1 + math.cos(math.pi * step / 16)) for step in range(16)])
-    assert found[4] == 1.0 and found[12] == pytest.approx(0.5) and 0 < found[-1] < 0.01
+    learning_rates = rates(20, warmup=0.2)
+    assert learning_rates[:4] == [0.25, 0.5, 0.75, 1.0]
+    assert learning_rates[4:] == pytest.approx([0.5 * (1 + math.cos(math.pi * step / 16)) for step in range(16)])
+    assert learning_rates[4] == 1.0 and learning_rates[12] == pytest.approx(0.5) and 0 < learning_rates[-1] < 0.01
 
 
 def test_the_papers_schedule() -> None:
-    found = rates(391)
-    assert found[0] == pytest.approx(1 / 20) and found[19] == found[20] == 1.0  # 5 % of 391 steps are 20
-    assert found[390] == pytest.approx(0.5 * (1 + math.cos(math.pi * 370 / 371)))
-    assert all(later < earlier for earlier, later in pairwise(found[20:]))
+    learning_rates = rates(391)
+    assert (
+        learning_rates[0] == pytest.approx(1 / 20) and learning_rates[19] == learning_rates[20] == 1.0
+    )  # 5 % of 391 steps are 20
+    assert learning_rates[390] == pytest.approx(0.5 * (1 + math.cos(math.pi * 370 / 371)))
+    assert all(later < earlier for earlier, later in pairwise(learning_rates[20:]))
 
 
 @pytest.mark.parametrize(
@@ -127,9 +129,14 @@ def test_what_is_logged_of_a_step() -> None:
 def test_a_step_that_taught_nothing_is_logged() -> None:
     rollouts = [a_rollout(0, 0, 0.0, 0, finish_reason="refused")]
     report = UpdateReport(sums={}, gradient_norm=0.0, seconds=0.0, peak_bytes=0)
-    found = step_metrics(7, rollouts, report, Stopwatch(), learning_rate=1e-4, version=8)
-    assert (found["loss"], found["mean_weight"], found["effective_prompts"], found["reward"]) == (0.0, 0.0, 0.0, None)
-    assert "kl" not in found and found["tokens_per_second"] == 0.0
+    metrics = step_metrics(7, rollouts, report, Stopwatch(), learning_rate=1e-4, version=8)
+    assert (metrics["loss"], metrics["mean_weight"], metrics["effective_prompts"], metrics["reward"]) == (
+        0.0,
+        0.0,
+        0.0,
+        None,
+    )
+    assert "kl" not in metrics and metrics["tokens_per_second"] == 0.0
 
 
 def test_seconds_are_added_up_by_part() -> None:
@@ -156,15 +163,15 @@ DIFFERENCES = {
 
 @pytest.mark.parametrize(("before", "after", "value"), DIFFERENCES.values(), ids=DIFFERENCES)
 def test_paired_differences(before: list[int], after: list[int], value: float) -> None:
-    found = paired_difference([bool(one) for one in before], [bool(one) for one in after])
+    difference = paired_difference([bool(value) for value in before], [bool(value) for value in after])
     changes = [two - one for one, two in zip(before, after, strict=True)]
-    assert found.value == pytest.approx(value)
+    assert difference.value == pytest.approx(value)
     variance = sum((change - value) ** 2 for change in changes) / len(changes)
     # The percentile interval is close to the normal one for a hundred problems.
-    assert (found.low, found.high) == pytest.approx(
+    assert (difference.low, difference.high) == pytest.approx(
         (value - 1.96 * (variance / len(changes)) ** 0.5, value + 1.96 * (variance / len(changes)) ** 0.5), abs=0.02
     )
-    assert found == paired_difference([bool(one) for one in before], [bool(one) for one in after])
+    assert difference == paired_difference([bool(value) for value in before], [bool(value) for value in after])
 
 
 class ScriptedSampler:
@@ -174,10 +181,10 @@ class ScriptedSampler:
 
     def __init__(self, answers: Sequence[str | None]) -> None:
         self._answers = answers
-        self.asked: list[tuple[Request, Sampling]] = []
+        self.calls: list[tuple[Request, Sampling]] = []
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[Any]:
-        self.asked += [(request, sampling) for request in requests]
+        self.calls += [(request, sampling) for request in requests]
         return [self._answer(text) for text in self._answers]
 
     def logprobs(self, token_ids: Sequence[int]) -> list[list[float]]:
@@ -201,14 +208,14 @@ def test_the_evaluator_grades_greedy_answers_of_labelled_problems() -> None:
     )
     evaluator = Evaluator(problems, CHAT, "{problem}", 64)
     checked: Sampler = sampler
-    found = evaluator(checked)
+    evaluation = evaluator(checked)
     assert len(evaluator) == 5
-    assert found.correct == (True, False, False, False, True)
-    assert (found.accuracy, found.truncated) == (0.4, 1)
-    assert {(one.seeds, sampling) for one, sampling in sampler.asked} == {
+    assert evaluation.correct == (True, False, False, False, True)
+    assert (evaluation.accuracy, evaluation.truncated) == (0.4, 1)
+    assert {(one.seeds, sampling) for one, sampling in sampler.calls} == {
         ((0,), Sampling(max_new_tokens=64, temperature=0.0))
     }
-    assert [CHAT.decode(one.token_ids) for one, _ in sampler.asked] == [f"What is {name}?" for name in "abdef"]
+    assert [CHAT.decode(one.token_ids) for one, _ in sampler.calls] == [f"What is {name}?" for name in "abdef"]
 
 
 def a_line(step: int, **changes: Any) -> dict[str, Any]:
@@ -222,18 +229,25 @@ def test_a_summary_adds_up() -> None:
     first = Evaluation(correct=(True, False, False, True), truncated=0, mean_tokens=5.0)
     evaluations = [
         {"step": step, "accuracy": sum(correct) / 4, "problems": 4, "correct": correct}
-        for step, correct in ((0, [int(one) for one in first.correct]), (20, [1, 1, 0, 0]), (25, [1, 1, 0, 1]))
+        for step, correct in ((0, [int(value) for value in first.correct]), (20, [1, 1, 0, 0]), (25, [1, 1, 0, 1]))
     ]
-    found = summarise(metrics, evaluations)
-    assert (found["steps"], found["response_tokens"], found["peak_bytes"]) == (25, 2500, 240)
-    assert found["seconds"] == {"rollout": 50.0, "score": 12.5, "update": 25.0, "sync": 12.5}
-    assert found["shares"] == {"rollout": 0.5, "score": 0.125, "update": 0.25, "sync": 0.125}
-    assert found["tokens_per_second"] == 25.0
-    assert (found["window"], found["first"]["loss"], found["last"]["loss"]) == (10, 4.5, 19.5)
-    assert (found["first"]["reward"], found["first"]["kl"]) == (0.5, None)
-    exam = found["evaluation"]
-    assert (exam["before"], exam["before_step"], exam["after"], exam["after_step"]) == (0.5, 0, 0.75, 25)
-    assert (exam["problems"], exam["difference"]) == (4, 0.25) and exam["low"] <= 0.25 <= exam["high"]
+    summary = summarise(metrics, evaluations)
+    assert (summary["steps"], summary["response_tokens"], summary["peak_bytes"]) == (25, 2500, 240)
+    assert summary["seconds"] == {"rollout": 50.0, "score": 12.5, "update": 25.0, "sync": 12.5}
+    assert summary["shares"] == {"rollout": 0.5, "score": 0.125, "update": 0.25, "sync": 0.125}
+    assert summary["tokens_per_second"] == 25.0
+    assert (summary["window"], summary["first"]["loss"], summary["last"]["loss"]) == (10, 4.5, 19.5)
+    assert (summary["first"]["reward"], summary["first"]["kl"]) == (0.5, None)
+    evaluation = summary["evaluation"]
+    assert (evaluation["before"], evaluation["before_step"], evaluation["after"], evaluation["after_step"]) == (
+        0.5,
+        0,
+        0.75,
+        25,
+    )
+    assert (evaluation["problems"], evaluation["difference"]) == (4, 0.25) and evaluation["low"] <= 0.25 <= evaluation[
+        "high"
+    ]
 
 
 def test_a_run_that_was_evaluated_once_has_no_difference() -> None:

@@ -23,24 +23,20 @@ import pytest
 
 pytest.importorskip("ray", reason="pip install 'sure-math[ray]'")
 import ray
-import torch
 from ray.cluster_utils import Cluster
 
-from sure_math.models.engines import Completion, EngineUnavailable, Refusal, Request, Sampling
-from sure_math.models.engines.chunks import group_requests, merge_results
-from tests.helpers.small_parts import DIE, DIE_ONCE, FAIL, SmallEngine, SmallRank, SmallScorer, need, refuse
+from sure_math.models.engines import EngineUnavailable, Refusal, Request, Sampling
+from tests.helpers.small_parts import DIE, DIE_ONCE, FAIL, SmallEngine, SmallRank, SmallScorer, config_of, need, refuse
 from tests.helpers.tiny_model import VOCABULARY, save_tiny_model
 from tests.sure_math.models.engines.test_ray_replicas import wait_for, without_preloads
-from uopd.config import TrainConfig
 from uopd.methods import make_method
 from uopd.protocols import Components
-from uopd.rows import HiddenScores, Scores, Share, TrainingRow, UpdateReport, opened
+from uopd.rows import Share, TrainingRow, UpdateReport, opened
 from uopd.runtime.factories import Factories, make_factories
-from uopd.runtime.placement import check_cpus, check_gpus, place
 from uopd.runtime.ray.actor_process import ActorProcess
 from uopd.runtime.ray.calls import PartLost
 from uopd.runtime.ray.cluster import start_components, start_ray
-from uopd.runtime.ray.messages import pack, split_among_engines, unpack
+from uopd.runtime.ray.messages import pack
 from uopd.runtime.ray.sampler import RemoteSampler
 from uopd.runtime.ray.scorer import RemoteScorer
 from uopd.runtime.ray.student import RemoteStudent
@@ -80,23 +76,6 @@ def cluster() -> Iterator[Cluster]:
         cluster = Cluster(initialize_head=True, head_node_args=node)
     yield cluster
     cluster.shutdown()
-
-
-def config_of(folder: Path, address: str | None, **overrides: Any) -> TrainConfig:
-    tree: dict[str, Any] = {
-        "student": {"model": str(folder), "dtype": "float32", "num_cpus": 1},
-        "teacher": {"model": str(folder), "dtype": "float32", "top_k": 8},
-        "rollouts": {
-            "engine": "vllm",
-            "engines": 2,
-            "engine_options": {"enforce_eager": True, "kv_cache_memory_bytes": 64 * 2**20},
-        },
-        "sync": {"timeout": 60, "bucket_mb": 1},
-        "runtime": {"kind": "ray", "address": address},
-    }
-    for section, values in overrides.items():
-        tree[section] = tree.get(section, {}) | values
-    return TrainConfig.model_validate(tree)
 
 
 # ---- a run ----------------------------------------------------------------------------------------------------------
@@ -139,11 +118,11 @@ def learn(components: Components, requests: Sequence[Request] = PROMPTS) -> Upda
         rows += [
             TrainingRow(
                 prompt_ids=request.token_ids,
-                response_ids=one.token_ids,
+                response_ids=completion.token_ids,
                 scorer_ids=request.token_ids,
-                token_weight=weight / len(one.token_ids),
+                token_weight=weight / len(completion.token_ids),
             )
-            for one in answer
+            for completion in answer
         ]
     assert components.scorer is not None
     return components.student.update([Share(rows=tuple(rows), scores=components.scorer.score(rows))], LEARNING_RATE)
@@ -155,9 +134,11 @@ def assert_of_the_student(
     """The log-probabilities of the first samples are those of the student's weights."""
     for request, answer in list(zip(requests, answers, strict=True))[:count]:
         assert len(answer) == len(request.seeds)
-        for one in (answer[0], answer[-1]):
-            own = components.student.logprobs([*request.token_ids, *one.token_ids])[len(request.token_ids) - 1 :]
-            assert sum(own) / len(own) == pytest.approx(one.sum_logprob / len(own), abs=TOLERANCE)
+        for completion in (answer[0], answer[-1]):
+            text = [*request.token_ids, *completion.token_ids]
+            logprobs = components.student.logprobs(text)[len(request.token_ids) - 1 :]
+            mean = sum(logprobs) / len(logprobs)
+            assert mean == pytest.approx(completion.sum_logprob / len(logprobs), abs=TOLERANCE)
 
 
 @pytest.mark.vllm
@@ -306,7 +287,7 @@ def test_every_engine_answers_its_part_and_the_order_is_kept(small: Components) 
         Request(token_ids=(3,), seeds=()),
     ]
     four, refused, *singles, none = cast(list[Any], small.sampler.generate(requests, SAMPLED))
-    assert [one.token_ids[:2] for one in four] == [(7, first), (5, first), (3, second), (1, second)]
+    assert [completion.token_ids[:2] for completion in four] == [(7, first), (5, first), (3, second), (1, second)]
     assert isinstance(refused, Refusal)
     assert sorted(answer[0].token_ids[1] for answer in singles) == sorted((first, second))
     assert [answer[0].token_ids[0] for answer in singles] == [9, 8]
@@ -361,7 +342,7 @@ def test_answers_are_of_one_version_though_an_engine_is_replaced_after_an_update
     answers = sampler.generate([*PROMPTS, Request(token_ids=DIE_ONCE, seeds=(1,))], SAMPLED)
     assert sum(process.pid not in pids for process in engine_processes(small)) == 1
     assert sampler.version == small.student.version == before + 1
-    assert {one.token_ids[2] for answer in answers for one in cast(Any, answer)} == {before + 1}
+    assert {completion.token_ids[2] for answer in answers for completion in cast(Any, answer)} == {before + 1}
 
 
 def test_an_engine_that_a_request_kills_is_given_up(small: Components, caplog: pytest.LogCaptureFixture) -> None:
@@ -464,105 +445,3 @@ def test_two_ranks_under_deepspeed_are_one_student(cluster: Cluster, folder: Pat
         assert components.student.version == 2
     finally:
         components.close()
-
-
-# ---- without Ray ----------------------------------------------------------------------------------------------------
-
-
-def request_of(seeds: int) -> Request:
-    return Request(token_ids=(1,), seeds=tuple(range(seeds)))
-
-
-@pytest.mark.parametrize(
-    ("seeds", "engines", "expected"),
-    [
-        ([4, 4], 2, [[(0, (0, 1)), (1, (0, 1))], [(0, (2, 3)), (1, (2, 3))]]),
-        ([4], 1, [[(0, (0, 1, 2, 3))]]),
-        ([1, 1, 1], 2, [[(1, (0,))], [(0, (0,)), (2, (0,))]]),
-        ([3, 3], 2, [[(0, (0,)), (1, (1, 2))], [(0, (1, 2)), (1, (0,))]]),
-        ([0], 2, [[(0, ())], []]),
-        ([], 3, [[], [], []]),
-    ],
-)
-def test_seeds_are_divided_among_engines(seeds: list[int], engines: int, expected: list[Any]) -> None:
-    requests = [request_of(count) for count in seeds]
-    parts = split_among_engines(requests, engines)
-    assert [[(index, part.seeds) for index, part in engine] for engine in parts] == expected
-    pieces = [
-        (
-            index,
-            part,
-            tuple(Completion(token_ids=(seed,), sum_logprob=0.0, finish_reason="stop") for seed in part.seeds),
-        )
-        for engine in reversed(parts)
-        for index, part in engine
-    ]
-    merged = merge_results(requests, pieces)
-    assert [[one.token_ids[0] for one in cast(Any, answer)] for answer in merged] == [list(range(n)) for n in seeds]
-
-
-def test_calls_are_cut_by_their_sequences() -> None:
-    part = [(index, request_of(seeds)) for index, seeds in enumerate([3, 3, 1, 9, 1])]
-    assert [[index for index, _ in call] for call in group_requests(part, 6)] == [[0, 1], [2], [3], [4]]
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
-def test_scores_are_unpacked_as_they_were_packed(dtype: torch.dtype) -> None:
-    scores = Scores(
-        ids=torch.arange(12, dtype=torch.int32).reshape(4, 3),
-        logprobs=torch.randn(3, 4).to(dtype).t(),
-        sampled=torch.randn(4),
-    )
-    again = unpack(pack(scores))
-    assert again.logprobs.dtype == dtype
-    assert all(torch.equal(getattr(again, name), getattr(scores, name)) for name in ("ids", "logprobs", "sampled"))
-    hidden = HiddenScores(hidden=torch.randn(3, 4).to(dtype).t())
-    assert torch.equal(unpack(pack(hidden)).hidden, hidden.hidden) and unpack(pack(hidden)).hidden.dtype == dtype
-    nothing = Scores(
-        ids=torch.empty(0, 3, dtype=torch.int32), logprobs=torch.empty(0, 3, dtype=dtype), sampled=torch.empty(0)
-    )
-    assert unpack(pack(nothing)).logprobs.shape == (0, 3)
-
-
-@pytest.mark.parametrize(
-    ("overrides", "gpus", "message"),
-    [
-        ({"student": {"num_gpus": 1}, "rollouts": {"num_gpus": 0.5}}, 2, None),
-        ({"student": {"num_gpus": 0.4}, "rollouts": {"num_gpus": 0.3}}, 1, None),
-        ({"student": {"num_gpus": 0.6}, "rollouts": {"num_gpus": 0.6}}, 2, r"asks for 3 GPUs .*, and there are 2"),
-        (
-            {"student": {"num_gpus": 1}, "reference": {"num_gpus": 0.2}},
-            4,
-            r"student 0 1, reference 0\.2 are placed together",
-        ),
-        ({"teacher": {"num_gpus": 1}}, 0, r"asks for 1 GPUs \(teacher 1\), and there are 0"),
-    ],
-)
-def test_gpus_that_do_not_fit_are_refused(folder: Path, overrides: Any, gpus: float, message: str | None) -> None:
-    bundles = place(config_of(folder, None, **overrides), teacher=True, reference=True)
-    if message is None:
-        check_gpus(bundles, gpus)
-        return
-    with pytest.raises(EngineUnavailable, match=message):
-        check_gpus(bundles, gpus)
-
-
-def test_with_ipc_the_engines_are_on_the_students_device(folder: Path) -> None:
-    config = config_of(folder, None, sync={"backend": "ipc"})
-    bundles = place(config, teacher=True, reference=False)
-    assert [[reservation.part for reservation in bundle.reservations] for bundle in bundles] == [
-        ["student 0", "engine 0", "engine 1"],
-        ["teacher"],
-    ]
-
-
-def test_parts_that_take_turns_may_all_use_the_whole_machine(folder: Path) -> None:
-    bundles = place(config_of(folder, None, student={"num_cpus": 2}), teacher=True, reference=False)
-    check_cpus(bundles, 2, together=False)
-    with pytest.raises(
-        EngineUnavailable, match=r"asks for 5 CPUs at the same time .*, and there are 2: lower student\.num"
-    ):
-        check_cpus(bundles, 2, together=True)
-    bundles = place(config_of(folder, None, rollouts={"num_cpus": 2}), teacher=True, reference=False)
-    with pytest.raises(EngineUnavailable, match=r"4 CPUs at the same time \(engine 0 2, engine 1 2\)"):
-        check_cpus(bundles, 2, together=False)

@@ -81,8 +81,8 @@ class Learner:
         return self.model(torch.tensor([token_ids])).logits[0, :-1].log_softmax(-1)
 
     def logprobs(self, token_ids: Sequence[int]) -> list[float]:
-        found = self.distributions(token_ids).gather(-1, torch.tensor(token_ids[1:])[:, None])[:, 0]
-        return cast(list[float], found.tolist())
+        logprobs = self.distributions(token_ids).gather(-1, torch.tensor(token_ids[1:])[:, None])[:, 0]
+        return cast(list[float], logprobs.tolist())
 
 
 class One:
@@ -344,16 +344,16 @@ def test_weights_that_are_not_the_students_are_caught(engine: RolloutEngine, lea
 
 
 class Uncleared:
-    """vLLM whose cache of prompts is left as it is, and which says `said` about it."""
+    """vLLM whose cache of prompts is left as it is, and which claims `emptied` about it."""
 
-    def __init__(self, llm: Any, said: bool) -> None:
-        self._llm, self._said = llm, said
+    def __init__(self, llm: Any, emptied: bool) -> None:
+        self._llm, self._emptied = llm, emptied
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._llm, name)
 
     def reset_prefix_cache(self) -> bool:
-        return self._said
+        return self._emptied
 
 
 def error_of_sampling(engine: RolloutEngine, learner: Learner) -> float:
@@ -361,13 +361,13 @@ def error_of_sampling(engine: RolloutEngine, learner: Learner) -> float:
     prompt = TEXT[: 2 * BLOCK + 5]
     (answer,) = engine.generate([Request(token_ids=prompt, seeds=(0,))], GREEDY)
     assert isinstance(answer, tuple)
-    own = learner.logprobs([*prompt, *answer[0].token_ids])[len(prompt) - 1 :]
-    return abs(answer[0].sum_logprob - sum(own)) / len(own)
+    logprobs = learner.logprobs([*prompt, *answer[0].token_ids])[len(prompt) - 1 :]
+    return abs(answer[0].sum_logprob - sum(logprobs)) / len(logprobs)
 
 
 @pytest.mark.vllm
 def test_nothing_computed_with_old_weights_is_left(llm: Any, folder: Path, learner: Learner) -> None:
-    engine, forgetful = engine_on(llm, folder), engine_on(Uncleared(llm, said=True), folder)
+    engine, forgetful = engine_on(llm, folder), engine_on(Uncleared(llm, emptied=True), folder)
     for used, right in ((engine, True), (forgetful, False), (engine, True)):
         learner.step()
         sending = sender(learner.parameters)
@@ -380,7 +380,7 @@ def test_nothing_computed_with_old_weights_is_left(llm: Any, folder: Path, learn
 
 @pytest.mark.vllm
 def test_a_cache_that_cannot_be_emptied_is_an_error(llm: Any, folder: Path, learner: Learner) -> None:
-    engine = engine_on(Uncleared(llm, said=False), folder)
+    engine = engine_on(Uncleared(llm, emptied=False), folder)
     sending = sender(learner.parameters)
     sending.connect([engine], HOST)
     with pytest.raises(RuntimeError, match="vLLM keeps cached prompts of the old weights"):
@@ -438,9 +438,9 @@ def test_scores_are_those_of_a_plain_forward(
     sending.send(0)
     k = min(top_k, VOCABULARY)
     expected = torch.cat(
-        [learner.distributions([*one.scorer_ids, *one.response_ids])[len(one.scorer_ids) - 1 :] for one in ROWS]
+        [learner.distributions([*row.scorer_ids, *row.response_ids])[len(row.scorer_ids) - 1 :] for row in ROWS]
     )
-    tokens = [token for one in ROWS for token in one.response_ids]
+    tokens = [token for row in ROWS for token in row.response_ids]
     scorer = VllmScorer(llm, max_length=POSITIONS, top_k=top_k, values="float32", max_tokens=max_tokens)
     scores = scorer.score(ROWS)
     assert (scores.ids.dtype, scores.logprobs.dtype, scores.sampled.dtype) == (
@@ -449,8 +449,8 @@ def test_scores_are_those_of_a_plain_forward(
         torch.float32,
     )
     assert scores.ids.shape == scores.logprobs.shape == (len(tokens), k)
-    own = expected.gather(-1, torch.tensor(tokens)[:, None])[:, 0]
-    torch.testing.assert_close(scores.sampled, own, atol=TOLERANCE, rtol=0)
+    sampled = expected.gather(-1, torch.tensor(tokens)[:, None])[:, 0]
+    torch.testing.assert_close(scores.sampled, sampled, atol=TOLERANCE, rtol=0)
     torch.testing.assert_close(scores.logprobs, expected.topk(k).values, atol=TOLERANCE, rtol=0)
     torch.testing.assert_close(scores.logprobs, expected.gather(-1, scores.ids.long()), atol=TOLERANCE, rtol=0)
     assert all(len(set(ids)) == k for ids in scores.ids.tolist())

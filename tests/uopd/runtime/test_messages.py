@@ -1,0 +1,71 @@
+"""What travels between the processes of a run.
+
+Pinned: how seeds are divided among engines, and put together again in order; calls are cut by their sequences; scores
+of every type are unpacked as they were packed.
+"""
+
+from typing import Any, cast
+
+import pytest
+import torch
+
+from sure_math.models.engines import Completion, Request
+from sure_math.models.engines.chunks import group_requests, merge_results
+from uopd.rows import HiddenScores, Scores
+from uopd.runtime.ray.messages import pack, split_among_engines, unpack
+
+
+def request_of(seeds: int) -> Request:
+    return Request(token_ids=(1,), seeds=tuple(range(seeds)))
+
+
+@pytest.mark.parametrize(
+    ("seeds", "engines", "expected"),
+    [
+        ([4, 4], 2, [[(0, (0, 1)), (1, (0, 1))], [(0, (2, 3)), (1, (2, 3))]]),
+        ([4], 1, [[(0, (0, 1, 2, 3))]]),
+        ([1, 1, 1], 2, [[(1, (0,))], [(0, (0,)), (2, (0,))]]),
+        ([3, 3], 2, [[(0, (0,)), (1, (1, 2))], [(0, (1, 2)), (1, (0,))]]),
+        ([0], 2, [[(0, ())], []]),
+        ([], 3, [[], [], []]),
+    ],
+)
+def test_seeds_are_divided_among_engines(seeds: list[int], engines: int, expected: list[Any]) -> None:
+    requests = [request_of(count) for count in seeds]
+    parts = split_among_engines(requests, engines)
+    assert [[(index, part.seeds) for index, part in engine] for engine in parts] == expected
+    pieces = [
+        (
+            index,
+            part,
+            tuple(Completion(token_ids=(seed,), sum_logprob=0.0, finish_reason="stop") for seed in part.seeds),
+        )
+        for engine in reversed(parts)
+        for index, part in engine
+    ]
+    merged = merge_results(requests, pieces)
+    order = [[completion.token_ids[0] for completion in cast(Any, answer)] for answer in merged]
+    assert order == [list(range(count)) for count in seeds]
+
+
+def test_calls_are_cut_by_their_sequences() -> None:
+    part = [(index, request_of(seeds)) for index, seeds in enumerate([3, 3, 1, 9, 1])]
+    assert [[index for index, _ in call] for call in group_requests(part, 6)] == [[0, 1], [2], [3], [4]]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_scores_are_unpacked_as_they_were_packed(dtype: torch.dtype) -> None:
+    scores = Scores(
+        ids=torch.arange(12, dtype=torch.int32).reshape(4, 3),
+        logprobs=torch.randn(3, 4).to(dtype).t(),
+        sampled=torch.randn(4),
+    )
+    again = unpack(pack(scores))
+    assert again.logprobs.dtype == dtype
+    assert all(torch.equal(getattr(again, name), getattr(scores, name)) for name in ("ids", "logprobs", "sampled"))
+    hidden = HiddenScores(hidden=torch.randn(3, 4).to(dtype).t())
+    assert torch.equal(unpack(pack(hidden)).hidden, hidden.hidden) and unpack(pack(hidden)).hidden.dtype == dtype
+    nothing = Scores(
+        ids=torch.empty(0, 3, dtype=torch.int32), logprobs=torch.empty(0, 3, dtype=dtype), sampled=torch.empty(0)
+    )
+    assert unpack(pack(nothing)).logprobs.shape == (0, 3)
