@@ -1,7 +1,7 @@
 """Plan a training run (`--dry-run`): its steps, where its parts go, and whether they fit.
 
-No model is loaded and no network is used. Parts are placed by `placement.py`, as Ray places them. Memory is an
-estimate: `memory.py` computes what a part holds, and `model_shapes.py` how large a model is.
+No model is loaded and no network is used. `layout.py` gives every part its GPUs, as Ray does. Memory is an estimate:
+`memory.py` computes what a part holds, and `model_shapes.py` how large a model is.
 """
 
 from __future__ import annotations
@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sure_math.command_line.settings import ConfigError
-from sure_math.models.engines import EngineUnavailable
 from sure_math.publication.published import DatasetError, open_dataset
 from uopd.config import TrainConfig
+from uopd.dry_run.layout import PlacedPart, placed_parts
 from uopd.dry_run.memory import (
     GIB,
     MemoryItem,
@@ -32,7 +31,6 @@ from uopd.dry_run.memory import (
 )
 from uopd.dry_run.model_shapes import shape_of
 from uopd.methods import Method, make_method
-from uopd.runtime.placement import ROUNDING, Bundle, Reservation, check_gpus, place
 
 HOST = "host"
 """Name of the machine's own memory among the devices."""
@@ -140,9 +138,9 @@ def make_plan(config: TrainConfig, assumptions: TrainingAssumptions | None = Non
         True
     """
     assumptions, method = assumptions or TrainingAssumptions(), make_method(config)
-    placed = _placed(config, method)
+    placed = placed_parts(config, method)
     sent = _sent(placed, config, method)
-    parts = tuple(_part(reservation, gpus, config, method, assumptions, sent) for reservation, gpus in placed)
+    parts = tuple(_part(part, config, method, assumptions, sent) for part in placed)
     devices = tuple(_devices(parts, config, method, assumptions, sent))
     return TrainingPlan(
         config=config,
@@ -157,98 +155,22 @@ def make_plan(config: TrainConfig, assumptions: TrainingAssumptions | None = Non
     )
 
 
-def refuse_layout(config: TrainConfig, gpus: float) -> None:
-    """Check that a run finds its GPUs.
-
-    Raises:
-        ConfigError: the run needs more than `gpus` GPUs, or asks for fractions that cannot share one.
-    """
-    if config.runtime.kind == "local":
-        wants = [role for role, device in _local_devices(config) if device.startswith("cuda")]
-        if wants and gpus < 1:
-            raise ConfigError(
-                f"{' and '.join(f'{role}.device = cuda' for role in wants)}: the run asks for 1 GPU, and there are "
-                f"{gpus:g}: set them to cpu or auto"
-            )
-        return
-    try:
-        check_gpus(_bundles(config, make_method(config)), gpus)
-    except EngineUnavailable as error:
-        raise ConfigError(str(error)) from None
-
-
-def _bundles(config: TrainConfig, method: Method) -> tuple[Bundle, ...]:
-    reference = config.reference.load == "always" or method.scorer == "initial"
-    return place(config, teacher=method.scorer == "teacher", reference=reference)
-
-
-def _placed(config: TrainConfig, method: Method) -> list[tuple[Reservation, tuple[int, ...]]]:
-    """Every part with the numbers of its GPUs (none if it runs on the CPU), in the order of the bundles."""
-    if config.runtime.kind == "local":
-        return _local_parts(config, method)
-    placed: list[tuple[Reservation, tuple[int, ...]]] = []
-    free: list[float] = []
-    for bundle in _bundles(config, method):
-        gpus = _take(bundle.num_gpus, free)
-        placed += [(reservation, gpus if reservation.num_gpus else ()) for reservation in bundle.reservations]
-    return placed
-
-
-def _take(amount: float, free: list[float]) -> tuple[int, ...]:
-    """Give a bundle its GPUs, by number. A share of a GPU comes from the first GPU that has it free.
-
-    Args:
-        free: the share of each GPU that is still free; it is changed.
-    """
-    if amount <= 0:
-        return ()
-    whole = amount >= 1 - ROUNDING
-    if not whole:
-        for number, share in enumerate(free):
-            if share >= amount - ROUNDING:
-                free[number] -= amount
-                return (number,)
-    first, count = len(free), max(1, round(amount)) if whole else 1
-    free += [0.0 if whole else 1 - amount] * count
-    return tuple(range(first, first + count))
-
-
-def _local_parts(config: TrainConfig, method: Method) -> list[tuple[Reservation, tuple[int, ...]]]:
-    scorer = {"teacher": ["teacher"], "initial": ["reference"], None: []}[method.scorer]
-    devices = dict(_local_devices(config))
-    devices["reference"] = devices["student"]
-    return [
-        (Reservation(part=name, num_cpus=0, num_gpus=0), (0,) if devices[name].startswith("cuda") else ())
-        for name in ["student", *scorer]
-    ]
-
-
-def _local_devices(config: TrainConfig) -> list[tuple[str, str]]:
-    """The devices of student and teacher; `auto` is the GPU if this machine has one."""
-    import torch
-
-    automatic = "cuda" if torch.cuda.is_available() else "cpu"
-    roles = (("student", config.student), ("teacher", config.teacher))
-    return [(role, automatic if model.device == "auto" else model.device) for role, model in roles]
-
-
-def _sent(placed: Sequence[tuple[Reservation, tuple[int, ...]]], config: TrainConfig, method: Method) -> SentScores:
+def _sent(placed: Sequence[PlacedPart], config: TrainConfig, method: Method) -> SentScores:
     top_k = config.teacher.top_k if method.objective.needs_support else 0
     part = "teacher" if method.scorer == "teacher" else "reference"
-    on_gpu = any(gpus for reservation, gpus in placed if reservation.part == part)
+    on_gpu = any(other.gpus for other in placed if other.part == part)
     model = config.teacher if method.scorer == "teacher" else config.student
     return sent_scores(config, top_k, shape_of(model.model), _itemsize(model.dtype, on_gpu=on_gpu))
 
 
 def _part(
-    reservation: Reservation,
-    gpus: tuple[int, ...],
+    placed: PlacedPart,
     config: TrainConfig,
     method: Method,
     assumptions: TrainingAssumptions,
     sent: SentScores,
 ) -> Part:
-    kind = reservation.part.split()[0]
+    kind, gpus = placed.part.split()[0], placed.gpus
     teacher = kind == "teacher"
     model, dtype = (
         (config.teacher.model, config.teacher.dtype) if teacher else (config.student.model, config.student.dtype)
@@ -262,11 +184,11 @@ def _part(
         part = PartSettings(config=config, assumptions=assumptions, shape=shape, itemsize=itemsize, on_gpu=bool(gpus))
         load = _load(kind, part, method, len(gpus), sent)
     return Part(
-        name=reservation.part,
+        name=placed.part,
         model=model,
         how=_how(kind, config, method),
         devices=tuple(f"GPU {number}" for number in gpus) or (HOST,),
-        share=reservation.num_gpus,
+        share=placed.share,
         load=load,
     )
 

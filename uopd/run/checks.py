@@ -12,8 +12,9 @@ import torch
 from sure_math.models.engines.files import fingerprint_of, model_folder, text_config
 from uopd.config import TrainConfig
 from uopd.dataset import DataError, Dataset
+from uopd.dry_run.layout import refuse_layout
 from uopd.dry_run.memory import GIB, TrainingAssumptions, machine_bytes
-from uopd.dry_run.plan import make_plan, refuse_layout
+from uopd.dry_run.plan import make_plan
 from uopd.methods import Method
 from uopd.protocols import Scorer
 from uopd.rows import Prompt, Rollout, TrainingRow

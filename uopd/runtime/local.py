@@ -18,7 +18,7 @@ from uopd.teacher.scorer import load_scorer
 
 
 class LocalStudent:
-    """A `Student` whose only rank is in this process."""
+    """A `Student` whose only rank is in this process; the rank does everything."""
 
     ranks = 1
 

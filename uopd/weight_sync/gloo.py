@@ -67,9 +67,12 @@ class GlooTrainerInit(TrainerInitInfo):
     backend: ClassVar[str] = "gloo"
 
     host: str
+    """Address of this machine that the engines reach."""
     world_size: int
+    """Members of the group: the sender and all workers of all engines."""
     bucket_bytes: int
     timeout: float
+    """Seconds."""
 
 
 @dataclass

@@ -49,6 +49,7 @@ class ReceiverCalls:
         """What the receivers call the weights that are sent next."""
 
     def init_weight_transfer_engine(self, init_info: Mapping[str, Any]) -> None:
+        """Let every receiver join the group, each with ranks of its own."""
         calls, workers_before = [], 0
         for receiver in self._receivers:
             info = dict(init_info)
@@ -59,12 +60,15 @@ class ReceiverCalls:
         together(calls, self._timeout)
 
     def start_weight_update(self) -> None:
+        """Let every receiver get ready."""
         together([receiver.start_update for receiver in self._receivers], self._timeout)
 
     def update_weights(self, update_info: Mapping[str, Any]) -> None:
+        """Let every receiver take what the sender broadcasts meanwhile."""
         together([partial(receiver.receive, update_info) for receiver in self._receivers], self._timeout)
 
     def finish_weight_update(self, weight_version: str | None = None) -> None:
+        """Let every receiver use the new weights under `version`; vLLM's own name for them is not used."""
         together([partial(receiver.finish_update, self.version) for receiver in self._receivers], self._timeout)
 
 

@@ -21,9 +21,10 @@ from transformers import Qwen3Config, Qwen3Model
 from sure_math.command_line.settings import ConfigError
 from sure_math.models.engines.pocket_files import pocket_folder
 from uopd.config import load_config
+from uopd.dry_run.layout import refuse_layout
 from uopd.dry_run.memory import GIB, TrainingAssumptions, layer_bytes
 from uopd.dry_run.model_shapes import SHAPES, Shape, shape_of
-from uopd.dry_run.plan import HOST, Device, TrainingPlan, make_plan, refuse_layout
+from uopd.dry_run.plan import HOST, Device, TrainingPlan, make_plan
 from uopd.dry_run.tables import plan_table
 
 PUBLISHED = {

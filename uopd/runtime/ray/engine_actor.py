@@ -29,6 +29,7 @@ class EngineActor:
         return self._engine.workers
 
     def version(self) -> int:
+        """Policy version of the weights; the sampler asks after every sync."""
         return self._started.version
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[RequestResult]:

@@ -43,6 +43,7 @@ class RankActor:
         return self._rank.version
 
     def version(self) -> int:
+        """Updates since the beginning; also a call that returns only after the calls before it."""
         return self._started.version
 
     def update(

@@ -21,18 +21,23 @@ class RemoteReceiver:
 
     @property
     def workers(self) -> int:
+        """Processes that hold the engine's model."""
         return self._workers
 
     def init_transfer(self, info: Mapping[str, object]) -> None:
+        """Let the engine join the sender's group, and wait until it has."""
         self._wait(call(EngineActor.init_transfer, info).on(self._actor))
 
     def start_update(self) -> None:
+        """Let the engine get ready for new weights."""
         self._wait(call(EngineActor.start_update).on(self._actor))
 
     def receive(self, info: Mapping[str, object]) -> None:
+        """Let the engine receive the tensors that the sender broadcasts meanwhile."""
         self._wait(call(EngineActor.receive, info).on(self._actor))
 
     def finish_update(self, version: int) -> None:
+        """Let the engine use the new weights."""
         self._wait(call(EngineActor.finish_update, version).on(self._actor))
 
     def _wait(self, reference: Reference[None]) -> None:

@@ -26,10 +26,12 @@ class RemoteStudent:
 
     @property
     def ranks(self) -> int:
+        """Processes that share a step."""
         return len(self.actors)
 
     @property
     def version(self) -> int:
+        """Updates since the beginning, as the ranks said last."""
         return self._version
 
     def update(self, shares: Sequence[Share], learning_rate: float) -> UpdateReport:
