@@ -125,7 +125,11 @@ def load_benchmark(name: str, *, task: str = "", data: str | None = None, everyt
 
 
 def fingerprint(loaded: LoadedBenchmark) -> str:
-    """Return a digest of the problems, the prompts and the golds. Two results compare only if it is the same."""
+    """Return a digest of the problems, the prompts and the golds. Results can be compared only if it is the same.
+
+    >>> fingerprint(LoadedBenchmark(problems=(), origin="a copy", left_out=0))
+    '4f53cda18c2baa0c'
+    """
     return short_id(
         [[problem.problem_id, problem.prompt, problem.answer, problem.grading] for problem in loaded.problems]
     )

@@ -38,7 +38,13 @@ class Grid:
 
 
 def markdown(grid: Grid) -> str:
-    """Return the table as Markdown, one Markdown table per block: a block's title is text above its table."""
+    """Return the table as Markdown, one Markdown table per block: a block's title is text above its table.
+
+    >>> row = ("UOPD", Cell(value=0.8, error=0.064))
+    >>> grid = Grid(caption="", label="t", columns=("", "pass@1"), groups=(("MATH-500", 1),), blocks=((None, (row,)),))
+    >>> markdown(grid).splitlines()[-1]
+    '| UOPD | 80.0 ± 6.4 |'
+    """
     spread = [title for title, span in grid.groups for _ in range(span)] or [""] * (len(grid.columns) - 1)
     heads = [" ".join(filter(None, pair)) for pair in zip(spread, grid.columns[1:], strict=True)]
     header = _line([grid.columns[0], *map(markdown_cell, heads)])
@@ -52,7 +58,13 @@ def markdown(grid: Grid) -> str:
 
 
 def latex(grid: Grid) -> str:
-    """Return the table as a LaTeX `table` environment, which needs the package booktabs."""
+    """Return the table as a LaTeX `table` environment, which needs the package booktabs.
+
+    >>> row = ("UOPD", None)
+    >>> grid = Grid(caption="", label="t", columns=("", "pass@1"), groups=(("MATH-500", 1),), blocks=((None, (row,)),))
+    >>> latex(grid).splitlines()[0]
+    '\\\\begin{table}'
+    """
     width = len(grid.columns)
     lines = [
         r"\begin{table}",

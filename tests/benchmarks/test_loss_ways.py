@@ -1,9 +1,9 @@
 """Pins of `benchmarks/compared/loss_ways.py` and of what `benchmarks/loss_speed.py` makes of it:
 
-- every way's loss and gradients against Eq. 7 in float64, up to the teacher's entropy: a benchmark of two things that
-  differ says nothing. Liger's too where it is installed (see the docstring there);
-- a way that does not run is skipped with its reason, not a crash; out of memory is named so;
-- the goals of the GPU: which rows they are read from, what counts as missed, and their lines.
+- every way has the loss and the gradients of Eq. 7 in float64, up to the teacher's entropy: comparing the speed of
+  different computations would be meaningless. Liger's ways are tested if it is installed (see the docstring there);
+- a way that does not run is skipped with its reason and does not end the benchmark; out of memory is reported as such;
+- the goals of the GPU: from which rows they are read, which goals count as missed, and their lines.
 """
 
 import os
@@ -53,7 +53,7 @@ LIGER = find_spec("liger_kernel") is not None and os.environ.get("TRITON_INTERPR
 
 
 def case(name: str, way: Way | None = None) -> object:
-    """A way of the table, or one in its place; skipped where it cannot run here."""
+    """Return a way as a test case, or `way` in its place; it is skipped if it cannot run here."""
     runs = LIGER if name.startswith("Liger") else True
     mark = pytest.mark.skipif(not runs, reason="not installed")
     return pytest.param(way or WAYS[name], name in ON_ALL, id=name, marks=mark)
@@ -71,13 +71,15 @@ def uncompiled(batch: Batch) -> Tensor:
 def test_all_ways_have_the_loss_and_the_gradients_of_the_equation(way: Way, full: bool) -> None:
     for shape in (FULL,) if full else (FULL, SOME):
         batch = make_batch(shape, entries="own")
-        hidden_TD, weight_VD = (x.detach().double().requires_grad_() for x in (batch.hidden_TD, batch.weight_VD))
+        hidden_TD, weight_VD = (
+            tensor.detach().double().requires_grad_() for tensor in (batch.hidden_TD, batch.weight_VD)
+        )
         losses_T = reference_cross_entropy(hidden_TD, weight_VD, batch.ids_TK, batch.logprobs_TK)
         loss = (batch.weights_T * losses_T).sum()
         exact = torch.autograd.grad(loss, (hidden_TD, weight_VD))
         run_way(way, batch)
-        for found, wanted in zip((batch.hidden_TD.grad, batch.weight_VD.grad), exact, strict=True):
-            assert found is not None and (found - wanted).norm() < 1e-5 * wanted.norm()
+        for gradient, expected in zip((batch.hidden_TD.grad, batch.weight_VD.grad), exact, strict=True):
+            assert gradient is not None and (gradient - expected).norm() < 1e-5 * expected.norm()
         teacher = batch.logprobs_TK.double().log_softmax(dim=-1)
         entropy = -(teacher.exp() * teacher).sum(dim=-1).mean()
         value = way(batch).item()
@@ -97,10 +99,10 @@ def test_what_cannot_run_is_skipped_with_its_reason(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setitem(WAYS, "Liger KL", fails)
     with warnings.catch_warnings(action="ignore"):
-        found = time_shape(SOME, ("ours", "Liger KL", "ours with scoring"), rounds=1)
-    assert found["skipped"] == {"Liger KL": 'KeyError: "a kernel\'s own error"'}
-    assert set(found["wall_seconds"]) == {"ours", "ours with scoring", "floor"}
-    assert found["wall_times_ours"]["ours"] == 1 and "floor_share" not in found
+        row = time_shape(SOME, ("ours", "Liger KL", "ours with scoring"), rounds=1)
+    assert row["skipped"] == {"Liger KL": 'KeyError: "a kernel\'s own error"'}
+    assert set(row["wall_seconds"]) == {"ours", "ours with scoring", "floor"}
+    assert row["wall_times_ours"]["ours"] == 1 and "floor_share" not in row
 
 
 def test_out_of_memory_is_named_so() -> None:
@@ -115,12 +117,12 @@ def test_what_is_measured_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "a card")
     monkeypatch.setattr(loss_speed, "in_a_process", lambda shape, **how: {"shape": shape, **how})
     sizes: list[int] = []
-    found = gpu_section(gpu_shapes(False, GPU_TOKENS), 1, lambda section: sizes.append(len(section["time"])))
-    assert found["device"] == "a card" and sizes == list(range(1, 25))
-    assert len({row["shape"] for row in found["time"]}) == 3 * 2 * 4
-    asked = Counter(row["way"] for row in found["memory"])
-    assert asked == {"ours": 18, **dict.fromkeys(ON_TOP_K[1:], 6), **dict.fromkeys(ON_ALL, 6)}
-    assert all(row["shape"].full == (row["way"] in ON_ALL) for row in found["memory"])
+    section = gpu_section(gpu_shapes(False, GPU_TOKENS), 1, lambda section: sizes.append(len(section["time"])))
+    assert section["device"] == "a card" and sizes == list(range(1, 25))
+    assert len({row["shape"] for row in section["time"]}) == 3 * 2 * 4
+    ways = Counter(row["way"] for row in section["memory"])
+    assert ways == {"ours": 18, **dict.fromkeys(ON_TOP_K[1:], 6), **dict.fromkeys(ON_ALL, 6)}
+    assert all(row["shape"].full == (row["way"] in ON_ALL) for row in section["memory"])
 
 
 def test_a_gpu_is_measured_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,9 +142,9 @@ def test_a_gpu_is_measured_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     for tokens in (["8192"], ["2048", "32768"], ["8192"]):
         monkeypatch.setattr("sys.argv", [*arguments, "--tokens", *tokens])
         assert loss_speed.main() == 1, "nothing was met"
-    found = read_results(out)["gpu"]
-    assert [row["shape"]["tokens"] for row in found["time"]] == [2048] * 8 + [8192] * 8 + [32768] * 8
-    assert len(found["memory"]) == 18 + 6 * (len(ON_TOP_K) - 1 + len(ON_ALL))
+    section = read_results(out)["gpu"]
+    assert [row["shape"]["tokens"] for row in section["time"]] == [2048] * 8 + [8192] * 8 + [32768] * 8
+    assert len(section["memory"]) == 18 + 6 * (len(ON_TOP_K) - 1 + len(ON_ALL))
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "another")
     assert loss_speed.main() == 1 and len(read_results(out)["gpu"]["time"]) == 8
 
@@ -152,17 +154,17 @@ def test_ways_and_shares_of_a_gpu() -> None:
     assert ways_of(replace(gpu, k=4096)) == ON_ALL
     assert "TRL" in ways_of(gpu) and "TRL" not in ways_of(replace(gpu, k=128))
     assert "loop" in ways_of(SOME) and "ours with scoring" not in ways_of(FULL)
-    found = ratios(gpu, {"floor": Taken(1.0, 0.1), "ours": Taken(1.25, 0.1), "TRL": Taken(4.0, 0.1)})
-    assert found["floor_share"] == {"floor": 1.0, "ours": 0.8, "TRL": 0.25}
-    assert found["wall_times_ours"]["TRL"] == 3.2
+    row = ratios(gpu, {"floor": Taken(1.0, 0.1), "ours": Taken(1.25, 0.1), "TRL": Taken(4.0, 0.1)})
+    assert row["floor_share"] == {"floor": 1.0, "ours": 0.8, "TRL": 0.25}
+    assert row["wall_times_ours"]["TRL"] == 3.2
 
 
 def test_goals() -> None:
-    found = {goal.what: goal for goal in goals(LOSS)}
-    lines = {what: goal.line() for what, goal in found.items()}
+    goal_of = {goal.what: goal for goal in goals(LOSS)}
+    lines = {what: goal.line() for what, goal in goal_of.items()}
     assert lines["ours, times the floor"] == "ours, times the floor: met, 1.25 of at most 1.3"
     assert lines["ours, MB beyond"] == "ours, MB beyond: missed by 76, 1.1e+03 of at most 1.02e+03"
-    assert found["ours, seconds, beside plain"].met and found["ours with scoring, seconds, beside TRL"].met
+    assert goal_of["ours, seconds, beside plain"].met and goal_of["ours with scoring, seconds, beside TRL"].met
     assert "not measured (ImportError: no liger)" in lines["ours with scoring, seconds, beside Liger KL"]
-    assert [what for what, goal in found.items() if missed(goal)] == ["ours, MB beyond"]
+    assert [what for what, goal in goal_of.items() if missed(goal)] == ["ours, MB beyond"]
     assert all(missed(goal) for goal in list(goals({"time": [], "memory": []}))[:2])

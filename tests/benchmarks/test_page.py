@@ -1,8 +1,8 @@
 """Pins of `benchmarks/page/`:
 
-- the committed page is what the command writes from the committed results, and its figures are there;
-- a section of a GPU, with made-up numbers, gets tables, figures and goals; without one the page says so;
-- what failed or did not fit is in a table, not in a bar; a bar stands where its name does.
+- the committed page is what the command writes from the committed results, and its figures exist;
+- a section of a GPU, with made-up numbers, gets tables, figures and goals; without such a section the page says so;
+- a way that failed or did not fit is in a table, not in a bar; a bar stands beside its name.
 """
 
 import json

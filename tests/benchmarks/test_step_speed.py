@@ -1,10 +1,10 @@
 """Pins of `benchmarks/step_speed.py`, on a tiny shape:
 
-- with the whole vocabulary, as a top-k or from the teacher's hidden states, our step and TRL's are the same: the same
-  response tokens, loss, gradient's norm and weights afterwards, over two steps;
-- what the docstring says of TRL in one process: its autocast does not reach the student's backbone;
-- the record of a run: every way with its times and its memory, ratios to ours; a machine without a GPU says so and
-  leaves the other section as it was.
+- with the whole vocabulary, as a top-k or from the teacher's hidden states, our step and TRL's are the same: response
+  tokens, loss, norm of the gradient and weights afterwards agree over two steps;
+- as the docstring says, TRL's autocast does not reach the student's backbone in one process;
+- the results file has every way with its times, its memory and its ratio to ours; without a GPU it says so, and the
+  other section stays as it was.
 """
 
 import json
@@ -38,17 +38,17 @@ def test_with_the_whole_vocabulary_both_do_the_same_step(sends: Literal["topk", 
     moved = [(a - b).abs().max() for a, b in zip(weights[0], before, strict=True)]
     assert all(RATE < distance < 3 * RATE for distance in moved)
     # A step of AdamW is near the sign of the gradient, which rounding may turn where the gradient is near 0.
-    apart = torch.cat([(a - b).abs().flatten() for a, b in zip(*weights, strict=True)])
-    assert (apart < 0.01 * RATE).float().mean() > 0.99
+    distances = torch.cat([(a - b).abs().flatten() for a, b in zip(*weights, strict=True)])
+    assert (distances < 0.01 * RATE).float().mean() > 0.99
 
 
 def test_a_top_k_is_another_loss_on_the_same_tokens() -> None:
-    found = in_turns(TINY, (FIRST, "TRL"), rounds=1)
-    assert found[FIRST]["k"] == 64 and found["TRL"]["k"] == "full vocabulary"
-    assert found[FIRST]["tokens"] == found["TRL"]["tokens"] == 48
-    assert found[FIRST]["kl"] > 10 * found["TRL"]["kl"] > 0
-    assert 0 < found[FIRST]["scoring_seconds"] < found[FIRST]["seconds"]
-    assert found["TRL"]["update_seconds"] is None and found["TRL"]["tokens_per_second"] > 0
+    ways = in_turns(TINY, (FIRST, "TRL"), rounds=1)
+    assert ways[FIRST]["k"] == 64 and ways["TRL"]["k"] == "full vocabulary"
+    assert ways[FIRST]["tokens"] == ways["TRL"]["tokens"] == 48
+    assert ways[FIRST]["kl"] > 10 * ways["TRL"]["kl"] > 0
+    assert 0 < ways[FIRST]["scoring_seconds"] < ways[FIRST]["seconds"]
+    assert ways["TRL"]["update_seconds"] is None and ways["TRL"]["tokens_per_second"] > 0
 
 
 def test_autocast_does_not_reach_the_student_of_one_process() -> None:
@@ -64,8 +64,8 @@ def test_rows_of_one_prompt_share_it() -> None:
 
 
 def test_memory_of_a_way() -> None:
-    found = alone(FIRST, TINY, rounds=1)
-    assert found["peak_megabytes"] > found["beyond_models_megabytes"] >= 0
+    way = alone(FIRST, TINY, rounds=1)
+    assert way["peak_megabytes"] > way["beyond_models_megabytes"] >= 0
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:

@@ -1,8 +1,8 @@
 """The commands: the literal `lm_eval --tasks ...` from an installed wheel, and `python -m eval_harness` everywhere.
 
-Pinned: after a plain installation lm-eval finds the tasks in any directory, also in one with a folder called
-`sure_math`, and the pocket student is evaluated with every sample in the log; the repeated command asks nothing again;
-an editable installation is told what to do; what the wrapper adds to lm-eval's options.
+Pinned: after a plain installation lm-eval finds the tasks in any directory, even if the directory has a folder called
+`sure_math`; the pocket student is evaluated, with every sample in the log; an editable installation is told what to do;
+the options that the wrapper adds to lm-eval's.
 """
 
 import json
@@ -33,20 +33,20 @@ class Installation:
     python: Path
 
     def run(self, cwd: Path, *command: str) -> str:
-        """Output of a command in `cwd`; nothing of the repository is on its path."""
+        """Run a command in `cwd`, without the repository on its path, and return its output."""
         environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
         environment.pop("PYTHONPATH", None)
         program = [str(self.python.parent / command[0]), *command[1:]]
-        found = subprocess.run(
+        process = subprocess.run(
             program, cwd=cwd, env=environment, capture_output=True, text=True, timeout=900, check=False
         )
-        assert found.returncode == 0, f"{found.stdout}\n{found.stderr}"
-        return found.stdout + found.stderr
+        assert process.returncode == 0, f"{process.stdout}\n{process.stderr}"
+        return process.stdout + process.stderr
 
 
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
-    """lm-eval's own files are linked into the new environment; the other dependencies come from this Python's."""
+    """Make an environment: lm-eval's files are linked into it, the other dependencies are those of this Python."""
     folder = tmp_path_factory.mktemp("installed")
     venv.create(folder / "venv", with_pip=False)
     python = folder / "venv" / "bin" / "python"
@@ -81,42 +81,42 @@ def test_the_literal_command_evaluates_the_pocket_student(installation: Installa
     command += ["--tasks", "sure_math", "sure_math_pocket", "--apply_chat_template", "--limit", "2"]
     command += ["--metadata", json.dumps({"data": {"sure_math": str(data)}}), "--gen_kwargs", "max_gen_toks=64"]
     command += ["--output_path", "out", "--log_samples", "--use_cache", "out/responses"]
-    said = installation.run(tmp_path, *command)
+    output = installation.run(tmp_path, *command)
     for metric in ("pass@1", "avg@16", "truncated@16", "unboxed@16", "timed_out@16"):
-        assert f"|{metric}" in said
-    assert "Duplicate task name" not in said and "overrides existing task" not in said
+        assert f"|{metric}" in output
+    assert "Duplicate task name" not in output and "overrides existing task" not in output
     [file] = (tmp_path / "out").rglob("results_*.json")
     results = json.loads(file.read_text("utf-8"))
     for task in ("sure_math", "sure_math_pocket"):
         [samples] = file.parent.glob(f"samples_{task}_2*.jsonl")
         problems = [json.loads(line) for line in samples.read_text("utf-8").splitlines()]
         assert [len(problem["resps"]) for problem in problems] == [17, 17]
-        found = results["results"][task]
-        assert isinstance(found["pass@1_stderr,none"], float) and isinstance(found["avg@16_stderr,none"], float)
+        scores = results["results"][task]
+        assert isinstance(scores["pass@1_stderr,none"], float) and isinstance(scores["avg@16_stderr,none"], float)
         assert results["sure_math"]["tasks"][task]["sent"]["sampled"]["max_gen_toks"] == 64
     assert results["sure_math"]["responses"] == {"generated": 68, "from_journal": 0}
 
-    said = installation.run(tmp_path, "python", "-m", "eval_harness", "doctor")
-    assert "the literal command works in any directory" in said and "math-verify" in said
+    output = installation.run(tmp_path, "python", "-m", "eval_harness", "doctor")
+    assert "the literal command works in any directory" in output and "math-verify" in output
 
 
 def test_this_editable_installation_is_told_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
     if diagnose().state == "registered":
         pytest.skip("these tests run against an installed wheel")
     assert main(["doctor"]) == 0
-    said = capsys.readouterr().out
-    assert "python -m eval_harness run --tasks sure_math" in said and f"--include_path {TASKS}" in said
-    assert "math-verify" in said and "latex2sympy2_extended" in said
+    output = capsys.readouterr().out
+    assert "python -m eval_harness run --tasks sure_math" in output and f"--include_path {TASKS}" in output
+    assert "math-verify" in output and "latex2sympy2_extended" in output
 
 
 def test_what_the_wrapper_adds_to_lm_evals_options(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("eval_harness.command.is_registered", lambda: False)
     include = ["--include_path", str(TASKS)]
     assert lm_eval_arguments(["ls", "tasks"]) == ["ls", "tasks", *include]
-    asked = ["run", "--tasks", "math500", "--output_path", "out"]
-    assert lm_eval_arguments(asked) == [*asked, *include, "--use_cache", "out/responses"]
-    named = ["run", "--output_path=out/x.json", "--use_cache", "mine"]
-    assert lm_eval_arguments(named) == [*named, *include]
+    words = ["run", "--tasks", "math500", "--output_path", "out"]
+    assert lm_eval_arguments(words) == [*words, *include, "--use_cache", "out/responses"]
+    with_cache = ["run", "--output_path=out/x.json", "--use_cache", "mine"]
+    assert lm_eval_arguments(with_cache) == [*with_cache, *include]
     with pytest.raises(ValueError, match="lm-eval accepts one folder"):
         lm_eval_arguments(["run", "--include_path", "theirs"])
     monkeypatch.setattr("eval_harness.command.is_registered", lambda: True)
@@ -131,9 +131,11 @@ def test_the_wrapper_runs_in_the_root_of_the_repository(tmp_path: Path) -> None:
     command += ["--metadata", f"data={data}", "--output_path", str(tmp_path / "out")]
 
     environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-    found = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900, check=False)
-    assert found.returncode == 0, found.stderr
-    assert "IDENTICAL SAMPLES" in found.stdout and "summary: " in found.stdout
+    process = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900, check=False
+    )
+    assert process.returncode == 0, process.stderr
+    assert "IDENTICAL SAMPLES" in process.stdout and "summary: " in process.stdout
     [file] = (tmp_path / "out").rglob("summary_*.json")
     summary: dict[str, Any] = json.loads(file.read_text("utf-8"))
     assert summary["tasks"]["sure_math"]["outcomes"]["greedy"]["unboxed"] == 1

@@ -1,8 +1,9 @@
-r"""The grader of the evaluation harness, on written cases, on every benchmark file and on real model outputs.
+r"""The grader of the evaluation, on written cases, on every benchmark file and on real model outputs.
 
-Pinned: what is no answer, and why; numbers as B.2 finds them; a response that boxes exactly the gold is right for every
-gold of every file, but for four that are damaged, and one that boxes the next problem's gold is wrong unless the two
-are equal; every disagreement with the grades of two files of real outputs, judged; nothing hangs.
+Pinned: which responses have no answer, and why; numbers as B.2 finds them; a response that boxes exactly the gold is
+right for every gold of every file, except for four damaged golds, and a response that boxes the next problem's gold is
+wrong unless the two golds are equal; every disagreement with the grades in two files of real outputs, and who is right;
+no comparison hangs.
 """
 
 import json
@@ -47,15 +48,15 @@ CASES = [
 
 @pytest.mark.parametrize(("gold", "text", "finish", "outcome", "answer"), CASES)
 def test_what_a_response_comes_to(gold: str, text: str, finish: str, outcome: str, answer: str | None) -> None:
-    [found] = grade_boxed(gold, [Response(text, finish_reason=finish)])  # type: ignore[arg-type]
-    assert (found.outcome, found.answer, found.correct) == (outcome, answer, outcome == "correct")
+    [graded] = grade_boxed(gold, [Response(text, finish_reason=finish)])  # type: ignore[arg-type]
+    assert (graded.outcome, graded.answer, graded.correct) == (outcome, answer, outcome == "correct")
 
 
 def test_a_thought_that_the_prompt_opened_needs_its_closing_tag() -> None:
     open_thought = Response(r"maybe \boxed{42}? let me check", in_thought=True)
     closed = Response(r"maybe \boxed{41}?</think>\boxed{42}", in_thought=True)
     named = Response(r"maybe \boxed{41}?[/THINK]\boxed{42}", in_thought=True, closing_tag="[/THINK]")
-    assert [each.outcome for each in grade_boxed("42", [open_thought, closed, named])] == [
+    assert [graded.outcome for graded in grade_boxed("42", [open_thought, closed, named])] == [
         "truncated",
         "correct",
         "correct",
@@ -76,17 +77,17 @@ def test_a_thought_that_the_prompt_opened_needs_its_closing_tag() -> None:
     ],
 )
 def test_numbers_as_the_protocol_for_gsm8k_finds_them(gold: str, text: str, outcome: str, answer: str | None) -> None:
-    [found] = grade_number(gold, [Response(text, finish_reason="stop")])
-    assert (found.outcome, found.answer) == (outcome, answer)
+    [graded] = grade_number(gold, [Response(text, finish_reason="stop")])
+    assert (graded.outcome, graded.answer) == (outcome, answer)
     [cut] = grade_number(gold, [Response("so far we have 18 and", finish_reason="length")])
     assert cut.outcome == "truncated"
 
 
 def test_descriptions_go_to_the_judge_once_per_distinct_answer() -> None:
-    asked: list[Pair] = []
+    judged_pairs: list[Pair] = []
 
     def judge(pairs: Sequence[Pair], /) -> list[str]:
-        asked.extend(pairs)
+        judged_pairs.extend(pairs)
         return ["equal" if "odd" in pair.first + pair.second else "undecided" for pair in pairs]
 
     texts = [
@@ -95,9 +96,9 @@ def test_descriptions_go_to_the_judge_once_per_distinct_answer() -> None:
         r"\boxed{n = 3}",
         "I do not know",
     ]
-    found = grade_judged("Find all n.", "the set of n", [Response(text) for text in texts], judge)  # type: ignore[arg-type]
-    assert [each.outcome for each in found] == ["correct", "correct", "undecided", "unboxed"]
-    assert sorted({(pair.first, pair.second) for pair in asked}) == [
+    graded_responses = grade_judged("Find all n.", "the set of n", [Response(text) for text in texts], judge)  # type: ignore[arg-type]
+    assert [graded.outcome for graded in graded_responses] == ["correct", "correct", "undecided", "unboxed"]
+    assert sorted({(pair.first, pair.second) for pair in judged_pairs}) == [
         ("all odd n", "the set of n"),
         ("n = 3", "the set of n"),
     ]
@@ -127,10 +128,10 @@ FILES = {
     "math/tora_test.jsonl": "math",
     "math/rllm_train_math.json": "math",
 }
-"""Benchmark file -> its row in the table of sources; None where the answer column is read as it is."""
+"""Benchmark file -> its entry in the catalogue of sources; None if the answer column is read as it is."""
 
 DAMAGED = {
-    # The file cuts each of these golds inside a brace, so that no box around it can close.
+    # The file cuts off each of these golds inside a brace, so that no box around the gold can close.
     r"\frac{5055}{2^{15}",
     r"\frac{81^{10}}{82^{10}",
     r"\frac{2 k n}{n+k-1}-2 \frac{k!n!}{(k+n-1)!",
@@ -145,11 +146,11 @@ EQUAL_NEIGHBOURS = {
     (r"21\text{ dogs}", "21"),
     (r"18 \text{ degrees}", "18"),
 }
-"""The gold of a problem and the next one's, written otherwise: the same number, or one with a unit on one side only."""
+"""Equal golds of a problem and the next problem: written differently, or with a unit on one side only."""
 
 
 def golds(file: Path, source: str | None, folder: Path) -> Iterator[str]:
-    """The golds of a file as the tasks read them; rows without an answer are none."""
+    """Yield the golds of a file as the tasks read them, without the rows that have no answer."""
     if source is None:
         for line in file.read_text(encoding="utf-8").splitlines():
             row = json.loads(line)
@@ -161,9 +162,9 @@ def golds(file: Path, source: str | None, folder: Path) -> Iterator[str]:
     rows = open_rows(file, "file")
     columns = columns_of(SOURCES[source], rows.columns)
     for row in rows.stream:
-        said = read_row(SOURCES[source], columns, row, conversation(row.get(columns.problem or "") or "", "row")[1])
-        if said.answer is not None:
-            yield said.answer
+        reading = read_row(SOURCES[source], columns, row, conversation(row.get(columns.problem or "") or "", "row")[1])
+        if reading.answer is not None:
+            yield reading.answer
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -174,24 +175,29 @@ def test_every_gold_is_right_for_its_problem_and_wrong_for_the_one_before(
     answers = list(golds(realdata / name, FILES[name], tmp_path))
     assert len(answers) >= 15
     missed, merged = set(), set()
-    for gold, other in zip(answers, [*answers[1:], answers[0]], strict=True):
-        own, others = grade(gold, [rf"So \boxed{{{gold}}}.", rf"So \boxed{{{other}}}."])
-        missed |= set() if own.correct else {gold}
-        merged |= {(gold, other)} if others.correct and gold != other else set()
+    for gold, next_gold in zip(answers, [*answers[1:], answers[0]], strict=True):
+        with_gold, with_next_gold = grade(gold, [rf"So \boxed{{{gold}}}.", rf"So \boxed{{{next_gold}}}."])
+        missed |= set() if with_gold.correct else {gold}
+        merged |= {(gold, next_gold)} if with_next_gold.correct and gold != next_gold else set()
     assert missed == (DAMAGED if "omni" in name else set())
     assert merged <= EQUAL_NEIGHBOURS
 
 
 def test_disagreements_with_nemo_skills(realdata: Path) -> None:
-    """150 responses of a weak model: two disagreements with the grade in the file, both the file's fault."""
-    found = {}
+    """150 responses of a weak model: two disagreements with the grades in the file, where the file is wrong."""
+    disagreements = {}
     for seed in range(3):
         lines = (realdata / "model_outputs" / f"nemo_skills_output_rs{seed}.jsonl").read_text("utf-8").splitlines()
         for number, row in enumerate(map(json.loads, lines)):
             [graded] = grade_boxed(row["expected_answer"], [row["generation"]])
             if graded.correct != bool(row["symbolic_correct"]):
-                found[seed, number] = (row["expected_answer"], row["predicted_answer"], graded.answer, graded.outcome)
-    assert found == {
+                disagreements[seed, number] = (
+                    row["expected_answer"],
+                    row["predicted_answer"],
+                    graded.answer,
+                    graded.outcome,
+                )
+    assert disagreements == {
         (0, 23): ("1320", "1320 km", "1320 km", "correct"),  # "how many km": a unit on one side only
         (1, 48): ("958", None, "958", "correct"),  # \fbox is a box
     }
@@ -200,13 +206,13 @@ def test_disagreements_with_nemo_skills(realdata: Path) -> None:
 def test_disagreements_with_qwen(realdata: Path) -> None:
     """800 responses: one disagreement, a number written with separators."""
     lines = (realdata / "model_outputs" / "qwen25_math_cot_100x8.jsonl").read_text("utf-8").splitlines()
-    found = {}
+    disagreements = {}
     for number, row in enumerate(map(json.loads, lines)):
         graded: list[GradedResponse] = grade_boxed(row["gt"], row["code"])
-        for sample, (ours, theirs) in enumerate(zip(graded, row["score"], strict=True)):
-            if ours.correct != bool(theirs):
-                found[number, sample] = (row["gt"], ours.answer, ours.outcome)
-    assert found == {(72, 7): ("10{,}000", "10000", "correct")}
+        for sample, (response, score) in enumerate(zip(graded, row["score"], strict=True)):
+            if response.correct != bool(score):
+                disagreements[number, sample] = (row["gt"], response.answer, response.outcome)
+    assert disagreements == {(72, 7): ("10{,}000", "10000", "correct")}
 
 
 def test_a_comparison_that_was_stopped_is_counted_apart() -> None:
@@ -219,6 +225,6 @@ def test_a_comparison_that_was_stopped_is_counted_apart() -> None:
 def test_hostile_answers_cost_no_more_than_the_clock() -> None:
     hostile = ["2003^{2002^{2001}}", "9" * 100_000, r"\sqrt{" * 500 + "2" + "}" * 500, r"10^{10^{10}}", r"\frac{1}{0}"]
     started = time.monotonic()
-    found = grade_boxed("7", [rf"\boxed{{{answer}}}" for answer in hostile])
-    assert not any(each.correct for each in found)
+    graded_responses = grade_boxed("7", [rf"\boxed{{{answer}}}" for answer in hostile])
+    assert not any(graded.correct for graded in graded_responses)
     assert time.monotonic() - started < 60

@@ -1,9 +1,9 @@
 """The page of a run, parsed as HTML.
 
-Pinned: every problem is on it with statement, gold, responses, answers, verdicts and clusters; nothing that a model
-wrote becomes an element, an attribute or a link, and the page loads nothing and runs its own script only; formulas are
-MathML, prices are not, and what cannot be read stays LaTeX; the size is bounded, and what is left out is said; a run
-without its log of samples is told what to do; the same run makes the same page.
+Pinned: the page has every problem with statement, gold, responses, answers, outcomes and clusters; no text of a model
+becomes an element, an attribute or a link, and the page loads nothing and runs only its own script; formulas become
+MathML, prices do not, and formulas that cannot be read stay LaTeX; the size is bounded, and the page says what is left
+out; without the log of samples the message says what to do; the same run gives the same page.
 """
 
 import base64
@@ -27,7 +27,7 @@ NASTY = '<script>alert(1)</script><img src=x onerror="alert(2)">'
 
 
 class Elements(HTMLParser):
-    """Tags with their attributes, and the text."""
+    """Parses a page into its tags with their attributes, and its text."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -63,7 +63,10 @@ def graded(answer: str | None, outcome: str) -> dict[str, Any]:
 def run_of(
     folder: Path, problems: Sequence[tuple[str, str, Sequence[tuple[str, str | None, str]]]], *, log: bool = True
 ) -> Path:
-    """A result file and its log; a problem is its statement, its gold, and (text, answer, outcome) of each response."""
+    """Write a result file and its log.
+
+    A problem is its statement, its gold, and (text, answer, outcome) of each response.
+    """
     names = [f"p{number}" for number in range(len(problems))]
     samples = len(problems[0][2]) - 1
     counts = dict.fromkeys(("correct", "wrong", "undecided", "timed_out", "truncated", "unboxed", "empty"), 0)
@@ -119,32 +122,39 @@ PROBLEMS: list[tuple[str, str, list[tuple[str, str | None, str]]]] = [
 
 def test_every_problem_with_answers_verdicts_and_clusters(tmp_path: Path) -> None:
     text = render_page(read_result_file(run_of(tmp_path, PROBLEMS)))
-    found = Elements(text)
-    assert found.open == []
-    [first, second] = [body for body in found.named("tbody") if "data-number" in body]
+    elements = Elements(text)
+    assert elements.open == []
+    [first, second] = [body for body in elements.named("tbody") if "data-number" in body]
     assert first == {
         "data-number": "1",
         **{"data-greedy": "1", "data-right": "1", "data-samples": "4", "data-clusters": "2", "data-tokens": "9"},
     }
     assert second["data-number"] == "2" and second["data-clusters"] == "1" and second["data-greedy"] == "0"
-    assert "p0: 5 responses, 4 different texts, answers in clusters of 2 + 2" in found.text
-    assert "the text of sample 2" in found.text and "unboxed" in found.text and "1 of 4" in found.text
-    assert "pass@1 50.0 %" in found.text and "± 25.0" in found.text and "avg@4 25.0 %" in found.text
-    keys = [button.get("data-key") for button in found.named("button") if "data-key" in button]
+    assert "p0: 5 responses, 4 different texts, answers in clusters of 2 + 2" in elements.text
+    assert "the text of sample 2" in elements.text and "unboxed" in elements.text and "1 of 4" in elements.text
+    assert "pass@1 50.0 %" in elements.text and "± 25.0" in elements.text and "avg@4 25.0 %" in elements.text
+    keys = [button.get("data-key") for button in elements.named("button") if "data-key" in button]
     assert keys == ["number", "greedy", "right", "clusters", "tokens"]
     assert all(key and f"data-{key}" in first for key in keys)
 
 
 def test_nothing_a_model_wrote_is_more_than_text(tmp_path: Path) -> None:
     text = render_page(read_result_file(run_of(tmp_path, PROBLEMS)))
-    found = Elements(text)
-    assert not found.named("img") and not found.named("a") and not found.named("link") and not found.named("iframe")
-    assert not [name for _, attributes in found.tags for name in attributes if name.startswith("on") or name == "href"]
-    assert not [attributes for _, attributes in found.tags if "src" in attributes]
-    assert found.text.count(NASTY) >= 5
+    elements = Elements(text)
+    assert (
+        not elements.named("img")
+        and not elements.named("a")
+        and not elements.named("link")
+        and not elements.named("iframe")
+    )
+    assert not [
+        name for _, attributes in elements.tags for name in attributes if name.startswith("on") or name == "href"
+    ]
+    assert not [attributes for _, attributes in elements.tags if "src" in attributes]
+    assert elements.text.count(NASTY) >= 5
     [script] = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    [policy] = [meta["content"] for meta in found.named("meta") if "http-equiv" in meta]
+    [policy] = [meta["content"] for meta in elements.named("meta") if "http-equiv" in meta]
     assert policy == f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
     assert "http" not in text.replace("http-equiv", "").replace("http://www.w3.org/1998/Math/MathML", "")
 
@@ -161,25 +171,25 @@ def test_nothing_a_model_wrote_is_more_than_text(tmp_path: Path) -> None:
     ],
 )
 def test_a_formula_holds_mathematics_only(latex: str) -> None:
-    found = Elements(str(formula(latex)))
-    assert not {tag for tag, _ in found.tags} & {"script", "img", "a"}
-    names = {name for tag, attributes in found.tags if tag != "span" and tag != "code" for name in attributes}
+    elements = Elements(str(formula(latex)))
+    assert not {tag for tag, _ in elements.tags} & {"script", "img", "a"}
+    names = {name for tag, attributes in elements.tags if tag != "span" and tag != "code" for name in attributes}
     assert not names & {"href", "style", "class", "mathcolor", "src", "onerror"}
 
 
 def test_formulas_are_mathml_and_prices_are_not() -> None:
     text = r"A coffee costs $5 and a tea $7, $x^2$ and \(y\): \[\frac{1}{2}\] so \boxed{\sqrt{2}} & \$3."
-    found = Elements(str(rendered(text)))
-    assert [math["display"] for math in found.named("math")] == ["inline", "inline", "block", "inline"]
-    assert "costs $5 and a tea $7" in found.text and r"& \$3." in found.text
-    assert {"msup", "mfrac", "msqrt"} <= {tag for tag, _ in found.tags}
-    assert {span["title"] for span in found.named("span")} == {"x^2", "y", r"\frac{1}{2}", r"\boxed{\sqrt{2}}"}
+    elements = Elements(str(rendered(text)))
+    assert [math["display"] for math in elements.named("math")] == ["inline", "inline", "block", "inline"]
+    assert "costs $5 and a tea $7" in elements.text and r"& \$3." in elements.text
+    assert {"msup", "mfrac", "msqrt"} <= {tag for tag, _ in elements.tags}
+    assert {span["title"] for span in elements.named("span")} == {"x^2", "y", r"\frac{1}{2}", r"\boxed{\sqrt{2}}"}
 
 
 @pytest.mark.parametrize("latex", [r"\unknown{2}", r"\left(", "x" * 2000, "{" * 300 + "x" + "}" * 300, r"\frac"])
 def test_what_cannot_be_read_stays_latex(latex: str) -> None:
-    found = Elements(str(formula(latex)))
-    assert [tag for tag, _ in found.tags] == ["code"] and found.text == latex
+    elements = Elements(str(formula(latex)))
+    assert [tag for tag, _ in elements.tags] == ["code"] and elements.text == latex
 
 
 def test_the_size_is_bounded_and_says_what_is_left_out(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
-"""The statistics of an evaluation, against numbers worked out by hand and by simulation.
+"""The statistics of an evaluation, compared with numbers from hand calculation and simulation.
 
 Pinned: the standard error is clustered by problem; pass@k is unbiased; the share of variance that more samples could
-remove is 0 for certain answers and 1 for coin flips; a paired difference excludes what both models share.
+remove is 0 for certain answers and 1 for coin flips; the error of a paired difference excludes the variance
+that both models share.
 """
 
 import itertools
@@ -14,9 +15,9 @@ from sure_math.reporting.accuracy import mean_over_problems, paired_difference, 
 
 
 def test_the_standard_error_counts_problems_not_answers() -> None:
-    found = mean_over_problems([1.0, 0.0, 0.5, 0.5])
-    assert found.value == 0.5
-    assert found.error == pytest.approx(math.sqrt((0.25 + 0.25) / 3) / 2)
+    estimate = mean_over_problems([1.0, 0.0, 0.5, 0.5])
+    assert estimate.value == 0.5
+    assert estimate.error == pytest.approx(math.sqrt((0.25 + 0.25) / 3) / 2)
     assert mean_over_problems([0.25]).error is None
 
 
@@ -42,11 +43,11 @@ def test_what_more_samples_could_remove() -> None:
     # Problems that are 0.2 or 0.8: Var(p) = 0.09 between them, 0.16 / 16 = 0.01 from sampling.
     rng = np.random.default_rng(0)
     right = rng.binomial(16, rng.choice([0.2, 0.8], size=20_000))
-    assert removable_share([int(one) for one in right], 16) == pytest.approx(0.1, abs=0.005)
+    assert removable_share([int(count) for count in right], 16) == pytest.approx(0.1, abs=0.005)
 
 
 def test_the_clustered_error_is_that_of_repeated_experiments() -> None:
-    """Problems and samples drawn anew 2,000 times: the mean's spread is what the formula says, not the naive one."""
+    """Draw problems and samples 2,000 times: the spread of the mean is what the formula says, not the naive error."""
     rng = np.random.default_rng(1)
     shares = rng.binomial(16, rng.beta(0.3, 0.3, size=(2_000, 100))) / 16
     spread = shares.mean(axis=1).std()
@@ -60,6 +61,6 @@ def test_a_paired_difference_leaves_out_what_both_share() -> None:
     rng = np.random.default_rng(2)
     hardness = rng.uniform(size=200)
     better = np.minimum(1.0, hardness + 0.03)
-    found = paired_difference(list(hardness), list(better))
-    assert found.value == pytest.approx(0.03, abs=0.002) and found.low > 0.02
+    difference = paired_difference(list(hardness), list(better))
+    assert difference.value == pytest.approx(0.03, abs=0.002) and difference.low > 0.02
     assert paired_difference([1, 0], [1, 0]).low == 0.0

@@ -1,9 +1,10 @@
 """The paper's tables, from small result files and run folders written here.
 
-Pinned: a result lands in its cell, with its clustered error, and an empty cell is a dash in Markdown and in LaTeX; bold
-type needs a paired interval that excludes 0, and the teacher takes no part; what does not compare is refused by name,
-and back ends that send the same sampling in other words do compare; memory and time come from run folders, whose
-configuration must be what the row says; the same call writes the same bytes; what a plan gets wrong is said.
+Pinned: a result is in its cell, with its clustered error, and an empty cell is a dash in Markdown and LaTeX; bold type
+needs a paired interval that excludes 0, and the teacher never competes for it; results that cannot be compared are
+refused by name, and back ends that write the same sampling differently can be compared; memory and time come from run
+folders, whose configuration must be that of the row; the same call writes the same bytes; a message names each mistake
+in a plan.
 """
 
 import json
@@ -27,12 +28,12 @@ VERSIONS = {"sure-math": "0.1.0", "math-verify": "0.9.0", "sympy": "1.14.0", "lm
 def result(
     folder: Path, name: str, right: int, *, problems: int = 40, benchmark: str = "math500", **changed: Any
 ) -> Path:
-    """A result file of a model that is right on the first `right` problems, greedily and in every sample."""
+    """Write the result of a model that is right on the first `right` problems, greedily and in half its samples."""
     marks = {
         f"p{n}": {"greedy": str(int(n < right)), "samples": str(int(n < right)) * 8 + "0" * 8} for n in range(problems)
     }
     shares = [marks[f"p{n}"]["samples"].count("1") / 16 for n in range(problems)]
-    found = {
+    estimates = {
         metric: {"value": estimate.value, "stderr": estimate.error}
         for metric, estimate in (
             ("pass@1", mean_over_problems([n < right for n in range(problems)])),
@@ -40,7 +41,7 @@ def result(
         )
     }
     summary = {
-        **{"benchmark": benchmark, "problems": problems, "samples": 16, **found, "per_problem": marks},
+        **{"benchmark": benchmark, "problems": problems, "samples": 16, **estimates, "per_problem": marks},
         **{"fingerprint": "f", "origin": "a file", "left_out": 0, "judge": None, "max_gen_toks": 64},
         **{"sent": {"greedy": GREEDY, "sampled": SAMPLED}, "chat_template": True},
         **{key: value for key, value in changed.items() if key not in ("versions", "limit")},
@@ -54,7 +55,7 @@ def result(
 
 
 def run_folder(folder: Path, name: str, *, correct: tuple[list[int], ...] = (), **config: Any) -> Path:
-    """A folder as `uopd.train` leaves it, with what the tables read."""
+    """Make a folder as `uopd.train` leaves it, with the files that the tables read."""
     path = folder / name
     path.mkdir()
     settings = {
@@ -81,15 +82,15 @@ def plan_file(folder: Path, text: str) -> str:
 
 
 def written(*arguments: str) -> dict[str, str]:
-    """Name of the file -> text, without the figures."""
-    made = build_tables(read_plan(arguments))
-    texts = {f"{each.grid.label}.md": markdown(each.grid) for each in made}
-    return texts | {f"{each.grid.label}.tex": latex(each.grid) for each in made}
+    """Build the tables, and return the text of each file by its name."""
+    tables = build_tables(read_plan(arguments))
+    texts = {f"{table.grid.label}.md": markdown(table.grid) for table in tables}
+    return texts | {f"{table.grid.label}.tex": latex(table.grid) for table in tables}
 
 
 def line_of(text: str, start: str) -> str:
-    [found] = [line for line in text.splitlines() if line.startswith(start)]
-    return found
+    [line] = [line for line in text.splitlines() if line.startswith(start)]
+    return line
 
 
 def test_table_1_from_a_plan(tmp_path: Path) -> None:
@@ -97,30 +98,30 @@ def test_table_1_from_a_plan(tmp_path: Path) -> None:
         result(tmp_path, name, right)
     rows = ", ".join(f"{name}: results_{name}_math500.json" for name in ("base", "opd", "uopd", "teacher"))
     plan = plan_file(tmp_path, f"pairs: [{{student: Org/S_1, teacher: T, rows: {{{rows}}}}}]\nbenchmarks: [math500]")
-    made = written(plan)
-    table = made["table1.md"]
+    files = written(plan)
+    table = files["table1.md"]
     assert line_of(table, "| Method") == "| Method | MATH-500 pass@1 | MATH-500 avg@16 |"
     assert line_of(table, "| Base (Org/S_1)") == "| Base (Org/S_1) | 20.0 ± 6.4 | 10.0 ± 3.2 |"
     assert line_of(table, "| UOPD") == "| UOPD (ours) | **80.0** ± 6.4 | **40.0** ± 3.2 |"
     assert line_of(table, "| Teacher") == "| Teacher (T) | 95.0 ± 3.5 | 47.5 ± 1.7 |"
     assert line_of(table, "| GRPO") == "| GRPO | – | – |"
-    assert r"UOPD (ours) & \textbf{80.0} {\scriptsize$\pm$ 6.4} & \textbf{40.0}" in made["table1.tex"]
-    assert r"Student: Org/S\_1, teacher: T" in made["table1.tex"] and r"GRPO & -- & -- \\" in made["table1.tex"]
-    assert "–" in line_of(made["table2.md"], "| Soft")
+    assert r"UOPD (ours) & \textbf{80.0} {\scriptsize$\pm$ 6.4} & \textbf{40.0}" in files["table1.tex"]
+    assert r"Student: Org/S\_1, teacher: T" in files["table1.tex"] and r"GRPO & -- & -- \\" in files["table1.tex"]
+    assert "–" in line_of(files["table2.md"], "| Soft")
 
 
 def test_bold_needs_an_interval_that_excludes_zero(tmp_path: Path) -> None:
     first, second = result(tmp_path, "first", 20), result(tmp_path, "second", 21)
-    made = written(f"weighting/uniform={first}", f"weighting/soft={second}")
-    assert "52.5 ± 8.0" in line_of(made["table2.md"], "| Soft") and "**" not in line_of(made["table2.md"], "| Soft")
+    files = written(f"weighting/uniform={first}", f"weighting/soft={second}")
+    assert "52.5 ± 8.0" in line_of(files["table2.md"], "| Soft") and "**" not in line_of(files["table2.md"], "| Soft")
     third = result(tmp_path, "third", 32)
-    made = written(f"weighting/uniform={first}", f"weighting/soft={third}", f"weighting/filter-0.7={second}")
-    assert "**80.0** ± 6.4" in line_of(made["table2.md"], "| Soft")
-    assert "52.5" in line_of(made["table2.md"], "| Binary filter (τ = 0.7)")
+    files = written(f"weighting/uniform={first}", f"weighting/soft={third}", f"weighting/filter-0.7={second}")
+    assert "**80.0** ± 6.4" in line_of(files["table2.md"], "| Soft")
+    assert "52.5" in line_of(files["table2.md"], "| Binary filter (τ = 0.7)")
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "message"),
     [
         ({"fingerprint": "g"}, r"other data \(40 of a file; 40 of a file\)"),
         ({"problems": 30}, "another part of the problems"),
@@ -131,12 +132,12 @@ def test_bold_needs_an_interval_that_excludes_zero(tmp_path: Path) -> None:
         ({"versions": {"sympy": "1.13.0"}}, "graded by sympy 1.14.0 and 1.13.0"),
     ],
 )
-def test_what_does_not_compare_is_refused(tmp_path: Path, changed: dict[str, Any], said: str) -> None:
+def test_what_does_not_compare_is_refused(tmp_path: Path, changed: dict[str, Any], message: str) -> None:
     arguments = [
         f"weighting/uniform={result(tmp_path, 'one', 3)}",
         f"weighting/soft={result(tmp_path, 'two', 4, **changed)}",
     ]
-    with pytest.raises(ResultError, match=f"column math500.*results_one.*results_two.*cannot be compared: .*{said}"):
+    with pytest.raises(ResultError, match=f"column math500.*results_one.*results_two.*cannot be compared: .*{message}"):
         build_tables(read_plan(arguments))
 
 
@@ -169,13 +170,13 @@ def test_ablations_with_memory_and_time_of_the_runs(tmp_path: Path) -> None:
 
 def test_a_run_that_is_not_what_the_row_says_is_refused(tmp_path: Path) -> None:
     run_folder(tmp_path, "run")
-    for text, said in (
+    for text, message in (
         ("topk: {128: {run: run}}", "teacher.top_k = 512, expected 128"),
         ("rollouts: {8: {run: run}}", "rollouts.per_prompt = 4, expected 8"),
         ("weighting: {uniform: {run: run}}", "method = 'uopd', expected 'opd'"),
         ("pairs: [{student: S, teacher: T, rows: {grpo: {run: run}}}]", "method = 'uopd', expected 'grpo'"),
     ):
-        with pytest.raises(ResultError, match=said):
+        with pytest.raises(ResultError, match=message):
             build_tables(read_plan([plan_file(tmp_path, text)]))
 
 
@@ -183,10 +184,10 @@ def test_the_convergence_curve(tmp_path: Path) -> None:
     run_folder(tmp_path, "uopd", correct=([0, 0, 0, 1], [0, 0, 1, 1], [0, 1, 1, 1]))
     run_folder(tmp_path, "opd", correct=([0, 0, 0, 1], [0, 0, 0, 1]))
     text = "convergence: {UOPD: uopd, Standard OPD: opd}"
-    made = written(plan_file(tmp_path, text))
-    assert line_of(made["convergence.md"], "| step") == "| step | UOPD | Standard OPD |"
-    assert line_of(made["convergence.md"], "| 5 ") == "| 5 | 50.0 ± 28.9 | 25.0 ± 25.0 |"
-    assert line_of(made["convergence.md"], "| 10 ") == "| 10 | 75.0 ± 25.0 | – |"
+    files = written(plan_file(tmp_path, text))
+    assert line_of(files["convergence.md"], "| step") == "| step | UOPD | Standard OPD |"
+    assert line_of(files["convergence.md"], "| 5 ") == "| 5 | 50.0 ± 28.9 | 25.0 ± 25.0 |"
+    assert line_of(files["convergence.md"], "| 10 ") == "| 10 | 75.0 ± 25.0 | – |"
     run_folder(tmp_path, "other", correct=([0, 1],))
     with pytest.raises(ResultError, match=r"UOPD .* and Other .* have different numbers of problems: 4 and 2"):
         build_tables(read_plan([plan_file(tmp_path, "convergence: {UOPD: uopd, Other: other}")]))
@@ -196,11 +197,11 @@ def test_the_convergence_curve(tmp_path: Path) -> None:
 
 
 def test_results_without_a_label_get_a_plain_table(tmp_path: Path) -> None:
-    one, two = result(tmp_path, "one", 10, limit=40), result(tmp_path, "two", 38)
-    made = written(str(one), str(two))
-    assert set(made) == {"results.md", "results.tex"}
-    assert line_of(made["results.md"], "| two") == "| two | 95.0 ± 3.5 | 47.5 ± 1.7 |"
-    assert "- math500: a part of it, 40 problems (lm-eval's limit)" in made["results.md"]
+    first, second = result(tmp_path, "one", 10, limit=40), result(tmp_path, "two", 38)
+    files = written(str(first), str(second))
+    assert set(files) == {"results.md", "results.tex"}
+    assert line_of(files["results.md"], "| two") == "| two | 95.0 ± 3.5 | 47.5 ± 1.7 |"
+    assert "- math500: a part of it, 40 problems (lm-eval's limit)" in files["results.md"]
 
 
 def test_the_same_call_writes_the_same_bytes(tmp_path: Path) -> None:
@@ -212,18 +213,18 @@ def test_the_same_call_writes_the_same_bytes(tmp_path: Path) -> None:
         f"benchmarks: [math500]\npairs: [{{student: S, teacher: T}}]\nweighting: {rows}\nconvergence: {{UOPD: run}}\n"
         "topk: {512: {results: results_one_math500.json, run: run}}\n",
     )
-    both = []
+    folders = []
     for name in ("a", "b"):
         assert main([plan, "--out", str(tmp_path / name)]) == 0
-        both.append({path.name: path.read_bytes() for path in sorted((tmp_path / name).iterdir())})
+        folders.append({path.name: path.read_bytes() for path in sorted((tmp_path / name).iterdir())})
     names = ("table1", "table2", "ablation_samples", "ablation_topk", "ablation_rollouts", "convergence")
-    assert both[0] == both[1]
-    assert set(both[0]) == {f"{name}.{ending}" for name in names for ending in ("md", "tex", "png", "svg")}
-    assert both[0]["table2.png"].startswith(b"\x89PNG")
+    assert folders[0] == folders[1]
+    assert set(folders[0]) == {f"{name}.{ending}" for name in names for ending in ("md", "tex", "png", "svg")}
+    assert folders[0]["table2.png"].startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("weighting: {hard: x}", r"weighting: .*'hard' is not a row of this table; expected uniform, filter-0.3"),
         (
@@ -237,8 +238,8 @@ def test_the_same_call_writes_the_same_bytes(tmp_path: Path) -> None:
         ("weighting: {soft: nowhere}", "nowhere: has no results_"),
     ],
 )
-def test_what_a_plan_gets_wrong_is_said(tmp_path: Path, text: str, said: str, capsys: Any) -> None:
-    with pytest.raises(ResultError, match=said):
+def test_what_a_plan_gets_wrong_is_said(tmp_path: Path, text: str, message: str, capsys: Any) -> None:
+    with pytest.raises(ResultError, match=message):
         build_tables(read_plan([plan_file(tmp_path, text)]))
     assert main([plan_file(tmp_path, text)]) == 2 and capsys.readouterr().err.startswith("tables: ")
 

@@ -1,8 +1,8 @@
 r"""The task class in lm-eval, with models that answer what a test writes.
 
-Pinned: one run gives pass@1 and avg@16 with both errors and every response in the log; nobody but the task sets the
-sampling; benchmarks come from files, folders and the package; AMO-Bench's 39; the notes that must be loud; bad input;
-the summary, its file, and the comparison of two.
+Pinned: one run gives pass@1 and avg@16 with both errors, and every response in the log; only the task sets the
+sampling; benchmarks come from files, folders and the package; 39 problems of AMO-Bench are asked; warnings that must
+stand out; messages for bad input; the summary, its file, and the comparison of two result files.
 """
 
 import json
@@ -31,27 +31,27 @@ def gold_of(prompt: str) -> str:
 
 
 def half_right(prompt: str, settings: dict[str, Any], number: int) -> str:
-    """Greedy is right for even problems; a quarter, half, ... of the samples are right for problem 1, 2, ..."""
+    """Answer even problems right greedily, and a quarter of the samples right for problem 1, half for problem 2, ..."""
     gold = int(gold_of(prompt))
     right = number <= 4 * gold if number else gold % 2 == 0
     return rf"Attempt {number}: \boxed{{{gold if right else gold + 1}}}"
 
 
 @pytest.fixture
-def exam(tmp_path: Path) -> Path:
+def problems_file(tmp_path: Path) -> Path:
     return benchmark_file(tmp_path, ROWS)
 
 
-def test_one_run_gives_both_metrics_with_errors_by_problem(exam: Path) -> None:
+def test_one_run_gives_both_metrics_with_errors_by_problem(problems_file: Path) -> None:
     model = WrittenModel(half_right)
-    results = evaluate(model, "sure_math", metadata={"data": str(exam)})
-    found = results["results"]["sure_math"]
+    results = evaluate(model, "sure_math", metadata={"data": str(problems_file)})
+    scores = results["results"]["sure_math"]
     shares = [0, 0.25, 0.5, 0.75]
-    assert (found["pass@1,none"], found["avg@16,none"]) == (0.5, pytest.approx(0.375))
+    assert (scores["pass@1,none"], scores["avg@16,none"]) == (0.5, pytest.approx(0.375))
     spread = math.sqrt(sum((share - 0.375) ** 2 for share in shares) / 3)
-    assert found["avg@16_stderr,none"] == pytest.approx(spread / 2)
-    assert found["pass@1_stderr,none"] == pytest.approx(math.sqrt(1 / 3) / 2)
-    assert not [name for name in found if name.startswith("responses")]
+    assert scores["avg@16_stderr,none"] == pytest.approx(spread / 2)
+    assert scores["pass@1_stderr,none"] == pytest.approx(math.sqrt(1 / 3) / 2)
+    assert not [name for name in scores if name.startswith("responses")]
     summary = results["sure_math"]["tasks"]["sure_math"]
     assert summary["avg@16"] == {"value": 0.375, "stderr": pytest.approx(spread / 2)}
     assert summary["pass@k"]["16"]["value"] == 0.75
@@ -61,8 +61,8 @@ def test_one_run_gives_both_metrics_with_errors_by_problem(exam: Path) -> None:
     assert summary["outcomes"]["sampled"]["correct"] == 24 and summary["outcomes"]["sampled"]["wrong"] == 40
 
 
-def test_every_response_is_in_the_log_with_what_it_came_to(exam: Path) -> None:
-    results = evaluate(WrittenModel(half_right), "sure_math", metadata={"data": str(exam)})
+def test_every_response_is_in_the_log_with_what_it_came_to(problems_file: Path) -> None:
+    results = evaluate(WrittenModel(half_right), "sure_math", metadata={"data": str(problems_file)})
     logged = results["samples"]["sure_math"]
     assert [len(problem["resps"]) for problem in logged] == [17] * 4
     assert logged[1]["resps"][3] == [r"Attempt 3: \boxed{1}"]
@@ -76,9 +76,9 @@ def test_every_response_is_in_the_log_with_what_it_came_to(exam: Path) -> None:
     json.dumps(results["sure_math"]), json.dumps(logged)
 
 
-def test_the_sampling_is_the_tasks_own_and_the_budget_the_users(exam: Path) -> None:
+def test_the_sampling_is_the_tasks_own_and_the_budget_the_users(problems_file: Path) -> None:
     model = WrittenModel(half_right)
-    evaluate(model, "sure_math", metadata={"data": str(exam)}, gen_kwargs={"max_gen_toks": 77}, limit=1)
+    evaluate(model, "sure_math", metadata={"data": str(problems_file)}, gen_kwargs={"max_gen_toks": 77}, limit=1)
     greedy, *samples = [settings for _, settings, _ in model.asked]
     assert greedy == {"do_sample": False, "temperature": 0.0, "max_gen_toks": 77, "until": []}
     assert len(samples) == 16
@@ -87,7 +87,7 @@ def test_the_sampling_is_the_tasks_own_and_the_budget_the_users(exam: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("gen_kwargs", "message"),
     [
         ({"temperature": 0.6}, r"--gen_kwargs temperature=0.6: this task fixes its sampling .* only max_gen_toks=N"),
         ({"do_sample": False}, r"--gen_kwargs do_sample=False"),
@@ -96,14 +96,14 @@ def test_the_sampling_is_the_tasks_own_and_the_budget_the_users(exam: Path) -> N
         ({"max_gen_toks": "many"}, r"max_gen_toks = 'many'"),
     ],
 )
-def test_other_generation_settings_are_refused(exam: Path, given: dict[str, Any], message: str) -> None:
+def test_other_generation_settings_are_refused(problems_file: Path, gen_kwargs: dict[str, Any], message: str) -> None:
     with pytest.raises(OptionError, match=message):
-        evaluate(WrittenModel(half_right), "sure_math", metadata={"data": str(exam)}, gen_kwargs=given)
+        evaluate(WrittenModel(half_right), "sure_math", metadata={"data": str(problems_file)}, gen_kwargs=gen_kwargs)
 
 
-def test_the_budget_may_come_by_another_name(exam: Path) -> None:
+def test_the_budget_may_come_by_another_name(problems_file: Path) -> None:
     model = WrittenModel(half_right)
-    evaluate(model, "sure_math", metadata={"data": str(exam)}, gen_kwargs={"max_new_tokens": 9}, limit=1)
+    evaluate(model, "sure_math", metadata={"data": str(problems_file)}, gen_kwargs={"max_new_tokens": 9}, limit=1)
     assert model.asked[0][1]["max_gen_toks"] == 9
 
 
@@ -111,7 +111,7 @@ def test_the_curated_test_problems_come_with_the_package() -> None:
     model = WrittenModel(lambda prompt, settings, number: r"\boxed{1}")
     results = evaluate(model, "sure_math")
     assert results["n-samples"]["sure_math"] == {"original": 200, "effective": 200}
-    held_out = {each.problem_id for each in curated_problems() if each.split == "test"}
+    held_out = {problem.problem_id for problem in curated_problems() if problem.split == "test"}
     assert set(results["sure_math"]["tasks"]["sure_math"]["per_problem"]) == held_out
     assert r"put your final answer within \boxed{}" in model.asked[0][0]
 
@@ -130,14 +130,14 @@ def test_any_built_folder_is_a_benchmark(tmp_path: Path) -> None:
 
 
 def copies(realdata: Path, folder: Path) -> dict[str, str]:
-    """A file for every task of the suite that the package does not carry."""
+    """Return a file for every task of the suite whose problems are not in the package."""
     aime = [
         json.loads(line)
         for part in ("I", "II")
         for line in (realdata / f"aime25/matharena_aime_2025_{part}.jsonl").read_text("utf-8").splitlines()
     ]
     golds = map(json.loads, (realdata / "amo_bench/golds.jsonl").read_text("utf-8").splitlines())
-    amo = [{"question_id": each["question_id"], "prompt": "Q", "answer": each["gold"]} for each in golds]
+    amo = [{"question_id": gold["question_id"], "prompt": "Q", "answer": gold["gold"]} for gold in golds]
     return {
         "math500": str(realdata / "math500/test.jsonl"),
         "sure_aime25": str(benchmark_file(folder, aime, "aime25.jsonl")),
@@ -182,7 +182,7 @@ def test_descriptions_are_told_apart_without_their_type(realdata: Path) -> None:
 
 
 def test_no_name_of_ours_is_taken() -> None:
-    """The index of lm-eval and ours have no task in common: neither hijacks the other, and nobody is warned."""
+    """lm-eval and this package have no task name in common, so that neither replaces the other's task."""
     ours = set(TaskManager(include_path=str(TASKS), include_defaults=False).all_tasks)
     assert ours == {path.stem for path in TASKS.glob("*.yaml")}
     theirs = {
@@ -196,28 +196,35 @@ def test_no_name_of_ours_is_taken() -> None:
 
 
 def loud(results: dict[str, Any], start: str) -> str:
+    """Return the only note that begins with `start`."""
     [note] = [note for note in results["sure_math"]["notes"] if note.startswith(f"sure_math: {start}")]
     return str(note)
 
 
 def test_secrets_are_in_no_record_of_a_model() -> None:
-    given = {"pretrained": "org/model", "token": "hf_x", "api_key": "k", "auth_token": "b", "think_end_token": "</t>"}
-    assert model_identity(object(), given)["arguments"] == {"pretrained": "org/model", "think_end_token": "</t>"}
+    arguments = {
+        "pretrained": "org/model",
+        "token": "hf_x",
+        "api_key": "k",
+        "auth_token": "b",
+        "think_end_token": "</t>",
+    }
+    assert model_identity(object(), arguments)["arguments"] == {"pretrained": "org/model", "think_end_token": "</t>"}
 
 
-def test_identical_samples_are_reported_loudly(exam: Path) -> None:
-    results = evaluate(WrittenModel(lambda *asked: r"\boxed{1}"), "sure_math", metadata={"data": str(exam)})
+def test_identical_samples_are_reported_loudly(problems_file: Path) -> None:
+    results = evaluate(WrittenModel(lambda *asked: r"\boxed{1}"), "sure_math", metadata={"data": str(problems_file)})
     assert "for every problem all 16 samples at T = 1.2 are the same text" in loud(results, "IDENTICAL SAMPLES")
     assert results["results"]["sure_math"]["distinct@16,none"] == 1.0
 
 
-def test_an_open_thought_of_the_template_is_said_and_graded_strictly(exam: Path) -> None:
+def test_an_open_thought_of_the_template_is_said_and_graded_strictly(problems_file: Path) -> None:
     def answer(prompt: str, settings: dict[str, Any], number: int) -> str:
         gold = gold_of(prompt)
         return rf"hm \boxed{{{gold}}}" if number % 2 else rf"hm</think> so \boxed{{{gold}}}, {number}"
 
     model = WrittenModel(answer, template="<|user|>{}<|assistant|><think>\n")
-    results = evaluate(model, "sure_math", metadata={"data": str(exam)}, apply_chat_template=True)
+    results = evaluate(model, "sure_math", metadata={"data": str(problems_file)}, apply_chat_template=True)
     summary = results["sure_math"]["tasks"]["sure_math"]
     assert summary["pass@1"]["value"] == 1.0 and summary["avg@16"]["value"] == 0.5
     assert summary["outcomes"]["sampled"]["truncated"] == 32
@@ -226,14 +233,14 @@ def test_an_open_thought_of_the_template_is_said_and_graded_strictly(exam: Path)
     assert results["results"]["sure_math"]["truncated@16,none"] == 0.5
 
 
-def test_thinking_that_nobody_asked_for_is_said(exam: Path) -> None:
+def test_thinking_that_nobody_asked_for_is_said(problems_file: Path) -> None:
     model = WrittenModel(lambda prompt, settings, number: rf"<think>{number}</think>\boxed{{{gold_of(prompt)}}}")
-    results = evaluate(model, "sure_math", metadata={"data": str(exam)})
+    results = evaluate(model, "sure_math", metadata={"data": str(problems_file)})
     assert "enable_thinking=False" in loud(results, "68 responses think between tags")
 
 
-def test_predictions_without_grades(exam: Path) -> None:
-    results = evaluate(WrittenModel(half_right), "sure_math", metadata={"data": str(exam)}, predict_only=True)
+def test_predictions_without_grades(problems_file: Path) -> None:
+    results = evaluate(WrittenModel(half_right), "sure_math", metadata={"data": str(problems_file)}, predict_only=True)
     assert len(results["samples"]["sure_math"][0]["resps"]) == 17 and results["sure_math"]["tasks"] == {}
 
 
@@ -248,7 +255,9 @@ BAD_FILES: list[tuple[str, list[dict[str, Any]], str]] = [
 
 
 @pytest.mark.parametrize(("task", "rows", "message"), BAD_FILES)
-def test_a_file_that_is_no_benchmark(task: str, rows: list[dict[str, Any]], message: str, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_used_as_a_benchmark(
+    task: str, rows: list[dict[str, Any]], message: str, tmp_path: Path
+) -> None:
     with pytest.raises(InputError, match=message):
         evaluate(WrittenModel(half_right), task, metadata={"data": str(benchmark_file(tmp_path, rows))})
 
@@ -258,11 +267,11 @@ def test_a_file_that_is_not_there() -> None:
         evaluate(WrittenModel(half_right), "math500", metadata={"data": "nowhere.jsonl"})
 
 
-def test_one_file_for_two_tasks_is_refused(exam: Path) -> None:
+def test_one_file_for_two_tasks_is_refused(problems_file: Path) -> None:
     with pytest.raises(
         OptionError, match=r"would be read for math500, sure_math; say which file belongs to which task"
     ):
-        evaluate(WrittenModel(half_right), "math500", "sure_math", metadata={"data": str(exam)})
+        evaluate(WrittenModel(half_right), "math500", "sure_math", metadata={"data": str(problems_file)})
 
 
 AMO = [
@@ -280,7 +289,7 @@ def test_descriptions_need_a_judge(tmp_path: Path) -> None:
 
 
 def test_a_named_judge_grades_all_of_them(tmp_path: Path) -> None:
-    """The pocket judge knows another kind of pair; that it is asked, named and counted is what matters here."""
+    """The pocket judge is not trained for such pairs. The test is that it is asked, named and counted."""
     data = str(benchmark_file(tmp_path, AMO))
     model = WrittenModel(lambda prompt, settings, number: "### The final answer is: all odd n" + " " * (number % 2))
     results = evaluate(model, "amo_bench", metadata={"data": data, "judge": "pocket:judge"})
@@ -290,7 +299,7 @@ def test_a_named_judge_grades_all_of_them(tmp_path: Path) -> None:
 
 
 def save(results: dict[str, Any], folder: Path, name: str) -> Path:
-    """A result file as lm-eval writes it."""
+    """Write a result file as lm-eval does."""
     folder.mkdir(exist_ok=True)
     path = folder / f"results_{name}.json"
     kept = {key: value for key, value in results.items() if key != "samples"}
@@ -310,23 +319,23 @@ def test_two_runs_are_compared_problem_by_problem(tmp_path: Path) -> None:
         return answer
 
     first, second = (evaluate(WrittenModel(better_by(extra)), "sure_math", metadata=data) for extra in (0, 2))
-    runs = [
+    files = [
         read_result_file(save(first, tmp_path / "a", "base")),
         read_result_file(save(second, tmp_path / "b", "uopd").parent),
     ]
-    greedy, sampled = compare_results(*runs)
+    greedy, sampled = compare_results(*files)
     assert (greedy.metric, greedy.difference.value, greedy.settled) == ("pass@1", 0.0, False)
     assert (sampled.metric, sampled.problems, sampled.settled) == ("avg@16", 30, True)
     assert sampled.difference.value == sampled.difference.low == pytest.approx(2 / 16)
     assert sampled.second - sampled.first == pytest.approx(2 / 16)
-    assert runs[0].versions["math-verify"] and runs[0].versions["lm-eval"]
+    assert files[0].versions["math-verify"] and files[0].versions["lm-eval"]
 
     other = evaluate(WrittenModel(better_by(0)), "sure_math", metadata=data, limit=5)
     with pytest.raises(ResultError, match="the two runs asked different problems"):
-        compare_results(runs[0], read_result_file(save(other, tmp_path / "c", "limited")))
+        compare_results(files[0], read_result_file(save(other, tmp_path / "c", "limited")))
 
 
-def test_result_files_that_are_none(tmp_path: Path) -> None:
+def test_files_that_cannot_be_used_as_results(tmp_path: Path) -> None:
     with pytest.raises(ResultError, match=r"no results_\*.json in it or below"):
         read_result_file(tmp_path)
     (tmp_path / "results_1.json").write_text('{"results": {}}')
@@ -334,7 +343,7 @@ def test_result_files_that_are_none(tmp_path: Path) -> None:
         read_result_file(tmp_path)
 
 
-def test_a_budget_that_does_not_fit_is_refused_before_anything_is_asked(exam: Path, tiny_model: Path) -> None:
+def test_a_budget_that_does_not_fit_is_refused_before_anything_is_asked(problems_file: Path, tiny_model: Path) -> None:
     arguments = {"pretrained": str(tiny_model), "dtype": "float32"}
     with pytest.raises(GenerationError, match=r"tokens and max_gen_toks = 8192 do not fit into the 128 positions .*"):
-        evaluate("hf", "sure_math", metadata={"data": str(exam)}, model_args=arguments, device="cpu")
+        evaluate("hf", "sure_math", metadata={"data": str(problems_file)}, model_args=arguments, device="cpu")

@@ -1,4 +1,4 @@
-"""Evaluations for the tests: a model without weights, a completions server without one, and lm-eval called on them."""
+"""Run evaluations in tests: a model without weights, a completions server without a model, and lm-eval on them."""
 
 import json
 import threading
@@ -58,10 +58,10 @@ def evaluate(
     use_cache: str | None = None,
     **named: Any,
 ) -> dict[str, Any]:
-    """The results of lm-eval on tasks of ours, without what `simple_evaluate` spends seconds on.
+    """Evaluate tasks of ours as lm-eval's `simple_evaluate` does, without two steps of it that take seconds.
 
-    Those are an index of 14,000 files and a description of the machine. `named` goes to `evaluate`, but for
-    `gen_kwargs` and the options of a model by name, which are used as `simple_evaluate` uses them.
+    These steps are an index of 14,000 files and a description of the machine. `named` is passed to `evaluate`, except
+    `gen_kwargs` and the options of a model that is given by name, which are used as `simple_evaluate` uses them.
     """
     manager = TaskManager(
         include_path=str(TASKS), include_defaults=False, metadata={**(model_args or {}), **(metadata or {})}
@@ -83,20 +83,20 @@ def evaluate(
 
 
 def benchmark_file(folder: Path, rows: Sequence[dict[str, Any]], name: str = "exam.jsonl") -> Path:
-    """A benchmark as JSON lines."""
+    """Write a benchmark as JSON lines."""
     path = folder / name
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return path
 
 
 class CompletionsServer:
-    """An endpoint for lm-eval's `local-completions`; it answers with `text(body)` and counts what it answered."""
+    """An endpoint for lm-eval's `local-completions`. It answers with `text(body)` and counts its answers."""
 
     def __init__(self, text: Callable[[dict[str, Any]], str], *, delay: float = 0.0) -> None:
         self.text, self.delay = text, delay
         self.bodies: list[dict[str, Any]] = []
         self.change: Callable[[dict[str, Any]], None] = lambda reply: None
-        """Alters every answer."""
+        """Changes every answer before it is sent."""
         self.answered = 0
         self.lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())

@@ -1,4 +1,4 @@
-"""Sections as a GPU would give them, with made-up numbers: for the goals and for the page that shows them."""
+"""Sections of benchmark results with the numbers of an imagined GPU, for tests of the goals and of the page."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
-"""Addresses that other people's code and commands rely on: a move of files may not move these.
+"""Addresses on which other people's code and commands rely. They must stay when files move.
 
-Pinned: every public function is found under its module, and every command of the README answers to `--help`.
+Pinned: every public name can be imported from its module, and every command of the README answers to `--help`.
 """
 
 import importlib

@@ -1,6 +1,6 @@
-"""The wheel, built and installed elsewhere, builds and validates a dataset in an empty directory.
+"""The wheel, installed in another folder, builds and validates a dataset in an empty directory.
 
-Pinned: templates, configs, prompts and model weights travel as package data, and nothing is read from the repository.
+Pinned: the wheel contains templates, configurations, prompts and model weights; nothing is read from the repository.
 """
 
 import os
@@ -38,7 +38,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the three packages as an installation lays them out; their dependencies come from this Python."""
+    """Install the wheel into a folder. Its dependencies are those of this Python."""
     target = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "pip", "install", "--no-deps", "--quiet", "--target", str(target), str(wheel)]
     subprocess.run(command, check=True, timeout=600)
@@ -46,7 +46,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(installed: Path, cwd: Path, *arguments: str) -> str:
-    """Run a module of the installed wheel in `cwd`; -P keeps the repository and the directory itself off the path."""
+    """Run a module of the installed wheel in `cwd`. With -P neither the repository nor `cwd` is on the path."""
     environment = os.environ | {"PYTHONPATH": str(installed), "OMP_NUM_THREADS": "1"}
     result = subprocess.run(
         [sys.executable, "-P", "-m", *arguments],
@@ -65,7 +65,7 @@ def test_the_wheel_holds_the_package_data_and_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.split("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"sure_math", "uopd", "eval_harness", "lm_eval"}
-    # Below lm-eval's folder, where it looks for tasks: ours, and no file of lm-eval's own.
+    # lm-eval looks for tasks below its own folder. The wheel puts our tasks there, and no file that lm-eval has.
     tasks = {f"lm_eval/tasks/sure_math/{path.name}" for path in (ROOT / "eval_harness" / "tasks").glob("*.yaml")}
     assert tasks and {name for name in names if name.startswith("lm_eval/")} == tasks
     for folder, suffix in [("configs", ".yaml"), ("prompts", ".txt"), ("cards", ".j2")]:
@@ -80,8 +80,8 @@ def test_the_wheel_holds_the_package_data_and_nothing_else(wheel: Path) -> None:
 
 @pytest.mark.slow
 def test_the_wheel_builds_and_validates_in_an_empty_directory(installed: Path, tmp_path: Path) -> None:
-    where = run(installed, tmp_path, "sure_math.build", "--help")
-    assert "--config" in where
+    usage = run(installed, tmp_path, "sure_math.build", "--help")
+    assert "--config" in usage
     run(installed, tmp_path, "sure_math.build", "--config", "pocket", *SMALL)
     run(installed, tmp_path, "sure_math.validate", "sure-math")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["sure-math"]
