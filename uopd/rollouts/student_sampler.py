@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sure_math.models.engines import EngineUnavailable, Request, Sampling
+from sure_math.models.engines import EngineUnavailable, Request, RequestResult, Sampling
+from sure_math.models.engines.spec import ModelFiles
 from sure_math.models.engines.transformers import Budget, TransformersEngine
 from uopd.student.reference import ReferenceStudent
 
@@ -25,7 +26,8 @@ class StudentSampler:
     def version(self) -> int:
         return self._student.version
 
-    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[Any]:
+    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[RequestResult]:
+        """Answer the requests with the student's current weights."""
         # In training mode, gradient checkpointing would switch off the cache of keys and values.
         self._student.model.eval()
         try:
@@ -40,7 +42,7 @@ class StudentSampler:
         self._engine.close()
 
 
-def student_sampler(student: ReferenceStudent, files: Any, options: dict[str, Any]) -> StudentSampler:
+def student_sampler(student: ReferenceStudent, files: ModelFiles, options: dict[str, Any]) -> StudentSampler:
     """Return the sampler of a run in one process.
 
     Args:

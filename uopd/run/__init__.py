@@ -1,1 +1,11 @@
-"""One run: its folder, its checks, its checkpoints, its log."""
+"""One training run.
+
+| module | what it holds |
+|---|---|
+| `open_run` | read and check everything, load the components, claim the folder |
+| `training_run` | `TrainingRun`: what surrounds the five calls of a step |
+| `checks` | what is refused at the start, and what is remarked on later |
+| `evaluation` | accuracy on held-out problems |
+| `metrics` | the numbers that are logged for a step |
+| `folder`, `log`, `checkpoints`, `summary` | the files of a run: names, lines, checkpoints, the end |
+"""

@@ -1,4 +1,4 @@
-"""One run, opened: dataset, method, components, folder; what surrounds the five calls of a step."""
+"""Open a training run: read and check everything it needs, load its components, claim its folder."""
 
 from __future__ import annotations
 
