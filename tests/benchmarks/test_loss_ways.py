@@ -44,7 +44,7 @@ from benchmarks.loss_speed import (
 from benchmarks.measuring.clock_and_memory import Taken
 from benchmarks.measuring.loss_goals import goals, missed
 from benchmarks.measuring.results_files import NO_GPU, Result, read_results
-from tests.helpers.made_up_gpu import LOSS
+from tests.helpers.made_up_gpu_results import LOSS
 from uopd.losses.reference import reference_cross_entropy
 
 FULL = Shape(tokens=FEW_TOKENS, hidden=12, vocabulary=40, k=40)

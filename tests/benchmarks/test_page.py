@@ -14,7 +14,7 @@ import pytest
 
 from benchmarks.page.parts import bars, machine_line, stacked, table
 from benchmarks.page.write import FOLDER, SECTIONS, page_text, read_sections, write_page
-from tests.helpers.made_up_gpu import LOSS, MACHINE, SCORING, STEP
+from tests.helpers.made_up_gpu_results import LOSS, MACHINE, SCORING, STEP
 
 TRAINING = {"loss_speed": LOSS, "teacher_scoring": SCORING, "step_speed": STEP}
 

@@ -20,7 +20,7 @@ import pytest
 
 from eval_harness.command import lm_eval_arguments, main
 from eval_harness.doctor import TASKS, diagnose
-from tests.helpers.eval_runs import benchmark_file
+from tests.helpers.evaluations import benchmark_file
 from tests.helpers.repository import ROOT
 
 SITE = Path(lm_eval.__file__).parent.parent

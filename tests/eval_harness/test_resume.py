@@ -18,13 +18,13 @@ from typing import Any
 import pytest
 
 from sure_math.identity import digest
-from tests.helpers.eval_runs import CompletionsServer, WrittenModel, benchmark_file, evaluate
+from tests.helpers.evaluations import CompletionsServer, WrittenModel, benchmark_file, evaluate
 from tests.helpers.repository import ROOT
 
 CONCURRENT = 8
 RUN = """
 import sys
-from tests.helpers.eval_runs import evaluate
+from tests.helpers.evaluations import evaluate
 url, tokenizer, exam, cache, concurrent = sys.argv[1:]
 arguments = {"model": "served", "base_url": url, "tokenizer": tokenizer, "tokenizer_backend": "huggingface"}
 found = evaluate(

@@ -15,7 +15,7 @@ import pytest
 from eval_harness.backends import ServerError
 from eval_harness.generate import GenerationError
 from sure_math.identity import digest
-from tests.helpers.eval_runs import CompletionsServer, benchmark_file, evaluate
+from tests.helpers.evaluations import CompletionsServer, benchmark_file, evaluate
 from tests.helpers.vllm_server import SERVED_NAME, VllmServer
 
 ROWS = [{"id": f"p{number}", "problem": f"w{number + 9} w{number + 20}", "answer": "1"} for number in range(3)]

@@ -21,7 +21,7 @@ from eval_harness.options import OptionError
 from eval_harness.results import ResultError, compare_results, read_result_file
 from sure_math.curated.problems import curated_problems
 from sure_math.problems.sources.table_files import InputError
-from tests.helpers.eval_runs import TASKS, WrittenModel, benchmark_file, evaluate
+from tests.helpers.evaluations import TASKS, WrittenModel, benchmark_file, evaluate
 
 ROWS = [{"id": f"p{number}", "problem": f"What is {number} + 0?", "answer": str(number)} for number in range(4)]
 

@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from sure_math.identity import digest
-from tests.helpers.fakes import LOGPROB_PER_TOKEN
+from tests.helpers.scripted_models import LOGPROB_PER_TOKEN
 from tests.helpers.tiny_model import END, POSITIONS, VOCABULARY
 
 NAME = "scripted"

@@ -11,7 +11,7 @@ import pytest
 
 from sure_math.build import main
 from sure_math.prompts import PromptError, load_prompt
-from tests.helpers.builds import Scripted, run, run_phases, write_problems
+from tests.helpers.scripted_build import Scripted, run, run_phases, write_problems
 
 PROBLEM = '{"problem": "What is 1 + 1?", "id": "a"}\n'
 OTHER = '{"problem": "What is 2 + 2?", "id": "a"}\n'

@@ -15,7 +15,7 @@ from datasets import load_dataset
 
 from sure_math.build import main
 from sure_math.cluster import MAX_DISTINCT_ANSWERS
-from tests.helpers.builds import Scripted, evolve, run, run_phases, shard_files, solve, write_problems
+from tests.helpers.scripted_build import Scripted, evolve, run, run_phases, shard_files, solve, write_problems
 
 NUM_PROBLEMS = 10
 EACH = 9  # eight samples and the greedy answer

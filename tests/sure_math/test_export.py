@@ -19,7 +19,7 @@ import pytest
 from sure_math.export import BATCH_ROWS, ExportError, export, main
 from sure_math.publication.facts import RunFacts
 from sure_math.publication.publish import publish
-from tests.helpers.published import a_problem, a_shard, an_uncertainty, some_facts
+from tests.helpers.small_published_run import a_problem, a_shard, an_uncertainty, some_facts
 
 WEIGHTS = (1.0, 0.5, 0.25, 0.0)
 PROMPT = "\n\nPlease reason step by step."

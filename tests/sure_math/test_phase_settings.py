@@ -30,8 +30,8 @@ from sure_math.problems.evolution.evolve import evolve_phase
 from sure_math.problems.sources.inputs import Inputs
 from sure_math.rows import Problem
 from sure_math.storage.store import Store
-from tests.helpers.fakes import ScriptedResponder
 from tests.helpers.problems import BAKER, BOAT, TOWER, child, other
+from tests.helpers.scripted_models import ScriptedResponder
 
 SETTINGS = (
     "run.seed=5",

@@ -24,8 +24,8 @@ from sure_math.models.engines import Refusal
 from sure_math.models.responders.chat import Question
 from sure_math.problems.sources.table_files import InputError
 from sure_math.publication.published import PublishedDataset
-from tests.helpers.builds import Scripted, run, shard_files, solve
-from tests.helpers.fakes import last_user_text
+from tests.helpers.scripted_build import Scripted, run, shard_files, solve
+from tests.helpers.scripted_models import last_user_text
 
 HELD_OUT = "Let $n$ be the number of ways to place {0} rooks on a chessboard so that none attacks another. Find $n$."
 BENCHMARK_NAMES = ("math500", "aime24", "aime25", "amo_bench", "hmmt_feb25", "hmmt_nov25", "gsm8k")

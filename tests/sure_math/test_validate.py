@@ -21,7 +21,7 @@ from sure_math.validation.from_file import read_file
 from sure_math.validation.graded_answers import ValidationInputError
 from sure_math.validation.labels import judge_problems
 from sure_math.validation.report import ReportSettings, make_report
-from tests.helpers.published import a_problem, a_shard, an_uncertainty, some_facts
+from tests.helpers.small_published_run import a_problem, a_shard, an_uncertainty, some_facts
 
 FEW: dict[str, int] = {"resamples": 200, "seed": 0}
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from scipy.stats import chisquare
 
-from tests.helpers.training import (
+from tests.helpers.short_training_runs import (
     WEIGHTS,
     a_row,
     a_student,

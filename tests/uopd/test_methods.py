@@ -24,8 +24,8 @@ from transformers import AutoModelForCausalLM
 
 from sure_math.models.engines.files import load_tokenizer
 from sure_math.models.responders.chat import Chat, Message
+from tests.helpers.short_training_runs import a_row
 from tests.helpers.tiny_model import SPECIAL, VOCABULARY
-from tests.helpers.training import a_row
 from uopd.config import load_config
 from uopd.dataset import PoolRow, trainable_rows
 from uopd.losses.reference import reference_cross_entropy, reference_objective

@@ -20,7 +20,7 @@ import pytest
 import torch
 from rich.console import Console
 
-from tests.helpers.training import metrics_of, short_config, train_run, write_dataset
+from tests.helpers.short_training_runs import metrics_of, short_config, train_run, write_dataset
 from uopd.config import TrainConfig
 from uopd.run.checkpoints import Checkpoints
 from uopd.run.folder import EVALUATIONS, METRICS, RUN, read_lines
@@ -53,7 +53,7 @@ def whole(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def processes() -> ForkServerContext:
     """Processes that begin with torch and the trainer imported, which takes longer than the runs."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.helpers.training"])
+    context.set_forkserver_preload(["tests.helpers.short_training_runs"])
     return context
 
 

@@ -23,7 +23,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from sure_math.command_line.settings import ConfigError
 from sure_math.models.engines.files import load_tokenizer
 from sure_math.models.engines.pocket_files import pocket_folder
-from tests.helpers.training import (
+from tests.helpers.short_training_runs import (
     RECORDED,
     SHORT,
     SHORT_RUNS,

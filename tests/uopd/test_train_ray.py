@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from safetensors.torch import load_file
 
-from tests.helpers.training import SHORT, metrics_of, write_dataset
+from tests.helpers.short_training_runs import SHORT, metrics_of, write_dataset
 from uopd.train import main
 
 pytestmark = [pytest.mark.vllm, pytest.mark.ray, pytest.mark.deepspeed, pytest.mark.slow]

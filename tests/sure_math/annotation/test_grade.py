@@ -18,7 +18,7 @@ from sure_math.equivalence import Verdict
 from sure_math.publication.publish import publish
 from sure_math.publication.shard_rows import ShardRows
 from sure_math.rows import Answer, Grade
-from tests.helpers.published import a_problem, a_shard, an_uncertainty, some_facts
+from tests.helpers.small_published_run import a_problem, a_shard, an_uncertainty, some_facts
 
 
 def judged(reference: str | None, greedy: str | None, majority: str | None, **settings) -> Grade:

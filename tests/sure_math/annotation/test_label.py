@@ -18,8 +18,8 @@ from sure_math.models.responders.chat import load_responder
 from sure_math.pocket.world import seed_problems
 from sure_math.prompts import load_prompt
 from sure_math.rows import Problem
-from tests.helpers.fakes import ScriptedResponder, last_user_text
-from tests.helpers.published import a_problem
+from tests.helpers.scripted_models import ScriptedResponder, last_user_text
+from tests.helpers.small_published_run import a_problem
 
 TAGS = {"opening_tag": "<think>", "closing_tag": "</think>"}
 SEED = 5

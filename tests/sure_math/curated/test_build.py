@@ -21,9 +21,9 @@ from sure_math.publication.card import render_card
 from sure_math.publication.publish import publish
 from sure_math.publication.published import MANIFEST
 from sure_math.publication.tables import SCHEMAS
-from tests.helpers.builds import Scripted, run, solve
-from tests.helpers.fakes import last_user_text
-from tests.helpers.published import a_problem, a_shard, an_uncertainty, some_facts
+from tests.helpers.scripted_build import Scripted, run, solve
+from tests.helpers.scripted_models import last_user_text
+from tests.helpers.small_published_run import a_problem, a_shard, an_uncertainty, some_facts
 
 SMALL = ("sample.num_samples=2", "sample.greedy=false", "run.shard_size=300", "run.batch_size=4096")
 STORIES = (

@@ -19,7 +19,7 @@ from sure_math.config import BuildConfig, load_config
 from sure_math.dry_run.cost import BuildAssumptions, Parameters, gpus_of, parameters_of, tokens_per_second, work_of
 from sure_math.dry_run.plan import BuildPlan, PlannedPhase, make_plan, source_rows
 from sure_math.dry_run.tables import plan_table
-from tests.helpers.builds import write_problems
+from tests.helpers.scripted_build import write_problems
 
 CERTAIN = BuildAssumptions(survival=1.0)
 AUTHOR = ("evolve.enabled=true", "evolve.author.model=Org/Author-7B", "prompts=pocket")

@@ -24,7 +24,7 @@ from sure_math.publication.shard_rows import ShardRows
 from sure_math.publication.tables import SCHEMAS
 from sure_math.publication.upload import push
 from sure_math.rows import Dropped, Uncertainty
-from tests.helpers.published import a_problem, a_shard, an_uncertainty, some_facts
+from tests.helpers.small_published_run import a_problem, a_shard, an_uncertainty, some_facts
 
 DEFAULT_COLUMNS = """
 problem_id problem answer answer_source solution source tier strategy round seed_id parent_id author num_samples

@@ -10,7 +10,7 @@ import pytest
 
 from sure_math.publication.publish import publish
 from sure_math.publication.published import DatasetError, open_dataset
-from tests.helpers.published import a_problem, a_shard, an_uncertainty, some_facts
+from tests.helpers.small_published_run import a_problem, a_shard, an_uncertainty, some_facts
 
 
 @pytest.fixture

@@ -25,8 +25,8 @@ from sure_math.storage import store as store_module
 from sure_math.storage.files import disk_full, file_digest
 from sure_math.storage.seen import Seen
 from sure_math.storage.store import Store, StoreError
-from tests.helpers.builds import Scripted, run_phases, shard_files, write_problems
-from tests.helpers.fakes import ScriptedResponder
+from tests.helpers.scripted_build import Scripted, run_phases, shard_files, write_problems
+from tests.helpers.scripted_models import ScriptedResponder
 
 REPLY = Reply(text=r"x \boxed{½}", token_count=3, sum_logprob=-1.25, finish_reason="stop", logprob_mode="raw")
 REFUSAL = Refusal(reason="prompt_too_long", detail="9 of 8 tokens")

@@ -19,7 +19,7 @@ from sure_math.identity import random_seed
 from sure_math.models.engines import Completion, Refusal, Request, Sampling
 from sure_math.models.engines.files import load_tokenizer
 from sure_math.models.engines.pocket_files import pocket_folder
-from tests.helpers.training import pocket_chat
+from tests.helpers.short_training_runs import pocket_chat
 from uopd.config import load_config
 from uopd.protocols import Sampler
 from uopd.rollouts.prompt_pool import PromptPool

@@ -14,7 +14,7 @@ from sure_math.models.engines import Completion, Refusal, Request, Sampling
 from sure_math.models.engines.files import load_tokenizer
 from sure_math.models.engines.pocket_files import pocket_folder
 from sure_math.reporting.accuracy import paired_difference
-from tests.helpers.training import a_row, pocket_chat
+from tests.helpers.short_training_runs import a_row, pocket_chat
 from uopd.config import OptimizerConfig
 from uopd.protocols import Sampler
 from uopd.rows import Prompt, Rollout, UpdateReport

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sure_math.models.engines import EngineUnavailable
-from tests.helpers.small_parts import config_of
+from tests.helpers.components_without_models import config_of
 from uopd.runtime.placement import check_cpus, check_gpus, place
 
 

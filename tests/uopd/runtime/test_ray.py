@@ -26,7 +26,17 @@ import ray
 from ray.cluster_utils import Cluster
 
 from sure_math.models.engines import EngineUnavailable, Refusal, Request, Sampling
-from tests.helpers.small_parts import DIE, DIE_ONCE, FAIL, SmallEngine, SmallRank, SmallScorer, config_of, need, refuse
+from tests.helpers.components_without_models import (
+    DIE,
+    DIE_ONCE,
+    FAIL,
+    SmallEngine,
+    SmallRank,
+    SmallScorer,
+    config_of,
+    need,
+    refuse,
+)
 from tests.helpers.tiny_model import VOCABULARY, save_tiny_model
 from tests.sure_math.models.engines.test_ray_replicas import wait_for, without_preloads
 from uopd.methods import make_method

@@ -21,8 +21,8 @@ import torch
 from transformers import AutoModelForCausalLM, PhiConfig, Qwen3Config
 
 from sure_math.command_line.settings import ConfigError
+from tests.helpers.short_training_runs import COMPARED, metrics_of, short_config, train_run, write_dataset
 from tests.helpers.tiny_model import VOCABULARY
-from tests.helpers.training import COMPARED, metrics_of, short_config, train_run, write_dataset
 from tests.uopd.model.test_causal_model import SMALL, save_random
 from tests.uopd.student.test_reference import opsd_rows, plain_logprobs, scorer_spec, spec_of, step_rows
 from uopd.config import load_config

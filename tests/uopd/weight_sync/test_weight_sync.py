@@ -26,7 +26,7 @@ from sure_math.models.engines import EngineUnavailable, Request, Sampling
 from sure_math.models.engines.load import model_files
 from sure_math.models.engines.spec import ModelSpec
 from sure_math.models.engines.vllm import engine_of, start_llm
-from tests.helpers.small_parts import join
+from tests.helpers.components_without_models import join
 from tests.helpers.tiny_model import VOCABULARY, save_tiny_model
 from uopd.protocols import Sampler, Student
 from uopd.rows import TrainingRow

@@ -30,7 +30,7 @@ from sure_math.models.engines.load import ENGINES, load_engine, model_files, mod
 from sure_math.models.engines.spec import ModelSpec, ServerSpec
 from sure_math.models.engines.transformers import Budget, draw_tokens, plan_batches, truncated
 from sure_math.models.responders.chat import ChatResponder, Message, Question, load_responder
-from tests.helpers.fakes import ScriptedEngine
+from tests.helpers.scripted_models import ScriptedEngine
 from tests.helpers.tiny_model import END, POSITIONS, SECOND_END, VOCABULARY
 from tests.helpers.vllm_server import SERVED_NAME, VllmServer
 

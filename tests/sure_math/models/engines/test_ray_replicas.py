@@ -53,8 +53,8 @@ from sure_math.models.engines.ray_replicas.session import check_address
 from sure_math.models.engines.spec import ModelSpec, ReplicasSpec
 from sure_math.models.responders.chat import Message, Question
 from sure_math.models.responders.roles import LazyResponder, resolve_model
-from tests.helpers import builds
-from tests.helpers.fakes import IDENTITY, ScriptedResponder
+from tests.helpers import scripted_build
+from tests.helpers.scripted_models import IDENTITY, ScriptedResponder
 from tests.sure_math.models.engines import test_engines
 from tests.sure_math.test_resume import finished_shards, logged, published
 
@@ -458,7 +458,7 @@ def test_a_model_that_is_kept_outlives_its_phase(keep_loaded: bool, starts: int)
     started: list[ScriptedResponder] = []
 
     def start() -> ScriptedResponder:
-        started.append(ScriptedResponder(script=builds.solve))
+        started.append(ScriptedResponder(script=scripted_build.solve))
         return started[-1]
 
     model = LazyResponder(IDENTITY, start, keep_loaded=keep_loaded)
@@ -471,9 +471,9 @@ def test_a_model_that_is_kept_outlives_its_phase(keep_loaded: bool, starts: int)
 
 
 def test_the_end_of_a_build_stops_the_models_that_were_kept(tmp_path: Path) -> None:
-    seeds = builds.write_problems(tmp_path / "seeds.jsonl", 3)
-    load = builds.Scripted()
-    builds.run_phases(tmp_path / "out", f"seeds.path={seeds}", "teacher.keep_loaded=true", load=load)
+    seeds = scripted_build.write_problems(tmp_path / "seeds.jsonl", 3)
+    load = scripted_build.Scripted()
+    scripted_build.run_phases(tmp_path / "out", f"seeds.path={seeds}", "teacher.keep_loaded=true", load=load)
     assert load.asked() > 0
     assert load.responders["teacher"].closed
 
@@ -565,7 +565,7 @@ def test_two_replicas_and_a_killed_one_publish_what_one_process_publishes(refere
 
 @pytest.fixture(scope="session")
 def orphans() -> Iterator[list[psutil.Process]]:
-    """Ray's agents of killed builds: they try for a minute to report to a Ray that is gone.
+    """Ray's agents of killed scripted_build: they try for a minute to report to a Ray that is gone.
 
     Nothing waits for them before the end of all tests.
     """

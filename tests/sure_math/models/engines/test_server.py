@@ -35,9 +35,9 @@ from sure_math.models.responders.journal import CallLog, Journal
 from sure_math.models.responders.recorded import RecordedResponder
 from sure_math.models.responders.roles import resolve_model
 from sure_math.models.responders.server_chat import load_served
-from tests.helpers.fakes import LOGPROB_PER_TOKEN
 from tests.helpers.processes import start_module
 from tests.helpers.scripted_endpoint import NAME, Fault, ScriptedEndpoint, continuation
+from tests.helpers.scripted_models import LOGPROB_PER_TOKEN
 from tests.helpers.tiny_model import END, POSITIONS, SECOND_END
 from tests.helpers.vllm_server import SERVED_NAME, VllmServer
 

@@ -13,7 +13,7 @@ from sure_math.models.responders.journal import CallLog, Journal
 from sure_math.models.responders.roles import Models
 from sure_math.rows import Output, Problem
 from sure_math.storage.phase import Phase
-from tests.helpers.builds import SCRIPTED, Scripted
+from tests.helpers.scripted_build import SCRIPTED, Scripted
 
 
 def test_a_phase_depends_on_its_model_and_closes_it(tmp_path: Path) -> None:

@@ -31,8 +31,8 @@ from sure_math.problems.contamination.second_look import (
     overlap_prompt,
 )
 from sure_math.prompts import PromptError
-from tests.helpers.fakes import ScriptedResponder, last_user_text
 from tests.helpers.problems import SEED, other
+from tests.helpers.scripted_models import ScriptedResponder, last_user_text
 
 PROMPT = overlap_prompt("Same?\n---\n{first} | {second}")
 ENTRIES = [

@@ -20,7 +20,7 @@ from sure_math.problems.evolution.evolve import EvolutionRules, evolution_prompt
 from sure_math.problems.sources.seeds import seed_problem
 from sure_math.prompts import load_prompt
 from sure_math.rows import Output, Problem
-from tests.helpers.fakes import ScriptedResponder, last_user_text
+from tests.helpers.scripted_models import ScriptedResponder, last_user_text
 
 CONFIG = load_config("pocket").evolve
 RULES = EvolutionRules(

@@ -1,6 +1,6 @@
 """A finished dataset of pocket-world problems and short local runs on it, for the tests of the trainer.
 
-python -m tests.helpers.training        writes `short_runs.json` anew: say in the commit why the numbers changed
+python -m tests.helpers.short_training_runs    writes `short_runs.json` again; the commit says why the numbers changed
 """
 
 import io
@@ -27,7 +27,7 @@ from sure_math.publication.publish import publish
 from sure_math.publication.shard_rows import ShardRows
 from sure_math.publication.tables import SCHEMAS
 from sure_math.rows import Split
-from tests.helpers.published import a_problem, a_shard, an_uncertainty, some_facts
+from tests.helpers.small_published_run import a_problem, a_shard, an_uncertainty, some_facts
 from uopd.config import TrainConfig, load_config
 from uopd.dataset import PoolRow
 from uopd.run.folder import METRICS, read_lines
@@ -61,7 +61,7 @@ COMPARED = (
     *("response_tokens", "truncated"),
 )
 SHORT_RUNS = Path(__file__).parent / "short_runs.json"
-"""Written by `python -m tests.helpers.training`."""
+"""Written by `python -m tests.helpers.short_training_runs`."""
 TRAIN_FILE = "data/train-00000.parquet"
 
 

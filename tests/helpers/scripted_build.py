@@ -17,7 +17,7 @@ from sure_math.models.responders.chat import Question
 from sure_math.models.responders.roles import Starter
 from sure_math.publication.published import PublishedDataset
 from sure_math.publication.run_facts import BuildTables
-from tests.helpers.fakes import ScriptedResponder, last_user_text
+from tests.helpers.scripted_models import ScriptedResponder, last_user_text
 
 Script = Callable[[Question, int], str | Refusal]
 SCRIPTED = (
