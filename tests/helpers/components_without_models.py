@@ -1,4 +1,4 @@
-"""Parts of a run without a model, for actors: they show where a call arrives, and fail as they are told."""
+"""A rank, a scorer and an engine without a model, for actors: they show which actor a call reaches, and can fail."""
 
 import os
 import signal

@@ -1,7 +1,7 @@
 """Kill -9 at random moments of a training run, resumed each time; and what a resume refuses.
 
 Pins: with the one-process student and rollouts by transformers in float32, the final weights, moments, metrics (without
-times), evaluations and rollouts are bit for bit those of a run that nothing interrupted, also where no rollouts are
+times), evaluations and rollouts are bit for bit those of a run that nothing interrupted, also if no rollouts are
 replayed; a step that was sampled before is taken from the log; a folder of another configuration, dataset or teacher is
 refused with the keys, and keys that shape no update may change; one process per folder; a checkpoint that is not whole
 is passed over.

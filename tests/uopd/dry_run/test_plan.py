@@ -44,7 +44,7 @@ def device(plan: TrainingPlan, name: str) -> Device:
 
 
 def gib(plan: TrainingPlan, name: str, part: str, item: str) -> float:
-    """What an item of a part takes; 0 where it is not there."""
+    """GiB that an item of a part takes; 0 if there is no such item."""
     return sum(row.bytes for whose, row in device(plan, name).items if (whose, row.name) == (part, item)) / GIB
 
 

@@ -344,7 +344,7 @@ def test_errors_keep_the_words_of_the_part(
 
 
 def test_answers_are_of_one_version_though_an_engine_is_replaced_after_an_update(small: Components) -> None:
-    """As where sampling overlaps an update: the new engine gets newer weights than the answers there are already."""
+    """As if sampling overlaps an update: the new engine gets newer weights than those of the first answers."""
     sampler = sampler_of(small)
     before = small.sync()
     small.student.update([Share(rows=(), scores=None)], 1.0)
