@@ -710,7 +710,7 @@ def test_vllm_refuses_a_chat_that_is_too_long(tiny_model: Path, vllm_server: Vll
     responder.close()
 
 
-PROBLEMS, SAMPLES = 60, 16
+PROBLEMS, SAMPLES = 40, 16
 REQUESTS = PROBLEMS * (SAMPLES + 1)
 """The greedy answer is one more."""
 BUILD_SECONDS = 600.0
