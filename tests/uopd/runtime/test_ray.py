@@ -265,7 +265,8 @@ def small(cluster: Cluster, folder: Path, tmp_path_factory: pytest.TempPathFacto
         rollouts={"num_gpus": 1},
     )
     engine = partial(SmallEngine, tmp_path_factory.mktemp("small") / "died")
-    components = start_components(config, replace(SMALL, engine=engine, reference=SmallScorer))
+    with without_preloads():  # the student has a thread per CPU of its own, however few this process may use
+        components = start_components(config, replace(SMALL, engine=engine, reference=SmallScorer))
     yield components
     components.close()
 
