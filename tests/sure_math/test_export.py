@@ -123,6 +123,7 @@ def test_the_test_split(published: Path, tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_more_rows_than_a_batch(tmp_path: Path) -> None:
     count = 2 * BATCH_ROWS + 7
     folder = dataset(tmp_path / "sure-math", weights=tuple(number / count for number in range(count)))
@@ -345,6 +346,7 @@ def test_trl_multiplies_the_loss_of_a_row_by_its_weight(for_trl: Path, trl_setti
         assert (found - expected).norm() <= 1e-5 * expected.norm(), (size, steps)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:TRL currently supports vLLM")
 def test_the_code_of_the_readme_trains(for_trl: Path, trl_settings: dict[str, Any], monkeypatch) -> None:
     """As it stands, but for the names of the models and settings of a machine without a GPU."""

@@ -293,6 +293,7 @@ def test_a_dataset_without_labels_says_so(tmp_path, capsys):
     assert "whether the teacher is right is not known" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_qwen_math_on_real_outputs(realdata):
     """100 MATH problems, 8 samples each; 3 majorities are a tie of a right and a wrong answer, 1 of two wrong ones."""
     read = read_file(realdata / "model_outputs" / "qwen25_math_cot_100x8.jsonl", {}, equivalence="string")

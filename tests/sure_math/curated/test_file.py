@@ -100,6 +100,7 @@ def test_solutions_end_with_the_answer_and_competition_takes_four_steps() -> Non
         assert each.tier != "competition" or len(steps) >= 4
 
 
+@pytest.mark.slow
 def test_no_near_duplicates_within_the_test_split_and_across_the_splits() -> None:
     """A training template's own problems differ in their numbers, and so little that they are near to each other."""
     shingles = {each.problem_id: set(Wording(each.problem).ngrams(SHINGLE).tolist()) for each in PROBLEMS}
@@ -126,6 +127,7 @@ FALSE_ALARMS = {
 has half of its 3-grams."""
 
 
+@pytest.mark.slow
 def test_no_problem_is_one_of_a_benchmark(realdata: Path) -> None:
     tables = {**BENCHMARKS, **CLEAN, **OTHERS}
     entries = [
