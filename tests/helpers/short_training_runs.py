@@ -1,6 +1,6 @@
 """A finished dataset of pocket-world problems and short local runs on it, for the tests of the trainer.
 
-python -m tests.helpers.short_training_runs    writes `short_runs.json` again; the commit says why the numbers changed
+python -m tests.helpers.short_training_runs    writes `short_runs.json` again: say in the commit why
 """
 
 import io

@@ -565,7 +565,7 @@ def test_two_replicas_and_a_killed_one_publish_what_one_process_publishes(refere
 
 @pytest.fixture(scope="session")
 def orphans() -> Iterator[list[psutil.Process]]:
-    """Ray's agents of killed scripted_build: they try for a minute to report to a Ray that is gone.
+    """Ray's agents of killed builds: they try for a minute to report to a Ray that is gone.
 
     Nothing waits for them before the end of all tests.
     """
