@@ -80,10 +80,10 @@ def test_a_page_of_few_results(tmp_path: Path) -> None:
 
 
 def test_a_bar_stands_where_its_name_does() -> None:
-    _, (one, other) = plt.subplots(1, 2)
-    bars(one, {"ours": 1.0, "theirs": 3.0}, str, title="t", xlabel="x")
-    stacked(other, {"a": {"ours": 1.0}, "b": {"ours": 2.0}, "c": {"theirs": 5.0}}, str, title="t", xlabel="x")
-    for axis, ends in ((one, {"ours": 1.0, "theirs": 3.0}), (other, {"ours": 3.0, "theirs": 5.0})):
+    _, (plain, stack) = plt.subplots(1, 2)
+    bars(plain, {"ours": 1.0, "theirs": 3.0}, str, title="t", xlabel="x")
+    stacked(stack, {"a": {"ours": 1.0}, "b": {"ours": 2.0}, "c": {"theirs": 5.0}}, str, title="t", xlabel="x")
+    for axis, ends in ((plain, {"ours": 1.0, "theirs": 3.0}), (stack, {"ours": 3.0, "theirs": 5.0})):
         names = [label.get_text() for label in axis.get_yticklabels()]
         assert names == ["theirs", "ours"]
         reach = dict.fromkeys(names, 0.0)

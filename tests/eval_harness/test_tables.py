@@ -144,9 +144,9 @@ def test_what_does_not_compare_is_refused(tmp_path: Path, changed: dict[str, Any
 def test_other_back_ends_and_other_versions_of_lm_eval_compare(tmp_path: Path) -> None:
     sampled = SAMPLED | {"top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0, "seed": 7}
     sent = {"greedy": GREEDY | {"seed": 0, "top_k": -1}, "sampled": sampled}
-    one = result(tmp_path, "one", 3)
+    first = result(tmp_path, "one", 3)
     two = result(tmp_path, "two", 4, sent=sent, versions={"lm-eval": "0.4.14"}, chat_template=False)
-    made = written(f"weighting/uniform={one}", f"weighting/soft={two}")
+    made = written(f"weighting/uniform={first}", f"weighting/soft={two}")
     assert "- math500: without a chat template, unlike the others: Soft weighting (UOPD)" in made["table2.md"]
 
 
@@ -245,10 +245,10 @@ def test_what_a_plan_gets_wrong_is_said(tmp_path: Path, text: str, message: str,
 
 
 def test_two_files_for_one_cell_and_unknown_arguments_are_refused(tmp_path: Path) -> None:
-    one, two = result(tmp_path, "one", 3), result(tmp_path, "two", 4)
+    first, second = result(tmp_path, "one", 3), result(tmp_path, "two", 4)
     with pytest.raises(ResultError, match=r"math500 is in .*one.* and in .*two.*; name only one of them"):
-        build_tables(read_plan([f"weighting/soft={one}", f"weighting/soft={two}"]))
+        build_tables(read_plan([f"weighting/soft={first}", f"weighting/soft={second}"]))
     with pytest.raises(ResultError, match="there is no such file or folder"):
         read_plan(["nothing"])
     with pytest.raises(ResultError, match="a label is STUDENT:TEACHER/METHOD"):
-        read_plan([f"soft={one}"])
+        read_plan([f"soft={first}"])

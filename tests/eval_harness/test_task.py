@@ -185,14 +185,14 @@ def test_no_name_of_ours_is_taken() -> None:
     """lm-eval and this package have no task name in common, so that neither replaces the other's task."""
     ours = set(TaskManager(include_path=str(TASKS), include_defaults=False).all_tasks)
     assert ours == {path.stem for path in TASKS.glob("*.yaml")}
-    theirs = {
+    names_of_lm_eval = {
         line.partition(b":")[2].strip().decode()
         for path in Path(TaskManager.__init__.__code__.co_filename).parent.rglob("*.yaml")
         if "sure_math" not in path.parts
         for line in path.read_bytes().splitlines()
         if line.startswith((b"task:", b"group:", b"tag:"))
     }
-    assert len(theirs) > 5_000 and not ours & theirs
+    assert len(names_of_lm_eval) > 5_000 and not ours & names_of_lm_eval
 
 
 def loud(results: dict[str, Any], start: str) -> str:
@@ -213,7 +213,7 @@ def test_secrets_are_in_no_record_of_a_model() -> None:
 
 
 def test_identical_samples_are_reported_loudly(problems_file: Path) -> None:
-    results = evaluate(WrittenModel(lambda *asked: r"\boxed{1}"), "sure_math", metadata={"data": str(problems_file)})
+    results = evaluate(WrittenModel(lambda *request: r"\boxed{1}"), "sure_math", metadata={"data": str(problems_file)})
     assert "for every problem all 16 samples at T = 1.2 are the same text" in loud(results, "IDENTICAL SAMPLES")
     assert results["results"]["sure_math"]["distinct@16,none"] == 1.0
 

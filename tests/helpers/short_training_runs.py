@@ -67,15 +67,15 @@ TRAIN_FILE = "data/train-00000.parquet"
 
 def world_problems(count: int, split: Split, families: frozenset[str] = frozenset()) -> list[WorldProblem]:
     """Distinct easy problems, of some families or (none named) of all."""
-    found: dict[str, WorldProblem] = {}
+    problems: dict[str, WorldProblem] = {}
     index = 0
-    while len(found) < count:
+    while len(problems) < count:
         instance = draw_core(Random(f"tests/{split}/{index}"), 1)
         index += 1
         if is_held_out(instance) == (split == "test") and instance.family in (families or {instance.family}):
             problem = to_problem(instance, "easy")
-            found.setdefault(problem.problem, problem)
-    return list(found.values())
+            problems.setdefault(problem.problem, problem)
+    return list(problems.values())
 
 
 def write_dataset(
@@ -169,19 +169,19 @@ def pocket_chat() -> Chat:
 def short_runs(folder: Path) -> dict[str, list[dict[str, Any]]]:
     """Per method the numbers of a run of `RECORDED` steps, with a digest of the responses."""
     data = write_dataset(folder / "data")
-    found: dict[str, list[dict[str, Any]]] = {}
+    numbers: dict[str, list[dict[str, Any]]] = {}
     for method, steps in RECORDED.items():
         out = folder / method
         config = short_config(data, f"method={method}", f"run.steps={steps}", "rollouts.per_prompt=3")
         train_run(config, out)
-        found[method] = [
+        numbers[method] = [
             {
                 "responses": digest(pq.read_table(path, columns=["response_ids"]).to_pylist()),
                 **{name: line[name] for name in COMPARED if name in line},
             }
             for path, line in zip(sorted((out / "rollouts").iterdir()), metrics_of(out), strict=True)
         ]
-    return found
+    return numbers
 
 
 if __name__ == "__main__":

@@ -179,9 +179,9 @@ def test_order_of_the_samples_changes_nothing(
 @given(problems_with_verdicts(), st.sampled_from(PROCEDURES))
 def test_invariants(case: tuple[list[str | None], Verdicts, Verdicts], procedure: Procedure) -> None:
     answers, symbolic, judge = case
-    asked = Table(judge)
+    judged = Table(judge)
     result = cluster_answers(
-        answers, problem="?", judge=asked, procedure=procedure, equivalence=symbolic_mode(Table(symbolic))
+        answers, problem="?", judge=judged, procedure=procedure, equivalence=symbolic_mode(Table(symbolic))
     )
     id_of = dict(zip(answers, result.ids, strict=True))
     # Ids are numbered by first appearance, equal strings share one, missing answers share none.
@@ -190,14 +190,14 @@ def test_invariants(case: tuple[list[str | None], Verdicts, Verdicts], procedure
     missing_ids = [cluster_id for answer, cluster_id in zip(answers, result.ids, strict=True) if answer is None]
     assert len(set(missing_ids)) == len(missing_ids)
     # One call per pair at most, in sorted orientation, with the problem.
-    assert len(set(asked.asked)) == len(asked.asked) == result.judge_calls
-    assert all(first < second for first, second in asked.asked)
-    assert all(pair.problem == "?" for batch in asked.batches for pair in batch)
+    assert len(set(judged.asked)) == len(judged.asked) == result.judge_calls
+    assert all(first < second for first, second in judged.asked)
+    assert all(pair.problem == "?" for batch in judged.batches for pair in batch)
     distinct = sorted({answer for answer in answers if answer is not None})
     pairs = list(combinations(distinct, 2))
     if procedure == "default":
         undecided = [pair for pair in pairs if symbolic[frozenset(pair)] == "undecided"]
-        assert asked.asked == undecided
+        assert judged.asked == undecided
         known = {pair: symbolic[frozenset(pair)] for pair in pairs} | {
             pair: judge[frozenset(pair)] for pair in undecided
         }

@@ -333,17 +333,17 @@ def test_trl_multiplies_the_loss_of_a_row_by_its_weight(for_trl: Path, trl_setti
     weighted = imported(for_trl / "weighted_distillation.py").WeightedDistillationTrainer
     rows = datasets.load_dataset("parquet", data_files=str(for_trl / "train.parquet"), split="train")
     assert rows["weight"] == list(WEIGHTS)
-    one = trl_settings | {"per_device_train_batch_size": 1, "gradient_accumulation_steps": 1}
+    one_row = trl_settings | {"per_device_train_batch_size": 1, "gradient_accumulation_steps": 1}
     # TRL's own trainer, which knows no weights, on each row alone.
-    plain = [gradient(DistillationTrainer, rows.select([place]), one) for place in range(4)]
+    plain = [gradient(DistillationTrainer, rows.select([place]), one_row) for place in range(4)]
     assert min(vector.norm() for vector in plain) > 0
-    torch.testing.assert_close(gradient(weighted, rows.select([0]), one), plain[0])
-    assert not gradient(weighted, rows.select([3]), one).any()
+    torch.testing.assert_close(gradient(weighted, rows.select([0]), one_row), plain[0])
+    assert not gradient(weighted, rows.select([3]), one_row).any()
     expected = sum(weight * vector for weight, vector in zip(WEIGHTS, plain, strict=True)) / len(WEIGHTS)
     for size, steps in ((4, 1), (2, 2), (1, 4)):
         split = trl_settings | {"per_device_train_batch_size": size, "gradient_accumulation_steps": steps}
-        found = gradient(weighted, rows, split)
-        assert (found - expected).norm() <= 1e-5 * expected.norm(), (size, steps)
+        gradient_of_both = gradient(weighted, rows, split)
+        assert (gradient_of_both - expected).norm() <= 1e-5 * expected.norm(), (size, steps)
 
 
 @pytest.mark.slow
@@ -355,8 +355,8 @@ def test_the_code_of_the_readme_trains(for_trl: Path, trl_settings: dict[str, An
     (code,) = re.findall(r"```python\n(.*?)```", (for_trl / "README.md").read_text(), re.DOTALL)
     code = code.replace("Qwen/Qwen3-1.7B", pocket("student")).replace('"pocket:teacher"', repr(pocket("teacher")))
     names = ("output_dir", "use_cpu", "bf16", "report_to", "save_strategy", "disable_tqdm")
-    own = "".join(f"    {name}={trl_settings[name]!r},\n" for name in names)
-    code = code.replace('    output_dir="student",\n', own + "    max_steps=2,\n")
+    our_settings = "".join(f"    {name}={trl_settings[name]!r},\n" for name in names)
+    code = code.replace('    output_dir="student",\n', our_settings + "    max_steps=2,\n")
     code = code.replace("max_completion_length=4096", "max_completion_length=24")
     code = code.replace("gradient_accumulation_steps=64", "gradient_accumulation_steps=2")
     namespace: dict[str, Any] = {}

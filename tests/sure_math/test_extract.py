@@ -66,13 +66,13 @@ FINAL = [
 
 @pytest.mark.parametrize(("text", "finish_reason", "answer", "missing"), FINAL)
 def test_final_answer(text: str, finish_reason: str, answer: str | None, missing: str | None) -> None:
-    found = final_answer(text, finish_reason)  # type: ignore[arg-type]
-    assert (found.answer, found.missing) == (answer, missing)
+    final = final_answer(text, finish_reason)  # type: ignore[arg-type]
+    assert (final.answer, final.missing) == (answer, missing)
 
 
 def test_other_tags() -> None:
-    found = final_answer(r"[a]\boxed{1}[/a]\boxed{2}", "stop", opening_tag="[a]", closing_tag="[/a]")
-    assert found.answer == "2"
+    final = final_answer(r"[a]\boxed{1}[/a]\boxed{2}", "stop", opening_tag="[a]", closing_tag="[/a]")
+    assert final.answer == "2"
     assert final_answer(r"<think>\boxed{1}", "stop", opening_tag="", closing_tag="").answer == "1"
 
 

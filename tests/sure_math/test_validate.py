@@ -42,7 +42,7 @@ FEW: dict[str, int] = {"resamples": 200, "seed": 0}
     ],
 )
 def test_auroc_by_hand(scores, wrong, expected):
-    assert auroc(scores, [bool(one) for one in wrong]) == expected
+    assert auroc(scores, [bool(label) for label in wrong]) == expected
 
 
 def test_auroc_is_the_share_of_ordered_pairs():
@@ -88,14 +88,14 @@ def test_difference_of_a_score_with_itself_is_nothing():
     ],
 )
 def test_one_class_only_has_no_auroc_and_says_why(wrong, why):
-    found = estimate_auroc([0.1, 0.9], wrong, **FEW)
-    assert (found.value, found.low, found.high, found.undefined) == (None, None, None, why)
+    estimate = estimate_auroc([0.1, 0.9], wrong, **FEW)
+    assert (estimate.value, estimate.low, estimate.high, estimate.undefined) == (None, None, None, why)
 
 
 def test_resamples_of_one_class_are_counted():
-    found = estimate_auroc([0.1, 0.2, 0.3, 0.9], [False, False, False, True], **FEW)
-    assert found.value == 1.0
-    assert found.skipped_resamples == pytest.approx(200 * (3 / 4) ** 4, abs=25)
+    estimate = estimate_auroc([0.1, 0.2, 0.3, 0.9], [False, False, False, True], **FEW)
+    assert estimate.value == 1.0
+    assert estimate.skipped_resamples == pytest.approx(200 * (3 / 4) ** 4, abs=25)
 
 
 @pytest.mark.parametrize(
@@ -259,20 +259,20 @@ def test_command_writes_reports_and_figures(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    ("rows", "said"),
+    ("rows", "message"),
     [
         (WIDE[:1], "undefined (no positives: the teacher is right on all 1 problems)"),
         (WIDE[2:], "undefined (no negatives: the teacher is wrong on all 1 problems)"),
     ],
 )
-def test_one_class_is_reported_and_not_an_error(tmp_path, monkeypatch, capsys, rows, said):
+def test_one_class_is_reported_and_not_an_error(tmp_path, monkeypatch, capsys, rows, message):
     monkeypatch.chdir(tmp_path)
     assert main([str(_jsonl(tmp_path, rows)), "--equivalence", "string"]) == 0
-    assert said in capsys.readouterr().out
+    assert message in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["nowhere"], "neither a dataset folder nor a file"),
         (["."], "has no manifest.json"),
@@ -280,11 +280,11 @@ def test_one_class_is_reported_and_not_an_error(tmp_path, monkeypatch, capsys, r
         (["rollouts.jsonl", "--column", "answers=x"], "column 'x' (for answers) is not there"),
     ],
 )
-def test_command_explains_what_it_cannot_use(tmp_path, monkeypatch, capsys, arguments, said):
+def test_command_explains_what_it_cannot_use(tmp_path, monkeypatch, capsys, arguments, message):
     monkeypatch.chdir(tmp_path)
     _jsonl(tmp_path, WIDE)
     assert main(arguments) == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_a_dataset_without_labels_says_so(tmp_path, capsys):
@@ -308,12 +308,12 @@ def test_qwen_math_on_real_outputs(realdata):
 
 def _shard(name: str, answers: str, greedy: str, *, gold: str | None = "4") -> ShardRows:
     """A problem whose samples are the characters of `answers` (`-`: truncated), all equally likely; gold 4."""
-    given = tuple(None if one == "-" else one for one in answers)
-    keys = [one if one != "-" else f"-{index}" for index, one in enumerate(answers)]
+    extracted = tuple(None if answer == "-" else answer for answer in answers)
+    keys = [answer if answer != "-" else f"-{index}" for index, answer in enumerate(answers)]
     ids = tuple(list(dict.fromkeys(keys)).index(key) for key in keys)
-    shares = [ids.count(one) / len(ids) for one in set(ids)]
+    shares = [ids.count(cluster) / len(ids) for cluster in set(ids)]
     entropy = -sum(share * math.log(share) for share in shares) + 0.0
-    majority = max((one for one in given if one is not None), key=answers.count)
+    majority = max((answer for answer in extracted if answer is not None), key=answers.count)
     uncertainty = an_uncertainty(
         name,
         num_samples=len(ids),
@@ -323,11 +323,11 @@ def _shard(name: str, answers: str, greedy: str, *, gold: str | None = "4") -> S
         majority_answer=majority,
         majority_share=max(shares),
         num_clusters=len(shares),
-        num_missing=given.count(None),
-        num_truncated=given.count(None),
+        num_missing=extracted.count(None),
+        num_truncated=extracted.count(None),
     )
     correct = None if gold is None else greedy == gold
-    return a_shard(a_problem(name, answer=gold), given, ids, uncertainty, greedy=greedy, correct=correct)
+    return a_shard(a_problem(name, answer=gold), extracted, ids, uncertainty, greedy=greedy, correct=correct)
 
 
 def _verdicts(read, label: str) -> dict:

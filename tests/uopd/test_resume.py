@@ -236,14 +236,14 @@ def test_checkpoints_are_whole_and_the_newest_stay(tmp_path: Path) -> None:
     for steps in (5, 10, 15):
         student.value = steps
         checkpoints.save(student, steps)  # type: ignore[arg-type]
-    assert [one.steps for one in checkpoints.all()] == [10, 15]
+    assert [checkpoint.steps for checkpoint in checkpoints.all()] == [10, 15]
     # One that was killed before its last file.
     (tmp_path / "checkpoints" / "step-000020" / "student").mkdir(parents=True)
     student.value = 0
     assert (checkpoints.restore(student), student.value) == (15, 15)  # type: ignore[arg-type]
     student.value = 20
     checkpoints.save(student, 20)  # type: ignore[arg-type]
-    assert [one.steps for one in checkpoints.all()] == [15, 20]
+    assert [checkpoint.steps for checkpoint in checkpoints.all()] == [15, 20]
     assert (checkpoints.restore(student), student.value) == (20, 20)  # type: ignore[arg-type]
 
 

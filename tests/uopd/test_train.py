@@ -333,10 +333,12 @@ SYNCS = {
 }
 
 
-@pytest.mark.parametrize(("version", "theirs", "message"), SYNCS.values(), ids=SYNCS)
-def test_engines_with_other_weights_are_noticed(version: int, theirs: list[list[float]], message: str | None) -> None:
+@pytest.mark.parametrize(("version", "engine_logprobs", "message"), SYNCS.values(), ids=SYNCS)
+def test_engines_with_other_weights_are_noticed(
+    version: int, engine_logprobs: list[list[float]], message: str | None
+) -> None:
     student: Any = Engines(3, [-1.0, -2.0])  # type: ignore[list-item]
-    sampler: Any = Engines(version, theirs)
+    sampler: Any = Engines(version, engine_logprobs)
     if message is None:
         assert check_in_step(student, sampler, [1, 2, 3], 0.05) == pytest.approx(0.02)
         return

@@ -42,10 +42,10 @@ def answer_rows(name: str, *answers: str | None, first_index: int = 0) -> list[A
 def test_phase_rows() -> None:
     answers = answer_rows("q", "4", "5", "4", None) + answer_rows("p", "9", "1", "2", first_index=-1)
     random.Random(0).shuffle(answers)
-    asked: list[Pair] = []
+    judged_pairs: list[Pair] = []
 
     def judge(pairs: Sequence[Pair], /) -> list[Verdict]:
-        asked.extend(pairs)
+        judged_pairs.extend(pairs)
         return ["equal"] * len(pairs)
 
     rows = cluster([problem("p"), problem("unanswered"), problem("q")], answers, judge, equivalence="judge")
@@ -53,7 +53,7 @@ def test_phase_rows() -> None:
         ("p", (0, 0), 1),
         ("q", (0, 0, 0, 1), 1),
     ]
-    assert [pair.problem for pair in asked] == ["text of p", "text of q"]
+    assert [pair.problem for pair in judged_pairs] == ["text of p", "text of q"]
 
 
 def test_phase_refuses_a_problem_with_a_hole() -> None:

@@ -47,17 +47,17 @@ def test_both_answers_are_judged(reference, greedy, majority, teacher_right, maj
 
 
 def test_a_judge_is_asked_once_where_both_answers_are_one_string() -> None:
-    asked: list[Pair] = []
+    judged_pairs: list[Pair] = []
 
     def judge(pairs: Sequence[Pair], /) -> list[Verdict]:
-        asked.extend(pairs)
+        judged_pairs.extend(pairs)
         return ["undecided" if pair.second == "three" else "equal" for pair in pairs]
 
     same = judged("2", "two", "two", equivalence="judge", judge=judge)
-    assert [(pair.first, pair.second) for pair in asked] == [("2", "two")]
+    assert [(pair.first, pair.second) for pair in judged_pairs] == [("2", "two")]
     assert (same.teacher_correct, same.majority_correct) == (True, True)
     other = judged("2", "two", "three", equivalence="judge", judge=judge)
-    assert (len(asked), other.teacher_correct, other.majority_correct) == (3, True, None)
+    assert (len(judged_pairs), other.teacher_correct, other.majority_correct) == (3, True, None)
 
 
 def shards(*rows: tuple[str | None, bool | None]) -> list[ShardRows]:

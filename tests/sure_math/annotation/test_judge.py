@@ -98,11 +98,11 @@ INJECTIONS = [
 
 
 @pytest.mark.parametrize(
-    ("asked", "expected"), INJECTIONS, ids=["placeholders", "formats", "control tokens", "no problem"]
+    ("hostile_pair", "expected"), INJECTIONS, ids=["placeholders", "formats", "control tokens", "no problem"]
 )
-def test_untrusted_text_stays_data(asked: Pair, expected: str) -> None:
+def test_untrusted_text_stays_data(hostile_pair: Pair, expected: str) -> None:
     responder = Scripted("no")
-    LlmJudge(responder, PLAIN)([asked])
+    LlmJudge(responder, PLAIN)([hostile_pair])
     assert responder.users == [expected]
 
 

@@ -158,6 +158,6 @@ def test_labels_of_a_real_model() -> None:
         assert greedy == labels(1, run_seed=1)
         # No accuracy is promised of a label, only that these are the teacher's answers: it solves most of this world.
         assert sum(answer == row.answer for answer, row in zip(greedy, world, strict=True)) >= 5
-        assert sum(one is not None for one in voted) >= 6
+        assert sum(answer is not None for answer in voted) >= 6
     finally:
         teacher.close()

@@ -98,8 +98,8 @@ def test_a_file_is_counted(tmp_path: Path) -> None:
 def test_curated_problems_are_added_and_stay(tmp_path: Path) -> None:
     path = write_problems(tmp_path / "p.jsonl", 10)
     labels = ("label.by=model", "label.model.model=Org/L-3B")
-    given = [f"seeds.path={path}", "seeds.curated=true", *AUTHOR, *TEACHER, *labels, "seeds.per_tier={medium: 4}"]
-    plan = make_plan(load_config("annotate", [*given, "evolve.keep=5"]), CERTAIN)
+    settings = [f"seeds.path={path}", "seeds.curated=true", *AUTHOR, *TEACHER, *labels, "seeds.per_tier={medium: 4}"]
+    plan = make_plan(load_config("annotate", [*settings, "evolve.keep=5"]), CERTAIN)
     counts = {phase: step(plan, phase).problems for phase in ("seeds", "draw", "evolve", "choose", "sample")}
     assert counts == {"seeds": 1_010, "draw": 1_004, "evolve": 1_008, "choose": 1_005, "sample": 1_005}
     assert (asked(plan, "evolve"), asked(plan, "label")) == (8, 5)
@@ -138,9 +138,9 @@ PUBLIC = {
 }
 
 
-@pytest.mark.parametrize(("name", "given"), PUBLIC.items(), ids=PUBLIC)
-def test_rows_of_a_public_source(name: str, given: tuple[str, int | None]) -> None:
-    setting, expected = given
+@pytest.mark.parametrize(("name", "setting_and_rows"), PUBLIC.items(), ids=PUBLIC)
+def test_rows_of_a_public_source(name: str, setting_and_rows: tuple[str, int | None]) -> None:
+    setting, expected = setting_and_rows
     config = load_config("annotate", ["seeds.source=public", f"seeds.public={{{name}: {setting}}}", *TEACHER])
     assert source_rows(name, config.seeds.public[name]) == expected
     assert step(make_plan(config), "seeds").problems == expected
@@ -168,11 +168,11 @@ def test_tokens_and_hours_by_hand() -> None:
         "annotate", ["seeds.path=p.jsonl", *TEACHER, "teacher.engine_options={tensor_parallel_size: 2}"]
     )
     assert config.teacher is not None
-    given = BuildAssumptions(peak_tflops=1000, prompt_share=0.5, generated_share=0.1)
+    assumptions = BuildAssumptions(peak_tflops=1000, prompt_share=0.5, generated_share=0.1)
     size = Parameters(total=8e9, active=8e9)
     # 16e9 operations a token.
-    assert (tokens_per_second(size, 0.5, given), tokens_per_second(size, 0.1, given)) == (31_250, 6_250)
-    done = work_of(config.teacher, 3600, 31_250, 6_250, given)
+    assert (tokens_per_second(size, 0.5, assumptions), tokens_per_second(size, 0.1, assumptions)) == (31_250, 6_250)
+    done = work_of(config.teacher, 3600, 31_250, 6_250, assumptions)
     assert (done.requests, done.prompt_tokens, done.generated_tokens, done.gpus) == (3600, 112_500_000, 22_500_000, 2)
     assert (done.gpu_hours, done.hours) == pytest.approx((2.0, 1.0))
 
@@ -251,9 +251,13 @@ def test_numbers_are_whole_at_any_usual_width(width: int) -> None:
 
 
 def test_assumptions_are_set_and_say_so() -> None:
-    given = BuildAssumptions.with_settings(["survival=0.5", "answer_tokens=3000"])
-    assert (given.survival, given.answer_tokens, given.problem_tokens) == (0.5, 3000, BuildAssumptions().problem_tokens)
-    assert "set; 0.8 is assumed otherwise" in printed(make_plan(load_config("pocket"), given))
+    assumptions = BuildAssumptions.with_settings(["survival=0.5", "answer_tokens=3000"])
+    assert (assumptions.survival, assumptions.answer_tokens, assumptions.problem_tokens) == (
+        0.5,
+        3000,
+        BuildAssumptions().problem_tokens,
+    )
+    assert "set; 0.8 is assumed otherwise" in printed(make_plan(load_config("pocket"), assumptions))
 
 
 ERRORS = {

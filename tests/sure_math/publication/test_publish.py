@@ -86,8 +86,8 @@ def test_every_configuration_opens_by_name_with_its_columns(tmp_path, monkeypatc
     assert (row["teacher"], row["weight"], row["num_clusters"]) == ("pocket:teacher", 0.0, 2)
     assert problems["test"][0]["answer"] is None
     greedy, first, second = samples.select(range(3))
-    assert [one["sample_index"] for one in (greedy, first, second)] == [-1, 0, 1]
-    assert [one["cluster_id"] for one in (greedy, first, second)] == [None, 0, 0]
+    assert [sample["sample_index"] for sample in (greedy, first, second)] == [-1, 0, 1]
+    assert [sample["cluster_id"] for sample in (greedy, first, second)] == [None, 0, 0]
 
 
 def test_features_in_the_card_are_those_of_the_files(tmp_path):
@@ -116,8 +116,8 @@ def test_same_rows_same_bytes_and_a_second_build_replaces_the_first(tmp_path):
     first, second = tmp_path / "a", tmp_path / "b"
     publish(three_problems()[:1], some_facts(), second)
     (second / "validation").mkdir()
-    one, two = publish(three_problems(), some_facts(), first), publish(three_problems(), some_facts(), second)
-    assert one.fingerprint == two.fingerprint
+    before, after = publish(three_problems(), some_facts(), first), publish(three_problems(), some_facts(), second)
+    assert before.fingerprint == after.fingerprint
     assert _files(first) == _files(second)
     assert {"README.md", MANIFEST, "data/train-00000.parquet", "figures/entropy_histogram.svg"} <= _files(first).keys()
     assert not any(name.startswith((".build", "validation")) for name in _files(second))
@@ -295,8 +295,8 @@ def test_push_tells_no_token(tmp_path, monkeypatch, capsys, caplog):
     publish(three_problems(), some_facts(), tmp_path)
     with pytest.raises(PublishError, match="resumes the upload") as caught:
         push(tmp_path, "me/sure-math", api=RecordingHub(ConnectionError(f"401 for Bearer {token}")))
-    said = capsys.readouterr()
-    assert token not in f"{caught.value}{said.out}{said.err}{caplog.text}"
+    output = capsys.readouterr()
+    assert token not in f"{caught.value}{output.out}{output.err}{caplog.text}"
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
 

@@ -53,14 +53,14 @@ def test_replies_come_back(tmp_path: Path) -> None:
 
 
 def test_a_damaged_row_is_asked_again(tmp_path: Path) -> None:
-    responder = ScriptedResponder(script=lambda asked, seed: f"answer {seed}")
+    responder = ScriptedResponder(script=lambda sent, seed: f"answer {seed}")
     recorder, journal = recorded(tmp_path, responder)
     first = recorder.ask([question("a", 1, 2)], SAMPLING)
     with sqlite3.connect(tmp_path / "journal.sqlite") as connection:
         connection.execute("UPDATE replies SET reply = replace(reply, 'answer 2', 'answer 9')")
     assert recorder.ask([question("a", 1, 2)], SAMPLING) == first
     assert journal.damaged == 1
-    assert [asked.seeds for asked in responder.asked] == [(1, 2), (2,)]
+    assert [sent.seeds for sent in responder.asked] == [(1, 2), (2,)]
 
 
 def test_batches_do_not_depend_on_what_is_answered(tmp_path: Path) -> None:
@@ -68,29 +68,29 @@ def test_batches_do_not_depend_on_what_is_answered(tmp_path: Path) -> None:
 
     class Watching(ScriptedResponder):
         def ask(self, questions, sampling):
-            batches.append([seed for asked in questions for seed in asked.seeds])
+            batches.append([seed for sent in questions for seed in sent.seeds])
             return super().ask(questions, sampling)
 
-    responder = Watching(script=lambda asked, seed: str(seed))
+    responder = Watching(script=lambda sent, seed: str(seed))
     recorder, _ = recorded(tmp_path, responder)
     questions = [question(str(number), number * 10, number * 10 + 1) for number in range(5)]
     recorder.ask(questions[:1], SAMPLING)
     replies = recorder.ask(questions, SAMPLING)
     assert batches == [[0, 1], [10, 11], [20, 21, 30, 31], [40, 41]]
     assert [[reply.text for reply in result] for result in replies if not isinstance(result, Refusal)] == [
-        [str(seed) for seed in asked.seeds] for asked in questions
+        [str(seed) for seed in sent.seeds] for sent in questions
     ]
 
 
 def test_equal_requests_of_one_batch_are_one(tmp_path: Path) -> None:
-    responder = ScriptedResponder(script=lambda asked, seed: str(seed))
+    responder = ScriptedResponder(script=lambda sent, seed: str(seed))
     recorder, _ = recorded(tmp_path, responder)
     assert len(recorder.ask([question("a", 0), question("a", 0), question("b", 0)], SAMPLING)) == 3
     assert len(responder.asked) == 2
 
 
 def test_a_refusal_is_remembered(tmp_path: Path) -> None:
-    responder = ScriptedResponder(script=lambda asked, seed: REFUSAL)
+    responder = ScriptedResponder(script=lambda sent, seed: REFUSAL)
     recorder, _ = recorded(tmp_path, responder)
     assert [recorder.ask([question("long", 1, 2)], SAMPLING) for _ in range(2)] == [[REFUSAL], [REFUSAL]]
     assert len(responder.asked) == 1
@@ -138,10 +138,10 @@ def test_a_full_disk_under_a_shard_keeps_what_is_computed(tmp_path: Path, monkey
         run_phases(out, f"seeds.path={problems}", load=models)
     assert disk_full(error.value)
     before = shard_files(out)
-    asked = models.asked()
+    questions = models.asked()
     monkeypatch.setattr(store_module, "write_whole", write)
     run_phases(out, f"seeds.path={problems}", load=models)
-    assert asked + models.asked() == 8 * 9
+    assert questions + models.asked() == 8 * 9
     after = shard_files(out)
     assert before and {name: after[name] for name in before} == before
 

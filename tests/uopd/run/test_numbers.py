@@ -164,7 +164,7 @@ DIFFERENCES = {
 @pytest.mark.parametrize(("before", "after", "value"), DIFFERENCES.values(), ids=DIFFERENCES)
 def test_paired_differences(before: list[int], after: list[int], value: float) -> None:
     difference = paired_difference([bool(value) for value in before], [bool(value) for value in after])
-    changes = [two - one for one, two in zip(before, after, strict=True)]
+    changes = [second - first for first, second in zip(before, after, strict=True)]
     assert difference.value == pytest.approx(value)
     variance = sum((change - value) ** 2 for change in changes) / len(changes)
     # The percentile interval is close to the normal one for a hundred problems.
@@ -212,10 +212,10 @@ def test_the_evaluator_grades_greedy_answers_of_labelled_problems() -> None:
     assert len(evaluator) == 5
     assert evaluation.correct == (True, False, False, False, True)
     assert (evaluation.accuracy, evaluation.truncated) == (0.4, 1)
-    assert {(one.seeds, sampling) for one, sampling in sampler.calls} == {
+    assert {(request.seeds, sampling) for request, sampling in sampler.calls} == {
         ((0,), Sampling(max_new_tokens=64, temperature=0.0))
     }
-    assert [CHAT.decode(one.token_ids) for one, _ in sampler.calls] == [f"What is {name}?" for name in "abdef"]
+    assert [CHAT.decode(request.token_ids) for request, _ in sampler.calls] == [f"What is {name}?" for name in "abdef"]
 
 
 def a_line(step: int, **changes: Any) -> dict[str, Any]:

@@ -160,7 +160,9 @@ def test_after_every_sync_both_engines_have_the_students_weights(components: Com
         report = learn(components)
         assert report.gradient_norm > 0
         after = components.student.logprobs(TEXT)
-        assert sum(abs(one - other) for one, other in zip(before, after, strict=True)) / len(after) > 100 * TOLERANCE
+        assert (
+            sum(abs(first - second) for first, second in zip(before, after, strict=True)) / len(after) > 100 * TOLERANCE
+        )
         with pytest.raises(OutOfStep, match=f"version {version - 1}, the student is at {version}"):
             check_in_step(components.student, components.sampler, TEXT, TOLERANCE)
         assert components.sync() == version
@@ -446,9 +448,9 @@ def test_two_ranks_under_deepspeed_are_one_student(cluster: Cluster, folder: Pat
             handles = [ray.put(pack(opened(senders[version].score(share)))) for share in shares]
             pairs = zip(shares, handles, strict=True)
             two = components.student.update([Share(rows=share, scores=handle) for share, handle in pairs], 1e-3)
-            one = alone.update(Share(rows=tuple(rows), scores=scorer.score(rows)), 1e-3)
-            assert two.sums == pytest.approx(one.sums, rel=1e-5)
-            assert two.gradient_norm == pytest.approx(one.gradient_norm, rel=1e-5)
+            report_alone = alone.update(Share(rows=tuple(rows), scores=scorer.score(rows)), 1e-3)
+            assert two.sums == pytest.approx(report_alone.sums, rel=1e-5)
+            assert two.gradient_norm == pytest.approx(report_alone.gradient_norm, rel=1e-5)
             assert components.student.version == version
         assert components.student.logprobs(TEXT) == pytest.approx(alone.logprobs(TEXT), abs=TOLERANCE)
         components.student.save(tmp_path / "checkpoint")

@@ -19,8 +19,8 @@ from tests.helpers.problems import BAKER, BOAT, SEED, TOWER, child, other
 
 
 def index_of(**texts: str) -> BenchmarkIndex:
-    some = [Entry(benchmark=name, problem_id=f"{name}-7", text=text) for name, text in texts.items()]
-    return BenchmarkIndex(some, ngram=8, containment=0.6)
+    entries = [Entry(benchmark=name, problem_id=f"{name}-7", text=text) for name, text in texts.items()]
+    return BenchmarkIndex(entries, ngram=8, containment=0.6)
 
 
 INDEX = index_of(gsm8k=BOAT, aime25=BAKER)
@@ -98,15 +98,15 @@ def test_many_matches_are_counted_in_the_detail() -> None:
 
 
 def test_the_second_look_is_asked_about_what_the_index_lets_through() -> None:
-    asked = []
+    compared_texts = []
 
     def look(problems: Sequence[Problem]) -> list[tuple[Match, ...]]:
-        asked.append([problem.problem_id for problem in problems])
+        compared_texts.append([problem.problem_id for problem in problems])
         match = Match(benchmark="amo_bench", problem_id="amo_bench-3", kind="model", score=0.71)
         return [(match,) if problem.problem_id == "a1" else () for problem in problems]
 
     assert columns(CHAIN[:3], look=look) == {"a": (), "a1": ("amo_bench",), "a2": ("amo_bench", "gsm8k")}
-    assert asked == [["a", "a1"]]
+    assert compared_texts == [["a", "a1"]]
     assert reasons(CHAIN[:2], look=look) == {"a1": ("overlap", "amo_bench amo_bench-3 (model 0.71)")}
 
 

@@ -38,8 +38,8 @@ BENCHMARK = {"tanks": TANKS, "walk": WALK, "short": SHORT, "rich": SHORT_RICH}
 
 
 def index_of(texts: dict[str, str], ngram: int = 8, containment: float = 0.6) -> BenchmarkIndex:
-    some = [Entry(benchmark="aime25", problem_id=name, text=text) for name, text in texts.items()]
-    return BenchmarkIndex(some, ngram=ngram, containment=containment)
+    entries = [Entry(benchmark="aime25", problem_id=name, text=text) for name, text in texts.items()]
+    return BenchmarkIndex(entries, ngram=ngram, containment=containment)
 
 
 INDEX = index_of(BENCHMARK)
@@ -101,8 +101,8 @@ def test_containment_is_the_share_of_the_benchmark_problems_ngrams() -> None:
 
 
 def test_two_benchmarks_with_one_problem_give_two_matches_in_the_order_of_the_index() -> None:
-    some = [Entry(benchmark=name, problem_id=f"{name}-1", text=WALK) for name in ("math500", "gsm8k")]
-    matches = BenchmarkIndex(some, ngram=8, containment=0.6).overlaps(WALK)
+    entries = [Entry(benchmark=name, problem_id=f"{name}-1", text=WALK) for name in ("math500", "gsm8k")]
+    matches = BenchmarkIndex(entries, ngram=8, containment=0.6).overlaps(WALK)
     assert matches == tuple(
         Match(benchmark=name, problem_id=f"{name}-1", kind="exact", score=1.0) for name in ("math500", "gsm8k")
     )

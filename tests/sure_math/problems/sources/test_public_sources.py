@@ -193,23 +193,23 @@ def read(name: str, path: Path, run_seed: int = 0, **settings: Any) -> Found:
     return list(read_source(name, SourceConfig(path=path, **settings), run_seed=run_seed, commit=None))
 
 
-def problems(found: Found) -> list[Problem]:
-    return [row for row in found if isinstance(row, Problem)]
+def problems(rows: Found) -> list[Problem]:
+    return [row for row in rows if isinstance(row, Problem)]
 
 
-def reasons(found: Found) -> dict[str, int]:
-    return dict(Counter(row.reason for row in found if isinstance(row, Dropped)))
+def reasons(rows: Found) -> dict[str, int]:
+    return dict(Counter(row.reason for row in rows if isinstance(row, Dropped)))
 
 
 @pytest.mark.parametrize(("name", "row", "expected"), TRAPS.values(), ids=TRAPS)
 def test_traps(tmp_path: Path, name: str, row: dict[str, Any], expected: Any) -> None:
-    (found,) = read(name, write_jsonl(tmp_path / "rows.jsonl", [row]))
-    if isinstance(found, Dropped):
-        assert (found.phase, found.reason, found.source) == ("seeds", expected, name)
+    (row_read,) = read(name, write_jsonl(tmp_path / "rows.jsonl", [row]))
+    if isinstance(row_read, Dropped):
+        assert (row_read.phase, row_read.reason, row_read.source) == ("seeds", expected, name)
         return
-    assert (found.problem, found.answer, found.solution) == expected
-    assert (found.source, found.tier, found.license) == (name, SOURCES[name].tier, SOURCES[name].license)
-    assert (found.split, found.strategy, found.round, found.answer_source) == ("train", "seed", 0, "source")
+    assert (row_read.problem, row_read.answer, row_read.solution) == expected
+    assert (row_read.source, row_read.tier, row_read.license) == (name, SOURCES[name].tier, SOURCES[name].license)
+    assert (row_read.split, row_read.strategy, row_read.round, row_read.answer_source) == ("train", "seed", 0, "source")
 
 
 def test_the_table() -> None:
@@ -258,16 +258,16 @@ def math_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_math_is_all_subjects_and_train_only(math_folder: Path) -> None:
-    found = problems(read("math", math_folder))
-    assert len(found) == 21
-    assert {row.problem.split(",")[1] for row in found} == {" train"}
-    assert found[0].problem_id.startswith("math-algebra-train-")
+    rows_read = problems(read("math", math_folder))
+    assert len(rows_read) == 21
+    assert {row.problem.split(",")[1] for row in rows_read} == {" train"}
+    assert rows_read[0].problem_id.startswith("math-algebra-train-")
     both = problems(read("math", math_folder, splits=("train", "test")))
     assert len({row.problem_id for row in both}) == 42
     assert {row.split for row in both} == {"train"}  # ours: a seed, whatever split it comes from
-    assert {row.problem_id for row in found} < {row.problem_id for row in both}
-    (one,) = problems(read("math", math_folder, subsets=("geometry",), rows=1))
-    assert one.problem_id.startswith("math-geometry-train-")
+    assert {row.problem_id for row in rows_read} < {row.problem_id for row in both}
+    (geometry,) = problems(read("math", math_folder, subsets=("geometry",), rows=1))
+    assert geometry.problem_id.startswith("math-geometry-train-")
 
 
 def test_olympiadbench_reads_one_configuration(tmp_path: Path) -> None:
@@ -293,25 +293,25 @@ def test_scalequest_is_one_file_of_json(tmp_path: Path, lines: bool) -> None:
     rows = [{"query": f"What is {number}?", "response": rf"\boxed{{{number}}}"} for number in range(5)]
     text = "\n".join(json.dumps(row) for row in rows) if lines else json.dumps(rows)
     (tmp_path / "train.json").write_text(text, encoding="utf-8")
-    found = problems(read("scalequest", tmp_path))
-    assert [row.answer for row in found] == ["0", "1", "2", "3", "4"]
-    assert all(row.problem_id.startswith("scalequest-train-") for row in found)
+    rows_read = problems(read("scalequest", tmp_path))
+    assert [row.answer for row in rows_read] == ["0", "1", "2", "3", "4"]
+    assert all(row.problem_id.startswith("scalequest-train-") for row in rows_read)
 
 
 def test_numina_has_nested_messages(tmp_path: Path) -> None:
     turns = [{"content": Q, "role": "user"}, {"content": "2", "role": "assistant"}]
     rows = [{**NUMINA, "messages": turns}, {**NUMINA, "source": "math", "messages": turns}]
-    found = read("numina_cot", hub_folder(tmp_path, {("default", "train"): rows, ("default", "test"): rows[:1]}))
-    assert ([row.problem for row in problems(found)], reasons(found)) == ([Q], {"excluded_subset": 1})
+    rows_read = read("numina_cot", hub_folder(tmp_path, {("default", "train"): rows, ("default", "test"): rows[:1]}))
+    assert ([row.problem for row in problems(rows_read)], reasons(rows_read)) == ([Q], {"excluded_subset": 1})
 
 
 def test_a_benchmark_gives_every_statement(tmp_path: Path) -> None:
     rows = [AMO, {**AMO, "question_id": 6, "answer": ""}, {**AMO, "question_id": 7, "prompt": ""}]
     folder = hub_folder(tmp_path, {("default", "test"): rows})
-    found = list(read_benchmark("amo_bench", CopyConfig(path=folder), None))
-    assert [row.problem_id for row in problems(found)] == ["amo_bench-test-5", "amo_bench-test-6"]
-    assert [(row.problem, row.answer) for row in problems(found)] == [(Q, r"\{1, 2\}"), (Q, None)]
-    assert reasons(found) == {"empty": 1}
+    rows_read = list(read_benchmark("amo_bench", CopyConfig(path=folder), None))
+    assert [row.problem_id for row in problems(rows_read)] == ["amo_bench-test-5", "amo_bench-test-6"]
+    assert [(row.problem, row.answer) for row in problems(rows_read)] == [(Q, r"\{1, 2\}"), (Q, None)]
+    assert reasons(rows_read) == {"empty": 1}
 
 
 def many(count: int) -> list[dict[str, Any]]:
@@ -325,10 +325,10 @@ def many(count: int) -> list[dict[str, Any]]:
 
 
 def test_spread_does_not_depend_on_the_order(tmp_path: Path) -> None:
-    given = many(200)
-    orders = [random.Random(order).sample(given, len(given)) for order in range(3)]
+    source_rows = many(200)
+    orders = [random.Random(order).sample(source_rows, len(source_rows)) for order in range(3)]
     paths = [write_jsonl(tmp_path / f"{order}.jsonl", rows) for order, rows in enumerate(orders)]
-    usable = {row["problem"] for row in given if "box" in row["solution"]}
+    usable = {row["problem"] for row in source_rows if "box" in row["solution"]}
     for rows in (*range(1, 80), len(usable), 1000):
         first, *others = [read("numina_cot", path, rows=rows) for path in paths]
         assert others == [first, first]
@@ -350,9 +350,9 @@ def test_spread_takes_more_by_adding(tmp_path: Path) -> None:
 def test_first_stops_reading(tmp_path: Path) -> None:
     path = write_jsonl(tmp_path / "rows.jsonl", many(20))
     path.write_text(path.read_text() + "{oops\n", encoding="utf-8")
-    found = read("numina_cot", path, rows=3, pick="first")
-    assert [row.answer for row in problems(found)] == ["1", "2", "3"]
-    assert reasons(found) == {"no_answer": 1}
+    rows_read = read("numina_cot", path, rows=3, pick="first")
+    assert [row.answer for row in problems(rows_read)] == ["1", "2", "3"]
+    assert reasons(rows_read) == {"no_answer": 1}
     with pytest.raises(InputError, match="line 21: is not JSON"):
         read("numina_cot", path, rows=3)
 
@@ -367,12 +367,12 @@ def test_ids_of_sources_do_not_meet(tmp_path: Path) -> None:
 
 def test_dropped_rows_pass_the_check(tmp_path: Path) -> None:
     rows = [NUMINA, {**NUMINA, "source": "gsm8k"}, NUMINA]
-    found = [
+    rows_read = [
         row
         for (batch,) in check_seeds(iter(read("numina_cot", write_jsonl(tmp_path / "n.jsonl", rows))))
         for row in batch
     ]
-    assert [getattr(row, "reason", "kept") for row in found] == ["kept", "excluded_subset", "duplicate"]
+    assert [getattr(row, "reason", "kept") for row in rows_read] == ["kept", "excluded_subset", "duplicate"]
 
 
 def test_what_a_fingerprint_follows(tmp_path: Path, math_folder: Path) -> None:
@@ -419,21 +419,21 @@ def failing(name: str, config: SourceConfig | CopyConfig) -> str:
 
 def test_columns_that_changed(tmp_path: Path) -> None:
     path = write_jsonl(tmp_path / "rows.jsonl", [{"text": Q, "label": "2"}])
-    said = failing("numina_cot", SourceConfig(path=path))
-    assert said.startswith(
+    message = failing("numina_cot", SourceConfig(path=path))
+    assert message.startswith(
         f"seeds.public.numina_cot.path = {path}: expected a statement in the column problem or question"
     )
     assert (
         "an answer in solution; the columns are text, label; give a local copy with seeds.public.numina_cot.path="
-        in said
+        in message
     )
     folder = hub_folder(tmp_path / "hub", {("default", "test"): [{"text": Q}]})
-    said = failing("math500", CopyConfig(path=folder))
-    assert said.startswith(
+    message = failing("math500", CopyConfig(path=folder))
+    assert message.startswith(
         f"decontaminate.benchmarks.math500: {folder} (split test): expected a statement in the column"
     )
-    assert "the columns are text" in said
-    assert said.endswith("or leave it out with decontaminate.skip=[math500]")
+    assert "the columns are text" in message
+    assert message.endswith("or leave it out with decontaminate.skip=[math500]")
 
 
 FOLDERS = {
@@ -450,9 +450,9 @@ def test_copies_that_cannot_be_read(
 ) -> None:
     (tmp_path / "empty").mkdir()
     path = {"math": math_folder, "empty": tmp_path / "empty"}.get(folder or "", tmp_path / "none")
-    said = failing("math", SourceConfig(path=path, **settings))
-    assert said.startswith("seeds.public.math") and str(path) in said
-    assert message.format(path=path) in said
+    text = failing("math", SourceConfig(path=path, **settings))
+    assert text.startswith("seeds.public.math") and str(path) in text
+    assert message.format(path=path) in text
 
 
 class Hub(http.server.BaseHTTPRequestHandler):
@@ -507,9 +507,9 @@ print(json.dumps(said))
 
 def ask(environment: dict[str, str], *names: str) -> dict[str, str]:
     """What another process says of these sources: the Hub's address is read when its client is imported."""
-    given = {**os.environ, "HF_TOKEN": "hf_ourownsecrettoken", **environment}
+    variables = {**os.environ, "HF_TOKEN": "hf_ourownsecrettoken", **environment}
     answer = subprocess.run(
-        [sys.executable, "-c", ASK, *names], env=given, capture_output=True, text=True, timeout=300, check=True
+        [sys.executable, "-c", ASK, *names], env=variables, capture_output=True, text=True, timeout=300, check=True
     )
     assert "ourownsecret" not in answer.stdout + answer.stderr
     return dict(json.loads(answer.stdout))
@@ -526,25 +526,28 @@ def hub() -> Iterator[str]:
 
 
 def test_what_the_hub_refuses(hub: str) -> None:
-    said = ask({"HF_ENDPOINT": hub}, *REFUSED, "scalequest")
-    assert said["scalequest"] == "d" * 40
+    messages = ask({"HF_ENDPOINT": hub}, *REFUSED, "scalequest")
+    assert messages["scalequest"] == "d" * 40
     for name, (_, _, words) in REFUSED.items():
-        assert said[name].startswith(
+        assert messages[name].startswith(
             f"seeds.public.{name}: {SOURCES[name].dataset} (revision {SOURCES[name].revision}, "
         )
-        assert words in said[name]
-        assert f"give a local copy with seeds.public.{name}.path=FILE_OR_FOLDER" in said[name]
-    assert "(revision 21a5633873b6a120296cce3e2df9d5550074f4a3, subset algebra, split train)" in said["math"]
-    assert said["benchmark"].startswith("decontaminate.benchmarks.math: ") and REFUSED["math"][2] in said["benchmark"]
-    assert said["benchmark"].endswith("or leave it out with decontaminate.skip=[math]")
+        assert words in messages[name]
+        assert f"give a local copy with seeds.public.{name}.path=FILE_OR_FOLDER" in messages[name]
+    assert "(revision 21a5633873b6a120296cce3e2df9d5550074f4a3, subset algebra, split train)" in messages["math"]
+    assert (
+        messages["benchmark"].startswith("decontaminate.benchmarks.math: ")
+        and REFUSED["math"][2] in messages["benchmark"]
+    )
+    assert messages["benchmark"].endswith("or leave it out with decontaminate.skip=[math]")
 
 
 def test_a_hub_that_cannot_be_reached() -> None:
-    said = ask({"HF_HUB_OFFLINE": "1"}, "gsm8k", "scalequest")
+    messages = ask({"HF_HUB_OFFLINE": "1"}, "gsm8k", "scalequest")
     for name in ("gsm8k", "scalequest"):
-        assert said[name].startswith(f"seeds.public.{name}: {SOURCES[name].dataset}")
-        assert "the Hub cannot be reached" in said[name]
-        assert f"seeds.public.{name}.path=FILE_OR_FOLDER" in said[name]
+        assert messages[name].startswith(f"seeds.public.{name}: {SOURCES[name].dataset}")
+        assert "the Hub cannot be reached" in messages[name]
+        assert f"seeds.public.{name}.path=FILE_OR_FOLDER" in messages[name]
 
 
 def test_messages_keep_secrets(tmp_path: Path) -> None:
@@ -553,9 +556,9 @@ def test_messages_keep_secrets(tmp_path: Path) -> None:
     split = "https://cdn.example/x?Signature=abc hf_abcdefghijk"
     with pytest.raises(InputError) as caught:
         open_split(HubSplit(key="k", dataset=str(tmp_path), subset=None, split=split, revision=None, remedy="r"))
-    said = str(caught.value).partition("cannot be read")[2]
-    assert "https://cdn.example/x [token]" in said
-    assert "Signature" not in said and "abcdefghijk" not in said
+    message = str(caught.value).partition("cannot be read")[2]
+    assert "https://cdn.example/x [token]" in message
+    assert "Signature" not in message and "abcdefghijk" not in message
 
 
 REAL = {
@@ -585,9 +588,9 @@ REAL = {
 @pytest.mark.parametrize("file", REAL)
 def test_real_files(realdata: Path, file: str) -> None:
     name, count, dropped = REAL[file]
-    found = read(name, realdata / file)
-    rows = problems(found)
-    assert (len(rows), reasons(found)) == (count, dropped)
+    rows_read = read(name, realdata / file)
+    rows = problems(rows_read)
+    assert (len(rows), reasons(rows_read)) == (count, dropped)
     assert all(row.problem.strip() and row.answer and row.answer.strip() for row in rows)
     assert not any("step by step, and put" in row.problem or "### The final answer" in row.problem for row in rows)
     if name.startswith("aim"):
@@ -595,7 +598,7 @@ def test_real_files(realdata: Path, file: str) -> None:
             row.answer and (row.answer == str(float(row.answer)) or row.answer == str(int(row.answer))) for row in rows
         )
     # An id never stands for two problems, so that the check of all sources together passes.
-    kept = [row for (batch,) in check_seeds(iter(found)) for row in batch if isinstance(row, Problem)]
+    kept = [row for (batch,) in check_seeds(iter(rows_read)) for row in batch if isinstance(row, Problem)]
     assert len({row.problem_id for row in kept}) == len({row.problem for row in rows})
     everything = list(read_benchmark(name, CopyConfig(path=realdata / file), None))
     assert len(everything) == count + sum(dropped.values()) == len(problems(everything))

@@ -62,15 +62,15 @@ def write_rows(path: Path) -> Path:
 @pytest.mark.parametrize("ending", ["jsonl", "json", "csv", "parquet"])
 def test_formats_give_the_same_rows(tmp_path: Path, ending: str) -> None:
     path = write_rows(tmp_path / f"own.{ending}")
-    found = seeds(path, "seeds.license=mit", "seeds.tier=hard")
+    rows_read = seeds(path, "seeds.license=mit", "seeds.tier=hard")
     assert [
-        (row.problem_id, row.problem, row.answer, row.answer_source) for row in found if isinstance(row, Problem)
+        (row.problem_id, row.problem, row.answer, row.answer_source) for row in rows_read if isinstance(row, Problem)
     ] == [
         ("a", "What is 1 + 1?", "2", "source"),
         ("b", "What is, say, 2 + 2?", "4", "source"),
     ]
     assert {
-        (row.source, row.license, row.tier, row.strategy, row.round) for row in found if isinstance(row, Problem)
+        (row.source, row.license, row.tier, row.strategy, row.round) for row in rows_read if isinstance(row, Problem)
     } == {("own", "mit", "hard", "seed", 0)}
 
 
@@ -108,15 +108,15 @@ def test_ids_do_not_move_when_rows_are_added(tmp_path: Path) -> None:
 
 def test_repeated_and_empty_texts_are_dropped_rows(tmp_path: Path) -> None:
     texts = ["What is 1?", " ", "What  is 1 ?", "What is 1?", "What is 2?"]
-    found = seeds(write_jsonl(tmp_path / "p.jsonl", [{"problem": text} for text in texts]))
-    assert [row.reason if isinstance(row, Dropped) else "" for row in found] == ["", "empty", "", "duplicate", ""]
-    assert len({row.problem_id for row in found}) == 5
+    rows_read = seeds(write_jsonl(tmp_path / "p.jsonl", [{"problem": text} for text in texts]))
+    assert [row.reason if isinstance(row, Dropped) else "" for row in rows_read] == ["", "empty", "", "duplicate", ""]
+    assert len({row.problem_id for row in rows_read}) == 5
 
 
 def test_limit_counts_training_problems(tmp_path: Path) -> None:
     rows = [{"problem": f"What is {n}?", "split": "test" if n % 2 else "train"} for n in range(8)]
-    found = seeds(write_jsonl(tmp_path / "p.jsonl", rows), "seeds.limit=2")
-    assert [row.split for row in found if isinstance(row, Problem)] == ["train", "test", "train", "test"]
+    rows_read = seeds(write_jsonl(tmp_path / "p.jsonl", rows), "seeds.limit=2")
+    assert [row.split for row in rows_read if isinstance(row, Problem)] == ["train", "test", "train", "test"]
 
 
 def test_the_fingerprint_follows_the_content(tmp_path: Path) -> None:
@@ -144,9 +144,14 @@ def test_curated_problems_come_first_and_are_no_rows_of_the_file(tmp_path: Path)
     curated = [row for row in rows if isinstance(row, Problem) and row.is_curated]
     assert rows[:1000] == curated and [row.split for row in curated] == ["test"] * 200 + ["train"] * 800
     assert {(row.source, row.answer_source, row.license) for row in curated} == {("curated", "curated", "apache-2.0")}
-    one = next(each for each in curated_problems() if each.split == "train")
-    (row,) = [row for row in curated if row.problem_id == one.problem_id]
-    assert (row.problem, row.answer, row.solution, row.tier) == (one.problem, one.answer, one.solution, one.tier)
+    first = next(problem for problem in curated_problems() if problem.split == "train")
+    (row,) = [row for row in curated if row.problem_id == first.problem_id]
+    assert (row.problem, row.answer, row.solution, row.tier) == (
+        first.problem,
+        first.answer,
+        first.solution,
+        first.tier,
+    )
     # A user's file of that name is one like any other, and its rows count from 1.
     assert [(row.source, row.problem) for row in rows[1000:]] == [("curated", "What is 1 + 1?")]
     empty = seeds(path, "seeds.curated=true")[-1]
