@@ -39,7 +39,7 @@ FRAME = (
 
 
 def first(split: str) -> CuratedProblem:
-    return next(problem for problem in curated_problems() if problem.split == split)
+    return next(each for each in curated_problems() if each.split == split)
 
 
 def author(question: Question, seed: int) -> str:
@@ -55,7 +55,7 @@ def evolved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("curated")
     rows = [{"problem": text, "id": f"s{number}", "tier": "easy"} for number, text in enumerate(STORIES)]
     (folder / "p.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    settings = (
+    given = (
         "seeds.curated=true",
         "evolve.enabled=true",
         "evolve.author.model=author",
@@ -65,7 +65,7 @@ def evolved(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "seeds.per_tier={easy: 4, competition: 0}",
     )
     models = Scripted(scripts={"teacher": solve, "author": author})
-    run(folder / "out", f"seeds.path={folder / 'p.jsonl'}", *settings, *SMALL, load=models)
+    run(folder / "out", f"seeds.path={folder / 'p.jsonl'}", *given, *SMALL, load=models)
     return folder / "out"
 
 
@@ -77,13 +77,13 @@ def test_all_are_annotated_as_they_are(evolved: Path) -> None:
     train, test = rows_of(evolved, "train"), rows_of(evolved, "test")
     assert (len(train), len(test)) == (801, 200)
     published = {row["problem_id"]: row for row in [*train, *test] if row["source"] == "curated"}
-    assert set(published) == {problem.problem_id for problem in curated_problems()}
-    for problem in curated_problems():
-        row = published[problem.problem_id]
-        assert (row["problem"], row["answer"], row["solution"]) == (problem.problem, problem.answer, problem.solution)
-        assert (row["tier"], row["strategy"], row["round"], row["license"]) == (problem.tier, "seed", 0, "apache-2.0")
+    assert set(published) == {each.problem_id for each in curated_problems()}
+    for each in curated_problems():
+        row = published[each.problem_id]
+        assert (row["problem"], row["answer"], row["solution"]) == (each.problem, each.answer, each.solution)
+        assert (row["tier"], row["strategy"], row["round"], row["license"]) == (each.tier, "seed", 0, "apache-2.0")
         assert (row["answer_source"], row["num_samples"], row["overlaps"]) == ("curated", 2, [])
-    assert {row["problem_id"] for row in test} == {problem.problem_id for problem in curated_problems()[800:]}
+    assert {row["problem_id"] for row in test} == {each.problem_id for each in curated_problems()[800:]}
 
 
 def test_what_evolves_into_one_is_dropped_and_counts_are_of_the_others(evolved: Path) -> None:
@@ -106,16 +106,13 @@ def test_the_card_counts_topics_tiers_and_answers(evolved: Path) -> None:
     numbers, card = manifest["numbers"]["curated"], (evolved / "README.md").read_text()
     problems = curated_problems()
     for topic, counts in numbers["topics"].items():
-        by_hand = [sum((problem.topic, problem.tier) == (topic, tier) for problem in problems) for tier in TIERS]
+        by_hand = [sum((each.topic, each.tier) == (topic, tier) for each in problems) for tier in TIERS]
         assert [counts[tier] for tier in TIERS] == by_hand
         assert f"| {topic.replace('_', ' ')} | {' | '.join(map(str, by_hand))} | {sum(by_hand)} |" in card
     assert sum(numbers["answer_types"].values()) == numbers["graded"] == 1_000
-    assert numbers["lengths"]["characters of a statement"]["longest"] == max(
-        len(problem.problem) for problem in problems
-    )
+    assert numbers["lengths"]["characters of a statement"]["longest"] == max(len(each.problem) for each in problems)
     assert numbers["small_integers"] == sum(
-        problem.answer.removeprefix("-").isdecimal() and len(problem.answer.removeprefix("-")) < 4
-        for problem in problems
+        each.answer.removeprefix("-").isdecimal() and len(each.answer.removeprefix("-")) < 4 for each in problems
     )
     for line in (
         "1,000 of the 1,000 problems of SURE-Math Curated are here (`source: curated`): 800 in `train`, 200 in `test`.",

@@ -28,13 +28,13 @@ from sure_math.problems.contamination.overlap_index import SHINGLE, Entry
 
 PACKAGED = Path(str(resources.files("sure_math.curated").joinpath(FILE)))
 PROBLEMS = curated_problems()
-SPLITS = {split: [problem for problem in PROBLEMS if problem.split == split] for split in ("train", "test")}
+SPLITS = {split: [each for each in PROBLEMS if each.split == split] for split in ("train", "test")}
 
 
 def of_template(problems: list[CuratedProblem]) -> dict[str, list[CuratedProblem]]:
     groups = defaultdict(list)
-    for problem in problems:
-        groups[problem.template].append(problem)
+    for each in problems:
+        groups[each.template].append(each)
     return groups
 
 
@@ -59,11 +59,11 @@ def test_columns_splits_and_tiers() -> None:
     assert {split: len(problems) for split, problems in SPLITS.items()} == {"train": 800, "test": 200}
     settings = load_settings()
     for split, problems in SPLITS.items():
-        shares = {tier: count / len(problems) for tier, count in Counter(problem.tier for problem in problems).items()}
+        shares = {tier: count / len(problems) for tier, count in Counter(each.tier for each in problems).items()}
         assert shares == settings["tiers"], split
-    ids = [problem.problem_id for problem in PROBLEMS]
-    assert len(set(ids)) == len({problem.problem for problem in PROBLEMS}) == 1_000
-    assert all(re.fullmatch(rf"curated-{problem.template}-[1-8]", problem.problem_id) for problem in PROBLEMS)
+    ids = [each.problem_id for each in PROBLEMS]
+    assert len(set(ids)) == len({each.problem for each in PROBLEMS}) == 1_000
+    assert all(re.fullmatch(rf"curated-{each.template}-[1-8]", each.problem_id) for each in PROBLEMS)
 
 
 def test_many_templates_give_few_problems_each() -> None:
@@ -74,7 +74,7 @@ def test_many_templates_give_few_problems_each() -> None:
     assert not set(train) & set(test)
     # The problems of a held-out template take its structures in turn, so that as many differ in structure.
     assert all(len(problems) <= templates[name].variants for name, problems in test.items())
-    assert {problem.topic for problem in SPLITS["train"]} == {problem.topic for problem in SPLITS["test"]}
+    assert {each.topic for each in SPLITS["train"]} == {each.topic for each in SPLITS["test"]}
 
 
 def test_answers_are_graded_as_right_and_as_wrong_elsewhere() -> None:
@@ -85,29 +85,29 @@ def test_answers_are_graded_as_right_and_as_wrong_elsewhere() -> None:
 
 
 def test_answers_are_not_guessed_from_the_statement() -> None:
-    for problem in PROBLEMS:
-        draft = Draft(problem=problem.problem, steps=(problem.solution,), answer=problem.answer, closed=0, checked=0)
-        assert not gives_away(draft), problem.problem_id
-    small = sum(SMALL_INTEGER.fullmatch(problem.answer) is not None for problem in SPLITS["test"])
+    for each in PROBLEMS:
+        draft = Draft(problem=each.problem, steps=(each.solution,), answer=each.answer, closed=0, checked=0)
+        assert not gives_away(draft), each.problem_id
+    small = sum(SMALL_INTEGER.fullmatch(each.answer) is not None for each in SPLITS["test"])
     assert small <= len(SPLITS["test"]) / 3
 
 
 def test_solutions_end_with_the_answer_and_competition_takes_four_steps() -> None:
-    for problem in PROBLEMS:
-        steps = problem.solution.splitlines()
-        assert steps[-1].rstrip(" .").endswith(f"\\boxed{{{problem.answer}}}$"), problem.problem_id
+    for each in PROBLEMS:
+        steps = each.solution.splitlines()
+        assert steps[-1].rstrip(" .").endswith(f"\\boxed{{{each.answer}}}$"), each.problem_id
         assert all(step.strip() for step in steps)
-        assert problem.tier != "competition" or len(steps) >= 4
+        assert each.tier != "competition" or len(steps) >= 4
 
 
 @pytest.mark.slow
 def test_no_near_duplicates_within_the_test_split_and_across_the_splits() -> None:
     """A training template's own problems differ in their numbers, and so little that they are near to each other."""
-    shingles = {problem.problem_id: set(Wording(problem.problem).ngrams(SHINGLE).tolist()) for problem in PROBLEMS}
+    shingles = {each.problem_id: set(Wording(each.problem).ngrams(SHINGLE).tolist()) for each in PROBLEMS}
 
     def near(first: CuratedProblem, second: CuratedProblem) -> bool:
-        these_shingles, those_shingles = shingles[first.problem_id], shingles[second.problem_id]
-        return len(these_shingles & those_shingles) >= NEAR_DUPLICATES * len(these_shingles | those_shingles)
+        one, other = shingles[first.problem_id], shingles[second.problem_id]
+        return len(one & other) >= NEAR_DUPLICATES * len(one | other)
 
     test, train = SPLITS["test"], SPLITS["train"]
     pairs = [
@@ -138,7 +138,5 @@ def test_no_problem_is_one_of_a_benchmark(realdata: Path) -> None:
     sizes = Counter(entry.benchmark for entry in entries)
     assert min(sizes.values()) > 0 and sizes["math train"] + sizes["math test"] > 12_000
     index = make_index(entries)
-    overlaps = {
-        (problem.template, match.problem_id) for problem in PROBLEMS for match in index.overlaps(problem.problem)
-    }
-    assert overlaps == set(FALSE_ALARMS)
+    found = {(each.template, match.problem_id) for each in PROBLEMS for match in index.overlaps(each.problem)}
+    assert found == set(FALSE_ALARMS)

@@ -149,8 +149,8 @@ REFUSED: dict[str, tuple[Callable[[Path], None], int, str]] = {
     "quantised": (_quantised, VOCABULARY, r"lm_head.weight is torch.int8, .*: set teacher.sends=topk"),
     "no matrix": (_flat, VOCABULARY, r"its head is \(64,\)"),
     **{
-        f"index {number}": (_index(text), VOCABULARY, f"{message}.*files are incomplete or damaged")
-        for number, (text, message) in enumerate(
+        f"index {number}": (_index(text), VOCABULARY, f"{said}.*files are incomplete or damaged")
+        for number, (text, said) in enumerate(
             {
                 "{": "JSONDecodeError",
                 "{}": "KeyError: 'weight_map'",

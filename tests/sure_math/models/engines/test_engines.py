@@ -157,8 +157,8 @@ def test_the_same_seeds_repeat_and_other_seeds_differ(engine: Engine) -> None:
 
 def test_a_repeated_seed_repeats_its_sample(engine: Engine) -> None:
     request = Request(token_ids=PROMPTS[0], seeds=(7, 8, 7))
-    first, other, again = served(engine.generate([request], SAMPLED)[0])
-    assert first.token_ids == again.token_ids != other.token_ids
+    one, other, again = served(engine.generate([request], SAMPLED)[0])
+    assert one.token_ids == again.token_ids != other.token_ids
 
 
 def test_the_seed_does_not_matter_at_temperature_0(engine: Engine) -> None:
@@ -245,15 +245,11 @@ def test_greedy_is_the_argmax(real_engine: Engine, plain_model) -> None:
 def test_both_engines_agree_on_greedy_answers_and_their_log_probabilities(
     transformers_engine: Engine, vllm_engine: Engine
 ) -> None:
-    of_transformers, of_vllm = (
-        engine.generate(requests_of(1), GREEDY) for engine in (transformers_engine, vllm_engine)
-    )
-    for first, second in zip(of_transformers, of_vllm, strict=True):
-        assert served(first)[0].token_ids == served(second)[0].token_ids
-        assert served(first)[0].finish_reason == served(second)[0].finish_reason
-        assert served(first)[0].sum_logprob == pytest.approx(
-            served(second)[0].sum_logprob, abs=LOGPROB_TOLERANCE["vllm"]
-        )
+    ours, theirs = (engine.generate(requests_of(1), GREEDY) for engine in (transformers_engine, vllm_engine))
+    for one, other in zip(ours, theirs, strict=True):
+        assert served(one)[0].token_ids == served(other)[0].token_ids
+        assert served(one)[0].finish_reason == served(other)[0].finish_reason
+        assert served(one)[0].sum_logprob == pytest.approx(served(other)[0].sum_logprob, abs=LOGPROB_TOLERANCE["vllm"])
     assert transformers_engine.identity.fingerprint == vllm_engine.identity.fingerprint
 
 
@@ -449,9 +445,9 @@ def test_special_tokens_leave_the_text_and_thinking_stays(tiny_model: Path) -> N
 @pytest.mark.parametrize("turns", [[("user", "")], [("user", " \n\t")], [("system", "w1"), ("user", " ")], []])
 def test_a_blank_question_is_refused(tiny_model: Path, turns: list[tuple[str, str]]) -> None:
     responder, engine = responder_saying(tiny_model, "w3")
-    refused, answered = responder.ask([question(*turns), question(("user", "w1"), seeds=(4, 5))], SAMPLED)
+    refused, asked = responder.ask([question(*turns), question(("user", "w1"), seeds=(4, 5))], SAMPLED)
     assert isinstance(refused, Refusal) and refused.reason == "empty_prompt"
-    assert not isinstance(answered, Refusal) and len(answered) == 2
+    assert not isinstance(asked, Refusal) and len(asked) == 2
     assert len(engine.requests) == 1
 
 

@@ -515,7 +515,7 @@ def test_another_tokenizer_is_refused_at_the_start(tiny_model: Path, endpoint: S
 
 
 @pytest.mark.parametrize(
-    ("change", "declared", "mode"),
+    ("change", "declared", "found"),
     [
         (processed, "processed", "processed"),
         (lambda body, answer: None, "raw", "raw"),
@@ -530,16 +530,16 @@ def test_the_mode_of_the_log_probabilities_is_the_one_declared(
     endpoint: ScriptedEndpoint,
     change: Callable[[dict[str, Any], dict[str, Any]], None],
     declared: str,
-    mode: str | None,
+    found: str | None,
 ) -> None:
     endpoint.change = change
     spec = model_spec(tiny_model, server_spec(endpoint), options={"logprob_mode": declared})
-    if mode is None:
+    if found is None:
         with pytest.raises(EngineUnavailable, match=f"not {declared}"):
             load_engine(spec)
         return
     engine = load_engine(spec)
-    assert engine.identity.logprob_mode == model_identity(spec).logprob_mode == mode
+    assert engine.identity.logprob_mode == model_identity(spec).logprob_mode == found
     engine.close()
 
 
@@ -773,8 +773,8 @@ def test_a_server_killed_and_started_again_in_the_middle_of_a_build(
         status, printed = hasty.end(ending)
         before = hasty.asked()
         assert status == 1 and "Traceback" not in printed, printed
-        message = " ".join(printed.split())
-        assert vllm_server.url in message and "server.patience=2 s" in message and "repeat the command" in message
+        said = " ".join(printed.split())
+        assert vllm_server.url in said and "server.patience=2 s" in said and "repeat the command" in said
         for build in (hasty, patient):
             assert REQUESTS // 8 <= len(build.asked()) < REQUESTS
         assert waiting.is_alive(), "the patient one is still there"
