@@ -79,10 +79,7 @@ def connect(address: str | None, *, field: str = "replicas.address", **settings:
 
 
 def check_address(address: str, field: str = "replicas.address") -> None:
-    """Raise EngineUnavailable if nothing answers at `address`: Ray itself would wait for minutes, then end the process.
-
-    >>> check_address("auto")
-    """
+    """Raise EngineUnavailable if nothing answers at `address`: Ray itself waits for minutes, then ends the process."""
     if address == "auto":
         return
     host, _, port = address.rpartition(":")
