@@ -158,10 +158,10 @@ class OneProcess:
 @pytest.fixture(scope="module")
 def one_process(spec: ModelSpec) -> Iterator[OneProcess]:
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as executor:
-        one = OneProcess(spec, executor)
+        process = OneProcess(spec, executor)
         with without_preloads():
-            one.generate([LOAD[0]], SAMPLED)
-        yield one
+            process.generate([LOAD[0]], SAMPLED)
+        yield process
 
 
 @pytest.fixture(scope="module")
@@ -362,8 +362,8 @@ def test_vllm_in_an_actor(cluster: Cluster, spec: ModelSpec, one_process: OnePro
     )
     pool = RayReplicas(vllm, ReplicasSpec(chunk=CHUNK, address=cluster.address))
     requests = test_engines.requests_of(1)
-    for ours, theirs in zip(one_process.generate(requests, GREEDY), pool.generate(requests, GREEDY), strict=True):
-        assert test_engines.served(ours)[0].token_ids == test_engines.served(theirs)[0].token_ids
+    for answer, other in zip(one_process.generate(requests, GREEDY), pool.generate(requests, GREEDY), strict=True):
+        assert test_engines.served(answer)[0].token_ids == test_engines.served(other)[0].token_ids
     test_engines.test_the_same_seeds_repeat_and_other_seeds_differ(pool)
     family = [process for place in pool.running() for process in family_of(place.pid)]
     pool.close()
