@@ -16,7 +16,7 @@ SMALL_INTEGER = re.compile(r"-?\d{1,3}")
 """An integer of at most 999 in size: the easiest kind of answer to guess, and the only kind that AIME has."""
 
 
-def summary(ids: Collection[str]) -> dict[str, object]:
+def curated_summary(ids: Collection[str]) -> dict[str, object]:
     """Return counts over the curated problems with these ids, as JSON types."""
     packaged, templates = curated_problems(), load_templates()
     problems = [problem for problem in packaged if problem.problem_id in ids]

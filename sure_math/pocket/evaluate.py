@@ -22,7 +22,7 @@ from sure_math.models.engines.spec import ModelSpec
 from sure_math.models.responders.chat import Message, Question, Reply, Responder, load_responder
 from sure_math.pocket.lessons import author_messages, draw_problem, held_pair, judge_messages, solve_prompt
 from sure_math.pocket.world import Instance, render, to_problem
-from sure_math.pocket.world.evolution import STRATEGIES, check
+from sure_math.pocket.world.evolution import STRATEGIES, check_child
 from sure_math.prompts.yes_or_no import MAX_REPLY_TOKENS, says_yes
 
 AUTHOR_TEMPERATURE = 0.7
@@ -86,7 +86,7 @@ def author_usability(responder: Responder, count: int, seed: int) -> Accuracy:
     strategies = [STRATEGIES[index % len(STRATEGIES)] for index in range(count)]
     messages = [author_messages(strategy, parent) for strategy, parent in zip(strategies, parents, strict=True)]
     replies = _ask(responder, messages, Sampling(max_new_tokens=256, temperature=AUTHOR_TEMPERATURE))
-    reasons = [check(s, p, r.text) for s, p, r in zip(strategies, parents, replies, strict=True)]
+    reasons = [check_child(s, p, r.text) for s, p, r in zip(strategies, parents, replies, strict=True)]
     defects = Counter(reason.partition(":")[0] for reason in reasons if reason is not None)
     accuracy = _accuracy(
         "author: usable children of held-out seeds", [reason is None for reason in reasons], strategies

@@ -7,7 +7,7 @@ from random import Random
 from sure_math.models.responders.chat import Message
 from sure_math.pocket.pairs import AnswerPair, draw_pair
 from sure_math.pocket.world import Instance, draw_core, is_held_out, render, to_problem, work_out
-from sure_math.pocket.world.evolution import FOLLOW_UPS, STRATEGIES, evolve
+from sure_math.pocket.world.evolution import FOLLOW_UPS, STRATEGIES, evolve_instance
 from sure_math.pocket.world.numbers import WorldError, surface_forms
 from sure_math.prompts import load_prompt
 from sure_math.prompts.template import fill
@@ -43,7 +43,7 @@ def draw_problem(rng: Random, *, rounds: int | None = None, held_out: bool = Fal
         rounds = rng.choices(range(len(ROUND_SHARES)), ROUND_SHARES)[0]
     for done in range(rounds):
         try:
-            instance = evolve(rng, instance, rng.choice(FOLLOW_UPS if done else STRATEGIES))
+            instance = evolve_instance(rng, instance, rng.choice(FOLLOW_UPS if done else STRATEGIES))
         except WorldError:
             break
     return instance
@@ -65,7 +65,7 @@ def author_lesson(rng: Random) -> Lesson:
         parent = draw_problem(rng, rounds=rounds)
         strategy = rng.choice(FOLLOW_UPS if parent.steps else STRATEGIES)
         try:
-            child = evolve(rng, parent, strategy)
+            child = evolve_instance(rng, parent, strategy)
         except WorldError:
             continue
         return Lesson(author_messages(strategy, render(parent)), render(child))

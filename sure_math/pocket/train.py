@@ -77,14 +77,14 @@ def build_model(course: Course, tokenizer: PreTrainedTokenizerFast) -> Qwen3ForC
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class LessonBatch:
     """Right-padded token ids and labels, both [rows, tokens] int64; labels are -100 outside the reply."""
 
     ids: torch.Tensor
     labels: torch.Tensor
 
 
-def batches(role: str, seed: int, tokenizer: PreTrainedTokenizerFast, budget: int) -> Iterator[Batch]:
+def batches(role: str, seed: int, tokenizer: PreTrainedTokenizerFast, budget: int) -> Iterator[LessonBatch]:
     """Yield batches of at most `budget` padded tokens, without end."""
     start = 0
     while True:
@@ -146,7 +146,9 @@ def _learning_rate(course: Course, step: int) -> float:
     )
 
 
-def _update(model: Qwen3ForCausalLM, optimizer: torch.optim.Optimizer, batch: Batch, rate: float, device: str) -> float:
+def _update(
+    model: Qwen3ForCausalLM, optimizer: torch.optim.Optimizer, batch: LessonBatch, rate: float, device: str
+) -> float:
     for group in optimizer.param_groups:
         group["lr"] = rate
     ids, labels = batch.ids.to(device), batch.labels.to(device)
@@ -170,14 +172,14 @@ def _encode(lesson: Lesson, tokenizer: PreTrainedTokenizerFast) -> tuple[list[in
     return [*head, *tail, int(tokenizer.eos_token_id)], len(head)
 
 
-def _pad(rows: list[tuple[list[int], int]], pad: int) -> Batch:
+def _pad(rows: list[tuple[list[int], int]], pad: int) -> LessonBatch:
     width = max(len(ids) for ids, _ in rows)
     ids = torch.full((len(rows), width), pad, dtype=torch.int64)
     labels = torch.full((len(rows), width), _IGNORED, dtype=torch.int64)
     for index, (row, prompt) in enumerate(rows):
         ids[index, : len(row)] = torch.tensor(row)
         labels[index, prompt : len(row)] = ids[index, prompt : len(row)]
-    return Batch(ids, labels)
+    return LessonBatch(ids, labels)
 
 
 def _save_model(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:

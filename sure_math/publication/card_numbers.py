@@ -138,9 +138,9 @@ class CardNumbers:
         """The key `curated`, if the dataset has curated problems."""
         if not self.curated:
             return {}
-        from sure_math.curated.summary import summary  # imports all templates, which other builds do not need
+        from sure_math.curated.summary import curated_summary  # imports all templates; other builds need none
 
-        return {"curated": summary(self.curated)}
+        return {"curated": curated_summary(self.curated)}
 
     def _add_groups(self, row: PublishedProblem) -> None:
         self.total.add(row)

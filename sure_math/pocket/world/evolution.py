@@ -1,5 +1,4 @@
-"""The six evolution strategies in the pocket world: they make the author's lessons, and check what the author
-writes."""
+"""The six evolution strategies in the pocket world: they make the author's lessons and check what the author writes."""
 
 from dataclasses import replace
 from random import Random
@@ -19,7 +18,7 @@ _BRIDGES = {
 }
 
 
-def evolve(rng: Random, parent: Instance, strategy: str) -> Instance:
+def evolve_instance(rng: Random, parent: Instance, strategy: str) -> Instance:
     """Make a child of `parent` by a strategy; `WorldError` if the world has no such child."""
     if strategy == "rewrite":
         return reworded(rng, parent, parent.style)
@@ -33,11 +32,11 @@ def evolve(rng: Random, parent: Instance, strategy: str) -> Instance:
     return extended(rng, bridged, strategy)
 
 
-def check(strategy: str, parent_text: str, child_text: str) -> str | None:
+def check_child(strategy: str, parent_text: str, child_text: str) -> str | None:
     """Check that a child does what its strategy promises: None if it does, else the reason why it does not.
 
-    >>> check("rewrite", "Compute 37 + 48.", "Add 37 and 48.")
-    >>> check("rewrite", "Compute 37 + 48.", "Add 37 and 49.")
+    >>> check_child("rewrite", "Compute 37 + 48.", "Add 37 and 48.")
+    >>> check_child("rewrite", "Compute 37 + 48.", "Add 37 and 49.")
     "another computation than the parent's"
     """
     parent, child = read_instance(parent_text), read_instance(child_text)

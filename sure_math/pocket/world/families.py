@@ -11,7 +11,7 @@ from random import Random
 
 from sure_math.pocket.world import workings
 from sure_math.pocket.world.numbers import DAYS
-from sure_math.pocket.world.workings import Slots, Words, Working
+from sure_math.pocket.world.workings import NumberSlots, WordSlots, Working
 
 NAMES = ("Ana", "Ben", "Mia", "Tom", "Zoe", "Sam", "Lea", "Max")
 ITEMS = ("pens", "books", "coins", "apples", "cards", "stamps", "eggs", "shells")
@@ -26,7 +26,7 @@ class Family:
     name: str
     draw: Callable[[Random, int], dict[str, int]]
     """Draws the numbers for a level from 1 (easy) to 4 (competition)."""
-    work: Callable[[Slots, Words], Working]
+    work: Callable[[NumberSlots, WordSlots], Working]
     plain: tuple[str, ...]
     story: tuple[str, ...]
     letter: str | None = None

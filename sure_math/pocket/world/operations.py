@@ -10,7 +10,7 @@ from random import Random
 from typing import Literal
 
 from sure_math.pocket.world.numbers import LETTER, N, Num, WorldError, WorldValue, as_num
-from sure_math.pocket.world.workings import Slots, Working, product_line, remainder_working
+from sure_math.pocket.world.workings import NumberSlots, Working, product_line, remainder_working
 
 OperationGroup = Literal["harder", "compose", "competition", "bridge", "algebraize"]
 
@@ -23,66 +23,66 @@ class Operation:
     group: OperationGroup
     texts: tuple[str, ...]
     draw: Callable[[Random], dict[str, int]]
-    work: Callable[[WorldValue, Slots], Working]
+    work: Callable[[WorldValue, NumberSlots], Working]
 
 
 def _line(result: Num, *lines: str, unit: str | None = None, unknown: str | None = None) -> Working:
     return Working(lines, WorldValue((result,), unit=unit, unknown=unknown))
 
 
-def _add(value: WorldValue, s: Slots) -> Working:
+def _add(value: WorldValue, s: NumberSlots) -> Working:
     result = value.number + s["c"]
     return _line(result, f"{value.number} + {s['c']} = {result}.")
 
 
-def _subtract(value: WorldValue, s: Slots) -> Working:
+def _subtract(value: WorldValue, s: NumberSlots) -> Working:
     result = value.number - s["c"]
     return _line(result, f"{value.number} - {s['c']} = {result}.")
 
 
-def _multiply(value: WorldValue, s: Slots) -> Working:
+def _multiply(value: WorldValue, s: NumberSlots) -> Working:
     return _line(value.number * s["c"], product_line(value.number, s["c"]))
 
 
-def _square_perimeter(value: WorldValue, s: Slots) -> Working:
+def _square_perimeter(value: WorldValue, s: NumberSlots) -> Working:
     return _line(value.number * 4, product_line(value.number, as_num(4)), unit="cm")
 
 
-def _percent(value: WorldValue, s: Slots) -> Working:
+def _percent(value: WorldValue, s: NumberSlots) -> Working:
     whole = value.number * s["p"]
     return _line(whole / 100, product_line(value.number, s["p"]), f"({whole})/100 = {whole / 100}.")
 
 
-def _term(value: WorldValue, s: Slots) -> Working:
+def _term(value: WorldValue, s: NumberSlots) -> Working:
     steps = (s["k"] - 1) * s["d"]
     result = value.number + steps
     return _line(result, f"{s['k'] - 1} \\times {s['d']} = {steps}.", f"{value.number} + {steps} = {result}.")
 
 
-def _solve(value: WorldValue, s: Slots) -> Working:
+def _solve(value: WorldValue, s: NumberSlots) -> Working:
     result = value.number - s["c"]
     return _line(result, f"y = {value.number} - {s['c']} = {result}.", unknown="y")
 
 
-def _share(value: WorldValue, s: Slots) -> Working:
+def _share(value: WorldValue, s: NumberSlots) -> Working:
     result = value.number / s["c"]
     return _line(result, f"({value.number})/{s['c']} = {result}.")
 
 
-def _modulo(value: WorldValue, s: Slots) -> Working:
+def _modulo(value: WorldValue, s: NumberSlots) -> Working:
     number, modulus = value.number.integer, s["m"].integer
     if number < 0 or modulus < 1:
         raise WorldError("remainder of a negative number")
     return remainder_working(number, modulus)
 
 
-def _evaluate(value: WorldValue, s: Slots) -> Working:
+def _evaluate(value: WorldValue, s: NumberSlots) -> Working:
     number = _with_letter(value)
     result = _at(number, s["k"])
     return _line(result, f"{number} at n = {s['k']} is {result}.")
 
 
-def _two_values(value: WorldValue, s: Slots) -> Working:
+def _two_values(value: WorldValue, s: NumberSlots) -> Working:
     number = _with_letter(value)
     first, second = _at(number, s["j"]), _at(number, s["k"])
     return _line(
@@ -90,7 +90,7 @@ def _two_values(value: WorldValue, s: Slots) -> Working:
     )
 
 
-def _lowest_terms(value: WorldValue, s: Slots) -> Working:
+def _lowest_terms(value: WorldValue, s: NumberSlots) -> Working:
     number = value.number
     if number.coef or number.const <= 0:
         raise WorldError("p/q needs a positive number")
@@ -98,7 +98,7 @@ def _lowest_terms(value: WorldValue, s: Slots) -> Working:
     return _line(as_num(p + q), f"p = {p}, q = {q}.", f"{p} + {q} = {p + q}.")
 
 
-def _digit_sum(value: WorldValue, s: Slots) -> Working:
+def _digit_sum(value: WorldValue, s: NumberSlots) -> Working:
     number = value.number.integer
     if number < 0:
         raise WorldError("digits of a negative number")
@@ -106,29 +106,29 @@ def _digit_sum(value: WorldValue, s: Slots) -> Working:
     return _line(as_num(sum(digits)), f"{' + '.join(map(str, digits))} = {sum(digits)}.")
 
 
-def _linear_form(value: WorldValue, s: Slots) -> Working:
+def _linear_form(value: WorldValue, s: NumberSlots) -> Working:
     product = value.number * s["c"]
     result = product - s["d"]
     return _line(result, product_line(value.number, s["c"]), f"{product} - {s['d']} = {result}.")
 
 
-def _sum_of_two(value: WorldValue, s: Slots) -> Working:
+def _sum_of_two(value: WorldValue, s: NumberSlots) -> Working:
     first, second = _two(value)
     return _line(first + second, f"{first} + {second} = {first + second}.")
 
 
-def _product_of_two(value: WorldValue, s: Slots) -> Working:
+def _product_of_two(value: WorldValue, s: NumberSlots) -> Working:
     first, second = _two(value)
     return _line(first * second, product_line(first, second))
 
 
-def _day_number(value: WorldValue, s: Slots) -> Working:
+def _day_number(value: WorldValue, s: NumberSlots) -> Working:
     if value.kind != "day":
         raise WorldError("not a weekday")
     return _line(value.parts[0] + 1, f"Its number is {value.parts[0] + 1}.")
 
 
-def _exponent(value: WorldValue, s: Slots) -> Working:
+def _exponent(value: WorldValue, s: NumberSlots) -> Working:
     if value.kind != "power":
         raise WorldError("not a power")
     return _line(value.parts[0], f"The exponent is {value.parts[0]}.")

@@ -15,7 +15,7 @@ from random import Random
 from sure_math.pocket.world.families import BY_NAME, FAMILIES, WORD_SLOTS, Family
 from sure_math.pocket.world.numbers import LETTER, N, Num, WorldError, WorldValue, as_num, surface_forms
 from sure_math.pocket.world.operations import OPERATION_BY_NAME, OPERATIONS, Operation
-from sure_math.pocket.world.workings import Slots, Words, Working
+from sure_math.pocket.world.workings import NumberSlots, WordSlots, Working
 from sure_math.rows import Split, Tier
 
 TIERS: tuple[Tier, ...] = ("easy", "medium", "hard", "competition")
@@ -211,7 +211,7 @@ def _slots_of(template: str) -> list[str]:
     return list(dict.fromkeys(re.findall(r"\{(\w+)\}", template)))
 
 
-def _fill(template: str, slots: Slots, words: Words) -> str:
+def _fill(template: str, slots: NumberSlots, words: WordSlots) -> str:
     return re.sub(r"\{(\w+)\}", lambda match: str(slots[match[1]]) if match[1] in slots else words[match[1]], template)
 
 

@@ -1,6 +1,7 @@
 """How each family of the pocket world is worked out: the lines of a solution and the value they end in.
 
-A function takes the numbers of a problem (`Slots`) and its words (`Words`), and is the family's entry in `families.py`.
+A function takes the numbers of a problem (`NumberSlots`) and its words (`WordSlots`). `families.py` names the function of
+each family.
 """
 
 import math
@@ -8,9 +9,9 @@ from dataclasses import dataclass
 
 from sure_math.pocket.world.numbers import DAYS, Num, WorldError, WorldValue, as_num
 
-Slots = dict[str, Num]
+NumberSlots = dict[str, Num]
 """Number slots of a template by name: `{a}`."""
-Words = dict[str, str]
+WordSlots = dict[str, str]
 """Word slots of a template by name: `{name}`, `{item}`, `{unit}`, `{day}`."""
 
 
@@ -42,26 +43,26 @@ def _bracket(number: Num) -> str:
     return str(number) if number.is_plain and number.const >= 0 else f"({number})"
 
 
-def total(s: Slots, w: Words) -> Working:
+def total(s: NumberSlots, w: WordSlots) -> Working:
     total = s["a"] + s["b"]
     return _number(total, (f"{s['a']} + {_bracket(s['b'])} = {total}.",), w.get("item"))
 
 
-def difference(s: Slots, w: Words) -> Working:
+def difference(s: NumberSlots, w: WordSlots) -> Working:
     rest = s["a"] - s["b"]
     return _number(rest, (f"{s['a']} - {_bracket(s['b'])} = {rest}.",), w.get("item"))
 
 
-def product(s: Slots, w: Words) -> Working:
+def product(s: NumberSlots, w: WordSlots) -> Working:
     return _number(s["a"] * s["b"], (product_line(s["a"], s["b"]),), w.get("item"))
 
 
-def quotient(s: Slots, w: Words) -> Working:
+def quotient(s: NumberSlots, w: WordSlots) -> Working:
     result = s["a"] / s["b"]
     return _number(result, (f"{s['a']}/{s['b']} = {result}.",), "litres" if "name" in w else None)
 
 
-def fraction_sum(s: Slots, w: Words) -> Working:
+def fraction_sum(s: NumberSlots, w: WordSlots) -> Working:
     a, b, c, d = (s[key] for key in "abcd")
     left, right = a * d, c * b
     result = a / b + c / d
@@ -69,40 +70,40 @@ def fraction_sum(s: Slots, w: Words) -> Working:
     return _number(result, lines)
 
 
-def fraction_of(s: Slots, w: Words) -> Working:
+def fraction_of(s: NumberSlots, w: WordSlots) -> Working:
     part = s["c"] / s["b"]
     result = part * s["a"]
     lines = (f"{s['c']}/{s['b']} = {part}.", product_line(part, s["a"]))
     return _number(result, lines, w.get("item"))
 
 
-def percent_of(s: Slots, w: Words) -> Working:
+def percent_of(s: NumberSlots, w: WordSlots) -> Working:
     whole = s["p"] * s["a"]
     return _number(
         whole / 100, (product_line(s["a"], s["p"]), f"{whole}/100 = {whole / 100}."), "dollars" if "name" in w else None
     )
 
 
-def percent_ratio(s: Slots, w: Words) -> Working:
+def percent_ratio(s: NumberSlots, w: WordSlots) -> Working:
     percent = s["a"] * 100 / s["b"]
     return Working((f"{s['a']}/{s['b']} = {s['a'] / s['b']} = {percent}\\%.",), WorldValue((percent,), "percent"))
 
 
-def equation(s: Slots, w: Words) -> Working:
+def equation(s: NumberSlots, w: WordSlots) -> Working:
     a, b, c = s["a"], s["b"], s["c"]
     rest = c - b
     x = rest / a
     return _number(x, (f"{a}x = {c} - {b} = {rest}.", f"x = {x}."), unknown=None if "name" in w else "x")
 
 
-def two_sided(s: Slots, w: Words) -> Working:
+def two_sided(s: NumberSlots, w: WordSlots) -> Working:
     a, b, c, d = (s[key] for key in "abcd")
     slope, rest = a - c, d + b
     x = rest / slope
     return _number(x, (f"{slope}x = {d} + {b} = {rest}.", f"x = {x}."), unknown=None if "name" in w else "x")
 
 
-def system(s: Slots, w: Words) -> Working:
+def system(s: NumberSlots, w: WordSlots) -> Working:
     total, gap = s["a"], s["b"]
     x = (total + gap) / 2
     y = total - x
@@ -111,7 +112,7 @@ def system(s: Slots, w: Words) -> Working:
     )
 
 
-def remainder(s: Slots, w: Words) -> Working:
+def remainder(s: NumberSlots, w: WordSlots) -> Working:
     a, m = s["a"].integer, s["m"].integer
     if m < 1 or a < 0:
         raise WorldError(f"remainder of {a} by {m}")
@@ -123,7 +124,7 @@ def remainder_working(a: int, m: int, unit: str | None = None) -> Working:
     return _number(as_num(a % m), (f"{m} \\times {a // m} = {near}.", f"{a} - {near} = {a % m}."), unit)
 
 
-def gcd(s: Slots, w: Words) -> Working:
+def gcd(s: NumberSlots, w: WordSlots) -> Working:
     a, b = s["a"].integer, s["b"].integer
     if a < 1 or b < 1:
         raise WorldError("greatest common divisor of a number below 1")
@@ -134,7 +135,7 @@ def gcd(s: Slots, w: Words) -> Working:
     return _number(as_num(a), tuple(lines), w.get("item"))
 
 
-def lcm(s: Slots, w: Words) -> Working:
+def lcm(s: NumberSlots, w: WordSlots) -> Working:
     a, b = s["a"].integer, s["b"].integer
     if a < 1 or b < 1:
         raise WorldError("least common multiple of a number below 1")
@@ -143,19 +144,19 @@ def lcm(s: Slots, w: Words) -> Working:
     return Working((f"gcd = {common}.", product_line(as_num(b), as_num(a // common))), result)
 
 
-def sequence(s: Slots, w: Words) -> Working:
+def sequence(s: NumberSlots, w: WordSlots) -> Working:
     a, d, k = s["a"], s["d"], s["k"]
     steps = (k - 1) * d
     return _number(a + steps, (f"{k - 1} \\times {d} = {steps}.", f"{a} + {_bracket(steps)} = {a + steps}."))
 
 
-def series(s: Slots, w: Words) -> Working:
+def series(s: NumberSlots, w: WordSlots) -> Working:
     k = s["k"].integer
     both = as_num(k * (k + 1))
     return _number(both / 2, (product_line(as_num(k + 1), as_num(k)), f"{both}/2 = {both / 2}."), w.get("item"))
 
 
-def power(s: Slots, w: Words) -> Working:
+def power(s: NumberSlots, w: WordSlots) -> Working:
     base, exponent = s["a"], s["k"].integer
     if not 1 <= exponent <= 9 or abs(base.integer) > 99:
         raise WorldError("power out of range")
@@ -166,36 +167,36 @@ def power(s: Slots, w: Words) -> Working:
     return _number(result, tuple(lines) or (f"{base}.",), "cells" if "name" in w else None)
 
 
-def power_rule(s: Slots, w: Words) -> Working:
+def power_rule(s: NumberSlots, w: WordSlots) -> Working:
     exponent = s["a"] + s["b"]
     return Working((f"{s['a']} + {s['b']} = {exponent}.",), WorldValue((exponent,), "power"))
 
 
-def perimeter(s: Slots, w: Words) -> Working:
+def perimeter(s: NumberSlots, w: WordSlots) -> Working:
     half = s["a"] + s["b"]
     return _number(half * 2, (f"{s['a']} + {s['b']} = {half}.", product_line(half, as_num(2))), w["unit"])
 
 
-def area(s: Slots, w: Words) -> Working:
+def area(s: NumberSlots, w: WordSlots) -> Working:
     return _number(s["a"] * s["b"], (product_line(s["a"], s["b"]),), f"{w['unit']}^2")
 
 
-def triangle_area(s: Slots, w: Words) -> Working:
+def triangle_area(s: NumberSlots, w: WordSlots) -> Working:
     both = s["a"] * s["b"]
     return _number(both / 2, (product_line(s["a"], s["b"]), f"{both}/2 = {both / 2}."), f"{w['unit']}^2")
 
 
-def angle(s: Slots, w: Words) -> Working:
+def angle(s: NumberSlots, w: WordSlots) -> Working:
     both = s["a"] + s["b"]
     rest = as_num(180) - both
     return _number(rest, (f"{s['a']} + {s['b']} = {both}.", f"180 - {_bracket(both)} = {rest}."), "degrees")
 
 
-def distance(s: Slots, w: Words) -> Working:
+def distance(s: NumberSlots, w: WordSlots) -> Working:
     return _number(s["a"] * s["t"], (product_line(s["a"], s["t"]),), "km")
 
 
-def duration(s: Slots, w: Words) -> Working:
+def duration(s: NumberSlots, w: WordSlots) -> Working:
     hours = s["h"] * 60
     return Working(
         (f"{s['h']} \\times 60 = {hours}.", f"{hours} + {s['a']} = {hours + s['a']}."),
@@ -203,12 +204,12 @@ def duration(s: Slots, w: Words) -> Working:
     )
 
 
-def mean(s: Slots, w: Words) -> Working:
+def mean(s: NumberSlots, w: WordSlots) -> Working:
     total = s["a"] + s["b"] + s["c"]
     return _number(total / 3, (f"{s['a']} + {s['b']} + {s['c']} = {total}.", f"{_bracket(total)}/3 = {total / 3}."))
 
 
-def roots(s: Slots, w: Words) -> Working:
+def roots(s: NumberSlots, w: WordSlots) -> Working:
     total, product = s["a"].integer, s["b"].integer
     root = math.isqrt(max(0, total * total - 4 * product))
     if root * root != total * total - 4 * product or (total + root) % 2:
@@ -218,19 +219,19 @@ def roots(s: Slots, w: Words) -> Working:
     return Working(lines, WorldValue((as_num(low), as_num(high)), "roots"))
 
 
-def probability(s: Slots, w: Words) -> Working:
+def probability(s: NumberSlots, w: WordSlots) -> Working:
     total = s["a"] + s["b"]
     return _number(s["a"] / total, (f"{s['a']} + {s['b']} = {total}.", f"{s['a']}/{total} = {s['a'] / total}."))
 
 
-def mixed(s: Slots, w: Words) -> Working:
+def mixed(s: NumberSlots, w: WordSlots) -> Working:
     product = s["b"] * s["c"]
     return _number(
         s["a"] - product, (product_line(s["b"], s["c"]), f"{s['a']} - {_bracket(product)} = {s['a'] - product}.")
     )
 
 
-def proportion(s: Slots, w: Words) -> Working:
+def proportion(s: NumberSlots, w: WordSlots) -> Working:
     of_each = s["b"] / s["a"]
     return _number(
         of_each * s["c"],
@@ -239,11 +240,11 @@ def proportion(s: Slots, w: Words) -> Working:
     )
 
 
-def convert(s: Slots, w: Words) -> Working:
+def convert(s: NumberSlots, w: WordSlots) -> Working:
     return _number(s["a"] * 100, (f"{s['a']} \\times 100 = {s['a'] * 100}.",), "cm")
 
 
-def weekday(s: Slots, w: Words) -> Working:
+def weekday(s: NumberSlots, w: WordSlots) -> Working:
     start, days = DAYS.index(w["day"]), s["a"].integer
     return Working(
         (f"{days} = 7 \\times {days // 7} + {days % 7}.", f"{w['day']} + {days % 7} days."),

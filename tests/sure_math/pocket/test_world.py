@@ -25,7 +25,7 @@ from sure_math.pocket.world import (
     to_problem,
     work_out,
 )
-from sure_math.pocket.world.evolution import STRATEGIES, check, evolve
+from sure_math.pocket.world.evolution import STRATEGIES, check_child, evolve_instance
 from sure_math.pocket.world.families import FAMILIES
 from sure_math.pocket.world.numbers import WorldError
 
@@ -125,10 +125,10 @@ def test_children_pass_the_check_of_their_strategy() -> None:
         parent = draw_problem(rng, rounds=0)
         strategy = STRATEGIES[index % len(STRATEGIES)]
         try:
-            child = render(evolve(rng, parent, strategy))
+            child = render(evolve_instance(rng, parent, strategy))
         except WorldError:
             continue
-        assert check(strategy, render(parent), child) is None, (strategy, render(parent), child)
+        assert check_child(strategy, render(parent), child) is None, (strategy, render(parent), child)
         passed[strategy] += 1
     assert min(passed[strategy] for strategy in STRATEGIES) > 150
 
@@ -148,7 +148,7 @@ def test_children_pass_the_check_of_their_strategy() -> None:
     ],
 )
 def test_check_refuses_broken_promises(strategy: str, child: str, reason: str) -> None:
-    assert check(strategy, "Compute 37 + 48.", child) == reason
+    assert check_child(strategy, "Compute 37 + 48.", child) == reason
 
 
 def test_pairs_are_half_equal_and_near_misses_have_many_kinds() -> None:

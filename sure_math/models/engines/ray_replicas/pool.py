@@ -45,7 +45,7 @@ from sure_math.models.engines import (
     RequestResult,
     Sampling,
 )
-from sure_math.models.engines.chunks import Batch
+from sure_math.models.engines.chunks import ChunkedCall
 from sure_math.models.engines.files import pin_model
 from sure_math.models.engines.load import model_identity
 from sure_math.models.engines.ray_replicas.actor import Replica, ReplicaProcess
@@ -128,25 +128,25 @@ class RayReplicas:
         Raises:
             Interrupted: too many replicas died, or a replica could not start; with all answers so far.
         """
-        batch = Batch(requests, self._replicas.chunk)
+        call = ChunkedCall(requests, self._replicas.chunk)
         with self._lock:
             self._cancel_timer()
             self._drop_dead()
             try:
-                while batch.unanswered:
-                    self._grow(batch.unanswered)
-                    self._hand_out(batch, sampling)
-                    self._wait(batch)
+                while call.unanswered:
+                    self._grow(call.unanswered)
+                    self._hand_out(call, sampling)
+                    self._wait(call)
                     self._shrink()
             except EngineUnavailable as error:
-                self._drain(batch)
-                raise Interrupted(str(error), batch.results()) from error
+                self._drain(call)
+                raise Interrupted(str(error), call.results()) from error
             except BaseException:
                 self._remove([worker for worker in self._workers if worker.state == "working"])
                 raise
             finally:
                 self._set_timer()
-        return cast(list[RequestResult], batch.results())
+        return cast(list[RequestResult], call.results())
 
     def close(self) -> None:
         with self._lock:
@@ -216,22 +216,22 @@ class RayReplicas:
             except RayError as error:
                 self._died(worker, None, error)
 
-    def _hand_out(self, batch: Batch, sampling: Sampling) -> None:
+    def _hand_out(self, call: ChunkedCall, sampling: Sampling) -> None:
         for worker in self._workers:
-            if worker.state == "idle" and batch.waiting:
-                worker.chunk = batch.take()
-                worker.pending = worker.actor.generate.remote(batch.requests_of(worker.chunk), sampling)
+            if worker.state == "idle" and call.waiting:
+                worker.chunk = call.take()
+                worker.pending = worker.actor.generate.remote(call.requests_of(worker.chunk), sampling)
                 worker.state = "working"
-        if batch.waiting:
+        if call.waiting:
             for worker in self._workers:
                 worker.needed = time.monotonic()
 
-    def _wait(self, batch: Batch | None = None) -> None:
+    def _wait(self, call: ChunkedCall | None = None) -> None:
         """Wait until the call of a replica has ended, or for POLL_SECONDS, and take the results."""
         pending = {worker.pending: worker for worker in self._workers if worker.pending is not None}
         ended, _ = ray.wait(list(pending), timeout=POLL_SECONDS)
         for reference in ended:
-            self._settle(pending[reference], batch)
+            self._settle(pending[reference], call)
         placing = [time.monotonic() - worker.needed for worker in self._workers if worker.state == "placing"]
         if len(placing) == len(self._workers) and min(placing, default=0.0) > self._placement_seconds:
             raise EngineUnavailable(
@@ -239,14 +239,14 @@ class RayReplicas:
                 f"{what_is_missing(self._replicas, ray.cluster_resources())}"
             )
 
-    def _settle(self, worker: _Worker, batch: Batch | None) -> None:
+    def _settle(self, worker: _Worker, call: ChunkedCall | None) -> None:
         """Take the result of a replica's call, and move the replica to its next state."""
         try:
             result = ray.get(worker.pending)
         except RayTaskError as error:
             self._failed(worker, error)
         except RayError as error:
-            self._died(worker, batch, error)
+            self._died(worker, call, error)
         else:
             worker.pending, worker.needed = None, time.monotonic()
             if worker.state == "placing":
@@ -255,8 +255,8 @@ class RayReplicas:
             elif worker.state == "loading":
                 self._check_identity(worker, result)
                 worker.state, self._died_starting = "idle", 0
-            elif batch is not None and worker.chunk is not None:
-                batch.answer(worker.chunk, result)
+            elif call is not None and worker.chunk is not None:
+                call.answer(worker.chunk, result)
                 worker.state, worker.chunk = "idle", None
 
     def _failed(self, worker: _Worker, error: RayTaskError) -> None:
@@ -270,14 +270,14 @@ class RayReplicas:
         resources = f"num_cpus = {self._replicas.num_cpus:g}, num_gpus = {self._replicas.num_gpus:g}"
         raise EngineUnavailable(f"{message} (a replica with {resources} on machine {node})") from error
 
-    def _died(self, worker: _Worker, batch: Batch | None, error: RayError) -> None:
+    def _died(self, worker: _Worker, call: ChunkedCall | None, error: RayError) -> None:
         """Remove a dead replica and give its chunk back; EngineUnavailable if this has happened too often."""
         self._remove([worker])
         reason = reason_of(error)
         where = "" if worker.process is None else f", process {worker.process.pid} on machine {worker.process.node}"
         _log.warning("model %s: a replica died%s: %s", self._spec.model, where, reason)
-        if batch is not None and worker.chunk is not None:
-            if batch.give_back(worker.chunk) >= TRIES:
+        if call is not None and worker.chunk is not None:
+            if call.give_back(worker.chunk) >= TRIES:
                 raise EngineUnavailable(
                     f"model {self._spec.model!r}: {TRIES} replicas died over the same {self._replicas.chunk} or fewer "
                     f"sequences; the last: {reason}. Give a replica more memory or a smaller replicas.chunk, and "
@@ -304,11 +304,11 @@ class RayReplicas:
                     f"has {ours}; give every machine the same model files and the same versions"
                 )
 
-    def _drain(self, batch: Batch) -> None:
+    def _drain(self, call: ChunkedCall) -> None:
         """Wait for the chunks that are being answered, and start no others."""
         for worker in [worker for worker in self._workers if worker.state == "working"]:
             try:
-                batch.answer(cast(int, worker.chunk), ray.get(worker.pending))
+                call.answer(cast(int, worker.chunk), ray.get(worker.pending))
                 worker.state, worker.pending, worker.chunk = "idle", None, None
             except RayError:
                 self._remove([worker])

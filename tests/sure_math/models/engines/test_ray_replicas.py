@@ -45,7 +45,7 @@ from sure_math.models.engines import (
     RequestResult,
     Sampling,
 )
-from sure_math.models.engines.chunks import Batch, cut_requests
+from sure_math.models.engines.chunks import ChunkedCall, cut_requests
 from sure_math.models.engines.load import load_engine, model_identity
 from sure_math.models.engines.ray_replicas.capacity import capacity, check_capacity
 from sure_math.models.engines.ray_replicas.pool import TRIES, RayReplicas
@@ -137,11 +137,11 @@ def generate_alone(spec: ModelSpec, requests: Sequence[Request], sampling: Sampl
     if spec.model not in _ENGINES:
         _ENGINES[spec.model] = load_engine(spec)
     engine = _ENGINES[spec.model]
-    batch = Batch(requests, CHUNK)
-    while batch.waiting:
-        chunk = batch.take()
-        batch.answer(chunk, engine.generate(batch.requests_of(chunk), sampling))
-    return list(batch.results())
+    call = ChunkedCall(requests, CHUNK)
+    while call.waiting:
+        chunk = call.take()
+        call.answer(chunk, engine.generate(call.requests_of(chunk), sampling))
+    return list(call.results())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -397,15 +397,15 @@ def test_what_is_answered_is_told_from_what_is_not() -> None:
         return Completion(token_ids=(seed,), sum_logprob=-1.0, finish_reason="stop")
 
     requests = [Request(token_ids=(1,), seeds=(1, 2, 3)), Request(token_ids=(), seeds=(4, 5, 6)), LOAD[0]]
-    batch = Batch(requests, 2)
+    call = ChunkedCall(requests, 2)
     refusal = Refusal(reason="empty_prompt", detail="the prompt has no tokens")
-    assert batch.take() == 0
-    batch.answer(batch.take(), [(completion(3),)])
-    batch.answer(batch.take(), [refusal])
-    assert batch.give_back(0) == 1
-    assert batch.results() == [(None, None, completion(3)), refusal, (None,) * 8]
-    assert [batch.take(), batch.give_back(0), batch.take(), batch.take()] == [0, 2, 0, 3]
-    assert batch.unanswered == 6
+    assert call.take() == 0
+    call.answer(call.take(), [(completion(3),)])
+    call.answer(call.take(), [refusal])
+    assert call.give_back(0) == 1
+    assert call.results() == [(None, None, completion(3)), refusal, (None,) * 8]
+    assert [call.take(), call.give_back(0), call.take(), call.take()] == [0, 2, 0, 3]
+    assert call.unanswered == 6
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from random import Random
 import pytest
 
 from sure_math.pocket.world import read_instance, render, seed_problems
-from sure_math.pocket.world.evolution import STRATEGIES, evolve
+from sure_math.pocket.world.evolution import STRATEGIES, evolve_instance
 from sure_math.pocket.world.numbers import WorldError
 from sure_math.problems.evolution.problem_in_reply import read_problem
 from tests.sure_math.problems.evolution.test_eliminate import real
@@ -106,7 +106,7 @@ def test_what_the_pocket_author_writes_stays() -> None:
             parent = read_instance(row.problem)
             assert parent is not None
             try:
-                texts.append(render(evolve(rng, parent, strategy)))
+                texts.append(render(evolve_instance(rng, parent, strategy)))
             except WorldError:
                 continue
     assert len(texts) > 1500
