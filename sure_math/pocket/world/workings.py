@@ -1,7 +1,7 @@
 """How each family of the pocket world is worked out: the lines of a solution and the value they end in.
 
-A function takes the numbers of a problem (`NumberSlots`) and its words (`WordSlots`). `families.py` names the function of
-each family.
+A function takes the numbers (`NumberSlots`) and the words (`WordSlots`) of a problem. `families.py` names the function
+of each family.
 """
 
 import math
