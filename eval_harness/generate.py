@@ -40,7 +40,7 @@ SPEED_ARGUMENTS = VLLM_SPEED_OPTIONS | frozenset(
     {"batch_size", "max_batch_size", "device", "num_concurrent", "timeout", "max_retries", "verify_certificate"}
     | {"auth_token", "token", "use_auth_token", "api_key", "header", "ca_cert_path", "parallelize"}
 )
-"""Model arguments that change the speed of a response or the permission to ask for it, but not its text.
+"""Model arguments that affect only speed or authentication, not the text of a response.
 
 They are not written into results, because some of them are secrets.
 """

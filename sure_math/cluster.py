@@ -82,7 +82,8 @@ class Clustering:
     """One per answer, numbered by first appearance from 0; -1 for a missing answer under `exclude`."""
     judge_calls: int
     undecided: int
-    """Verdicts of the judge that were neither equal nor different. Such a pair is not merged, and not kept apart."""
+    """Verdicts of the judge that were neither equal nor different. Such a verdict
+    does not merge the clusters and does not forbid a merge."""
     conflicts: int
     """`default`: merges that were refused because a pair across differs. `paper`: pairs that were judged different and
     are connected."""
@@ -188,9 +189,10 @@ class _Partition:
         return (nodes for nodes in all_pairs if self.verdicts.get(nodes, "undecided") == "undecided")
 
     def unconnected_forest(self) -> list[tuple[int, int]]:
-        """Choose pairs that were not asked and are not connected, such that no two of them could connect a third.
+        """Choose pairs that were not asked and that form no cycle with the groups so far.
 
-        Asking these pairs in one batch takes the same calls as asking one pair after the other.
+        No answer to a chosen pair makes another chosen pair unnecessary. Asking these pairs in one batch takes the
+        same calls as asking one pair after the other.
         """
         forest = list(self._group_of)
         chosen = []

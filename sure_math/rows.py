@@ -1,7 +1,8 @@
 """The rows that travel between the phases, and the Arrow schema of each table.
 
-Phases exchange frozen rows. `store.py` writes them with explicit schemas, which are made from the dataclasses. An empty
-column or a null thus never changes a type.
+Phases exchange frozen rows. `storage/store.py` writes them with explicit schemas, which are made from the dataclasses.
+An empty column or a null thus never changes a type. `problems/sources/columns.py` has the names of the columns in a
+user's file.
 """
 
 import dataclasses

@@ -127,7 +127,7 @@ class UpdateReport:
     """What one optimizer step did, over all ranks."""
 
     sums: dict[str, float]
-    """Sums over the step; `tokens` and `rows` count what the others are divided by (`metrics.py`)."""
+    """Sums over the step; `tokens` and `rows` count what the others are divided by (`run/metrics.py`)."""
     gradient_norm: float
     """Before clipping."""
     seconds: float

@@ -1,4 +1,5 @@
-"""Write benchmark problems as other people would have written them: the planted overlaps of `decontamination.py`.
+"""Write benchmark problems as other people would have written them: the planted overlaps of
+`benchmarks/decontamination.py`.
 
 Every way takes a problem and a generator of random choices. Formulas are found by their delimiters. In a text that uses
 `$` for money, nothing counts as a formula.

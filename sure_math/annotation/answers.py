@@ -12,7 +12,7 @@ from sure_math.rows import Answer, Output, Sample
 from sure_math.storage.phase import Phase
 
 VERSION = 1
-"""Raise it with every change of this file or of `extract.py` that makes other rows of the same inputs."""
+"""Raise it with every change of this file or of `sure_math/extract.py` that makes other rows of the same inputs."""
 
 
 def extract_phase(config: BuildConfig) -> Phase[Answer]:

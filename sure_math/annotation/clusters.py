@@ -12,8 +12,8 @@ from sure_math.rows import Answer, Cluster, Output, Problem
 from sure_math.storage.phase import Phase
 
 VERSION = 1
-"""Raise it with every change of this file, `cluster.py`, `judge.py` or `equivalence/` that makes other rows of the same
-inputs."""
+"""Raise it with every change of this file, `judge.py`, `sure_math/cluster.py` or `sure_math/equivalence/` that makes
+other rows of the same inputs."""
 
 
 def cluster_phase(config: BuildConfig, models: Models) -> Phase[Cluster]:

@@ -2,7 +2,7 @@
 
 Each pair is asked once, greedily, with the answers in sorted order, so the verdict does not depend on which answer came
 first. Asking in the other order too would reveal a judge that prefers a position, but takes twice the calls. Instead,
-the partition in `cluster.py` guards against single wrong verdicts.
+the partition in `sure_math/cluster.py` guards against single wrong verdicts.
 
 Problems and answers are untrusted. A placeholder inside them stays text, and a long text is shortened and says so. A
 reply that is not plainly yes or no is `undecided`.

@@ -12,7 +12,7 @@ from sure_math.rows import Answer, Cluster, Output, Sample, Uncertainty
 from sure_math.storage.phase import Phase
 
 VERSION = 1
-"""Raise it with every change of this file or of `entropy.py` that makes other rows of the same inputs."""
+"""Raise it with every change of this file or of `sure_math/entropy.py` that makes other rows of the same inputs."""
 
 
 def entropy_phase(config: BuildConfig) -> Phase[Uncertainty]:

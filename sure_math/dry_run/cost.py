@@ -1,4 +1,4 @@
-"""What a plan assumes: tokens per request, problems that survive, and how fast a GPU is. Every number has its reason.
+"""The cost of a build: tokens per request, problems that survive, and how fast a GPU is. Every number has its reason.
 
 GPU time is counted in operations: a token costs 2 operations per active parameter, whether it is read or written, and a
 GPU reaches a share of its peak that is high for prompts and low for generated tokens, which wait for memory. Such a

@@ -1,6 +1,6 @@
 r"""Find the answer in a response or a gold solution: in boxes, then phrases, then the last formula or number.
 
-Only `is_correct` uses this module. The samples of a dataset are read by `extract.py` alone.
+Only `is_correct` uses this module. The samples of a dataset are read by `sure_math/extract.py` alone.
 """
 
 import re

@@ -2,8 +2,8 @@
 
 The problems are a sample of all problems that could have been asked. The K answers to a problem are a sample of all
 answers that the model could have given (Miller 2024, arXiv 2411.00640). With p_i the share of right answers to i,
-Var(mean p) = (Var(true p) + E[p (1 - p)] / K) / n, which the variance of the p_i over n estimates: the standard error
-clustered by problem. More samples can remove only the second part.
+Var(mean p) = (Var(true p) + E[p (1 - p)] / K) / n. This is estimated by var(p_i) / n; its root is the standard error
+over problems. More samples can remove only the second part.
 """
 
 from __future__ import annotations

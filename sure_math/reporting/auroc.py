@@ -152,11 +152,14 @@ def roc_band(
 
 
 def bins(scores: Sequence[float], wrong: Sequence[bool], *, count: int = 5, smallest: int = 30) -> list[Bin]:
-    """Accuracy in up to `count` bins of about equal size, each of at least `smallest` problems if there are enough.
+    """Compute the accuracy in up to `count` bins of about equal size.
 
-    Bins are filled from the most certain problem on. Equal scores stay in one bin, so a bin can be larger than its
-    share (most teachers agree with themselves on a third of the problems or more). The remaining problems are then
-    divided again. A rest smaller than `smallest` joins the bin before it, unless only one bin would be left.
+    Each bin has at least `smallest` problems if there are enough:
+
+    1. Fill a bin from the most certain problem on. Equal scores stay in one bin, so a bin can be larger than its share
+       (most teachers agree with themselves on a third of the problems or more).
+    2. Divide the remaining problems again among the remaining bins.
+    3. Add a rest smaller than `smallest` to the bin before it, unless only one bin would be left.
     """
     ranking = Ranking(scores, wrong)
     positives, negatives = ranking.counts()

@@ -5,8 +5,8 @@ of dropped rows. The shard's manifest is written last. It holds the digests of b
 made from.
 
 A shard is made again if its manifest is missing, if its files do not match the manifest, or if its inputs changed.
-Every other shard is left byte for byte as it is. The replies of models are in the journal (`journal.py`), so making a
-shard again asks nothing twice.
+Every other shard is left byte for byte as it is. The replies of models are in the journal
+(`models/responders/journal.py`), so making a shard again asks nothing twice.
 """
 
 from __future__ import annotations

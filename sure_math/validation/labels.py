@@ -128,9 +128,10 @@ def _held_out(row: SampledProblem, equivalence: str, seed: int) -> JudgedProblem
 
 
 def _sample_is_right(row: SampledProblem, index: int | None, equivalence: str) -> bool | None:
-    """Whether a sample is right: its grade if there is one, else its answer against the reference; None: not known.
+    """Return whether a sample is right; None if that is unknown.
 
-    No answer (`index` None, or an answer of None) is wrong if it is known what is right.
+    A grade decides, else the comparison of the answer with the reference answer. A missing answer (`index` None, or an
+    answer of None) is wrong if there is a reference answer or a grade, else unknown.
     """
     if index is not None and row.grades is not None:
         return row.grades[index]

@@ -1,8 +1,7 @@
 """Estimate what the parts of a run hold in memory, from the shapes of their models and the way our code is written.
 
-A process keeps some things all the time and others in one phase only. Of the phases the largest one counts. If several
-processes share a device, their peaks add up even when they fall in different phases: PyTorch does not return cached
-memory.
+Peak = what is always held + the largest phase. If several processes share a device, their peaks add up even
+when they fall in different phases: PyTorch does not return cached memory.
 
 Bytes of the student per parameter, over r ranks, with 16-bit weights:
 
@@ -13,8 +12,7 @@ Bytes of the student per parameter, over r ranks, with 16-bit weights:
 | deepspeed, offload_optimizer | 2 | 4, or 4 + 4 / r if r > 1 | the host's 18 / r | the host's 8 / r |
 
 All add 16-bit gradients to float32 gradients as soon as they are there, so 16-bit gradients exist for one tensor at a
-time. The rows of DeepSpeed agree with what one rank, and one of two ranks, allocate on a CPU under DeepSpeed 0.19.8;
-there the update takes 8.
+time. The DeepSpeed rows match measurements on a CPU (DeepSpeed 0.19.8, 1 and 2 ranks); there `update_bytes` is 8.
 """
 
 from __future__ import annotations
@@ -296,7 +294,7 @@ def scorer_load(part: PartSettings, sent: SentScores) -> MemoryLoad:
 
 
 def idle_load(part: PartSettings) -> MemoryLoad:
-    """Estimate a frozen model that takes its place and is never asked."""
+    """Estimate a frozen model that occupies memory but is never called."""
     return MemoryLoad(keeps=(part.weights,), phases={})
 
 

@@ -2,7 +2,7 @@
 
 PyTorch reads the float32 logits of a chunk five times and writes them three times (maximum, difference, exponential,
 sum, scaling and rounding). The kernels read them twice and write once: 16-bit gradients, into the memory of the logits.
-A chunk of the same memory therefore holds half as many tokens again.
+A chunk of the same memory therefore holds 1.5 times as many tokens.
 
 `lm_head.py` has the PyTorch path, which is the reference. `usable` allows the kernels on a device only after a test has
 shown that they agree with PyTorch there. One program works on one row.

@@ -4,8 +4,9 @@ A seed follows from the run's seed, the slot's number in the run and the sample'
 depend on the engine or the batch that it came from (up to rounding).
 
 With `overlap` the responses of step t + 1 are sampled, from the weights after step t - 1, while step t is scored and
-trained. One thread does that: `OverlappedRollouts.__call__` starts it and the next call waits for it. `pause` waits for
-it before the weights of the engines change, and nothing else uses the engines meanwhile.
+trained. One thread does the sampling: `OverlappedRollouts.__call__` starts the sampling and the next call waits for
+the sampling. `pause` waits for the sampling before the weights of the engines change, and nothing else uses the
+engines meanwhile.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ def check_teacher_of_weights(dataset: Dataset, config: TrainConfig, method: Meth
 
 
 def check_prompt(dataset: Dataset, prompt: str, say: Callable[[str], None]) -> None:
-    """Say so if the dataset's teacher was asked with another prompt than the student is."""
+    """Say so if the dataset's teacher was asked with a different prompt."""
     sha256 = hashlib.sha256(prompt.encode()).hexdigest()
     if dataset.prompt_sha256 not in (None, sha256):
         say("note: the prompt of this run is not the one the dataset's teacher answered (prompts=...)")

@@ -33,7 +33,7 @@ class Factories:
     reference: Callable[[], Scorer] | None = None
     """The frozen initial student."""
     scorer: Literal["teacher", "reference"] | None = None
-    """Which of the two scores. The other one only takes its place on a GPU, as in the paper's placement."""
+    """Which of the two scores. In the paper's placement the other occupies memory but is never called."""
 
 
 def make_factories(config: TrainConfig, method: Method) -> Factories:

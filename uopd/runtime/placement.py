@@ -82,7 +82,7 @@ def place(config: TrainConfig, *, teacher: bool, reference: bool) -> tuple[Bundl
 
 
 def check_gpus(bundles: Sequence[Bundle], available: float) -> None:
-    """Check that the parts fit on that many GPUs. A part never has a share of one GPU and more of another.
+    """Check that the parts fit on that many GPUs. A part uses whole GPUs or a share of one, never both.
 
     Raises:
         EngineUnavailable: they do not fit, or shares that are placed together do not make whole GPUs.

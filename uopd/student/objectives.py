@@ -1,6 +1,6 @@
 """Objectives: from the hidden states of a micro-batch to its loss and the sums that are logged.
 
-Sums and counts are returned separately; `metrics.py` divides them once, after all micro-batches and ranks.
+Sums and counts are returned separately; `run/metrics.py` divides them once, after all micro-batches and ranks.
 
 Shapes: T response tokens of a micro-batch, D hidden width, E the teacher's hidden width.
 """

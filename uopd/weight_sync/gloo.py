@@ -7,7 +7,7 @@ vLLM has no back end that runs without a GPU, and its NCCL does not cross the de
 2. The receiver takes new memory for each bucket. vLLM's layer-wise reload keeps references to the tensors of a layer
    until the layer is complete, and a tensor of a layer that lies across two buckets would be overwritten.
 3. After a reload the language-model head is packed again if it is tied to the embedding. On a CPU a tied head is a
-   second module with a packed copy of its own, which no name of the checkpoint refreshes.
+   second module with a packed copy of its own, which loading a checkpoint does not update.
 4. An update that broke off is cleared away before the next one. Otherwise the next update would count the tensors of
    the broken one twice.
 

@@ -22,7 +22,7 @@ class RecordedResponder:
     """A responder behind the journal: answers from the journal what it can and asks the model the rest.
 
     Batches of `batch_size` sequences are cut before answered requests are removed, so they do not depend on what the
-    journal already holds: a resumed run forms the batches of an uninterrupted run, and padding changes no float.
+    journal already holds: a resumed run pads the same batches and gets the same floats.
     """
 
     def __init__(

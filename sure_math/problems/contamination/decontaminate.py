@@ -1,7 +1,7 @@
 """Contamination: which problems repeat a problem of a benchmark, or descend from a problem that does.
 
-In doubt a problem counts as an overlap: it overlaps if any method says so, all descendants of an overlapping problem
-overlap too, and a pair is clean only if the model of the second look (`second_look.py`) says no.
+In doubt a problem counts as an overlap: it overlaps if any method says so, and all descendants of an overlapping
+problem overlap too. If a second look is configured (`second_look.py`), a pair is clean only if its model says no.
 """
 
 from __future__ import annotations

@@ -156,7 +156,10 @@ MISSED = 1e-3
 
 
 def banding(threshold: float) -> tuple[int, int]:
-    """Choose bands and rows of the hash table: most rows that find a pair at the threshold with chance 1 - MISSED.
+    """Choose the number of bands, and of rows per band.
+
+    There are as many rows per band as possible while a pair at the threshold is still found with probability
+    1 - MISSED.
 
     >>> banding(0.8)
     (18, 5)

@@ -9,7 +9,7 @@ outside the n-gram, the variable counts as new. A text with renamed variables th
 it stands inside another text.
 
 Structure is lost on purpose: `\\frac{a+b}{c}`, `(a+b)/c` and `a+b/c` are the same five tokens. Over the length of an
-n-gram this hides no difference that matters, and no way of writing can hide an overlap.
+n-gram this hides no difference that matters, so another notation does not hide an overlap.
 """
 
 from __future__ import annotations

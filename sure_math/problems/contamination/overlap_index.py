@@ -1,11 +1,11 @@
 """Overlap with benchmarks: an index of their problems that finds which of them a text repeats.
 
-There are four kinds of overlap. The first three compare the tokens of `math_tokens.py`, so another notation hides
-nothing:
+There are four kinds of overlap. The first three compare the tokens of `math_tokens.py`, so another notation does not
+hide an overlap:
 - `exact`: the same tokens, up to the names of variables;
 - `contained`: enough of the benchmark problem's n-grams are in the text, whatever stands around them;
 - `near`: the two texts are alike as a whole (Jaccard similarity of 3-grams), or the text has all numbers of the
-  benchmark problem and many of its 3-grams, as a problem has that is told again in other words;
+  benchmark problem and many of its 3-grams, as a paraphrase does;
 - `model`: a model says so (`second_look.py`).
 
 How `near` differs from MinHash: benchmarks are small enough for an inverted index, which gives the exact similarity.
@@ -30,9 +30,8 @@ NEAR = 0.6
 RETOLD, RETOLD_NUMBERS = 0.45, 4
 """Share of 3-grams that is enough if the text has all numbers of the benchmark problem, and how many these must be."""
 MIN_INFORMATIVE = 4
-"""Tokens outside `_COMMON` that a benchmark problem shorter than an n-gram needs to be found within a sentence. A
-problem
-with fewer ("Compute 3/20") must be a whole sentence, or two or three whole sentences."""
+"""A benchmark problem shorter than an n-gram counts inside a longer sentence only if it has this many tokens outside
+`_COMMON`. With fewer ("Compute 3/20") it must be one to three whole sentences."""
 _SENTENCE_END = re.compile(r"(?<=[.?!:;])[$)\]]*\s+|\n\s*|(?<=[\]$)])\s+(?=[A-Z])")
 _MAX_SENTENCES = 3
 _COMMON_WORDS = """

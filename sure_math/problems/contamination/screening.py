@@ -47,7 +47,7 @@ def screen_phase(config: BuildConfig, screening: Screening, models: Models) -> P
 
 
 def decontaminate_runs(config: BuildConfig) -> bool:
-    """Whether evolved problems are compared with what the seeds were compared with."""
+    """Return whether evolved problems are compared with benchmarks."""
     return screen_runs(config) and config.evolve.enabled
 
 

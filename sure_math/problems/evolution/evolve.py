@@ -1,9 +1,9 @@
 """Evolve: six strategies, rounds by tier, lineage, elimination (Sec. 4.1).
 
 How this differs from the paper:
-1. If the text is not a problem, the lineage ends. If the text only repeats an ancestor, it is dropped and the lineage
-   goes on. After a trivially changed text it goes on from the parent, so that the next child has a kept row for its
-   parent.
+1. If the text is not a problem, the lineage ends. A text that repeats an ancestor is dropped; the next round starts
+   from it. A trivially changed text is dropped; the next round starts from its parent, so that the next child has a
+   kept row for its parent.
 2. The strategy of a round follows from the run's seed and the seed problem, so that no other problem changes it.
 3. Held-out problems (`split: test`) and curated problems never evolve.
 """

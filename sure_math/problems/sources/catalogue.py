@@ -65,9 +65,9 @@ class PublicSource:
     statement: Callable[[Row, str], str] = as_it_is
     unusable: Callable[[Row], Unusable | None] = any_row
     needs: tuple[str, ...] = ()
-    """Columns that `unusable` goes by: without them it would leave nothing out."""
+    """Columns that `unusable` reads. If one is missing, the source is refused."""
     published_rows: Mapping[str, int] = field(default_factory=dict)
-    """Rows by split, or by subset if subsets are chosen among; not all of them can be used. Empty if not known."""
+    """Rows per split, or per subset if the source has several; not all of them can be used. Empty if not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

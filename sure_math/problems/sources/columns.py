@@ -84,7 +84,7 @@ def choose_column(
 
 
 def column_of_problem(chosen: str | None, named: str | None) -> str | None:
-    """The column that says which rows of one sample each belong together; None if their text says it.
+    """Return, for files with one row per sample, the column that groups rows by problem; None to group by text.
 
     >>> column_of_problem("id", None)
     >>> column_of_problem("problem_id", None)

@@ -26,8 +26,8 @@ def read_source(name: str, config: SourceConfig, *, run_seed: int, commit: str |
     """Yield the seeds of one public source, and a dropped row with its reason for each row that cannot be used as one.
 
     With `pick: spread`, yields the `rows` problems of lowest rank, sorted by rank; the order of the stream does not
-    matter. A rank is a digest of the run's seed and the row's id. Memory is of the order of `rows`. Rows ranked after
-    the last problem are skipped without a dropped row.
+    matter. A rank is a digest of the run's seed and the row's id. Memory is of the order of `rows`. Rows with a
+    higher rank than the last problem are ignored and not reported as dropped.
 
     Args:
         commit: what `commit_of` returned; None for a local copy.
@@ -191,7 +191,10 @@ def _first(candidates: Iterator[_Candidate], count: int | None) -> Iterator[Prob
 
 
 def _spread(candidates: Iterator[_Candidate], count: int, run_seed: int) -> Iterator[Problem | Dropped]:
-    """The `count` usable rows of lowest rank, and the unusable rows of no higher rank, sorted by rank."""
+    """Yield the `count` usable rows of lowest rank, and every unusable row that ranks no higher than the last of them.
+
+    The rows are sorted by rank.
+    """
     taken: dict[tuple[str, str], _Candidate] = {}
     top: list[tuple[int, tuple[str, str]]] = []  # the rows of `taken`, highest rank first: ranks are negated
     passed: list[tuple[int, int, _Candidate]] = []

@@ -1,9 +1,9 @@
 """Start the components of a run in Ray actors, in what the run has reserved for them.
 
 There is one actor per rank of the student, one for the teacher or the reference, and one per vLLM engine, placed as
-`placement.py` says (A.1). `*_actor.py` run in them. `student.py`, `scorer.py` and `sampler.py` are what the driver sees
-of them. The driver, which runs `train.py`, holds no model and no tensor. If a run ends, or its driver is killed with
--9, nothing is left behind (see `sure_math/models/engines/ray_replicas/pool.py`).
+`runtime/placement.py` says (A.1). `*_actor.py` run in them. `student.py`, `scorer.py` and `sampler.py` are what the
+driver sees of them. The driver, which runs `uopd/train.py`, holds no model and no tensor. If a run ends, or its driver
+is killed with -9, nothing is left behind (see `sure_math/models/engines/ray_replicas/pool.py`).
 """
 
 from __future__ import annotations
