@@ -70,7 +70,7 @@ def semantic_entropy(
             range.
     """
     kept = _kept(ids, {"log_likelihoods": log_likelihoods, "token_counts": token_counts, "answers": answers})
-    total = _num_samples(num_samples, len(kept), asked=len(ids))
+    total = _num_samples(num_samples, len(kept), answers=len(ids))
     clusters = [operator.index(ids[sample]) for sample in kept]
     strings = [None if answers is None else answers[sample] for sample in kept]
     answered = [answers is None or string is not None for string in strings]
@@ -156,16 +156,16 @@ def _kept(ids: Sequence[int], columns: dict[str, Sequence[object] | None]) -> li
     return [sample for sample, cluster in enumerate(ids) if cluster != -1]
 
 
-def _num_samples(given: int | None, kept: int, *, asked: int) -> int:
-    if given is None:
+def _num_samples(num_samples: int | None, kept: int, *, answers: int) -> int:
+    if num_samples is None:
         return kept
-    if given < 2:
-        raise ValueError(f"num_samples is {given}: Eq. 6 divides by log N, so at least two samples are needed")
-    if given < kept:
+    if num_samples < 2:
+        raise ValueError(f"num_samples is {num_samples}: Eq. 6 divides by log N, so at least two samples are needed")
+    if num_samples < kept:
         raise ValueError(
-            f"num_samples is {given}, but {kept} of the {asked} samples take part: give the number asked for"
+            f"num_samples is {num_samples}, but {kept} of the {answers} samples take part: give the number asked for"
         )
-    return given
+    return num_samples
 
 
 def _mean_logprob(sample: int, log_likelihoods: Sequence[float], token_counts: Sequence[int] | None) -> float:

@@ -186,12 +186,12 @@ def _notes(plan: BuildPlan) -> Iterator[str]:
     assert size is not None
     rate = tokens_per_second(size, plan.assumptions.generated_share, plan.assumptions)
     low, high = (hours * 3600 * rate / (PAPER_PROBLEMS * PAPER_SAMPLES) for hours in PAPER_HOURS)
-    here = sample.gpu_hours + (judged.gpu_hours or 0 if judged is not None else 0)
+    gpu_hours = sample.gpu_hours + (judged.gpu_hours or 0 if judged is not None else 0)
     yield (
         f"The paper (A.1) sampled and clustered {PAPER_PROBLEMS:,} problems in approximately {PAPER_HOURS[0]}-"
-        f"{PAPER_HOURS[1]} hours on one H100. The same two phases take {here:.1f} GPU hours here for {problems:,} "
-        f"problems ({here * PAPER_PROBLEMS / problems:.1f} for {PAPER_PROBLEMS:,}). At the speed assumed here, the "
-        f"paper's time would mean {low:,.0f} to {high:,.0f} tokens per answer."
+        f"{PAPER_HOURS[1]} hours on one H100. The same two phases take {gpu_hours:.1f} GPU hours here for {problems:,} "
+        f"problems ({gpu_hours * PAPER_PROBLEMS / problems:.1f} for {PAPER_PROBLEMS:,}). At the speed assumed here, "
+        f"the paper's time would mean {low:,.0f} to {high:,.0f} tokens per answer."
     )
 
 

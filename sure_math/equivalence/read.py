@@ -181,13 +181,13 @@ def _relation_at(text: str, index: int) -> int:
 
 
 def _operators(text: str, parts: list[str]) -> list[str]:
-    found, at = [], 0
+    operators, at = [], 0
     for part in parts[:-1]:
         at += len(part)
         length = 2 if text.startswith(":=", at) else 1
-        found.append("=" if length == 2 else text[at])
+        operators.append("=" if length == 2 else text[at])
         at += length
-    return found
+    return operators
 
 
 def _relations(text: str) -> Form | None:

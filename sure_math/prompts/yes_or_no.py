@@ -22,8 +22,8 @@ def says_yes(reply: str) -> bool | None:
     (True, False, None)
     """
     words = _WORDS.findall(reply.rpartition("</think>")[2].casefold())
-    said = {"yes", "no"}.intersection(words)
+    verdicts = {"yes", "no"}.intersection(words)
     start = next((word for word in words if word not in _LABELS), None)
-    if len(said) != 1 or said.isdisjoint({start, words[-1]}):
+    if len(verdicts) != 1 or verdicts.isdisjoint({start, words[-1]}):
         return None
-    return said == {"yes"}
+    return verdicts == {"yes"}

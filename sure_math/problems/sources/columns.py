@@ -72,14 +72,14 @@ def choose_column(
     Raises:
         InputError: the named column, or every usual name of a required one, is missing; it lists the columns there are.
     """
-    there = f"the columns are {', '.join(rows.columns)}"
+    its_columns = f"the columns are {', '.join(rows.columns)}"
     if named is not None:
         if named not in rows.columns:
-            raise InputError(f"{key} = {named}: {rows.name} has no such column; {there}")
+            raise InputError(f"{key} = {named}: {rows.name} has no such column; {its_columns}")
         return named
     column = next((name for name in usual if name in rows.columns), None)
     if column is None and required:
-        raise InputError(f"{rows.name}: none of the columns {', '.join(usual)}; set {key}=... ({there})")
+        raise InputError(f"{rows.name}: none of the columns {', '.join(usual)}; set {key}=... ({its_columns})")
     return column
 
 
