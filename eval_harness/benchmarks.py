@@ -195,6 +195,9 @@ def is_description(row: Row, where: str) -> bool:
 
     Raises:
         InputError: the row has no answer type, and its question number is not between 1 and 50.
+
+    >>> is_description({"answer_type": "number"}, "row 1"), is_description({"answer_type": "description"}, "row 2")
+    (False, True)
     """
     kind = text_of(row, "answer_type")
     if kind is not None:

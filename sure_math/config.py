@@ -413,7 +413,11 @@ def load_config(name: str, overrides: Sequence[str] = ()) -> BuildConfig:
 
 
 def config_names() -> list[str]:
-    """List the configurations that come with the package."""
+    """List the configurations that come with the package.
+
+    >>> "pocket" in config_names()
+    True
+    """
     return SETTINGS.names()
 
 

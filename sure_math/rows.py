@@ -209,7 +209,12 @@ def schema_of(row_type: type) -> pa.Schema:
 
 
 def to_table(row_type: type, rows: Iterable[object]) -> pa.Table:
-    """Make an Arrow table of rows of one type, with the schema of this type."""
+    """Make an Arrow table of rows of one type, with the schema of this type.
+
+    >>> answer = Answer(problem_id="p1", sample_index=0, answer="12", missing=None)
+    >>> to_table(Answer, [answer]).column_names
+    ['problem_id', 'sample_index', 'answer', 'missing']
+    """
     schema = schema_of(row_type)
     materialised = list(rows)
     columns = {name: [getattr(row, name) for row in materialised] for name in schema.names}
@@ -220,6 +225,9 @@ def read_rows(row_type: type[RowT], path: Path) -> list[RowT]:
     """Read the rows of a Parquet file. A column that the file does not have takes the default of its field.
 
     Work files of an older build may lack a column that was added later.
+
+    >>> read_rows(Answer, Path("answers.parquet"))[0].answer  # doctest: +SKIP
+    '12'
     """
     present = set(pq.read_schema(path).names)
     schema = pa.schema([field for field in schema_of(row_type) if field.name in present])
@@ -227,7 +235,12 @@ def read_rows(row_type: type[RowT], path: Path) -> list[RowT]:
 
 
 def from_table(row_type: type[RowT], table: pa.Table) -> list[RowT]:
-    """Make the rows of an Arrow table. Lists come back as tuples."""
+    """Make the rows of an Arrow table. Lists come back as tuples.
+
+    >>> answer = Answer(problem_id="p1", sample_index=0, answer="12", missing=None)
+    >>> from_table(Answer, to_table(Answer, [answer])) == [answer]
+    True
+    """
     return [
         row_type(**{key: tuple(value) if isinstance(value, list) else value for key, value in row.items()})
         for row in table.to_pylist()

@@ -330,5 +330,9 @@ def load_config(name: str, overrides: Sequence[str] = ()) -> TrainConfig:
 
 
 def config_names() -> list[str]:
-    """Return the names of the configurations that come with the package."""
+    """Return the names of the configurations that come with the package.
+
+    >>> "pocket" in config_names()
+    True
+    """
     return SETTINGS.names()

@@ -92,6 +92,21 @@ def training_rows(rollouts: Sequence[Rollout], method: Method) -> tuple[Training
 
     An empty response adds nothing to the loss, but counts among the |B| K responses.
 
+    >>> from uopd.config import load_config
+    >>> from uopd.rows import Prompt
+    >>> prompt = Prompt(problem_id="p1", token_ids=(1, 2), scorer_ids=(1, 2), weight=0.5, answer=None)
+    >>> rollout = Rollout(
+    ...     slot=0,
+    ...     sample_index=0,
+    ...     prompt=prompt,
+    ...     response_ids=(3, 4, 5, 6),
+    ...     finish_reason="stop",
+    ...     sum_logprob=-1.0,
+    ...     policy_version=0,
+    ... )
+    >>> training_rows([rollout], make_method(load_config("pocket")))[0].token_weight  # 0.5 / 4 tokens
+    0.125
+
     Args:
         rollouts: by slot, every slot with its K responses.
     """
@@ -121,6 +136,24 @@ def _divisors(lengths: Sequence[int], rule: RewardRule | None) -> list[int]:
 
 def group_advantages(rollouts: Sequence[Rollout], *, scale: bool) -> list[float]:
     """Compute each reward minus the mean reward of its slot.
+
+    >>> from uopd.rows import Prompt
+    >>> prompt = Prompt(problem_id="p1", token_ids=(1, 2), scorer_ids=(1, 2), weight=1.0, answer="12")
+    >>> rollouts = [
+    ...     Rollout(
+    ...         slot=0,
+    ...         sample_index=index,
+    ...         prompt=prompt,
+    ...         response_ids=(3,),
+    ...         finish_reason="stop",
+    ...         sum_logprob=-1.0,
+    ...         policy_version=0,
+    ...         reward=reward,
+    ...     )
+    ...     for index, reward in enumerate((1.0, 0.0))
+    ... ]
+    >>> group_advantages(rollouts, scale=False)
+    [0.5, -0.5]
 
     Args:
         rollouts: by slot.

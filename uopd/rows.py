@@ -102,6 +102,11 @@ def opened(scores: ScoresHandle) -> Scores | HiddenScores:
 
     Raises:
         TypeError: they are a reference. Only Ray opens it, on its way to an actor.
+
+    >>> import torch
+    >>> scores = HiddenScores(hidden=torch.zeros(3, 8))
+    >>> opened(scores) is scores
+    True
     """
     if isinstance(scores, Scores | HiddenScores):
         return scores
