@@ -15,10 +15,10 @@ import dataclasses
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from sure_math.identity import random_seed
-from sure_math.models.engines import Refusal, Request, Sampling
+from sure_math.models.engines import Refusal, Request, RequestResult, Sampling
 from sure_math.models.responders.chat import Chat
 from uopd.protocols import Sampler
 from uopd.rollouts.prompt_pool import PromptPool
@@ -73,7 +73,9 @@ class SampledRollouts:
         return [dataclasses.replace(rollout, reward=reward) for rollout, reward in zip(rollouts, grades, strict=True)]
 
 
-def _rollouts(prompts: Sequence[Prompt], answers: Sequence[Any], per_prompt: int, version: int) -> list[Rollout]:
+def _rollouts(
+    prompts: Sequence[Prompt], answers: Sequence[RequestResult], per_prompt: int, version: int
+) -> list[Rollout]:
     rollouts = []
     for slot, (prompt, answer) in enumerate(zip(prompts, answers, strict=True)):
         for index in range(per_prompt):

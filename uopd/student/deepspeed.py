@@ -43,6 +43,7 @@ from uopd.student.files import (
     read_tensors,
 )
 from uopd.student.reference import (
+    PreparedBatch,
     StudentSpec,
     adamw,
     finite_norm,
@@ -248,7 +249,7 @@ class DeepSpeedRank:
         self._engine.destroy()
         torch.distributed.destroy_process_group()
 
-    def _accumulate(self, batches: Sequence[Any], share: Share) -> Counter[str]:
+    def _accumulate(self, batches: Sequence[PreparedBatch], share: Share) -> Counter[str]:
         self._clear_gradients()
         backward = partial(self._engine.backward, scale_wrt_gas=False)
         if not batches:

@@ -125,6 +125,10 @@ def passes_of(model: Any, spec: StudentSpec) -> Passes:
     return Passes(model, spec.objective, layout=spec.layout, max_tokens=spec.max_tokens, teacher_head=teacher_head)
 
 
+PreparedBatch = tuple[MicroBatch, Tensor | None]
+"""A micro-batch, and its log-probabilities before the first of several updates; None if there is one update only."""
+
+
 class Passes:
     """The forward and backward passes of a share; both kinds of student use them."""
 
@@ -142,17 +146,14 @@ class Passes:
         self._layout, self._max_tokens = layout, max_tokens
         self._device = next(model.parameters()).device
 
-    def prepare(self, rows: Sequence[TrainingRow]) -> list[tuple[MicroBatch, Tensor | None]]:
-        """Cut the rows into micro-batches.
-
-        If the objective makes several updates, each micro-batch comes with its log-probabilities before the first one.
-        """
+    def prepare(self, rows: Sequence[TrainingRow]) -> list[PreparedBatch]:
+        """Cut the rows into micro-batches, and compute the log-probabilities that the objective needs of them."""
         batches = list(micro_batches(rows, layout=self._layout, max_tokens=self._max_tokens))
         return list(zip(batches, self._old_logprobs(batches), strict=True))
 
     def accumulate(
         self,
-        batches: Sequence[tuple[MicroBatch, Tensor | None]],
+        batches: Sequence[PreparedBatch],
         scores: Scores | HiddenScores | None,
         backward: Callable[[Tensor], Any],
     ) -> Counter[str]:
@@ -227,18 +228,19 @@ class ReferenceStudent:
         return self._version
 
     def parameters(self) -> Iterator[tuple[str, Tensor]]:
-        """Names and tensors of the weights, for a sync."""
+        """Names and tensors of the weights, which a sync sends."""
         return ((name, tensor.detach()) for name, tensor in self.model.named_parameters())
 
     def update(self, share: Share, learning_rate: float) -> UpdateReport:
-        """Make one step on the share; several optimizer steps if the objective iterates."""
+        """Take one step on the share: one optimizer step, or several if the objective iterates."""
         started = time.monotonic()
         reset_peak(self._device)
-        work = self._passes.prepare(share.rows)
+        batches = self._passes.prepare(share.rows)
         for _ in range(self._spec.objective.iterations):
-            # Whatever a step that failed has left behind.
+            # A failed step may have left gradients behind.
             self._optimizer.zero_grad(set_to_none=True)
-            sums = finite_sums(self._passes.accumulate(work, share.opened_scores, Tensor.backward), self._version + 1)
+            total = self._passes.accumulate(batches, share.opened_scores, Tensor.backward)
+            sums = finite_sums(total, self._version + 1)
             norm = self._step(learning_rate)
         self._version += 1
         return UpdateReport(
@@ -252,16 +254,16 @@ class ReferenceStudent:
         return self._passes.logprobs(token_ids)
 
     def save(self, folder: Path) -> None:
-        """Masters, moments and version in `folder`, complete or not there at all."""
-        tensors = {f"weight.{name}": tensor.detach() for name, tensor in self._named()}
-        for name, master in self._named():
+        """Write masters, moments and version to `folder`, which is complete or does not exist."""
+        tensors = {f"weight.{name}": tensor.detach() for name, tensor in self._named_masters()}
+        for name, master in self._named_masters():
             tensors |= moments_of(self._optimizer, master, name)
         write_folder(folder, tensors, {"version": self._version, "ranks": 1})
 
     def load(self, folder: Path) -> None:
-        """Go on from what `save` wrote."""
+        """Continue from what `save` wrote."""
         state = read_state(folder, ranks=1)
-        masters = dict(self._named())
+        masters = dict(self._named_masters())
         tensors = read_tensors(folder / WEIGHTS, {f"weight.{name}": master for name, master in masters.items()})
         restore(self._optimizer, masters, tensors)
         self._masters.publish()
@@ -273,7 +275,7 @@ class ReferenceStudent:
     def close(self) -> None:
         self.model = None
 
-    def _named(self) -> Iterator[tuple[str, Tensor]]:
+    def _named_masters(self) -> Iterator[tuple[str, Tensor]]:
         names = [name for name, _ in self.model.named_parameters()]
         return zip(names, self._masters.tensors, strict=True)
 

@@ -89,16 +89,18 @@ def test_a_head_with_a_bias_is_distilled_with_it(biased: Path, tmp_path: Path) -
     for row in rows:
         if not row.response_ids:
             continue
-        own = slice(start, start := start + len(row.response_ids))
+        tokens = slice(start, start := start + len(row.response_ids))
         logprobs_TV = plain_logprobs(model, row.prompt_ids, row.response_ids)
-        teacher_TK = scores.logprobs[own].double().softmax(dim=-1)
-        loss = loss - row.token_weight * (teacher_TK * logprobs_TV.gather(-1, scores.ids[own].long())).sum()
+        teacher_TK = scores.logprobs[tokens].double().softmax(dim=-1)
+        loss = loss - row.token_weight * (teacher_TK * logprobs_TV.gather(-1, scores.ids[tokens].long())).sum()
     loss.backward()
     assert report.sums["loss"] == pytest.approx(float(loss.detach()), rel=1e-6)
-    found = gradients_after_first(state_of(student, tmp_path / "state"))
+    result = gradients_after_first(state_of(student, tmp_path / "state"))
     # A key's bias moves all of a softmax alike: its gradient is a rounding error.
-    expected = {name: one.grad for name, one in model.named_parameters() if not name.endswith("k_proj.bias")}
-    assert relative((found[name] for name in expected), expected.values()) < GRADIENT
+    expected = {
+        name: parameter.grad for name, parameter in model.named_parameters() if not name.endswith("k_proj.bias")
+    }
+    assert relative((result[name] for name in expected), expected.values()) < GRADIENT
     moved = dict(student.parameters())["lm_head.bias"] - before["lm_head.bias"]
     assert moved.abs().max() > RATE / 10
 
@@ -120,14 +122,14 @@ def test_a_head_with_a_bias_learns_from_rewards_with_it(biased: Path) -> None:
 
 def test_a_head_with_a_bias_scores_with_it(biased: Path) -> None:
     rows = [row for row in step_rows(2) if row.response_ids]
-    found = load_scorer(scorer_spec(biased)).score(rows)
-    assert isinstance(found, Scores)
+    result = load_scorer(scorer_spec(biased)).score(rows)
+    assert isinstance(result, Scores)
     model = AutoModelForCausalLM.from_pretrained(biased, dtype=torch.float32)
     with torch.no_grad():
         expected_TV = torch.cat([plain_logprobs(model, row.scorer_ids, row.response_ids) for row in rows])
-    assert torch.allclose(found.logprobs, expected_TV.gather(-1, found.ids.long()), atol=2e-5)
+    assert torch.allclose(result.logprobs, expected_TV.gather(-1, result.ids.long()), atol=2e-5)
     responses_T = torch.tensor([token for row in rows for token in row.response_ids])
-    assert torch.allclose(found.sampled, expected_TV.gather(-1, responses_T[:, None]).squeeze(-1), atol=2e-5)
+    assert torch.allclose(result.sampled, expected_TV.gather(-1, responses_T[:, None]).squeeze(-1), atol=2e-5)
 
 
 MORE_THAN_A_PRODUCT = {

@@ -142,7 +142,7 @@ def of_rank(rank: int, world: int, port: int, model: Path, other_model: Path, ou
     spec = spec_of(model, optimizer=CLIPPED)
     student = load_deepspeed_student(spec, rank, world, "127.0.0.1", port)
     ranks = Ranks(rank, world, torch.device("cpu"))
-    told: dict[str, Any] = {"reports": []}
+    record: dict[str, Any] = {"reports": []}
 
     def another(spec: StudentSpec) -> DeepSpeedRank:
         return DeepSpeedRank(load_trainable(spec), spec, ranks)
@@ -150,10 +150,10 @@ def of_rank(rank: int, world: int, port: int, model: Path, other_model: Path, ou
     for step in range(STEPS):
         if step == HALF:
             student.save(out / "half")
-        told["reports"].append(asdict(student.update(share_of(step, rank, world), RATES[step])))
+        record["reports"].append(asdict(student.update(share_of(step, rank, world), RATES[step])))
     save_file({name: tensor.contiguous() for name, tensor in student.parameters()}, out / f"weights-{rank}.safetensors")
-    told["version"] = student.version
-    told["logprobs"] = student.logprobs(TEXT)
+    record["version"] = student.version
+    record["logprobs"] = student.logprobs(TEXT)
     student.save(out / "whole")
     if rank == 0:
         student.export(out / "export")
@@ -166,46 +166,46 @@ def of_rank(rank: int, world: int, port: int, model: Path, other_model: Path, ou
         (out / "other_ranks" / STATE).write_text(json.dumps({**state, "ranks": 3}), encoding="utf-8")
         (out / "part_missing" / f"student-{world - 1}-of-{world}.safetensors").unlink()
     ranks.gather("copied")
-    told["refused"] = {
+    record["refused"] = {
         name: message_of(partial(resumed.load, out / name)) for name in ("other_ranks", "part_missing", "absent")
     }
-    told["refused"]["other_model"] = message_of(partial(another(spec_of(other_model)).load, out / "half"))
+    record["refused"]["other_model"] = message_of(partial(another(spec_of(other_model)).load, out / "half"))
     resumed.load(out / "half")
-    told["failed"] = failures_of(resumed, rank, world)
+    record["failed"] = failures_of(resumed, rank, world)
     for step in range(HALF, STEPS):
         resumed.update(share_of(step, rank, world), RATES[step])
     resumed.save(out / "resumed")
 
-    told["no head"] = message_of(
+    record["no head"] = message_of(
         partial(another, replace(spec, teacher_head=head_of(out if rank == world - 1 else model)))
     )
     hidden = another(replace(spec, teacher_head=head_of(model)))
-    told["hidden"] = [
+    record["hidden"] = [
         asdict(hidden.update(hidden_share_of(step, rank, world, model), RATES[step])) for step in range(EMPTY + 2)
     ]
-    save_file({name: one.contiguous() for name, one in hidden.parameters()}, out / f"hidden-{rank}.safetensors")
+    save_file({name: tensor.contiguous() for name, tensor in hidden.parameters()}, out / f"hidden-{rank}.safetensors")
     policy = another(replace(spec, objective=GRPO))
-    told["policy"] = [asdict(policy.update(share_of(step, rank, world), 0.02)) for step in range(3)]
+    record["policy"] = [asdict(policy.update(share_of(step, rank, world), 0.02)) for step in range(3)]
     alone = replace(spec, max_tokens=1)
     for dtype, rates in OFFLOADED.items():
         kept = another(replace(alone, dtype=dtype))
-        told[dtype] = reports_of(kept, rates, rank, world)
+        record[dtype] = reports_of(kept, rates, rank, world)
         kept.save(out / dtype)
         offloading = replace(alone, dtype=dtype, offload_optimizer=True)
         moved, again = another(offloading), another(offloading)
-        told[f"offloaded {dtype}"] = reports_of(moved, rates[:STOP], rank, world)
+        record[f"offloaded {dtype}"] = reports_of(moved, rates[:STOP], rank, world)
         moved.save(out / f"{dtype}-half")
         again.load(out / f"{dtype}-half")
-        told[f"failed {dtype}"] = failures_of(again, rank, world)
-        told[f"offloaded {dtype}"] += reports_of(moved, rates, rank, world)
+        record[f"failed {dtype}"] = failures_of(again, rank, world)
+        record[f"offloaded {dtype}"] += reports_of(moved, rates, rank, world)
         reports_of(again, rates, rank, world)
         moved.save(out / f"{dtype}-whole")
         again.save(out / f"{dtype}-resumed")
-        told[f"same {dtype}"] = all(
+        record[f"same {dtype}"] = all(
             torch.equal(tensor, other)
             for (_, tensor), (_, other) in zip(moved.parameters(), again.parameters(), strict=True)
         )
-    (out / f"told-{rank}.json").write_text(json.dumps(told), encoding="utf-8")
+    (out / f"record-{rank}.json").write_text(json.dumps(record), encoding="utf-8")
     student.close()
 
 
@@ -217,8 +217,8 @@ class Run:
     folder: Path
 
     @property
-    def told(self) -> list[dict[str, Any]]:
-        paths = [self.folder / f"told-{rank}.json" for rank in range(self.world)]
+    def records(self) -> list[dict[str, Any]]:
+        paths = [self.folder / f"record-{rank}.json" for rank in range(self.world)]
         return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
 
     def saved(self, name: str) -> list[dict[str, Tensor]]:
@@ -234,7 +234,7 @@ def runs(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[int
     model.model.layers = model.model.layers[:1]
     model.config.num_hidden_layers, model.config.layer_types = 1, model.config.layer_types[:1]
     model.save_pretrained(other_model)
-    found, processes = {}, []
+    result, processes = {}, []
     for world in WORLDS:
         out = tmp_path_factory.mktemp(f"world{world}")
         with socket.socket() as free:
@@ -243,7 +243,7 @@ def runs(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[int
         for rank in range(world):
             arguments = (rank, world, port, tiny_model, other_model, out)
             processes.append(get_context("spawn").Process(target=of_rank, args=arguments))
-        found[world] = Run(world, out)
+        result[world] = Run(world, out)
     for process in processes:
         process.start()
     for process in processes:
@@ -253,7 +253,7 @@ def runs(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[int
         process.kill()
     assert not late, "a rank waits for another"
     assert [process.exitcode for process in processes] == [0] * len(processes)
-    return found
+    return result
 
 
 @pytest.fixture(params=WORLDS)
@@ -282,28 +282,28 @@ def expected(tiny_model: Path) -> Iterator[Expected]:
     torch.set_num_threads(before)
 
 
-def same_reports(found: Sequence[dict[str, Any]], expected: Sequence[dict[str, Any]], rel: float) -> None:
-    assert len(found) == len(expected)
-    for step, (one, other) in enumerate(zip(found, expected, strict=True)):
-        assert one["sums"] == pytest.approx(other["sums"], rel=rel, abs=rel), step
-        assert one["gradient_norm"] == pytest.approx(other["gradient_norm"], rel=rel), step
+def same_reports(result: Sequence[dict[str, Any]], expected: Sequence[dict[str, Any]], rel: float) -> None:
+    assert len(result) == len(expected)
+    for step, (report, wanted) in enumerate(zip(result, expected, strict=True)):
+        assert report["sums"] == pytest.approx(wanted["sums"], rel=rel, abs=rel), step
+        assert report["gradient_norm"] == pytest.approx(wanted["gradient_norm"], rel=rel), step
 
 
 def test_20_steps_are_those_of_the_one_process_student(run: Run, expected: Expected) -> None:
-    told = run.told[0]
-    same_reports(told["reports"], expected.reports, rel=1e-4)
+    record = run.records[0]
+    same_reports(record["reports"], expected.reports, rel=1e-4)
     assert expected.reports[1]["gradient_norm"] > 1, "the gradient is to be clipped"
-    assert expected.reports[EMPTY]["sums"] == {} and told["version"] == STEPS
-    found = load_file(run.folder / "weights-0.safetensors")
+    assert expected.reports[EMPTY]["sums"] == {} and record["version"] == STEPS
+    result = load_file(run.folder / "weights-0.safetensors")
     weights = dict(expected.student.parameters())
-    assert sorted(found) == sorted(weights)
-    assert relative((found[name] for name in weights), weights.values()) < 1e-5
-    assert told["logprobs"] == pytest.approx(expected.student.logprobs(TEXT), abs=1e-4)
-    assert told["reports"][0]["peak_bytes"] > 2**20 and told["reports"][0]["seconds"] > 0
+    assert sorted(result) == sorted(weights)
+    assert relative((result[name] for name in weights), weights.values()) < 1e-5
+    assert record["logprobs"] == pytest.approx(expected.student.logprobs(TEXT), abs=1e-4)
+    assert record["reports"][0]["peak_bytes"] > 2**20 and record["reports"][0]["seconds"] > 0
 
 
 def test_every_rank_tells_and_holds_the_same(runs: dict[int, Run]) -> None:
-    first, second = runs[2].told
+    first, second = runs[2].records
     offloaded = [f"{key} {dtype}" for key in ("offloaded", "failed") for dtype in OFFLOADED]
     for key in ("reports", "hidden", "no head", "policy", "version", "logprobs", "failed", *OFFLOADED, *offloaded):
         assert first[key] == second[key], key
@@ -312,27 +312,27 @@ def test_every_rank_tells_and_holds_the_same(runs: dict[int, Run]) -> None:
 
 
 def test_two_updates_of_a_policy_gradient_agree(run: Run, tiny_model: Path) -> None:
-    found = expected_of(spec_of(tiny_model, optimizer=CLIPPED, objective=GRPO), [0.02] * 3)
-    same_reports(run.told[0]["policy"], found.reports, rel=1e-4)
-    assert found.reports[0]["sums"]["clipped"] > 0
+    result = expected_of(spec_of(tiny_model, optimizer=CLIPPED, objective=GRPO), [0.02] * 3)
+    same_reports(run.records[0]["policy"], result.reports, rel=1e-4)
+    assert result.reports[0]["sums"]["clipped"] > 0
 
 
 def test_a_scorers_hidden_states_are_its_top_k(run: Run, tiny_model: Path) -> None:
     student = load_student(spec_of(tiny_model, optimizer=CLIPPED))
     shares = [hidden_share_of(step, 0, 1, tiny_model, sends="topk") for step in range(EMPTY + 2)]
     reports = [asdict(student.update(share, rate)) for share, rate in zip(shares, RATES, strict=False)]
-    same_reports(run.told[0]["hidden"], reports, rel=1e-4)
-    found, weights = load_file(run.folder / "hidden-0.safetensors"), dict(student.parameters())
-    assert relative((found[name] for name in weights), weights.values()) < 1e-5
-    for told in run.told:
-        assert "no config.json in" in told["no head"]
+    same_reports(run.records[0]["hidden"], reports, rel=1e-4)
+    result, weights = load_file(run.folder / "hidden-0.safetensors"), dict(student.parameters())
+    assert relative((result[name] for name in weights), weights.values()) < 1e-5
+    for record in run.records:
+        assert "no config.json in" in record["no head"]
 
 
 def test_bfloat16_has_float32_masters_and_float32_gradients(run: Run, tiny_model: Path, tmp_path: Path) -> None:
     # Rows alone in their micro-batches: a row's rounding in bfloat16 depends on what it is packed with.
-    found = expected_of(spec_of(tiny_model, optimizer=CLIPPED, dtype="bfloat16", max_tokens=1), SMALL)
-    same_reports(run.told[0]["bfloat16"], found.reports, rel=1e-5)
-    state = state_of(found.student, tmp_path / "state")
+    result = expected_of(spec_of(tiny_model, optimizer=CLIPPED, dtype="bfloat16", max_tokens=1), SMALL)
+    same_reports(run.records[0]["bfloat16"], result.reports, rel=1e-5)
+    state = state_of(result.student, tmp_path / "state")
     layout = json.loads((run.folder / "bfloat16" / STATE).read_text(encoding="utf-8"))["layout"]
     for kind in ("weight", "exp_avg", "exp_avg_sq"):
         flat = torch.cat([part[f"{kind}.group0"] for part in run.saved("bfloat16")])
@@ -354,14 +354,14 @@ def test_saved_and_loaded_is_never_stopped(run: Run) -> None:
 
 @pytest.mark.parametrize("dtype", OFFLOADED)
 def test_an_optimizer_on_the_host_does_the_same_steps(run: Run, dtype: str) -> None:
-    told = run.told[0]
-    same_reports(told[f"offloaded {dtype}"], told[dtype], rel=1e-6)
+    record = run.records[0]
+    same_reports(record[f"offloaded {dtype}"], record[dtype], rel=1e-6)
     for kept, moved, again in zip(
         run.saved(dtype), run.saved(f"{dtype}-whole"), run.saved(f"{dtype}-resumed"), strict=True
     ):
         assert all(tensor.dtype == torch.float32 and torch.equal(tensor, again[name]) for name, tensor in moved.items())
         assert relative(moved.values(), (kept[name] for name in moved)) < 1e-6
-    assert all(each[f"same {dtype}"] for each in run.told)
+    assert all(record[f"same {dtype}"] for record in run.records)
 
 
 @pytest.mark.parametrize(
@@ -374,8 +374,8 @@ def test_an_optimizer_on_the_host_does_the_same_steps(run: Run, dtype: str) -> N
     ],
 )
 def test_folders_that_do_not_fit_are_refused_on_every_rank(run: Run, folder: str, message: str) -> None:
-    for told in run.told:
-        assert message.format(world=run.world, last=run.world - 1) in told["refused"][folder]
+    for record in run.records:
+        assert message.format(world=run.world, last=run.world - 1) in record["refused"][folder]
 
 
 @pytest.mark.parametrize(("key", "update"), [("failed", HALF), *((f"failed {dtype}", STOP) for dtype in OFFLOADED)])
@@ -388,10 +388,10 @@ def test_folders_that_do_not_fit_are_refused_on_every_rank(run: Run, folder: str
     ],
 )
 def test_what_fails_on_one_rank_fails_on_all(run: Run, key: str, update: int, failure: str, message: str) -> None:
-    for told in run.told:
-        assert message.format(update + 1) in told[key][failure]
+    for record in run.records:
+        assert message.format(update + 1) in record[key][failure]
         if failure == "rank" and run.world > 1:
-            assert told[key][failure].startswith("rank 1: ") and "rank 0" not in told[key][failure]
+            assert record[key][failure].startswith("rank 1: ") and "rank 0" not in record[key][failure]
 
 
 def test_an_export_is_the_weights(run: Run, tiny_model: Path) -> None:

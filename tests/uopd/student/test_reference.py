@@ -74,11 +74,11 @@ def step_rows(seed: int, weights: Sequence[float] = (1.0, 0.25, 0.6)) -> tuple[T
     def tokens(count: int) -> tuple[int, ...]:
         return tuple(torch.randint(len(SPECIAL), VOCABULARY, (count,), generator=generator).tolist())
 
-    found: list[TrainingRow] = []
+    result: list[TrainingRow] = []
     for weight, lengths in zip(weights, LENGTHS, strict=True):
-        prompt = tokens(3 + len(found))
+        prompt = tokens(3 + len(result))
         for length in lengths:
-            found.append(
+            result.append(
                 TrainingRow(
                     prompt_ids=prompt,
                     response_ids=tokens(length),
@@ -87,7 +87,7 @@ def step_rows(seed: int, weights: Sequence[float] = (1.0, 0.25, 0.6)) -> tuple[T
                     advantage=float(torch.randn((), generator=generator)),
                 )
             )
-    return tuple(found)
+    return tuple(result)
 
 
 def scores_for(rows: Sequence[TrainingRow], seed: int) -> Scores:
@@ -115,9 +115,9 @@ def gradients_after_first(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {key.removeprefix("exp_avg."): value / 0.1 for key, value in state.items() if key.startswith("exp_avg.")}
 
 
-def relative(found: Iterable[Tensor], expected: Iterable[Tensor]) -> float:
+def relative(result: Iterable[Tensor], expected: Iterable[Tensor]) -> float:
     """Largest relative difference of two lists of tensors, in norm."""
-    pairs = [(a.detach(), b.detach()) for a, b in zip(found, expected, strict=True)]
+    pairs = [(a.detach(), b.detach()) for a, b in zip(result, expected, strict=True)]
     return max(float((a.double() - b.double()).norm() / b.double().norm()) for a, b in pairs)
 
 
@@ -158,9 +158,9 @@ def test_an_update_has_the_gradient_of_eq_9(tiny_model: Path, tmp_path: Path) ->
     expected = reference_objective(grouped, [1.0, 0.25, 0.6])
     expected.backward()
 
-    found = gradients_after_first(state_of(student, tmp_path / "state"))
-    assert list(found) and set(found) == {name for name, _ in model.named_parameters()}
-    assert all(relative([found[name]], [parameter.grad]) < GRADIENT for name, parameter in model.named_parameters())
+    result = gradients_after_first(state_of(student, tmp_path / "state"))
+    assert list(result) and set(result) == {name for name, _ in model.named_parameters()}
+    assert all(relative([result[name]], [parameter.grad]) < GRADIENT for name, parameter in model.named_parameters())
     assert report.sums["loss"] == pytest.approx(float(expected.detach()), rel=1e-6)
     assert report.sums["tokens"] == 32 and report.sums["rows"] == 5
     norm = torch.cat([parameter.grad.flatten() for parameter in model.parameters()]).norm()
@@ -217,29 +217,29 @@ def test_updates_of_a_policy_gradient_are_those_of_the_formula(tiny_model: Path,
 def test_the_gradient_does_not_depend_on_micro_batches(
     tiny_model: Path, tmp_path: Path, layout: str, max_tokens: int
 ) -> None:
-    found = []
+    result = []
     specs = [spec_of(tiny_model, layout=layout, max_tokens=max_tokens), spec_of(tiny_model, max_tokens=1)]
     for number, spec in enumerate(specs):
         student = load_student(spec)
         student.update(share_for(2), RATE)
-        found.append(state_of(student, tmp_path / f"{number}"))
-    assert relative(*(gradients_after_first(state).values() for state in found)) < GRADIENT
+        result.append(state_of(student, tmp_path / f"{number}"))
+    assert relative(*(gradients_after_first(state).values() for state in result)) < GRADIENT
 
 
 def test_checkpointed_activations_give_the_same_gradient(tiny_model: Path, tmp_path: Path) -> None:
-    found = []
+    result = []
     for number, on in enumerate([False, True]):
         student = load_student(spec_of(tiny_model, gradient_checkpointing=on))
         student.update(share_for(2), RATE)
-        found.append(state_of(student, tmp_path / f"{number}"))
-    assert relative(*(gradients_after_first(state).values() for state in found)) < GRADIENT
+        result.append(state_of(student, tmp_path / f"{number}"))
+    assert relative(*(gradients_after_first(state).values() for state in result)) < GRADIENT
 
 
 def test_rows_of_weight_0_and_empty_responses_give_no_gradient(tiny_model: Path, tmp_path: Path) -> None:
     rows = step_rows(3)
     worthless = tuple(replace(row, token_weight=0.0) for row in step_rows(4))
     mixed = rows + worthless
-    found = []
+    result = []
     for number, chosen in enumerate([rows, mixed]):
         student = load_student(spec_of(tiny_model, max_tokens=1))
         scores = scores_for(rows, 3)
@@ -251,8 +251,8 @@ def test_rows_of_weight_0_and_empty_responses_give_no_gradient(tiny_model: Path,
                 sampled=torch.cat([scores.sampled, more.sampled]),
             )
         student.update(Share(rows=chosen, scores=scores), RATE)
-        found.append(state_of(student, tmp_path / f"{number}"))
-    assert all(torch.equal(found[0][name], found[1][name]) for name in found[0])
+        result.append(state_of(student, tmp_path / f"{number}"))
+    assert all(torch.equal(result[0][name], result[1][name]) for name in result[0])
 
     student = load_student(spec_of(tiny_model, optimizer=replace(SMOOTH, weight_decay=0.0)))
     before = {name: tensor.clone() for name, tensor in student.parameters()}
@@ -289,8 +289,8 @@ def test_saved_and_loaded_is_never_stopped(tiny_model: Path, tmp_path: Path, dty
     assert resumed.version == before
     for step in range(before, 4):
         resumed.update(share_for(step), RATE)
-    expected, found = state_of(whole, tmp_path / "whole"), state_of(resumed, tmp_path / "resumed")
-    assert set(found) == set(expected) and all(torch.equal(found[name], expected[name]) for name in expected)
+    expected, result = state_of(whole, tmp_path / "whole"), state_of(resumed, tmp_path / "resumed")
+    assert set(result) == set(expected) and all(torch.equal(result[name], expected[name]) for name in expected)
     assert resumed.version == whole.version == 4
     assert sorted(path.name for path in tmp_path.iterdir()) == ["half", "resumed", "whole"]
 
@@ -365,8 +365,8 @@ def test_an_export_is_a_folder_like_the_initial_one(tiny_model: Path, tmp_path: 
     }
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "export", dtype="auto")
     assert model.dtype == getattr(torch, own)
-    for (name, found), (_, weight) in zip(model.named_parameters(), student.parameters(), strict=True):
-        assert torch.equal(found, weight.to(found.dtype)), name
+    for (name, result), (_, weight) in zip(model.named_parameters(), student.parameters(), strict=True):
+        assert torch.equal(result, weight.to(result.dtype)), name
     old, new = (AutoTokenizer.from_pretrained(folder) for folder in (source, tmp_path / "export"))
     assert new.get_vocab() == old.get_vocab() and new.chat_template == old.chat_template
     assert new.encode("w1 w2 <|end|>") == old.encode("w1 w2 <|end|>")
@@ -401,14 +401,14 @@ def test_a_step_that_is_no_number_is_an_error_and_leaves_no_trace(
     share = share_for(10)
     bad = replace(share, rows=(*share.rows[:1], replace(share.rows[1], token_weight=token_weight), *share.rows[2:]))
     student, other = (load_student(spec_of(tiny_model, dtype=dtype)) for _ in range(2))
-    for each in (student, other):
-        each.update(share_for(11), RATE)
+    for learner in (student, other):
+        learner.update(share_for(11), RATE)
     with pytest.raises(StudentError, match=f"update 2: {message}; the weights were left as they are"):
         student.update(bad, RATE)
-    for each in (student, other):
-        each.update(share, RATE)
-    found, expected = (state_of(each, tmp_path / f"{each is other}") for each in (student, other))
-    assert all(torch.equal(found[name], expected[name]) for name in expected)
+    for learner in (student, other):
+        learner.update(share, RATE)
+    result, expected = (state_of(learner, tmp_path / f"{learner is other}") for learner in (student, other))
+    assert all(torch.equal(result[name], expected[name]) for name in expected)
     assert student.version == 2
 
 
@@ -448,8 +448,8 @@ def opsd_rows(seed: int) -> tuple[TrainingRow, ...]:
 def test_scores_are_those_of_a_plain_forward_pass(tiny_model: Path, top_k: int, layout: str, max_tokens: int) -> None:
     rows = opsd_rows(13)
     scorer = load_scorer(scorer_spec(tiny_model, top_k=top_k, layout=layout, max_tokens=max_tokens))
-    found = scorer.score(rows)
-    assert isinstance(found, Scores)
+    result = scorer.score(rows)
+    assert isinstance(result, Scores)
     model = AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float32)
     with torch.no_grad():
         expected_TV = torch.cat(
@@ -458,10 +458,10 @@ def test_scores_are_those_of_a_plain_forward_pass(tiny_model: Path, top_k: int, 
     responses_T = torch.tensor([token for row in rows for token in row.response_ids])
     k = min(top_k, VOCABULARY)
     values = expected_TV.topk(k).values
-    assert found.ids.shape == (32, k) and found.ids.dtype == torch.int32
-    assert torch.allclose(found.logprobs, values, atol=2e-5)
-    assert torch.allclose(expected_TV.gather(-1, found.ids.long()), values, atol=2e-5)
-    assert torch.allclose(found.sampled, expected_TV.gather(-1, responses_T[:, None]).squeeze(-1), atol=2e-5)
+    assert result.ids.shape == (32, k) and result.ids.dtype == torch.int32
+    assert torch.allclose(result.logprobs, values, atol=2e-5)
+    assert torch.allclose(expected_TV.gather(-1, result.ids.long()), values, atol=2e-5)
+    assert torch.allclose(result.sampled, expected_TV.gather(-1, responses_T[:, None]).squeeze(-1), atol=2e-5)
 
 
 def test_a_scorers_prompt_shifts_no_position(tiny_model: Path) -> None:
