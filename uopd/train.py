@@ -24,6 +24,7 @@ from sure_math.prompts import PromptError
 from uopd.config import TrainConfig, config_names, load_config
 from uopd.dataset import DataError
 from uopd.methods import training_rows
+from uopd.model.errors import StudentError
 from uopd.model.micro_batches import rows_by_rank
 from uopd.protocols import Components
 from uopd.rows import Share, TrainingRow
@@ -32,7 +33,6 @@ from uopd.run.log import RunError
 from uopd.run.metrics import Stopwatch
 from uopd.run.open_run import open_run
 from uopd.run.training_run import TrainingRun
-from uopd.student.files import StudentError
 from uopd.weight_sync.in_step import OutOfStep
 
 EXPECTED = (

@@ -17,8 +17,8 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM
 
 from sure_math.models.engines.files import model_folder
+from uopd.model.errors import StudentError
 from uopd.model.micro_batches import MicroBatch
-from uopd.student.files import StudentError
 
 PROBED_TOKENS = 8
 """Tokens of the text whose logits are compared with the head's product."""

@@ -33,15 +33,9 @@ from torch import Tensor
 from sure_math.models.engines import EngineUnavailable
 from sure_math.models.engines.files import model_folder
 from uopd.model.causal_model import device_of
+from uopd.model.errors import StudentError
 from uopd.rows import Share, UpdateReport
-from uopd.student.files import (
-    STATE,
-    StudentError,
-    export_model,
-    moments_of,
-    read_state,
-    read_tensors,
-)
+from uopd.student.files import STATE, export_model, moments_of, read_state, read_tensors
 from uopd.student.reference import (
     PreparedBatch,
     StudentSpec,

@@ -18,13 +18,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from sure_math.models.engines.files import load_tokenizer
+from uopd.model.errors import StudentError
 
 STATE = "student.json"
 WEIGHTS = "student.safetensors"
-
-
-class StudentError(RuntimeError):
-    """A model cannot be loaded or a step cannot be taken; the message says what to do."""
 
 
 def export_model(model: Any, source: Path, folder: Path) -> None:

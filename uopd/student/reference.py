@@ -25,11 +25,11 @@ from torch import Tensor
 from sure_math.models.engines.files import model_folder
 from uopd.losses.policy import selected_logprobs
 from uopd.model.causal_model import device_of, head_of, hidden_states, load_model
+from uopd.model.errors import StudentError
 from uopd.model.micro_batches import Layout, MicroBatch, micro_batches
 from uopd.rows import HiddenScores, Scores, Share, TrainingRow, UpdateReport
 from uopd.student.files import (
     WEIGHTS,
-    StudentError,
     export_model,
     moments_of,
     read_state,

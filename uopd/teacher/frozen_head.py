@@ -21,7 +21,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from sure_math.models.engines.files import model_folder
 from uopd.model.causal_model import HeadWeights, dtype_of
-from uopd.student.files import StudentError
+from uopd.model.errors import StudentError
 
 SINGLE_FILE, INDEX = "model.safetensors", "model.safetensors.index.json"
 """The only file of a model, or the index that names the file of each tensor."""

@@ -39,8 +39,8 @@ from tests.uopd.student.test_reference import (
     step_rows,
 )
 from uopd.model.causal_model import head_of, load_model
+from uopd.model.errors import StudentError
 from uopd.rows import Scores, Share
-from uopd.student.files import StudentError
 from uopd.student.reference import load_student
 from uopd.teacher.scorer import load_scorer
 

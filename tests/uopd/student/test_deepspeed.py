@@ -43,9 +43,10 @@ from tests.uopd.student.test_reference import (
     state_of,
     step_rows,
 )
+from uopd.model.errors import StudentError
 from uopd.model.micro_batches import rows_by_rank
 from uopd.rows import Scores, Share, TrainingRow
-from uopd.student.files import STATE, WEIGHTS, StudentError
+from uopd.student.files import STATE, WEIGHTS
 from uopd.student.reference import ReferenceStudent, StudentSpec, load_student, load_trainable
 from uopd.teacher.frozen_head import HeadSpec
 from uopd.teacher.scorer import load_scorer

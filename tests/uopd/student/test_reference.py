@@ -28,8 +28,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from tests.helpers.tiny_model import SPECIAL, VOCABULARY
 from uopd.losses.reference import reference_cross_entropy, reference_objective
 from uopd.model.causal_model import load_model
+from uopd.model.errors import StudentError
 from uopd.rows import Scores, Share, TrainingRow
-from uopd.student.files import STATE, WEIGHTS, StudentError
+from uopd.student.files import STATE, WEIGHTS
 from uopd.student.objectives import Distillation, PolicyGradient
 from uopd.student.reference import AdamW, ReferenceStudent, StudentSpec, load_student
 from uopd.teacher.scorer import ScorerSpec, TransformersScorer, load_scorer

@@ -22,7 +22,7 @@ from transformers import AutoModelForCausalLM, GPTNeoXConfig, PhiConfig, Qwen3Co
 from tests.helpers.tiny_model import VOCABULARY
 from tests.uopd.model.test_causal_model import SMALL, save_random
 from uopd.model.causal_model import HeadWeights, head_of
-from uopd.student.files import StudentError
+from uopd.model.errors import StudentError
 from uopd.teacher.frozen_head import INDEX, SINGLE_FILE, HeadSpec, load_head
 
 CPU = torch.device("cpu")

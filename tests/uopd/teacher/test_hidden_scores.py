@@ -27,10 +27,10 @@ from tests.uopd.model.test_causal_model import SMALL, save_random
 from tests.uopd.student.test_reference import opsd_rows, plain_logprobs, scorer_spec, spec_of, step_rows
 from uopd.config import load_config
 from uopd.methods import make_method
+from uopd.model.errors import StudentError
 from uopd.rows import HiddenScores, Scores, Share, opened
 from uopd.runtime import specs
 from uopd.runtime.ray.messages import pack, unpack
-from uopd.student.files import StudentError
 from uopd.student.reference import load_student
 from uopd.teacher.frozen_head import HeadSpec
 from uopd.teacher.scorer import HiddenScorer, load_scorer
