@@ -1,6 +1,7 @@
 """The wheel, installed in another folder, builds and validates a dataset in an empty directory.
 
-Pinned: the wheel contains templates, configurations, prompts and model weights; nothing is read from the repository.
+Pinned: the wheel contains templates, configurations, prompts and model weights; nothing is read from the repository;
+the public names and the commands of the README are found in it.
 """
 
 import os
@@ -12,8 +13,26 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.repository import ROOT
+from tests.project.test_public_names import COMMANDS, NAMES
 
 SMALL = ("seeds.limit=8", "seeds.test_limit=4")
+PROBE = """
+import importlib, pathlib, runpy, sys
+
+names, commands = (argument.split(",") for argument in sys.argv[1:])
+for name in names:
+    module, attribute = name.split(":")
+    getattr(importlib.import_module(module), attribute)
+for command in commands:
+    sys.argv = [command, "--help"]
+    try:
+        runpy.run_module(command, run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        assert not end.code, command
+imported = (sys.modules[name].__file__ for name in ("sure_math", "uopd", "eval_harness"))
+print(*{pathlib.Path(file).parents[1] for file in imported})
+"""
+"""Imports every public name and runs every command with `--help` in one process, then prints where the packages are."""
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +95,22 @@ def test_the_wheel_holds_the_package_data_and_nothing_else(wheel: Path) -> None:
     assert {f"{package}/py.typed" for package in ("sure_math", "uopd", "eval_harness")} <= set(names)
     roles = ("author", "teacher", "student", "judge")
     assert {f"sure_math/pocket/models/{role}/model.safetensors" for role in roles} <= set(names)
+
+
+@pytest.mark.slow
+def test_public_names_and_commands_work_from_the_wheel(installed: Path, tmp_path: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "-P", "-c", PROBE, ",".join(NAMES), ",".join(COMMANDS)],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(installed), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.lower().count("usage:") == len(COMMANDS)
+    assert result.stdout.splitlines()[-1] == str(installed)
 
 
 @pytest.mark.slow
