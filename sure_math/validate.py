@@ -3,6 +3,7 @@
     python -m sure_math.validate sure-math
     python -m sure_math.validate graded.jsonl --label majority
 
+`validation/from_dataset.py` reads a published folder, `validation/from_file.py` reads any file of graded answers.
 `validation/labels.py` says what counts as the teacher's answer, `validation/report.py` what is reported.
 """
 

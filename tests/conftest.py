@@ -36,7 +36,7 @@ def realdata() -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of a random Qwen3 with a tokenizer, see `tiny_model.py`."""
+    """Folder of a random Qwen3 with a tokenizer, see `tests/helpers/tiny_model.py`."""
     return save_tiny_model(tmp_path_factory.mktemp("tiny") / "model")
 
 

@@ -256,7 +256,7 @@ class LogConfig(Section):
 class TrainConfig(Section):
     """Everything one run depends on."""
 
-    method: MethodName = Field("uopd", description="A row of the table in `methods.py`.")
+    method: MethodName = Field("uopd", description="A row of the table in `uopd/methods.py`.")
     run: RunConfig = RunConfig()
     filter: FilterConfig = FilterConfig()
     grpo: GrpoConfig = GrpoConfig()

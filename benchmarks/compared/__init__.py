@@ -1,1 +1,9 @@
-"""What the benchmarks compare: ways of computing the loss, ways of taking a training step, planted overlaps."""
+"""What the benchmarks compare.
+
+| module | what it holds |
+|---|---|
+| `loss_ways` | ways of computing the loss |
+| `step_ways` | ways of taking a training step |
+| `planted_overlaps` | benchmark problems as other people would have written them |
+| `random_models` | models of a given size without training |
+"""

@@ -1,1 +1,9 @@
-"""The command line: options, configuration files with overrides, the table of settings, progress bars."""
+"""The command line of all packages.
+
+| module | what it holds |
+|---|---|
+| `arguments` | options that the commands share |
+| `settings` | configuration files with `key=value` overrides |
+| `settings_table` | the table of settings that `--dry-run` prints |
+| `progress` | progress bars, and the funnel at the end of a build |
+"""

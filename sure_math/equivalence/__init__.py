@@ -9,6 +9,17 @@ has to decide it.
 
 Every call is symmetric, deterministic, bounded in time and memory, and safe in threads. Layer 3 blocks for up to
 `worker.TIMEOUT` seconds per pair; asynchronous callers use `asyncio.to_thread`.
+
+| module | what it holds |
+|---|---|
+| `text`, `glyphs` | the small notation in which every answer has one spelling |
+| `read`, `labels` | from the text of an answer to a form |
+| `forms` | the forms: number, tuple, set, intervals, equation, word |
+| `algebra`, `values`, `numbers` | formulas as trees, their values, the comparison of values |
+| `intervals`, `units` | regions of the real line, units |
+| `compare` | the rules by which two forms are the same answer |
+| `worker`, `symbolic` | Math-Verify in processes that can be killed: the parent's side and the worker's side |
+| `response` | the answer in a response, for `is_correct` only |
 """
 
 from collections.abc import Sequence

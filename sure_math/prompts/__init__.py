@@ -1,4 +1,12 @@
-"""Prompts. Every prompt is a text file, and a set of prompts is a folder of such files."""
+"""Prompts. Every prompt is a text file, and a set of prompts is a folder of such files.
+
+| module | what it holds |
+|---|---|
+| `*.txt` | the set `default` |
+| `pocket/` | the set `pocket` |
+| `template` | from a text with placeholders to the messages of a request |
+| `yes_or_no` | how the reply to a yes-or-no question is read |
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What `test_kernels.py` runs with TRITON_INTERPRET=1, so that Triton's interpreter runs the kernels on CPU tensors."""
+"""What `tests/uopd/losses/test_kernels.py` runs with TRITON_INTERPRET=1, so that Triton's interpreter runs the kernels
+on CPU tensors."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
 """Scripted stand-ins for a model, at the two protocols a phase can meet; nothing else is ever faked.
 
-`ScriptedEngine` passes the contract tests of the real engines (`test_engines.py`).
+`ScriptedEngine` passes the contract tests of the real engines (`tests/sure_math/models/engines/test_engines.py`).
 """
 
 from collections.abc import Callable, Sequence

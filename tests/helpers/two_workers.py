@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 STARTS = {"vllm_engine": "vllm", "vllm_server": "vllm"}
-"""Fixtures of `conftest.py` that start a back end, and the marker of a test that asks for them."""
+"""Fixtures of `tests/conftest.py` that start a back end, and the marker of a test that asks for them."""
 SHARED = {"ray": ("mark.ray",), "vllm": ("mark.vllm", *STARTS)}
 """Groups of several files, and the words by which their files are known; a file with the words of two is in the first.
 

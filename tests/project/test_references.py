@@ -1,6 +1,7 @@
 """Pins of references in prose: docstrings, comments, strings and Markdown name only what is there.
 
 - a back-quoted path of a Python file is the end of a path in this repository;
+- a back-quoted Python file without a folder, in a Python file, is in the same folder;
 - a back-quoted dotted name below one of our packages is a module, or a name that a module has.
 """
 
@@ -84,6 +85,17 @@ def test_every_python_file_named_in_prose_exists() -> None:
         and not any(file.endswith(f"/{name.removeprefix('./')}") for file in python_files())
     ]
     assert not missing, "\n".join(missing)
+
+
+def test_a_file_named_without_its_folder_is_in_the_same_folder() -> None:
+    elsewhere = [
+        f"{path.relative_to(ROOT)}: {name}: write its folder too"
+        for path in texts()
+        if path.suffix == ".py"
+        for name in PATH.findall(path.read_text(encoding="utf-8"))
+        if not {"/", "*"} & set(name) and name not in OTHER_FILES and not (path.parent / name).is_file()
+    ]
+    assert not elsewhere, "\n".join(elsewhere)
 
 
 def test_every_name_of_ours_in_prose_exists() -> None:

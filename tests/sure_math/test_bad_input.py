@@ -1,6 +1,6 @@
 """What a user gets wrong, through the command line: one clear message, exit status 1, nothing lost.
 
-Pins the message of every case; a full disk and a cut shard are in `test_store.py`, a judge's nonsense in
+Pins the message of every case; a full disk and a cut shard are in `storage/test_store.py`, a judge's nonsense in
 `test_build.py`, the configuration's errors in `test_config.py`.
 """
 

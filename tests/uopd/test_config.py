@@ -64,7 +64,7 @@ ERRORS = {
     "optimiser.learning_rate=1": "optimiser: there is no such key; the nearest one is optimizer",
     "rollouts.per_promt=2": "rollouts.per_promt: there is no such key; the nearest one is rollouts.per_prompt",
     "method=updo": "method = 'updo': input should be 'uopd', 'opd', 'filter', 'grpo', 'opsd', 'shuffled', 'majority', "
-    "'opd-scaled' or 'sampled'. A row of the table in `methods.py`.",
+    "'opd-scaled' or 'sampled'. A row of the table in `uopd/methods.py`.",
     "run.steps=0": "run.steps = 0: input should be greater than or equal to 1. Stop after this many updates",
     "filter.tau=-1": "filter.tau = -1: input should be greater than or equal to 0. Prompts whose entropy is above tau",
     "data.samples=none": "data.samples = 'none': input should be a valid integer",

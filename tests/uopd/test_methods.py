@@ -1,4 +1,4 @@
-"""Pins of `uopd/methods.py` and of what its rows become (`objectives.py`, `model/micro_batches.py`):
+"""Pins of `uopd/methods.py` and of what its rows become (`student/objectives.py`, `model/micro_batches.py`):
 
 - every row of the table: who scores, what it needs, how prompts are drawn, the weights of a small pool by hand;
 - `shuffled` keeps the multiset of weights and permutes by the seed; `filter` in both readings of tau;

@@ -1,1 +1,7 @@
-"""The causal model of student and scorer, as hidden states and head, and the micro-batches that it reads."""
+"""The causal model of student and scorer, and the micro-batches that it reads.
+
+| module | what it holds |
+|---|---|
+| `causal_model` | the model as hidden states and head |
+| `micro_batches` | the rows of a step as tensors |
+"""

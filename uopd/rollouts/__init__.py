@@ -1,5 +1,10 @@
 """Rollouts: prompts in, responses of the student out.
 
-`prompt_pool.py` draws the prompts of a step, `sources.py` samples their responses, `rewards.py` grades them,
-`rollout_log.py` writes them for a resumed run, and `student_sampler.py` is the sampler of a run in one process.
+| module | what it holds |
+|---|---|
+| `prompt_pool` | the prompts of a step |
+| `sources` | the responses to these prompts, sampled now or one step ahead |
+| `rewards` | the grades of responses |
+| `rollout_log` | responses on disk, for a resumed run |
+| `student_sampler` | the sampler of a run in one process |
 """

@@ -3,6 +3,17 @@
 A phase does not use an engine directly: it asks a `Responder` (`sure_math/models/responders/chat.py`), which owns the
 tokenizer and the chat template. An engine keeps the order of its requests, gives one completion per seed, and answers a
 request that it cannot serve with a `Refusal`, so that a bad row does not stop a batch.
+
+| module | what it holds |
+|---|---|
+| this file | the protocol `Engine`, and what goes in and comes out |
+| `load` | the table of engines by name; a new engine is added here |
+| `spec` | which model an engine runs, and how, as plain values |
+| `transformers`, `vllm` | the engines in this process |
+| `server`, `endpoint` | the engine behind an OpenAI-compatible endpoint, and the client of any such endpoint |
+| `ray_replicas/` | copies of an engine in Ray actors |
+| `chunks` | the requests of a call in chunks |
+| `files`, `pocket_files` | the files of a model on this disk, and of the models in the package |
 """
 
 from collections.abc import Sequence

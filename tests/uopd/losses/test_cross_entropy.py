@@ -1,4 +1,5 @@
-"""Pins of `uopd/losses/cross_entropy.py` and `lm_head.py` (`test_policy.py` and `test_teacher_topk.py` have the rest):
+"""Pins of `uopd/losses/cross_entropy.py` and `uopd/losses/lm_head.py` (`test_policy.py` and `test_teacher_topk.py`
+have the rest):
 
 - `topk_cross_entropy` against Eq. 7 with the whole softmax: loss, every diagnostic and the three gradients, 1e-10 in
   float64 and 1e-5 in float32 (gradients in norm), over shapes, k, teacher dtypes, chunk sizes, weights of 0, bias,

@@ -1,8 +1,8 @@
 """Pins of `uopd/losses/kernels.py`, on a machine without a GPU:
 
-- Triton's interpreter runs the kernels on CPU tensors (`kernels_interpreted.py`): the losses, the policy gradient and
-  the teacher's top-k are what PyTorch's path and Eq. 7 in float64 say, in float32 and bfloat16, over chunks, blocks
-  with a rest, weights of 0, bias and repeated ids;
+- Triton's interpreter runs the kernels on CPU tensors (`tests/helpers/kernels_interpreted.py`): the losses, the policy
+  gradient and the teacher's top-k are what PyTorch's path and Eq. 7 in float64 say, in float32 and bfloat16, over
+  chunks, blocks with a rest, weights of 0, bias and repeated ids;
 - they compile for three generations of GPUs, with loads of 16 bytes and no spilled registers;
 - a device that computes something else, or fails, is left to PyTorch with a warning; a broken Triton is none.
 """

@@ -1,4 +1,5 @@
-"""Pins of `uopd/rollouts/sources.py` and `rollout_log.py`, and of what a step remarks on (`checks.remarks`):
+"""Pins of `uopd/rollouts/sources.py` and `uopd/rollouts/rollout_log.py`, and of what a step remarks on
+(`checks.remarks`):
 
 - requests, seeds and versions of a step; the rollouts of refused requests are empty; rewards by the boxed answer;
 - the log of a step: written and read back as it was, replayed or not, of another draw refused, no half file left;

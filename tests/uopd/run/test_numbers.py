@@ -1,6 +1,6 @@
 """Pins, each by hand: the learning rate of every step (`student/learning_rate.py`), what is logged of a step
-(`metrics.py`), the paired difference of two evaluations and the evaluator (`run/evaluation.py`), and the numbers at the
-end (`summary.py`).
+(`run/metrics.py`), the paired difference of two evaluations and the evaluator (`run/evaluation.py`), and the numbers
+at the end (`run/summary.py`).
 """
 
 import math
