@@ -62,6 +62,7 @@ def peak_of(command: list[str]) -> tuple[float, float]:
 
 
 def main() -> int:
+    """Run the command line."""
     results = {}
     with tempfile.TemporaryDirectory() as folder:
         for problems in SIZES:

@@ -89,6 +89,7 @@ VERDICTS = {
 
 
 def statements(realdata: Path, table: tuple[str, str]) -> list[str]:
+    """Read the statements of a real data set."""
     files, column = table
     return [statement(row[column]) for file in files.split() for row in rows_of(realdata / file)]
 
@@ -107,6 +108,7 @@ def statement(value: Any) -> str:
 
 
 def entries(realdata: Path, names: Sequence[str] = tuple(BENCHMARKS)) -> list[Entry]:
+    """Read the problems of the benchmarks."""
     return [
         Entry(benchmark=name, problem_id=f"{name}-{number}", text=text)
         for name in names
@@ -115,6 +117,7 @@ def entries(realdata: Path, names: Sequence[str] = tuple(BENCHMARKS)) -> list[En
 
 
 def make_index(problems: Sequence[Entry]) -> BenchmarkIndex:
+    """Build the index with the settings of a build."""
     return BenchmarkIndex(problems, ngram=NGRAM, containment=CONTAINMENT)
 
 
@@ -201,6 +204,7 @@ def clean_pairs(realdata: Path) -> dict[str, Any]:
 
 
 def shortened(text: str) -> str:
+    """Shorten a text for the output."""
     text = " ".join(text.split())
     return text if len(text) <= SHOWN else text[:SHOWN] + " ..."
 
@@ -223,6 +227,7 @@ def many(realdata: Path, count: int) -> list[str]:
 
 
 def problem(number: int, text: str) -> Problem:
+    """Make a problem of a text."""
     return Problem(
         problem_id=f"{number:016x}",
         problem=text,
@@ -274,20 +279,24 @@ def load(realdata: Path, count: int) -> dict[str, Any]:
 
 
 def left_out(shard: Sequence[Problem], rows: Sequence[Problem]) -> list[Problem]:
+    """Return the problems of a shard that are not among its rows."""
     kept_ids = {row.problem_id for row in rows}
     return [row for row in shard if row.problem_id not in kept_ids]
 
 
 def peak_memory() -> float:
+    """Measure the peak memory of this process, GiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
 
 
 def machine() -> dict[str, Any]:
+    """Describe the machine and its packages."""
     versions = {name: importlib.metadata.version(name) for name in ("datasketch", "numpy")}
     return {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version(), **versions}
 
 
 def main() -> None:
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--realdata", type=Path, required=True, help="folder with the benchmark files")
     parser.add_argument("--load", type=int, metavar="COUNT", help="run only (c), in this process, and print its JSON")

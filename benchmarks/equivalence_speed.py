@@ -114,6 +114,7 @@ def differences(
 
 
 def main() -> None:
+    """Run the command line."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     arguments.add_argument("--realdata", type=Path, required=True, help="folder of real data")
     arguments.add_argument("--problems", type=int, default=50)

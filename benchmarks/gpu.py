@@ -30,6 +30,7 @@ def run(name: str, options: Sequence[str] = ()) -> int:
 
 
 def main() -> int:
+    """Run the command line."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     arguments.add_argument("--quick", action="store_true", help="small shapes, to check that all benchmarks run")
     quick = ["--quick"] if arguments.parse_args().quick else []

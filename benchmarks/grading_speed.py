@@ -129,6 +129,7 @@ def figures(cases: list[Case], seconds: list[float]) -> dict[str, dict[str, floa
 
 
 def main() -> None:
+    """Run the command line."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     arguments.add_argument("--realdata", type=Path, required=True, help="folder of real data")
     arguments.add_argument("--answers", type=int, default=8000)

@@ -195,13 +195,14 @@ def part(request: Result) -> Result:
 
 
 def fits(shape: Shape) -> bool:
-    """Whether the way that needs most memory, plain, fits into the memory that is free on this machine."""
+    """Return whether the way that needs most memory, plain, fits into the memory that is free on this machine."""
     matrices, entries = shape.tokens * shape.vocabulary, shape.tokens * shape.k
     needed = 4 * (PLAIN_VALUES * matrices + PLAIN_ENTRY_VALUES * entries + 2 * shape.vocabulary * shape.hidden)
     return psutil.virtual_memory().available > needed
 
 
 def cpu_section(quick: bool, rounds: int) -> Result:
+    """Measure time and memory on a CPU."""
     hidden, vocabulary = (64, 4_096) if quick else (1_024, QWEN_VOCABULARY)
     tokens, many_tokens, some_tokens, k = ((32, 64), 512, 128, 32) if quick else ((512, 2_048), 4_096, 1_024, 512)
     shapes = [
@@ -275,6 +276,7 @@ def merged(before: Result | str | None, section: Result) -> Result:
 
 
 def time_table(title: str, rows: list[Result], clock: str) -> Table:
+    """Lay out the seconds of all ways as a table."""
     shown_names = [name for name in ("floor", *WAYS) if any(name in row[f"{clock}_seconds"] for row in rows)]
     table = Table(title=f"{title}: {clock} seconds of a forward and backward (times ours)")
     for column in ("tokens", "hidden", "k", *shown_names):
@@ -291,6 +293,7 @@ def time_table(title: str, rows: list[Result], clock: str) -> Table:
 
 
 def print_section(title: str, section: Result | str) -> None:
+    """Print the tables of a section."""
     console = Console(width=160)
     if isinstance(section, str):
         console.print(f"{title}: {section}")
@@ -316,6 +319,7 @@ def print_section(title: str, section: Result | str) -> None:
 
 
 def parse() -> argparse.Namespace:
+    """Parse the options."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     arguments.add_argument("--quick", action="store_true", help="small shapes, to check that it runs; writes no file")
     arguments.add_argument("--gpu", action="store_true", help="the shapes of a GPU, and the goals")
@@ -328,6 +332,7 @@ def parse() -> argparse.Namespace:
 
 
 def main() -> int:
+    """Run the command line."""
     options = parse()
     torch.set_num_threads(options.threads)
     warnings.filterwarnings("ignore", module="trl")

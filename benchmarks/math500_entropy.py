@@ -75,6 +75,7 @@ def beside(first: dict[str, Any], second: dict[str, Any]) -> Table:
 
 
 def main() -> None:
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--realdata", type=Path, required=True, help="folder with math500/test.jsonl")
     parser.add_argument("--pocket", type=Path, required=True, help="a built pocket dataset")

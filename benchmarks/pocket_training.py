@@ -136,6 +136,7 @@ def draw(runs: dict[str, Path]) -> None:
 
 
 def table(scores: dict[str, Any]) -> Table:
+    """Lay out the accuracies as a table."""
     shown = Table(title="Greedy accuracy on held-out problems, and difference from the student before [95 %]")
     for column in ("model", "seeds", "difference", "evolved", "difference"):
         shown.add_column(column)
@@ -150,6 +151,7 @@ def table(scores: dict[str, Any]) -> Table:
 
 
 def main() -> int:
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("--data", type=Path, required=True, help="dataset of `sure_math.build --config pocket`")
     parser.add_argument("--out", type=Path, default=Path("pocket-training"), help="folder for the runs")

@@ -94,6 +94,7 @@ def _table(results: list[dict[str, Any]]) -> Table:
 
 
 def main() -> int:
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument(
         "--keep", type=Path, help="folder in which to keep the three datasets (default: a temporary folder)"

@@ -98,6 +98,7 @@ def build(config: BuildConfig, out: Path, console: Console) -> dict[str, Any]:
 
 
 def main() -> None:
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--realdata", type=Path, required=True, help="folder with the local copies")
     parser.add_argument("--out", type=Path, default=Path("sure-math-real"))

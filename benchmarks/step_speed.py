@@ -169,6 +169,7 @@ def measure(shape: Shape, rounds: int) -> Result:
 
 
 def table(title: str, section: Result) -> Table:
+    """Lay out the ways of a section as a table."""
     shown = Table(title=f"{title}: a step of {section['shape']['tokens']:,} response tokens")
     for column in ("way", "scoring, s", "update, s", "step, s", "tokens/s", "times ours", "memory, MB"):
         shown.add_column(column)
@@ -190,6 +191,7 @@ def table(title: str, section: Result) -> Table:
 
 
 def parse() -> argparse.Namespace:
+    """Parse the options."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     arguments.add_argument("--gpu", action="store_true", help="the shapes of Qwen3-1.7B and Qwen3-8B on a GPU")
     arguments.add_argument("--quick", action="store_true", help="tiny shapes, to check that it runs; writes no file")
@@ -201,6 +203,7 @@ def parse() -> argparse.Namespace:
 
 
 def main() -> int:
+    """Run the command line."""
     options = parse()
     torch.set_num_threads(options.threads)
     warnings.filterwarnings("ignore")  # of TRL and what it imports, about versions of vLLM

@@ -122,6 +122,7 @@ def make(shape: Shape) -> tuple[TransformersScorer, Any]:
 
 
 def rows_of(shape: Shape) -> list[TrainingRow]:
+    """Make rows of random tokens."""
     pick = Random(0)
 
     def ids(count: int) -> tuple[int, ...]:
@@ -145,6 +146,7 @@ def forward_only(model: Any, rows: Sequence[TrainingRow]) -> None:
 
 
 def seconds(work: Callable[[], Any], device: str) -> float:
+    """Measure how long a piece of work takes."""
     started = time.perf_counter()
     work()
     if device == "cuda":
@@ -153,6 +155,7 @@ def seconds(work: Callable[[], Any], device: str) -> float:
 
 
 def measure(shape: Shape, rounds: int) -> dict[str, Any]:
+    """Measure the forward pass alone and with the scores."""
     scorer, model = make(shape)
     rows = rows_of(shape)
     ways = {"forward": lambda: forward_only(model, rows), "scores": lambda: scorer.score(rows)}
@@ -192,6 +195,7 @@ def travel(scores: Scores, positions: int, rounds: int) -> dict[str, Any]:
 
 
 def table(where: str, section: Result) -> Table:
+    """Lay out a section as a table."""
     shown = Table(title="Teacher scoring, k = 512")
     for column in ("where", "positions", "forward, s", "scores, s", "ratio", "bytes a position", "us a position"):
         shown.add_column(column)
@@ -219,6 +223,7 @@ def lacking(where: str, section: Result) -> list[str]:
 
 
 def parse() -> argparse.Namespace:
+    """Parse the options."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("--gpu", action="store_true", help="the shape of Qwen3-8B on a GPU instead")
     parser.add_argument("--quick", action="store_true", help="a tiny shape, to check that it runs; writes no file")
@@ -229,6 +234,7 @@ def parse() -> argparse.Namespace:
 
 
 def main() -> int:
+    """Run the command line."""
     options = parse()
     torch.set_num_threads(options.threads)
     where, shape = ("gpu", QWEN3_8B) if options.gpu else ("cpu", SMALL)

@@ -35,7 +35,7 @@ def attach(task_class: type[OurTask]) -> None:
 
 
 def is_attached() -> bool:
-    """Whether the evaluation that is running was started through our `evaluate`."""
+    """Return whether the evaluation that is running was started through our `evaluate`."""
     return _running > 0
 
 

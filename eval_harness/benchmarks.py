@@ -191,7 +191,7 @@ def _from_source(name: str, task: str, data: str | None) -> Iterator[_Statement]
 
 
 def is_description(row: Row, where: str) -> bool:
-    """Whether the answer of an AMO-Bench row is a text that the parser of its authors does not compare.
+    """Return whether the answer of an AMO-Bench row is a text that the parser of its authors does not compare.
 
     Raises:
         InputError: the row has no answer type, and its question number is not between 1 and 50.

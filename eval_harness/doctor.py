@@ -71,13 +71,13 @@ def lm_eval_folder() -> Path | None:
 
 
 def is_registered() -> bool:
-    """Whether lm-eval finds our tasks by itself."""
+    """Return whether lm-eval finds our tasks by itself."""
     folder = lm_eval_folder()
     return folder is not None and (folder / "tasks" / "sure_math" / "sure_math.yaml").is_file()
 
 
 def is_editable(distribution: str) -> bool:
-    """Whether pip installed the distribution as a link to its source."""
+    """Return whether pip installed the distribution as a link to its source."""
     try:
         text = importlib.metadata.distribution(distribution).read_text("direct_url.json")
     except importlib.metadata.PackageNotFoundError:

@@ -243,7 +243,7 @@ def _as_text(context: Any) -> str:
 
 
 def opens_thought(prompt: str) -> bool:
-    """Whether the prompt ends with an open thought, which the model is to continue.
+    """Return whether the prompt ends with an open thought, which the model is to continue.
 
     >>> opens_thought("<|assistant|>\\n<think>\\n")
     True

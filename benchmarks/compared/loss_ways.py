@@ -98,6 +98,7 @@ def make_batch(shape: Shape, *, entries: Literal["own", "any", "none"]) -> Batch
 
 
 def ours(batch: Batch) -> Tensor:
+    """Compute our loss against the teacher's top-k."""
     return topk_cross_entropy(batch.hidden_TD, batch.weight_VD, batch.ids_TK, batch.logprobs_TK, batch.weights_T).loss
 
 
@@ -109,11 +110,13 @@ def ours_pytorch(batch: Batch) -> Tensor:
 
 
 def ours_with_scoring(batch: Batch) -> Tensor:
+    """Compute the teacher's top-k, then our loss."""
     ids_TK, logprobs_TK, _ = topk(batch.teacher_hidden_TD, batch.weight_VD, batch.ids_TK.shape[1])
     return topk_cross_entropy(batch.hidden_TD, batch.weight_VD, ids_TK, logprobs_TK, batch.weights_T).loss
 
 
 def plain(batch: Batch) -> Tensor:
+    """Compute the loss from the full matrix of logits."""
     student_TV = (batch.hidden_TD @ batch.weight_VD.t()).float().log_softmax(dim=-1)
     renormalised_TK = batch.logprobs_TK.softmax(dim=-1)
     losses_T = -(renormalised_TK * student_TV.gather(-1, batch.ids_TK.long())).sum(dim=-1)
@@ -121,7 +124,7 @@ def plain(batch: Batch) -> Tensor:
 
 
 def loop(batch: Batch) -> Tensor:
-    """The loop of appendix A.2, on the first `FEW_TOKENS` tokens."""
+    """Compute the loss by the loop of appendix A.2, on the first `FEW_TOKENS` tokens."""
     logits_TV = batch.hidden_TD[:FEW_TOKENS] @ batch.weight_VD.t()
     total = logits_TV.new_zeros(())
     for t in range(len(logits_TV)):
@@ -132,6 +135,7 @@ def loop(batch: Batch) -> Tensor:
 
 
 def ours_hidden(batch: Batch) -> Tensor:
+    """Compute our loss against the teacher's hidden states."""
     weight_VD = batch.weight_VD
     return hidden_cross_entropy(
         batch.hidden_TD, weight_VD, batch.teacher_hidden_TD, weight_VD.detach(), batch.weights_T
@@ -139,6 +143,7 @@ def ours_hidden(batch: Batch) -> Tensor:
 
 
 def plain_hidden(batch: Batch) -> Tensor:
+    """Compute the loss from the full logits of student and teacher."""
     student_TV = (batch.hidden_TD @ batch.weight_VD.t()).float().log_softmax(dim=-1)
     with torch.no_grad():
         teacher_TV = (batch.teacher_hidden_TD @ batch.weight_VD.t()).float().softmax(dim=-1)
@@ -146,6 +151,7 @@ def plain_hidden(batch: Batch) -> Tensor:
 
 
 def trl(batch: Batch) -> Tensor:
+    """Compute the loss with TRL's chunked divergence."""
     from trl.trainer.distillation_trainer import _chunked_divergence_loss
 
     weight_VD = batch.weight_VD
@@ -155,6 +161,7 @@ def trl(batch: Batch) -> Tensor:
 
 
 def liger_kl(batch: Batch) -> Tensor:
+    """Compute the loss with Liger's fused KL divergence."""
     module = importlib.import_module("liger_kernel.transformers.fused_linear_kl_div")
     with torch.no_grad():
         teacher_TV = (batch.teacher_hidden_TD @ batch.weight_VD.t()).softmax(dim=-1)
@@ -162,6 +169,7 @@ def liger_kl(batch: Batch) -> Tensor:
 
 
 def liger_jsd(batch: Batch) -> Tensor:
+    """Compute the loss with Liger's fused JSD."""
     module = importlib.import_module("liger_kernel.transformers.fused_linear_jsd")
     weight_VD = batch.weight_VD
     return module.LigerFusedLinearJSD(jsd_beta=0.0)(
@@ -170,6 +178,7 @@ def liger_jsd(batch: Batch) -> Tensor:
 
 
 def liger_chunked(batch: Batch, compiled: bool = True) -> Tensor:
+    """Compute the loss with Liger's chunked JSD."""
     module = importlib.import_module("liger_kernel.chunked_loss.jsd_loss")
     weight_VD = batch.weight_VD
     labels_T = torch.zeros(len(batch.hidden_TD), dtype=torch.int64, device=weight_VD.device)

@@ -83,6 +83,7 @@ class Prepared:
 
 
 def make_student(shape: Shape, dtype: str) -> Any:
+    """Make a random student in training mode, with gradient checkpointing."""
     model = random_qwen3(shape.student, shape.vocabulary, dtype, shape.device).train()
     model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     return model

@@ -65,12 +65,12 @@ def goals(section: Result) -> Iterator[Goal]:
 
 
 def at_goal(shape: Result, way: str = "ours") -> bool:
-    """Whether a row has the shape of the goals, with the k at which the way is measured."""
+    """Return whether a row has the shape of the goals, with the k at which the way is measured."""
     k = QWEN_VOCABULARY if way in ON_ALL else GOAL_K
     wanted = (GOAL_TOKENS, GOAL_HIDDEN, QWEN_VOCABULARY, k)
     return (shape["tokens"], shape["hidden"], shape["vocabulary"], shape["k"]) == wanted
 
 
 def missed(goal: Goal) -> bool:
-    """Whether a goal is missed. A goal beside a way that has no number is not missed."""
+    """Return whether a goal is missed. A goal beside a way that has no number is not missed."""
     return not goal.met and not (goal.measured is None and goal.most == 0)

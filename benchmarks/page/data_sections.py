@@ -9,6 +9,7 @@ from benchmarks.page.parts import Figure, Result, Section, bars, draw_panels, ma
 
 
 def grading(result: Result) -> Section:
+    """Make the section on grading."""
     rows = []
     for name, our in result["ours"].items():
         their = result["minerva_math"][name]
@@ -36,6 +37,7 @@ def grading(result: Result) -> Section:
 
 
 def equivalence(result: Result) -> Section:
+    """Make the section on comparing answers."""
     values = {
         "ours": result["ours_seconds"],
         "Math-Verify, parsed once": result["math_verify_parsed_once_seconds"],
@@ -81,6 +83,7 @@ def equivalence(result: Result) -> Section:
 
 
 def build_memory(result: Result) -> Section:
+    """Make the section on the memory of a build."""
     rows = [
         [f"{int(size):,}", f"{run['peak_mb']:.0f} MB", f"{run['seconds']:.0f} s"]
         for size, run in result["sizes"].items()
@@ -95,6 +98,7 @@ def build_memory(result: Result) -> Section:
 
 
 def decontamination(result: Result) -> Section:
+    """Make the section on decontamination."""
     planted, load, clean = result["planted"], result["load"], result["clean"]
     rows = [
         *([f"planted: {way}", count] for way, count in planted["by_way"].items()),
@@ -125,6 +129,7 @@ def decontamination(result: Result) -> Section:
 
 
 def real_seeds(result: Result) -> Section:
+    """Make the section on real seeds."""
     rows = []
     for phase in result["funnel"]:
         reasons = ", ".join(f"{reason} {count}" for reason, count in phase["dropped"].items()) or "-"
@@ -143,6 +148,7 @@ def real_seeds(result: Result) -> Section:
 
 
 def entropy(result: Result) -> Section:
+    """Make the section on a teacher outside its world."""
     rows = []
     for name in ("pocket", "math500"):
         numbers = result[name]
@@ -158,6 +164,7 @@ def entropy(result: Result) -> Section:
 
 
 def validation(results: list[Result]) -> Section:
+    """Make the section on entropy and the teacher's errors."""
     rows = []
     for run in results:
         score = next(row for row in run["scores"] if row["score"] == "semantic entropy")
@@ -179,6 +186,7 @@ def validation(results: list[Result]) -> Section:
 
 
 def pocket_models(result: Result) -> Section:
+    """Make the section on the pocket models."""
     rows = [
         [name, f"{counts['right']:,} of {counts['total']:,}", f"{counts['right'] / counts['total']:.1%}"]
         for name, counts in result.items()
@@ -198,6 +206,7 @@ def points(gap: Result) -> str:
 
 
 def pocket_training(result: Result) -> Section:
+    """Make the section on training the pocket student."""
     rows = []
     for name, kinds in result["models"].items():
         cells: list[Any] = []

@@ -82,6 +82,7 @@ def machine_line(machine: Mapping[str, Any] | None) -> str:
 
 
 def times(value: float | None) -> str:
+    """Write a ratio with two digits; `-` for None."""
     return "-" if value is None else f"{value:.2f}×"
 
 

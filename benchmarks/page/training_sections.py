@@ -32,6 +32,7 @@ MEMORY = {
 
 
 def loss(results: Result) -> Section:
+    """Make the section on the loss."""
     blocks: list[str | Figure] = []
     for name in sorted(results, key=lambda key: (key == "gpu", key)):
         section = results[name]
@@ -182,6 +183,7 @@ def _memory_table(rows: Sequence[Result]) -> str:
 
 
 def scoring(results: Result) -> Section:
+    """Make the section on the teacher's scores."""
     rows, machines = [], []
     for where, section in results.items():
         if isinstance(section, str):
@@ -208,6 +210,7 @@ def scoring(results: Result) -> Section:
 
 
 def step(results: Result) -> Section:
+    """Make the section on a whole step."""
     blocks: list[str | Figure] = []
     for where in ("cpu", "gpu"):
         section = results.get(where, "not measured")

@@ -75,6 +75,7 @@ def write_page(folder: Path) -> list[Path]:
 
 
 def main() -> None:
+    """Run the command line."""
     argparse.ArgumentParser(prog="python -m benchmarks.page", description=__doc__.splitlines()[0]).parse_args()
     for path in write_page(FOLDER):
         print(path.relative_to(FOLDER.parent))

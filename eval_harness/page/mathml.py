@@ -40,7 +40,7 @@ _PLAIN_VALUE = re.compile(r"[\w\s.,+%-]*")
 
 
 def available() -> bool:
-    """Whether formulas can be rendered: whether latex2mathml is installed."""
+    """Return whether formulas can be rendered: whether latex2mathml is installed."""
     return importlib.util.find_spec("latex2mathml") is not None
 
 

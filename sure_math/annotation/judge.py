@@ -36,7 +36,7 @@ def judge_of(config: BuildConfig, models: Models) -> LlmJudge | None:
 
 
 def judge_settings(config: BuildConfig, models: Models) -> dict[str, Any]:
-    """What a phase that asks the judge depends on beside the model."""
+    """Return what a phase that asks the judge depends on beside the model."""
     return {"prompt": load_prompt(config.prompts, "judge")} if "judge" in models else {}
 
 

@@ -30,7 +30,7 @@ VERSION = 2
 
 
 def label_runs(config: BuildConfig) -> bool:
-    """Whether problems without an answer get one, or are dropped for the lack of one."""
+    """Return whether problems without an answer get one, or are dropped for the lack of one."""
     return config.label.by != "none" or config.label.drop_unlabelled
 
 

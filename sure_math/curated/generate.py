@@ -114,13 +114,13 @@ def instances(template: Template, count: int, seed: int) -> Iterator[Draft]:
 
 
 def gives_away(draft: Draft) -> bool:
-    """Whether the answer is in the text as a token of its own, with any blanks inside it."""
+    """Return whether the answer is in the text as a token of its own, with any blanks inside it."""
     answer = r"\s*".join(re.escape(sign) for sign in draft.answer if not sign.isspace())
     return re.search(rf"(?<![\w.^{{_\\]){answer}(?!\w|\.\d)", draft.problem) is not None
 
 
 def reads_as_one_number(draft: Draft) -> bool:
-    """Whether a bare list without its blanks reads as one number with thousands separators: `27, 139` and 27,139.
+    """Return whether a bare list without blanks reads as one number with thousands separators, as `27, 139` does.
 
     A response that loses the blank could not be graded correctly. Tuples, intervals and sets cannot be misread so.
     """
@@ -151,6 +151,7 @@ def _row(template: Template, draft: Draft) -> dict[str, str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m sure_math.curated.generate", description=__doc__.split("\n")[0])
     parser.add_argument("--check", action="store_true", help="compare with the file that is there and write nothing")
     packaged = Path(str(resources.files(__package__).joinpath(FILE)))

@@ -19,7 +19,7 @@ def fraction(value: int | Fraction) -> str:
 
 
 def expression(value: sympy.Expr) -> str:
-    """An exact expression as sympy writes it."""
+    """Write an exact expression as sympy does."""
     return sympy.latex(value)
 
 

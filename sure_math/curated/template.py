@@ -130,7 +130,7 @@ def template(
 
 
 def agreement(closed: AnswerValue, checked: AnswerValue) -> bool:
-    """Whether two computations gave the same answer: exactly if both are rational, else up to `TOLERANCE`.
+    """Return whether two computations gave the same answer: exactly if both are rational, else up to `TOLERANCE`.
 
     >>> agreement(sympy.Rational(7, 2), Fraction(7, 2)), agreement(3, Fraction(7, 2))
     (True, False)

@@ -87,7 +87,7 @@ def work_of(
     generated_tokens: float,
     assumptions: BuildAssumptions,
 ) -> ModelWork:
-    """The work of `requests` requests of so many tokens each; a prompt counts once per request."""
+    """Estimate the work of `requests` requests of so many tokens each; a prompt counts once per request."""
     size = parameters_of(model.model)
     prompts = round(requests * prompt_tokens) if requests is not None and prompt_tokens is not None else None
     generated = None if requests is None else round(requests * generated_tokens)

@@ -74,7 +74,7 @@ def make_plan(config: BuildConfig, assumptions: BuildAssumptions | None = None) 
 
 
 def source_rows(name: str, chosen: SourceConfig) -> int | None:
-    """The largest number of rows of a public source that are read; None if its size is not known."""
+    """Return the largest number of rows of a public source that are read; None if its size is not known."""
     table, published = SOURCES[name], SOURCES[name].published_rows
     subsets = table.subsets if chosen.subsets is None else chosen.subsets
     splits = table.splits if chosen.splits is None else chosen.splits

@@ -98,7 +98,7 @@ def _is_hopeless(a: str, b: str) -> bool:
 
 
 def is_correct(gold: str, response: str, *, unboxed: Literal["parse", "reject"] | str = "parse") -> bool:
-    """Whether a response gives the gold answer. `undecided` counts as wrong.
+    """Return whether a response gives the gold answer. `undecided` counts as wrong.
 
     Args:
         gold: a bare answer, an answer in `$...$`, or a solution that ends in a box.

@@ -113,7 +113,7 @@ def with_argument(labelled: Labelled, name: str) -> Form:
 
 
 def is_number(text: str) -> bool:
-    """Whether a text is a formula without variables."""
+    """Return whether a text is a formula without variables."""
     try:
         return not Expression(text).symbols
     except NotAlgebra:
@@ -121,12 +121,12 @@ def is_number(text: str) -> bool:
 
 
 def comma(text: str, index: int) -> int:
-    """The separator `,` or `;`, as `split_top` asks for it."""
+    """Return the separator `,` or `;`, as `split_top` asks for it."""
     return int(text[index] in ",;")
 
 
 def is_algebra(text: str) -> bool:
-    """Whether a text is a formula."""
+    """Return whether a text is a formula."""
     try:
         Expression(text)
     except NotAlgebra:

@@ -236,7 +236,7 @@ def _real_at(a: Expression, point: str) -> bool:
 
 
 def proportional(a: Expression, b: Expression) -> bool | None:
-    """Whether a = c * b for a constant c other than 0, so that a = 0 and b = 0 say the same.
+    """Return whether a = c * b for a constant c other than 0, so that a = 0 and b = 0 say the same.
 
     None if that cannot be decided.
     """

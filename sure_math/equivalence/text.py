@@ -279,7 +279,7 @@ _THOUSANDS_COMMA = re.compile(r",\d{3}(?!\d)")
 
 
 def is_thousands_comma(text: str, index: int) -> bool:
-    """Whether the comma at `index` is part of a number like 1,000 or 12,345,678 (without a blank after it)."""
+    """Return whether the comma at `index` is part of a number like 1,000 or 12,345,678 (without a blank after it)."""
     if not _THOUSANDS_COMMA.match(text, index):
         return False
     start = index

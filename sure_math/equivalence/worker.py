@@ -187,5 +187,5 @@ def symbolic_verdict(first: str, second: str, timeout: float = TIMEOUT) -> Verdi
 
 
 def was_stopped(first: str, second: str) -> bool:
-    """Whether this process gave up the symbolic check of a pair, whatever its order: the worker was late or died."""
+    """Say whether this process gave up the symbolic check of a pair, in either order: its worker was late or died."""
     return (min(first, second), max(first, second)) in _stopped

@@ -137,6 +137,7 @@ def _figures(accuracy: Accuracy) -> dict[str, object]:
 
 
 def main() -> None:
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--models", type=Path, help="folder with one folder per role; the shipped models if left out")
     parser.add_argument("--out", type=Path, help="JSON file for the figures")

@@ -221,6 +221,7 @@ def _tokenizer(folder: Path, seed: int) -> PreTrainedTokenizerFast:
 
 
 def main() -> None:
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument(
         "--out", type=Path, required=True, help="folder for the models; a stopped run goes on from here"

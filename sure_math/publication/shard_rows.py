@@ -38,7 +38,7 @@ class PublishedProblem:
 
 
 def joined_problems(shard: ShardRows) -> Iterator[PublishedProblem]:
-    """The published problems of a shard in their order, each with its rows.
+    """Yield the published problems of a shard in their order, each with its rows.
 
     Raises:
         PublishError: a problem lacks a row of a phase and has no dropped row either.

@@ -89,13 +89,13 @@ SCHEMAS: Mapping[str, pa.Schema] = {name: schema_of(row_type) for name, row_type
 
 
 def published_row(row: PublishedProblem, teacher: str | None) -> PublishedRow:
-    """A problem as it is published; `teacher` is the name of the model that was sampled."""
+    """Return a problem as it is published; `teacher` is the name of the model that was sampled."""
     values = asdict(row.problem) | asdict(row.uncertainty) | asdict(row.grade) | {"teacher": teacher}
     return _only_fields(PublishedRow, values)
 
 
 def published_samples(row: PublishedProblem) -> Iterator[PublishedSample]:
-    """The samples of a problem as they are published."""
+    """Yield the samples of a problem as they are published."""
     for sample, answer in zip(row.samples, row.answers, strict=True):
         in_entropy = sample.sample_index >= 0
         cluster_id = row.cluster.cluster_ids[sample.sample_index] if in_entropy else None

@@ -49,7 +49,7 @@ def mean_over_problems(scores: Sequence[float]) -> Estimate:
 
 
 def pass_at_k(right: int, samples: int, k: int) -> float:
-    """The unbiased estimate, from `right` of `samples` answers, that one of k is right (Chen et al. 2021).
+    """Compute the unbiased estimate, from `right` of `samples` answers, that one of k is right (Chen et al. 2021).
 
     >>> pass_at_k(1, samples=4, k=2)
     0.5
@@ -63,7 +63,7 @@ def pass_at_k(right: int, samples: int, k: int) -> float:
 
 
 def removable_share(right: Sequence[int], samples: int) -> float | None:
-    """The share of the mean's variance that more samples per problem could remove, in [0, 1].
+    """Estimate the share of the mean's variance that more samples per problem could remove, in [0, 1].
 
     None for fewer than two problems or samples. If every problem has the same share of right answers, all variance
     comes from sampling.

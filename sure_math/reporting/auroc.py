@@ -171,7 +171,7 @@ def bins(scores: Sequence[float], wrong: Sequence[bool], *, count: int = 5, smal
 
 
 def largest_rise(table: Sequence[Bin]) -> float | None:
-    """The largest rise of accuracy from a bin to the next, in standard errors of the difference; None for one bin.
+    """Return the largest rise of accuracy from a bin to the next, in standard errors; None for one bin.
 
     Negative if accuracy falls everywhere. Above 2, it is doubtful that accuracy falls.
     """

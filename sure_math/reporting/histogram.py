@@ -8,7 +8,7 @@ ROUNDING = 1e-9
 
 
 def bin_of(normalised_entropy: float) -> int:
-    """Number of the bin that holds a value of H / log N, from 0.
+    """Return the number of the bin that holds a value of H / log N, from 0.
 
     >>> bin_of(0.0), bin_of(0.05 - 1e-15), bin_of(1.0)
     (0, 1, 19)

@@ -34,7 +34,7 @@ def percentile_interval(values: Sequence[float]) -> tuple[float | None, float | 
 
 
 def percentile_bands(values: Sequence[float] | Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """As `percentile_interval`, for each place of resampled curves [resamples, g]."""
+    """Compute `percentile_interval` at each place of resampled curves [resamples, g]."""
     tail = (1 - LEVEL) / 2
     low, high = np.quantile(values, [tail, 1 - tail], axis=0)
     return low, high

@@ -10,7 +10,7 @@ MARKDOWN_CELL = str.maketrans({"\\": "\\\\", "|": "\\|", "\n": " ", "\r": " "})
 
 
 def environment() -> jinja2.Environment:
-    """The templates of `cards/`: package data of an installed wheel, the repository's folder otherwise.
+    """Return the templates of `cards/`: package data of an installed wheel, the repository's folder otherwise.
 
     >>> environment().from_string("{{ 1234 | count }}, {{ 0.123 | percent }}").render()
     '1,234, 12.3 %'

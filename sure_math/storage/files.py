@@ -25,5 +25,5 @@ def digest_if_file(path: Path | None) -> str | None:
 
 
 def disk_full(error: BaseException) -> bool:
-    """Whether an error says that there is no space left."""
+    """Return whether an error says that there is no space left."""
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)

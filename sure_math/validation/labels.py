@@ -62,12 +62,12 @@ def judge_problems(answers: GradedAnswers, label: str, seed: int = 0) -> list[Ju
 
 
 def judge_first_majorities(answers: GradedAnswers, seed: int = 0) -> list[JudgedProblem]:
-    """As `judge_problems` with the label `majority`, but a tie goes to the answer that was sampled first."""
+    """Judge problems with the label `majority`, but a tie goes to the answer that was sampled first."""
     return _judge(answers, _first_majority, seed)
 
 
 def is_tied(row: SampledProblem) -> bool:
-    """Whether two clusters of a problem have the most answers."""
+    """Return whether two clusters of a problem have the most answers."""
     pairs = zip(row.cluster_ids, row.answers, strict=True)
     sizes = Counter(cluster_id for cluster_id, answer in pairs if answer is not None and cluster_id >= 0)
     return list(sizes.values()).count(max(sizes.values(), default=0)) > 1

@@ -52,7 +52,7 @@ class ReportSettings:
 
 
 def make_report(answers: GradedAnswers, settings: ReportSettings) -> dict[str, Any]:
-    """The report as JSON types: AUROC and its rivals, accuracy per bin, risk-coverage, slices, examples.
+    """Make the report as JSON types: AUROC and its rivals, accuracy per bin, risk-coverage, slices, examples.
 
     >>> report = make_report(read_dataset(Path("sure-math")), ReportSettings(label="greedy"))  # doctest: +SKIP
     >>> report["scores"][0]["value"]  # doctest: +SKIP

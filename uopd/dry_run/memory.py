@@ -299,7 +299,7 @@ def idle_load(part: PartSettings) -> MemoryLoad:
 
 
 def rollout_items(part: PartSettings) -> tuple[MemoryItem, ...]:
-    """What sampling in the student's process (`engines/transformers.py`) needs on top of the weights."""
+    """Estimate what sampling in the student's process (`engines/transformers.py`) needs on top of the weights."""
     options = part.config.rollouts.engine_options
     budget = int(options.get("max_batch_tokens", 131_072))
     rows = min(int(options.get("max_batch_sequences", 256)), max(1, budget // part.row))
@@ -347,7 +347,7 @@ def engine_fit(part: PartSettings, options: Mapping[str, object], gpus: int, *, 
 
 
 def most_tokens(config: TrainConfig) -> int:
-    """The largest number of response tokens of one step."""
+    """Return the largest number of response tokens of one step."""
     return config.data.prompts_per_step * config.rollouts.per_prompt * config.rollouts.max_new_tokens
 
 

@@ -266,7 +266,7 @@ def write_pair_softmax(
 
 
 def usable(weight_VD: Tensor) -> bool:
-    """Whether the kernels may be used for heads of this dtype and device: Triton works there and agrees with
+    """Return whether the kernels may be used for heads of this dtype and device: Triton works there and agrees with
     PyTorch."""
     if weight_VD.dtype == torch.float64 or MISSING is not None:
         return False

@@ -50,7 +50,7 @@ class Workspace:
 
 
 def compute_dtype(dtype: torch.dtype) -> torch.dtype:
-    """The dtype of logits: float64 for float64, otherwise float32, in which a softmax over a vocabulary is exact
+    """Return the dtype of logits: float64 for float64, else float32, in which a softmax over a vocabulary is exact
     enough."""
     return torch.float64 if dtype == torch.float64 else torch.float32
 

@@ -39,7 +39,7 @@ class HeadWeights:
 
 
 def head_of(model: Any) -> HeadWeights:
-    """The language-model head of a model: the model's own tensors, not copies."""
+    """Return the language-model head of a model: the model's own tensors, not copies."""
     layer = model.get_output_embeddings()
     return HeadWeights(weight_VD=layer.weight, bias_V=getattr(layer, "bias", None))
 

@@ -25,7 +25,7 @@ def layout_of(layout: str, attention: str) -> Layout:
 
 
 def student_spec(config: TrainConfig, method: Method) -> StudentSpec:
-    """Which model learns, and how."""
+    """Return which model learns, and how."""
     student, optimizer = config.student, config.optimizer
     return StudentSpec(
         model=student.model,
@@ -51,7 +51,7 @@ def student_spec(config: TrainConfig, method: Method) -> StudentSpec:
 
 
 def scorer_spec(config: TrainConfig, method: Method) -> ScorerSpec | None:
-    """Which model reads the rollouts of this method, and how; None if no model does."""
+    """Return which model reads the rollouts of this method, and how; None if no model does."""
     teacher, student = config.teacher, config.student
     if method.scorer is None:
         return None

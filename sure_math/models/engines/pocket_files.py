@@ -10,7 +10,7 @@ ROLES = ("author", "teacher", "student", "judge")
 
 
 def is_pocket(model: str) -> bool:
-    """Whether `model` names a model of the package, which every machine with the package has.
+    """Return whether `model` names a model of the package, which every machine with the package has.
 
     >>> is_pocket("pocket:teacher"), is_pocket("Qwen/Qwen3-1.7B")
     (True, False)

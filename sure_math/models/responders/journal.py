@@ -133,6 +133,7 @@ def _decode(text: str) -> Answered:
 
 
 def canonical_json(value: object) -> str:
+    """Write a value as JSON in one canonical way, for keys and digests."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 

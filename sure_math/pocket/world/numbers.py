@@ -63,6 +63,7 @@ class Num:
 
 
 def as_num(value: "Num | int | Fraction") -> Num:
+    """Return an integer or a fraction as a `Num`."""
     return value if isinstance(value, Num) else Num(Fraction(value))
 
 

@@ -168,7 +168,7 @@ def extended(rng: Random, instance: Instance, group: str) -> Instance:
 
 
 def is_held_out(instance: Instance) -> bool:
-    """Whether the core (family and numbers, not the wording) belongs to the held-out twentieth."""
+    """Return whether the core (family and numbers, not the wording) belongs to the held-out twentieth."""
     key = f"{instance.family}:{sorted((name, str(number)) for name, number in instance.slots)}"
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") % _HELD_OUT_ONE_IN == 0
 

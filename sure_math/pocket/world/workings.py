@@ -44,25 +44,30 @@ def _bracket(number: Num) -> str:
 
 
 def total(s: NumberSlots, w: WordSlots) -> Working:
+    """Add two numbers."""
     total = s["a"] + s["b"]
     return _number(total, (f"{s['a']} + {_bracket(s['b'])} = {total}.",), w.get("item"))
 
 
 def difference(s: NumberSlots, w: WordSlots) -> Working:
+    """Subtract one number from another."""
     rest = s["a"] - s["b"]
     return _number(rest, (f"{s['a']} - {_bracket(s['b'])} = {rest}.",), w.get("item"))
 
 
 def product(s: NumberSlots, w: WordSlots) -> Working:
+    """Multiply two numbers."""
     return _number(s["a"] * s["b"], (product_line(s["a"], s["b"]),), w.get("item"))
 
 
 def quotient(s: NumberSlots, w: WordSlots) -> Working:
+    """Divide one number by another."""
     result = s["a"] / s["b"]
     return _number(result, (f"{s['a']}/{s['b']} = {result}.",), "litres" if "name" in w else None)
 
 
 def fraction_sum(s: NumberSlots, w: WordSlots) -> Working:
+    """Add two fractions over their common denominator."""
     a, b, c, d = (s[key] for key in "abcd")
     left, right = a * d, c * b
     result = a / b + c / d
@@ -71,6 +76,7 @@ def fraction_sum(s: NumberSlots, w: WordSlots) -> Working:
 
 
 def fraction_of(s: NumberSlots, w: WordSlots) -> Working:
+    """Take a fraction of a number."""
     part = s["c"] / s["b"]
     result = part * s["a"]
     lines = (f"{s['c']}/{s['b']} = {part}.", product_line(part, s["a"]))
@@ -78,6 +84,7 @@ def fraction_of(s: NumberSlots, w: WordSlots) -> Working:
 
 
 def percent_of(s: NumberSlots, w: WordSlots) -> Working:
+    """Take a percentage of a number."""
     whole = s["p"] * s["a"]
     return _number(
         whole / 100, (product_line(s["a"], s["p"]), f"{whole}/100 = {whole / 100}."), "dollars" if "name" in w else None
@@ -85,11 +92,13 @@ def percent_of(s: NumberSlots, w: WordSlots) -> Working:
 
 
 def percent_ratio(s: NumberSlots, w: WordSlots) -> Working:
+    """Find the percentage that one number is of another."""
     percent = s["a"] * 100 / s["b"]
     return Working((f"{s['a']}/{s['b']} = {s['a'] / s['b']} = {percent}\\%.",), WorldValue((percent,), "percent"))
 
 
 def equation(s: NumberSlots, w: WordSlots) -> Working:
+    """Solve a x + b = c."""
     a, b, c = s["a"], s["b"], s["c"]
     rest = c - b
     x = rest / a
@@ -97,6 +106,7 @@ def equation(s: NumberSlots, w: WordSlots) -> Working:
 
 
 def two_sided(s: NumberSlots, w: WordSlots) -> Working:
+    """Solve a x - b = c x + d."""
     a, b, c, d = (s[key] for key in "abcd")
     slope, rest = a - c, d + b
     x = rest / slope
@@ -104,6 +114,7 @@ def two_sided(s: NumberSlots, w: WordSlots) -> Working:
 
 
 def system(s: NumberSlots, w: WordSlots) -> Working:
+    """Solve x + y = a and x - y = b."""
     total, gap = s["a"], s["b"]
     x = (total + gap) / 2
     y = total - x
@@ -113,6 +124,7 @@ def system(s: NumberSlots, w: WordSlots) -> Working:
 
 
 def remainder(s: NumberSlots, w: WordSlots) -> Working:
+    """Find the remainder of a division."""
     a, m = s["a"].integer, s["m"].integer
     if m < 1 or a < 0:
         raise WorldError(f"remainder of {a} by {m}")
@@ -120,11 +132,13 @@ def remainder(s: NumberSlots, w: WordSlots) -> Working:
 
 
 def remainder_working(a: int, m: int, unit: str | None = None) -> Working:
+    """Write the lines by which a remainder is found."""
     near = a - a % m
     return _number(as_num(a % m), (f"{m} \\times {a // m} = {near}.", f"{a} - {near} = {a % m}."), unit)
 
 
 def gcd(s: NumberSlots, w: WordSlots) -> Working:
+    """Find the greatest common divisor by Euclid's algorithm."""
     a, b = s["a"].integer, s["b"].integer
     if a < 1 or b < 1:
         raise WorldError("greatest common divisor of a number below 1")
@@ -136,6 +150,7 @@ def gcd(s: NumberSlots, w: WordSlots) -> Working:
 
 
 def lcm(s: NumberSlots, w: WordSlots) -> Working:
+    """Find the least common multiple from the greatest common divisor."""
     a, b = s["a"].integer, s["b"].integer
     if a < 1 or b < 1:
         raise WorldError("least common multiple of a number below 1")
@@ -145,18 +160,21 @@ def lcm(s: NumberSlots, w: WordSlots) -> Working:
 
 
 def sequence(s: NumberSlots, w: WordSlots) -> Working:
+    """Find a term of an arithmetic sequence."""
     a, d, k = s["a"], s["d"], s["k"]
     steps = (k - 1) * d
     return _number(a + steps, (f"{k - 1} \\times {d} = {steps}.", f"{a} + {_bracket(steps)} = {a + steps}."))
 
 
 def series(s: NumberSlots, w: WordSlots) -> Working:
+    """Add the integers from 1 to k."""
     k = s["k"].integer
     both = as_num(k * (k + 1))
     return _number(both / 2, (product_line(as_num(k + 1), as_num(k)), f"{both}/2 = {both / 2}."), w.get("item"))
 
 
 def power(s: NumberSlots, w: WordSlots) -> Working:
+    """Multiply out a power."""
     base, exponent = s["a"], s["k"].integer
     if not 1 <= exponent <= 9 or abs(base.integer) > 99:
         raise WorldError("power out of range")
@@ -168,35 +186,42 @@ def power(s: NumberSlots, w: WordSlots) -> Working:
 
 
 def power_rule(s: NumberSlots, w: WordSlots) -> Working:
+    """Add the exponents of a product of powers."""
     exponent = s["a"] + s["b"]
     return Working((f"{s['a']} + {s['b']} = {exponent}.",), WorldValue((exponent,), "power"))
 
 
 def perimeter(s: NumberSlots, w: WordSlots) -> Working:
+    """Find the perimeter of a rectangle."""
     half = s["a"] + s["b"]
     return _number(half * 2, (f"{s['a']} + {s['b']} = {half}.", product_line(half, as_num(2))), w["unit"])
 
 
 def area(s: NumberSlots, w: WordSlots) -> Working:
+    """Find the area of a rectangle."""
     return _number(s["a"] * s["b"], (product_line(s["a"], s["b"]),), f"{w['unit']}^2")
 
 
 def triangle_area(s: NumberSlots, w: WordSlots) -> Working:
+    """Find the area of a triangle."""
     both = s["a"] * s["b"]
     return _number(both / 2, (product_line(s["a"], s["b"]), f"{both}/2 = {both / 2}."), f"{w['unit']}^2")
 
 
 def angle(s: NumberSlots, w: WordSlots) -> Working:
+    """Find the third angle of a triangle."""
     both = s["a"] + s["b"]
     rest = as_num(180) - both
     return _number(rest, (f"{s['a']} + {s['b']} = {both}.", f"180 - {_bracket(both)} = {rest}."), "degrees")
 
 
 def distance(s: NumberSlots, w: WordSlots) -> Working:
+    """Multiply a speed and a time."""
     return _number(s["a"] * s["t"], (product_line(s["a"], s["t"]),), "km")
 
 
 def duration(s: NumberSlots, w: WordSlots) -> Working:
+    """Convert hours and minutes to minutes."""
     hours = s["h"] * 60
     return Working(
         (f"{s['h']} \\times 60 = {hours}.", f"{hours} + {s['a']} = {hours + s['a']}."),
@@ -205,11 +230,13 @@ def duration(s: NumberSlots, w: WordSlots) -> Working:
 
 
 def mean(s: NumberSlots, w: WordSlots) -> Working:
+    """Find the mean of three numbers."""
     total = s["a"] + s["b"] + s["c"]
     return _number(total / 3, (f"{s['a']} + {s['b']} + {s['c']} = {total}.", f"{_bracket(total)}/3 = {total / 3}."))
 
 
 def roots(s: NumberSlots, w: WordSlots) -> Working:
+    """Find two integers from their sum and product."""
     total, product = s["a"].integer, s["b"].integer
     root = math.isqrt(max(0, total * total - 4 * product))
     if root * root != total * total - 4 * product or (total + root) % 2:
@@ -220,11 +247,13 @@ def roots(s: NumberSlots, w: WordSlots) -> Working:
 
 
 def probability(s: NumberSlots, w: WordSlots) -> Working:
+    """Find the probability of one of two kinds."""
     total = s["a"] + s["b"]
     return _number(s["a"] / total, (f"{s['a']} + {s['b']} = {total}.", f"{s['a']}/{total} = {s['a'] / total}."))
 
 
 def mixed(s: NumberSlots, w: WordSlots) -> Working:
+    """Subtract a product from a number."""
     product = s["b"] * s["c"]
     return _number(
         s["a"] - product, (product_line(s["b"], s["c"]), f"{s['a']} - {_bracket(product)} = {s['a'] - product}.")
@@ -232,6 +261,7 @@ def mixed(s: NumberSlots, w: WordSlots) -> Working:
 
 
 def proportion(s: NumberSlots, w: WordSlots) -> Working:
+    """Scale a ratio to another amount."""
     of_each = s["b"] / s["a"]
     return _number(
         of_each * s["c"],
@@ -241,10 +271,12 @@ def proportion(s: NumberSlots, w: WordSlots) -> Working:
 
 
 def convert(s: NumberSlots, w: WordSlots) -> Working:
+    """Convert metres to centimetres."""
     return _number(s["a"] * 100, (f"{s['a']} \\times 100 = {s['a'] * 100}.",), "cm")
 
 
 def weekday(s: NumberSlots, w: WordSlots) -> Working:
+    """Find the day of the week after some days."""
     start, days = DAYS.index(w["day"]), s["a"].integer
     return Working(
         (f"{days} = 7 \\times {days // 7} + {days % 7}.", f"{w['day']} + {days % 7} days."),

@@ -24,7 +24,7 @@ UNIQUE_VERSION = 3
 
 
 def distinct_runs(config: BuildConfig) -> bool:
-    """Whether seeds are compared with each other: only before evolution, since `unique` does the same later."""
+    """Return whether seeds are compared with each other: only before evolution; `unique` does the same later."""
     return config.decontaminate.near_duplicates is not None and config.evolve.enabled
 
 

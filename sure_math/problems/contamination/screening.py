@@ -26,7 +26,7 @@ VERSION = 1
 
 
 def screen_runs(config: BuildConfig) -> bool:
-    """Whether the configuration names anything to compare seeds with.
+    """Return whether the configuration names anything to compare seeds with.
 
     The build still leaves the phase out if only the test split is named and no seed is held out.
     """

@@ -18,7 +18,7 @@ VERSION = 1
 
 
 def choose_runs(config: BuildConfig) -> bool:
-    """Whether the configuration limits the evolved problems."""
+    """Return whether the configuration limits the evolved problems."""
     return config.evolve.keep is not None and config.evolve.enabled
 
 

@@ -19,7 +19,7 @@ VERSION = 1
 
 
 def draw_runs(config: BuildConfig) -> bool:
-    """Whether the configuration limits the seeds per tier."""
+    """Return whether the configuration limits the seeds per tier."""
     return config.seeds.per_tier is not None and config.evolve.enabled
 
 

@@ -32,7 +32,7 @@ the same inputs."""
 
 
 def evolve_runs(config: BuildConfig) -> bool:
-    """Whether the configuration evolves problems."""
+    """Return whether the configuration evolves problems."""
     return config.evolve.enabled
 
 
@@ -136,7 +136,7 @@ def evolve(
 
 
 def strategy_for(run_seed: int, seed_id: str, tier: Tier, number: int, previous: str, rules: EvolutionRules) -> str:
-    """The strategy of a round: weighted by tier; from the second round on another one than before, of `FOLLOW_UPS`."""
+    """Choose the strategy of a round, weighted by tier; after the first round, another of `FOLLOW_UPS` than before."""
     weights = {
         name: weight
         for name, weight in sorted(rules.weights[tier].items())

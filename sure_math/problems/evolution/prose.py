@@ -64,12 +64,12 @@ def words_of(text: str) -> list[str]:
 
 
 def has_drawing(text: str) -> bool:
-    """Whether the text contains a drawing or a table."""
+    """Return whether the text contains a drawing or a table."""
     return bool(_VISIBLE.search(text))
 
 
 def has_display(text: str) -> bool:
-    """Whether the text sets something apart from the sentences that the words `as shown` can mean."""
+    """Return whether the text sets something apart from its sentences that the words `as shown` can mean."""
     return bool(_DISPLAY.search(text))
 
 

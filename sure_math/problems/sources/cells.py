@@ -11,7 +11,7 @@ _ROLES = {"human": "user", "gpt": "assistant"}
 
 
 def text_of(row: Row, column: str | None) -> str | None:
-    """A cell as text; None if there is no column, no value, or only blanks.
+    """Return a cell as text; None if there is no column, no value, or only blanks.
 
     >>> text_of({"answer": 4.0}, "answer"), text_of({"answer": " "}, "answer")
     ('4', None)
@@ -25,7 +25,7 @@ def text_of(row: Row, column: str | None) -> str | None:
 
 
 def reference_answer(row: Row, column: str | None) -> str | None:
-    """The reference answer of a row: a list of one answer is that answer, and a longer list is no single answer.
+    """Return the reference answer of a row. A list of one answer is that answer; a longer list gives None.
 
     >>> reference_answer({"gold": ["4"]}, "gold")
     '4'
@@ -37,7 +37,7 @@ def reference_answer(row: Row, column: str | None) -> str | None:
 
 
 def known_word(row: Row, column: str | None, known: tuple[str, ...], where: str) -> str | None:
-    """A cell that must hold one of the known words, or nothing.
+    """Return a cell that must hold one of the known words, or nothing.
 
     Raises:
         InputError: the cell holds something else.
@@ -75,5 +75,5 @@ def conversation(value: Any, where: str) -> tuple[str | None, str]:
 
 
 def without_half_characters(text: str) -> str:
-    """The text with lone surrogates replaced: JSON can hold such halves of characters, UTF-8 cannot."""
+    """Return the text with lone surrogates replaced: JSON can hold such halves of characters, UTF-8 cannot."""
     return text.encode("utf-8", "replace").decode("utf-8")

@@ -60,7 +60,7 @@ EXTRACTED_FIELDS = ("answer", "prediction", "pred")
 def choose_column(
     rows: Rows, key: str, named: str | None, usual: Sequence[str], *, required: bool = False
 ) -> str | None:
-    """The column to read: the named one, else the first usual name that the file has; None if it has none of them.
+    """Choose the column to read: the named one, else the first usual name that the file has; None if it has neither.
 
     >>> rows = Rows("seeds.path = my.jsonl", ("question", "answer", "gold"), iter(()))
     >>> choose_column(rows, "seeds.columns.answer", None, ANSWER)

@@ -55,7 +55,7 @@ def read_benchmark(name: str, config: CopyConfig, commit: str | None) -> Iterato
 
 
 def commit_of(name: str, config: SourceConfig | CopyConfig) -> str | None:
-    """The commit at which a public source is read: the named one, else the newest of its revision; None for a copy.
+    """Return the commit at which a public source is read: the named commit or else the newest; None for a copy.
 
     Raises:
         InputError: the dataset is gated, does not exist, or cannot be reached.
@@ -64,7 +64,7 @@ def commit_of(name: str, config: SourceConfig | CopyConfig) -> str | None:
 
 
 def source_digest(name: str, config: SourceConfig | CopyConfig, run_seed: int, commit: str | None) -> str:
-    """A digest of what `read_source` or `read_benchmark` yields: of the settings, and of the commit or the copy."""
+    """Digest what `read_source` or `read_benchmark` yields: the settings, and the commit or the copy."""
     source, by_rank = SOURCES[name], isinstance(config, SourceConfig) and config.rows and config.pick == "spread"
     settings = config.model_dump(mode="json", exclude={"path", "revision"})
     content = commit if config.path is None else _content_digest(config.path)

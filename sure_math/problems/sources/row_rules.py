@@ -18,7 +18,7 @@ Rule = Callable[[Any], str | None]
 
 
 def plain(cell: Any) -> str | None:
-    """The cell as text: a number without its `.0`, None for blanks.
+    """Return the cell as text: a number without its `.0`, None for blanks.
 
     >>> plain(4.0), plain("  ")
     ('4', None)
@@ -38,7 +38,7 @@ def box_or_text(cell: Any) -> str | None:
 
 
 def box_or_said(cell: Any) -> str | None:
-    """The last box, else the text after the last `answer is` of a response."""
+    """Return the last box, else the text after the last `answer is` of a response."""
     text = plain(cell) or ""
     if "\\boxed" in text:
         return last_box(text)
@@ -75,13 +75,14 @@ def listed(cell: Any) -> str | None:
 
 
 def first_listed(cell: Any) -> str | None:
-    """The first of several reference solutions."""
+    """Return the first of several reference solutions."""
     if isinstance(cell, (list, tuple)):
         return plain(cell[0]) if cell else None
     return plain(cell)
 
 
 def as_it_is(row: Row, text: str) -> str:
+    """Return the statement of a row unchanged."""
     return text
 
 
@@ -91,7 +92,7 @@ def without_format(row: Row, text: str) -> str:
 
 
 def without_instruction(row: Row, text: str) -> str:
-    """The statement without the instruction to box the answer, which copies of contest sets have."""
+    """Return the statement without the instruction to box the answer, which copies of contest sets have."""
     return _INSTRUCTION.sub("", text).rstrip()
 
 
@@ -106,6 +107,7 @@ Unusable = tuple[str, str]
 
 
 def any_row(row: Row) -> Unusable | None:
+    """Accept every row."""
     return None
 
 
@@ -144,7 +146,7 @@ def answerable(row: Row) -> Unusable | None:
 def why_unusable(
     unusable: Callable[[Row], Unusable | None], row: Row, text: str, answer: str | None
 ) -> Unusable | None:
-    """Why a row cannot be used as a seed, by the rules of every source and by the source's own rule `unusable`."""
+    """Say why a row cannot be used as a seed, by the rules of all sources and by the source's own `unusable`."""
     if not text:
         return "empty", "the row has no text"
     reason = unusable(row)

@@ -31,7 +31,7 @@ def kind_of_texts(texts: Sequence[str]) -> SampleKind:
 
 
 def extracted_answer(text: str) -> str | None:
-    r"""An answer that somebody extracted: the content of its box if it has one, else the whole text.
+    r"""Return an answer that somebody extracted: the content of its box if it has one, else the whole text.
 
     >>> extracted_answer(r"\boxed{4}"), extracted_answer(" 4 "), extracted_answer(" ")
     ('4', '4', None)
@@ -40,7 +40,7 @@ def extracted_answer(text: str) -> str | None:
 
 
 def text_of_sample(value: Any, fields: Sequence[str], where: str, remedy: str) -> str:
-    """The text of a sample: the value itself or, of a mapping, the first of `fields` that it has; empty for None.
+    """Return the text of a sample: the value, or the first of `fields` that a mapping has; empty for None.
 
     Raises:
         InputError: a mapping has none of the fields.
@@ -54,5 +54,5 @@ def text_of_sample(value: Any, fields: Sequence[str], where: str, remedy: str) -
 
 
 def is_list(value: Any) -> bool:
-    """Whether a cell holds all samples of a problem, not one."""
+    """Return whether a cell holds all samples of a problem, not one."""
     return isinstance(value, (list, tuple))

@@ -75,7 +75,7 @@ def check_seeds(
 
 
 def source_fingerprint(config: BuildConfig) -> str:
-    """A digest of where the seeds come from: of the settings, and of the file's content or the commit on the Hub."""
+    """Digest where the seeds come from: the settings, and the file's content or the commit on the Hub."""
     seeds = config.seeds
     content = {"file": lambda: digest_if_file(seeds.path), "hub": lambda: commit_at(_hub_place(seeds))}.get(
         seeds.source
@@ -85,7 +85,7 @@ def source_fingerprint(config: BuildConfig) -> str:
 
 
 def curated_seeds(seeds: SeedsConfig) -> list[Problem]:
-    """The curated problems as rows, the held-out problems first; none if the configuration does not want them.
+    """Return the curated problems as rows, the held-out problems first; none if the configuration does not want them.
 
     They are read before all others, so a problem that evolves into one of them is dropped as the duplicate.
     """

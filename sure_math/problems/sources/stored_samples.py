@@ -64,7 +64,7 @@ def read_stored(config: BuildConfig) -> Iterator[StoredItem]:
 
 
 def stored_fingerprint(config: BuildConfig) -> str:
-    """A digest of the file and of the settings that say how it is read."""
+    """Digest the file and the settings that say how it is read."""
     return digest(
         ["samples", 1, config.samples.model_dump(mode="json"), config.seeds.limit, digest_if_file(config.samples.path)]
     )

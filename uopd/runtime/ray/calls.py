@@ -98,7 +98,7 @@ def wait_for(part: str, reference: Reference[R], *, timeout: float | None = None
 
 
 def wait_for_start(pending: Mapping[str, Reference[R]]) -> list[R]:
-    """As `wait_for_all`, for actors that load their models; a missing package is said with what to install."""
+    """Wait for actors that load their models; an error for a missing package says what to install."""
     try:
         return wait_for_all(pending)
     except ModuleNotFoundError as error:
@@ -118,7 +118,7 @@ def close_actors(actors: Sequence[ActorHandle]) -> None:
 
 
 def cause_of(error: RayTaskError) -> Exception:
-    """The exception that the code in the actor raised."""
+    """Return the exception that the code in the actor raised."""
     return error.cause if isinstance(error.cause, Exception) else error
 
 

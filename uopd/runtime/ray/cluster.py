@@ -49,7 +49,7 @@ def start_ray(config: TrainConfig, method: Method) -> Components:
 
 
 def start_components(config: TrainConfig, factories: Factories) -> Components:
-    """As `start_ray`, with factories that the caller chooses."""
+    """Start the components in Ray actors, with factories that the caller chooses."""
     bundles = place(config, teacher=factories.teacher is not None, reference=factories.reference is not None)
     group = ActorGroup(config, bundles)
     try:
