@@ -1,5 +1,7 @@
 """Hooks of the documentation site: equations become MathML, and the figures of the benchmarks become pages' pictures.
 
+The pages link the figures where they are in the repository, so that a code host shows them as well.
+
 Browsers show MathML without a script, so that no page loads a mathematics library from elsewhere.
 """
 
@@ -22,6 +24,20 @@ def on_files(files: Any, config: Any) -> Any:
     for path in sorted(FIGURES.glob("*.png")):
         files.append(File.generated(config, f"figures/{path.name}", abs_src_path=str(path)))
     return files
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Replace the links to the figures in the repository by links to the figures of the site."""
+    return with_figures_of_site(markdown)
+
+
+def with_figures_of_site(markdown: str) -> str:
+    """Make links to figures relative to `docs/` instead of the repository.
+
+    >>> with_figures_of_site("![Accuracy](../../benchmarks/figures/accuracy.png)")
+    '![Accuracy](../figures/accuracy.png)'
+    """
+    return markdown.replace("../benchmarks/figures/", "figures/")
 
 
 def on_page_content(content: str, **_: Any) -> str:

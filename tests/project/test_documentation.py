@@ -1,8 +1,9 @@
 """The pages about the repository say what is there.
 
-Pinned: the tree of docs/architecture.md names every folder, and no other; the README has at most 150 lines; every link
-to a file of the repository has a target; an equation becomes MathML and an example becomes a block of code; the version
-of CITATION.cff is that of the package; the workflow builds the wheel for the versions of Python in the classifiers.
+Pinned: the tree of docs/architecture.md names every folder, and no other; the README has at most 150 lines; every
+link to a file of the repository has a target, and so does every figure of a page; an equation becomes MathML and an
+example becomes a block of code; the version of CITATION.cff is that of the package; the workflow builds the wheel for
+the versions of Python in the classifiers.
 """
 
 import importlib.util
@@ -71,6 +72,18 @@ def script(name: str) -> ModuleType:
     sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
+
+
+def test_the_figures_of_a_page_are_in_the_repository() -> None:
+    pages = {page: page.read_text(encoding="utf-8") for page in (ROOT / "docs").rglob("*.md")}
+    figures = {(page, link) for page, text in pages.items() for link in LINK.findall(text) if link.endswith(".png")}
+    assert figures and [link for page, link in figures if not (page.parent / link).is_file()] == []
+
+
+def test_a_link_to_a_figure_becomes_a_link_of_the_site() -> None:
+    pytest.importorskip("mkdocs", reason="pip install 'sure-math[docs]'")
+    page = script("site_hooks").with_figures_of_site("![Accuracy](../../benchmarks/figures/accuracy.png)")
+    assert page == "![Accuracy](../figures/accuracy.png)"
 
 
 def test_an_equation_becomes_mathml() -> None:
