@@ -58,6 +58,7 @@ COMMANDS: dict[str, RunBy | Checked | NotRun] = {
     "make lint": DEVELOPS,
     "make types": DEVELOPS,
     "pip install": INSTALLS,
+    "python scripts/install_test_requirements.py": RunBy("tests/project/test_install_test_requirements.py"),
     "source .venv/bin/activate": NotRun("changes the shell of the user; the tests name the interpreter instead"),
     "pre-commit install": INSTALLS,
     "python -m pytest": DEVELOPS,
