@@ -1,4 +1,5 @@
-"""Measure how fast answers are clustered, beside Math-Verify on all pairs, and list where the two disagree.
+"""Measure how fast answers are clustered, beside Math-Verify on all pairs, and list the pairs on which the two
+disagree.
 
     python benchmarks/equivalence_speed.py --realdata DIR [--problems 50] [--slow-problems 5] [--out FILE]
 

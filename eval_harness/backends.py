@@ -6,7 +6,7 @@
    and its number. lm-eval sends requests in groups of equal settings, and would send requests with different seeds one
    by one. So the request carries its number as the seed, and the prompt is mixed in when the payload is made.
 3. Back ends return text only. Whether a response was cut off, and how many tokens it has, is recorded inside the back
-   end, where it is still known.
+   end, because only the back end still knows it.
 4. lm-eval cuts a text at the closing thinking tag. After that an unfinished thought looks like an answer. While our
    requests run, the tag stays in the text.
 """

@@ -120,8 +120,8 @@ def load_benchmark(name: str, *, task: str = "", data: str | None = None, everyt
                 grading="judge" if statement.description else benchmark.grading,
             )
         )
-    asked = tuple(problem for problem in problems if everything or problem.grading != "judge")
-    return LoadedBenchmark(problems=asked, origin=_origin(benchmark, data), left_out=len(problems) - len(asked))
+    kept = tuple(problem for problem in problems if everything or problem.grading != "judge")
+    return LoadedBenchmark(problems=kept, origin=_origin(benchmark, data), left_out=len(problems) - len(kept))
 
 
 def fingerprint(loaded: LoadedBenchmark) -> str:

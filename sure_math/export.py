@@ -181,7 +181,7 @@ def export(
         unlabelled: what happens to rows without a reference answer; None takes the format's own.
 
     Raises:
-        ExportError: `folder` is no finished dataset or lacks the split, no row is left, or `out` exists already.
+        ExportError: `folder` is not a finished dataset or lacks the split, no row is left, or `out` exists already.
     """
     chosen = FORMATS[to]
     dataset = _checked(folder, split)

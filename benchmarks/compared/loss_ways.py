@@ -103,7 +103,7 @@ def ours(batch: Batch) -> Tensor:
 
 
 def ours_pytorch(batch: Batch) -> Tensor:
-    """Ours without Triton's kernels, which ours uses on a GPU."""
+    """Compute our loss without Triton's kernels, which ours uses on a GPU."""
     return topk_cross_entropy(
         batch.hidden_TD, batch.weight_VD, batch.ids_TK, batch.logprobs_TK, batch.weights_T, triton=False
     ).loss

@@ -116,7 +116,7 @@ def _keys(section: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str
 
 
 def differing_keys(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Dotted keys whose values differ between two resolved configurations, with both values."""
+    """List the dotted keys whose values differ between two resolved configurations, with both values."""
     for key in sorted({*old, *new}):
         before, after = old.get(key), new.get(key)
         if isinstance(before, Mapping) and isinstance(after, Mapping):

@@ -10,7 +10,7 @@ import sympy
 
 
 def fraction(value: int | Fraction) -> str:
-    """`\\frac{3}{4}`, `-\\frac{3}{4}`, or the integer."""
+    """Write `\\frac{3}{4}`, `-\\frac{3}{4}`, or the integer."""
     exact = Fraction(value)
     if exact.denominator == 1:
         return str(exact.numerator)
@@ -24,22 +24,22 @@ def expression(value: sympy.Expr) -> str:
 
 
 def listed(values: Iterable[object]) -> str:
-    """`2, 5, 7`."""
+    """Write `2, 5, 7`."""
     return ", ".join(str(value) for value in values)
 
 
 def braces(values: Iterable[object]) -> str:
-    """`\\{2, 5, 7\\}`."""
+    """Write `\\{2, 5, 7\\}`."""
     return f"\\{{{listed(values)}\\}}"
 
 
 def ordered(values: Iterable[object]) -> str:
-    """`(2, 5)`."""
+    """Write `(2, 5)`."""
     return f"({listed(values)})"
 
 
 def polynomial(coefficients: Sequence[int], variable: str = "x") -> str:
-    """`x^2 - 3x + 1` of coefficients from the highest power down."""
+    """Write `x^2 - 3x + 1` of coefficients from the highest power down."""
     terms: list[str] = []
     degree = len(coefficients) - 1
     for power, factor in zip(range(degree, -1, -1), coefficients, strict=True):
@@ -53,12 +53,12 @@ def polynomial(coefficients: Sequence[int], variable: str = "x") -> str:
 
 
 def plural(count: int, noun: str, nouns: str | None = None) -> str:
-    """`1 ticket`, `3 tickets`."""
+    """Write `1 ticket`, `3 tickets`."""
     return f"{count} {noun if count == 1 else nouns or noun + 's'}"
 
 
 def decimal(value: int | Fraction) -> str:
-    """`12.5` of a fraction whose decimal expansion ends."""
+    """Write `12.5` of a fraction whose decimal expansion ends."""
     exact = Fraction(value)
     places = 0
     while (exact * 10**places).denominator != 1:
@@ -71,7 +71,7 @@ def decimal(value: int | Fraction) -> str:
 
 
 def term(value: int | Fraction, symbol: str = "") -> str:
-    """` + 3x`, ` - x`, ` + 5` to stand behind other terms; nothing of 0."""
+    """Write ` + 3x`, ` - x`, ` + 5` to stand behind other terms; nothing of 0."""
     if value == 0:
         return ""
     size = "" if symbol and abs(value) == 1 else fraction(abs(Fraction(value)))
@@ -79,7 +79,8 @@ def term(value: int | Fraction, symbol: str = "") -> str:
 
 
 def surd(whole: int | Fraction, factor: int | Fraction, radicand: int) -> str:
-    """`\\frac{5 + 3\\sqrt{13}}{2}` of whole + factor * sqrt(radicand), in lowest terms and with a square-free root."""
+    """Write `\\frac{5 + 3\\sqrt{13}}{2}` of whole + factor * sqrt(radicand), in lowest terms and with a square-free
+    root."""
     square = 1
     for root in range(2, radicand + 1):
         while radicand % (root * root) == 0:
@@ -98,20 +99,20 @@ def surd(whole: int | Fraction, factor: int | Fraction, radicand: int) -> str:
 
 
 def interval(low: int | Fraction | None, high: int | Fraction | None, ends: str = "()") -> str:
-    """`[2, 5)` with `ends` `[)`; None is an infinite end."""
+    """Write `[2, 5)` with `ends` `[)`; None is an infinite end."""
     left = "(-\\infty" if low is None else f"{ends[0]}{fraction(low)}"
     right = "\\infty)" if high is None else f"{fraction(high)}{ends[1]}"
     return f"{left}, {right}"
 
 
 def factored(value: int) -> str:
-    """`2^{3} \\cdot 3` of 24."""
+    """Write `2^{3} \\cdot 3` of 24."""
     powers = sympy.factorint(value).items()
     return " \\cdot ".join(str(prime) if power == 1 else f"{prime}^{{{power}}}" for prime, power in powers)
 
 
 def root(value: int | Fraction) -> str:
-    """`\\frac{\\sqrt{6}}{2}` of the square root of 3/2."""
+    """Write `\\frac{\\sqrt{6}}{2}` of the square root of 3/2."""
     exact = Fraction(value)
     inner, outer = exact.numerator * exact.denominator, 1
     for prime, power in sympy.factorint(inner).items():

@@ -104,12 +104,12 @@ def work_of(
 
 
 def tokens_per_second(size: Parameters, share: float, assumptions: BuildAssumptions) -> float:
-    """Tokens per second of one GPU that reaches `share` of its peak."""
+    """Return the number of tokens per second of one GPU that reaches `share` of its peak."""
     return share * assumptions.peak_tflops * 1e12 / (2 * size.active)
 
 
 def gpus_of(model: ModelConfig) -> int:
-    """GPUs a model works on: those of one engine times its replicas."""
+    """Return the number of GPUs a model works on: those of one engine times its replicas."""
     size = parameters_of(model.model)
     if model.engine == "server" or (size is not None and size.total < SMALLEST):
         return 0
@@ -118,7 +118,8 @@ def gpus_of(model: ModelConfig) -> int:
 
 
 def parameters_of(model: str) -> Parameters | None:
-    """Size of a model: from the weights in its folder (2 bytes each), else from its name; None if neither tells.
+    """Return the size of a model: from the weights in its folder (2 bytes each), else from its name; None if neither
+    tells.
 
     >>> parameters_of("Qwen/Qwen3-30B-A3B").active
     3000000000.0

@@ -156,10 +156,16 @@ def _steps(config: BuildConfig, pool: SeedCounts, note: str, assumptions: BuildA
     if draw_runs(config):
         yield PlannedPhase(phase="draw", problems=stay)
     if evolve_runs(config):
-        asked, children = _evolved(config, drawn, assumptions.survival)
+        requests, children = _evolved(config, drawn, assumptions.survival)
         stay = stay if config.evolve.keep_seeds else fixed
         yield _asks(
-            "evolve", "author", models, _sum((children, stay)), asked, _evolve_tokens(config, assumptions), assumptions
+            "evolve",
+            "author",
+            models,
+            _sum((children, stay)),
+            requests,
+            _evolve_tokens(config, assumptions),
+            assumptions,
         )
         if decontaminate_runs(config):
             yield _screening("decontaminate", config, models, _sum((children, stay)), children, assumptions)
@@ -195,10 +201,10 @@ def _screening(
     note = f"against {benchmarks} benchmarks" + (" and the test split" if settings.test_split else "")
     if settings.check is None or not benchmarks:
         return PlannedPhase(phase=phase, problems=problems, note=note)
-    asked = None if compared is None else compared * 2 * settings.check.top_k
+    requests = None if compared is None else compared * 2 * settings.check.top_k
     shown = _prompt_tokens(config, "overlap", assumptions, extra=2 * assumptions.problem_tokens)
     note += f"; the {settings.check.top_k} nearest in both orders at most"
-    return _asks(phase, "inspector", models, problems, asked, (shown, assumptions.judge_tokens), assumptions, note)
+    return _asks(phase, "inspector", models, problems, requests, (shown, assumptions.judge_tokens), assumptions, note)
 
 
 def _annotation(
@@ -213,16 +219,16 @@ def _annotation(
     labels, sampling = config.label, config.sample
     solve = _prompt_tokens(config, "solve", assumptions, extra=assumptions.problem_tokens)
     if labels.model is not None:
-        asked = None if unanswered is None else unanswered * labels.num_samples
+        requests = None if unanswered is None else unanswered * labels.num_samples
         tokens = (solve, min(assumptions.answer_tokens, labels.max_new_tokens))
-        yield _asks("label", "labeller", models, problems, asked, tokens, assumptions)
+        yield _asks("label", "labeller", models, problems, requests, tokens, assumptions)
     elif label_runs(config):
         yield PlannedPhase(phase="label", problems=problems, note=f"by {labels.by}")
     if config.samples.path is None:
         per_problem = sampling.num_samples + sampling.greedy
-        asked = None if problems is None else problems * per_problem
+        requests = None if problems is None else problems * per_problem
         tokens = (solve, min(assumptions.answer_tokens, sampling.max_new_tokens))
-        yield _asks("sample", "teacher", models, problems, asked, tokens, assumptions, f"{per_problem} per problem")
+        yield _asks("sample", "teacher", models, problems, requests, tokens, assumptions, f"{per_problem} per problem")
     else:
         yield PlannedPhase(phase="sample", problems=problems, note="stored")
     clustering = f"procedure {config.cluster.procedure}, equivalence {config.cluster.equivalence}"
@@ -270,8 +276,8 @@ def _evolved(
     if drawn is None or any(count is None for count in drawn.values()):
         return None, None
     rounds = {tier: range(config.evolve.rounds[tier]) for tier in TIERS}
-    asked = sum((count or 0) * float(survival**place) for tier, count in drawn.items() for place in rounds[tier])
-    return round(asked), round(asked * survival)
+    requests = sum((count or 0) * float(survival**place) for tier, count in drawn.items() for place in rounds[tier])
+    return round(requests), round(requests * survival)
 
 
 def _unanswered(pool: SeedCounts, children: int | None, stay: int | None, read: int | None) -> int | None:

@@ -17,12 +17,13 @@ NOT_FROM_A_MODEL = ("source", "pocket-world", "curated")
 
 
 def normalised(entropy: float, num_samples: int) -> float:
-    """H / log N, clipped to [0, 1], because rounding may leave it just outside."""
+    """Compute H / log N, clipped to [0, 1], because rounding may leave it just outside."""
     return min(1.0, max(0.0, normalised_entropy(entropy, num_samples)))
 
 
 def miller_madow(num_clusters: int, num_samples: int) -> float:
-    """First-order bias of the plug-in entropy in nats, (C - 1) / 2N: what N samples miss on average (Miller 1955).
+    """Compute the first-order bias of the plug-in entropy in nats, (C - 1) / 2N: what N samples miss on average
+    (Miller 1955).
 
     C is the number of clusters seen, which is itself too small, so the true bias is larger still.
 

@@ -18,7 +18,7 @@ from sure_math.storage.files import file_digest
 MANIFEST = "manifest.json"
 MANIFEST_FORMAT = 1
 WORK = ".build"
-"""Folder of what a build keeps to resume; it is no part of the dataset."""
+"""Folder of what a build keeps to resume; it is not part of the dataset."""
 DATA = "data"
 """Folder of the Parquet files; a table is stored in `data/TABLE-*.parquet`."""
 SPLITS = ("train", "test")

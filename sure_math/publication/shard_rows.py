@@ -58,7 +58,7 @@ def joined_problems(shard: ShardRows) -> Iterator[PublishedProblem]:
             for table, ids in (("uncertainty", uncertainties), ("cluster", clusters), ("grade", grades))
             if name not in ids
         ]
-        # A dropped row alone is no proof: a repeated problem id is dropped while its first problem stays.
+        # A dropped row alone does not prove this: a repeated problem id is dropped while its first problem stays.
         if absent and name in dropped:
             continue
         if absent:

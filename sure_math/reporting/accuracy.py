@@ -38,7 +38,8 @@ class Difference:
 
 
 def mean_over_problems(scores: Sequence[float]) -> Estimate:
-    """Mean of one score per problem, with its error; for shares of right samples the error is clustered by problem.
+    """Compute the mean of one score per problem, with its error; for shares of right samples the error is clustered by
+    problem.
 
     >>> mean_over_problems([1.0, 0.0, 1.0, 0.0]).value
     0.5
@@ -79,7 +80,8 @@ def removable_share(right: Sequence[int], samples: int) -> float | None:
 
 
 def paired_difference(before: Sequence[float], after: Sequence[float], seed: int = 0) -> Difference:
-    """Difference of two accuracies on the same problems, with a percentile bootstrap interval over the problems.
+    """Estimate the difference of two accuracies on the same problems, with a percentile bootstrap interval over the
+    problems.
 
     A score is 0 or 1 for a problem with one answer, or a share of right samples.
 

@@ -81,7 +81,7 @@ class Ranking:
 
 
 def auroc(scores: Sequence[float], wrong: Sequence[bool]) -> float | None:
-    """Area under the ROC curve with ties at mid-rank (Mann-Whitney); None if one of the classes is empty.
+    """Compute the area under the ROC curve with ties at mid-rank (Mann-Whitney); None if one of the classes is empty.
 
     >>> auroc([0.1, 0.5, 0.5, 0.9], [False, False, True, True])
     0.875
@@ -90,7 +90,7 @@ def auroc(scores: Sequence[float], wrong: Sequence[bool]) -> float | None:
 
 
 def estimate_auroc(scores: Sequence[float], wrong: Sequence[bool], *, resamples: int, seed: int) -> Auroc:
-    """AUROC with a percentile bootstrap interval over problems; the same seed gives the same interval.
+    """Estimate AUROC with a percentile bootstrap interval over problems; the same seed gives the same interval.
 
     >>> estimate_auroc([0.1, 0.9], [False, True], resamples=10, seed=0).value
     1.0
@@ -119,7 +119,7 @@ def estimate_auroc(scores: Sequence[float], wrong: Sequence[bool], *, resamples:
 def estimate_difference(
     scores: Sequence[float], others: Sequence[float], wrong: Sequence[bool], *, resamples: int, seed: int
 ) -> tuple[float | None, float | None]:
-    """Bootstrap interval of AUROC(scores) - AUROC(others) on the same resampled problems."""
+    """Estimate the bootstrap interval of AUROC(scores) - AUROC(others) on the same resampled problems."""
     first, second = Ranking(scores, wrong), Ranking(others, wrong)
     differences = []
     for index in resampled_problems(len(scores), resamples, seed):
@@ -130,7 +130,7 @@ def estimate_difference(
 
 
 def roc_curve(scores: Sequence[float], wrong: Sequence[bool]) -> tuple[np.ndarray, np.ndarray]:
-    """False positive rate and true positive rate [k + 1], from (0, 0) to (1, 1); a tie is one slanted piece."""
+    """Compute false positive rate and true positive rate [k + 1], from (0, 0) to (1, 1); a tie is one slanted piece."""
     from sklearn import metrics  # takes a second to import
 
     ranking = Ranking(scores, wrong)
@@ -141,7 +141,7 @@ def roc_curve(scores: Sequence[float], wrong: Sequence[bool]) -> tuple[np.ndarra
 def roc_band(
     scores: Sequence[float], wrong: Sequence[bool], grid: np.ndarray, *, resamples: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Pointwise bootstrap interval of the true positive rate at each false positive rate of `grid` [g]."""
+    """Estimate the pointwise bootstrap interval of the true positive rate at each false positive rate of `grid` [g]."""
     ranking = Ranking(scores, wrong)
     curves = []
     for index in resampled_problems(len(scores), resamples, seed):

@@ -49,7 +49,7 @@ LINES: Mapping[str, tuple[str, str]] = {
 
 @contextmanager
 def panels(stem: Path, rows: int, columns: int) -> Iterator[list[Axes]]:
-    """Axes side by side in the project's style, row by row; on leaving, written as PNG and SVG."""
+    """Draw axes side by side in the project's style, row by row; on leaving, written as PNG and SVG."""
     with plt.rc_context({**STYLE, "figure.figsize": (4.8 * columns, 3.2 * rows)}):
         figure, axes = plt.subplots(rows, columns, squeeze=False, layout="constrained")
         yield list(axes.flat)
@@ -57,7 +57,7 @@ def panels(stem: Path, rows: int, columns: int) -> Iterator[list[Axes]]:
 
 
 def draw_histogram(histogram: Mapping, stem: Path) -> None:
-    """Problems per bin of H / log N.
+    """Draw the problems per bin of H / log N.
 
     Args:
         histogram: `counts`, one per equal bin over [0, 1].
@@ -73,7 +73,7 @@ def draw_histogram(histogram: Mapping, stem: Path) -> None:
 def draw_validation(
     report: Mapping, *, scores: Mapping[str, Sequence[float | None]], wrong: Sequence[bool], folder: Path
 ) -> None:
-    """`histogram`, `accuracy`, `roc` and `risk_coverage` of a validation report.
+    """Draw `histogram`, `accuracy`, `roc` and `risk_coverage` of a validation report.
 
     Args:
         report: as `validate` returns it.

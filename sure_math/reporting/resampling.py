@@ -11,7 +11,7 @@ LEVEL = 0.95
 
 
 def resampled_problems(problems: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
-    """Indices [problems] of each resample; the same seed gives the same resamples.
+    """Yield indices [problems] of each resample; the same seed gives the same resamples.
 
     >>> [index.tolist() for index in resampled_problems(3, 2, seed=0)]
     [[2, 1, 1], [0, 0, 0]]
@@ -22,7 +22,8 @@ def resampled_problems(problems: int, resamples: int, seed: int) -> Iterator[np.
 
 
 def percentile_interval(values: Sequence[float]) -> tuple[float | None, float | None]:
-    """Ends of the interval that holds the middle `LEVEL` of the resampled values; None if there are no values.
+    """Return the ends of the interval that holds the middle `LEVEL` of the resampled values; None if there are no
+    values.
 
     >>> percentile_interval([1.0, 1.0])
     (1.0, 1.0)

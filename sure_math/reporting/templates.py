@@ -28,22 +28,22 @@ def environment() -> jinja2.Environment:
 
 
 def cell(value: object) -> str:
-    """Any text as one cell of a Markdown table."""
+    """Write any text as one cell of a Markdown table."""
     return str(value).translate(MARKDOWN_CELL)
 
 
 def percent(part: float, whole: float = 1.0) -> str:
-    """`12.3 %`; `-` if there is nothing to divide by."""
+    """Write `12.3 %`; `-` if there is nothing to divide by."""
     return f"{100 * part / whole:.1f} %" if whole else "-"
 
 
 def count(value: int) -> str:
-    """`8,800`."""
+    """Write `8,800`."""
     return f"{value:,}"
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """Fixed digits; `-` for None."""
+    """Write fixed digits; `-` for None."""
     return "-" if value is None else f"{value:.{digits}f}"
 
 

@@ -73,7 +73,7 @@ def measure(
     sum_logprobs: Sequence[float] | None,
     token_counts: Sequence[int] | None,
 ) -> Measures:
-    """Entropy, majority share, mean log-probability and mean length of n >= 2 samples.
+    """Measure entropy, majority share, mean log-probability and mean length of n >= 2 samples.
 
     >>> measure([0, 0, 1, 1], ["4", "4", "5", "5"], None, None).entropy
     0.5

@@ -27,7 +27,7 @@ import sys
 from tests.helpers.evaluations import evaluate
 url, tokenizer, exam, cache, concurrent = sys.argv[1:]
 arguments = {"model": "served", "base_url": url, "tokenizer": tokenizer, "tokenizer_backend": "huggingface"}
-found = evaluate(
+result = evaluate(
     "local-completions",
     "sure_math",
     metadata={"data": exam},
@@ -35,7 +35,7 @@ found = evaluate(
     gen_kwargs={"max_gen_toks": 100},
     use_cache=cache,
 )
-print(found["sure_math"]["responses"], found["results"]["sure_math"]["avg@16,none"])
+print(result["sure_math"]["responses"], result["results"]["sure_math"]["avg@16,none"])
 """
 
 

@@ -36,7 +36,7 @@ class Absent:
             raise ModuleNotFoundError(f"{name} is not installed in this process", name=name)
 
 sys.meta_path.insert(0, Absent())
-# Libraries ask whether a package is there, which is no import: what is absent has no spec.
+# Libraries ask whether a package is there, which is not an import: what is absent has no spec.
 find_spec = importlib.util.find_spec
 importlib.util.find_spec = lambda name, package=None: None if name.split(".")[0] in ABSENT else find_spec(name, package)
 for module in sys.argv[1:]:

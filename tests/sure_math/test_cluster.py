@@ -36,7 +36,7 @@ from sure_math.cluster import (
 from sure_math.equivalence import Verdict, same_answer
 
 UNHURRIED = settings(deadline=None)
-"""A busy machine is no failure."""
+"""A busy machine is not a failure."""
 Verdicts = dict[frozenset[str], Verdict]
 
 

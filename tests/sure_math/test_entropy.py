@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from sure_math.entropy import SemanticEntropy, entropy_of, majority_answer, semantic_entropy
 
 UNHURRIED = settings(deadline=None)
-"""A busy machine is no failure."""
+"""A busy machine is not a failure."""
 EXACT = 1e-12
 PARTITIONS_OF_EIGHT = [
     ([8], 0.0, 1.0),

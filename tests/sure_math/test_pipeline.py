@@ -183,7 +183,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_kept(
 
 
 def test_the_remedy_of_an_error_can_be_followed(tmp_path: Path, settings: dict, capsys: pytest.CaptureFixture) -> None:
-    """A folder with nothing but inputs is no other build: the mended command goes on in it."""
+    """A folder with nothing but inputs is not another build: the mended command goes on in it."""
     settings["decontaminate"]["benchmarks"]["gsm8k"] = {"path": str(tmp_path / "none.jsonl")}
     settings["decontaminate"]["skip"].remove("gsm8k")
     config, out = tmp_path / "c.yaml", tmp_path / "out"

@@ -122,8 +122,8 @@ def moments(reference: Path, draw: random.Random) -> list[int]:
     """When to kill, in units of `progress`: one moment in each part of the work up to clustering, which is nearly all
     of it; then as clustering starts, after its first request, and while the dataset is published.
     """
-    asked = {key for role, key in logged(reference) if role != "judge"}
-    clustering = len(asked) + SHARDS * PHASES.index("cluster") + 1  # the shard of the benchmark
+    requests = {key for role, key in logged(reference) if role != "judge"}
+    clustering = len(requests) + SHARDS * PHASES.index("cluster") + 1  # the shard of the benchmark
     parts = KILLS - 3
     early = [int(clustering * (number + draw.random()) / parts) for number in range(parts)]
     return [*early, clustering, clustering + 1, progress(reference)]

@@ -96,7 +96,7 @@ class MemoryLoad:
 
 
 def total(items: Sequence[MemoryItem]) -> float:
-    """Bytes of all items."""
+    """Return the bytes of all items."""
     return sum(item.bytes for item in items)
 
 
@@ -352,7 +352,7 @@ def most_tokens(config: TrainConfig) -> int:
 
 
 def machine_bytes() -> float:
-    """Bytes of this machine's memory."""
+    """Return the bytes of this machine's memory."""
     return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
 
 

@@ -56,7 +56,8 @@ def compute_dtype(dtype: torch.dtype) -> torch.dtype:
 
 
 def chunk_rows(tokens: int, row_bytes: int, chunk_bytes: int) -> int:
-    """Tokens per chunk, at least 1: as few chunks as the budget allows, and all about equally long.
+    """Return the number of tokens per chunk, at least 1: as few chunks as the budget allows, and all about equally
+    long.
 
     >>> chunk_rows(512, row_bytes=10, chunk_bytes=3310)  # two chunks of 256, although 331 rows would fit
     256

@@ -110,7 +110,8 @@ def largest_in_parts(logits_CV: Tensor, k: int, budget_bytes: int) -> tuple[Tens
 
 
 def candidate_bytes(vocabulary: int, k: int) -> int:
-    """Memory of `largest` for one row, bytes: two int64 and a float32 per candidate, and the maxima of the groups."""
+    """Return the memory of `largest` for one row, bytes: two int64 and a float32 per candidate, and the maxima of the
+    groups."""
     groups = max(1, math.isqrt(vocabulary * k))
     size = vocabulary // groups
     candidates = k * size + vocabulary - size * groups if size > 1 else vocabulary
@@ -118,7 +119,7 @@ def candidate_bytes(vocabulary: int, k: int) -> int:
 
 
 def largest(logits_CV: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """Values and indices of the k largest of each row, descending: `torch.topk`, on a fraction of the row.
+    """Return values and indices of the k largest of each row, descending: `torch.topk`, on a fraction of the row.
 
     The row is split into G groups of V // G tokens, each token G apart from the next, and a rest. No value of another
     group exceeds the k maxima of the k groups with the largest maxima, so the k largest values lie in these groups and

@@ -6,7 +6,7 @@
 | `cross_entropy`, `kl` | Eq. 7, and Eq. 7 minus the entropy of the teacher's top-k: means over response tokens, nats |
 | `truncation_floor` | -log of the teacher's mass on its top-k: what `kl` is at student = teacher |
 | `teacher_mass`, `student_mass` | probability that a model gives to the teacher's top-k, means over tokens |
-| `agreement` | share of tokens where both models have the same first choice |
+| `agreement` | share of tokens for which both models have the same first choice |
 | `student_logprob`, `teacher_logprob` | of the sampled tokens, means, nats |
 | `mean_weight`, `effective_prompts` | over the step's prompts: mean w, (sum w)^2 / sum w^2 |
 """

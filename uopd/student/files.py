@@ -103,7 +103,7 @@ def read_tensors(file: Path, expected: Mapping[str, Tensor]) -> dict[str, Tensor
 
 
 def moments_of(optimizer: torch.optim.AdamW, master: Tensor, name: str) -> dict[str, Tensor]:
-    """AdamW's state of one tensor, named for a checkpoint; empty before the first step."""
+    """Return AdamW's state of one tensor, named for a checkpoint; empty before the first step."""
     state = optimizer.state.get(master, {})
     return {f"{key}.{name}": torch.as_tensor(value).detach() for key, value in state.items()}
 

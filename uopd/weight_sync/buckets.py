@@ -78,5 +78,5 @@ def descriptions(
 
 
 def empty_bucket(slots: Sequence[Slot]) -> Tensor:
-    """New memory of the host that is large enough for the slots; its bytes are arbitrary."""
+    """Allocate memory of the host that is large enough for the slots; its bytes are arbitrary."""
     return torch.empty(slots[-1].end, dtype=torch.uint8)

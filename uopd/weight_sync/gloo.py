@@ -52,7 +52,7 @@ from vllm.model_executor.model_loader.reload import (  # noqa: E402
 
 
 def transfer_options(backend: str) -> dict[str, Any]:
-    """Options that `vllm.LLM` needs to receive weights by that back end."""
+    """Return the options that `vllm.LLM` needs to receive weights by that back end."""
     options: dict[str, Any] = {"weight_transfer_config": {"backend": backend}}
     if backend == "gloo":
         # vLLM's worker imports this module before it looks the back end up.

@@ -116,7 +116,7 @@ def surface_forms(value: WorldValue) -> list[tuple[str, float]]:
 
 
 def latex(number: Num) -> str:
-    """`12`, `\\frac{3}{4}`, `-\\frac{7}{2}`, `3n + 5`, `\\frac{3n}{4} - \\frac{1}{2}`."""
+    """Write `12`, `\\frac{3}{4}`, `-\\frac{7}{2}`, `3n + 5`, `\\frac{3n}{4} - \\frac{1}{2}`."""
     if number.is_plain:
         return _latex_fraction(number.const)
     top = {1: LETTER}.get(abs(number.coef.numerator), f"{abs(number.coef.numerator)}{LETTER}")

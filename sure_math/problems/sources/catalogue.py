@@ -272,7 +272,7 @@ SOURCES: Mapping[str, PublicSource] = {
         solutions=SOLUTION,
         published_rows={"test": 30},
     ),
-    # MathArena lets pandas choose the type of `answer`: integers where all of a contest's answers are.
+    # MathArena lets pandas choose the type of `answer`: integers if all answers of a contest are integers.
     "hmmt_feb25": PublicSource(
         dataset="MathArena/hmmt_feb_2025",
         revision="6fdc4277120810ff75aa22d2d5489b91f7a262a1",

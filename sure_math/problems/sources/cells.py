@@ -49,7 +49,7 @@ def known_word(row: Row, column: str | None, known: tuple[str, ...], where: str)
 
 
 def conversation(value: Any, where: str) -> tuple[str | None, str]:
-    """System prompt and problem of a cell: plain text, or a list of messages with one user turn.
+    """Read the system prompt and problem of a cell: plain text, or a list of messages with one user turn.
 
     >>> conversation([{"role": "user", "content": "What is 1 + 1?"}], "row 1")
     (None, 'What is 1 + 1?')

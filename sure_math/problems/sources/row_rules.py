@@ -27,12 +27,13 @@ def plain(cell: Any) -> str | None:
 
 
 def last_box(cell: Any) -> str | None:
-    r"""Content of the last `\boxed{}`; solutions also box earlier steps."""
+    r"""Return the content of the last `\boxed{}`; solutions also box earlier steps."""
     return extract_answer(plain(cell) or "") or None
 
 
 def box_or_text(cell: Any) -> str | None:
-    r"""Content of the box if there is one, else the whole text: AMO-Bench's `description` answers have no box."""
+    r"""Return the content of the box if there is one, else the whole text: AMO-Bench's `description` answers have no
+    box."""
     text = plain(cell) or ""
     return last_box(text) if "boxed" in text else text or None
 

@@ -169,7 +169,7 @@ def _item(
         solution=text_of(row, columns.solution),
     )
     rows = _samples(problem.problem_id, values, samples)
-    asked = samples.num_samples
+    wanted = samples.num_samples
     count = sum(sample.sample_index >= 0 for sample in rows)
     if not text.strip():
         return [dropped_seed(problem, number, "empty", "the row has no text")], []
@@ -178,10 +178,10 @@ def _item(
             f"{where}: the id {problem.problem_id!r} occurs twice; make the ids unique, or choose another column "
             "with samples.columns.id=..."
         )
-    if count < (asked or 1):
-        detail = f"{count} samples, {asked or 1} needed"
+    if count < (wanted or 1):
+        detail = f"{count} samples, {wanted or 1} needed"
         return [dropped_seed(problem, number, "too_few_samples" if count else "no_samples", detail)], []
-    return [problem], [sample for sample in rows if asked is None or sample.sample_index < asked]
+    return [problem], [sample for sample in rows if wanted is None or sample.sample_index < wanted]
 
 
 def _samples(problem_id: str, values: Sequence[Any], samples: SamplesConfig) -> list[Sample]:

@@ -1,8 +1,8 @@
 """Whether the teacher is right, by its own answer and by its majority, and what is counted of it.
 
 Pins: both verdicts for a greedy answer that differs from the majority; no verdict without a reference answer or without
-a majority; one question to the judge where both answers are one string; the agreement with a labelling model in the
-tally and on the card, and that answers of a source are no part of it.
+a majority; one question to the judge if both answers are one string; the agreement with a labelling model in the
+tally and on the card, and that answers of a source are not part of it.
 """
 
 import json

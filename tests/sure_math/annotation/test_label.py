@@ -1,9 +1,9 @@
 """Labels by a model: one greedy answer, or the majority of several.
 
 Pins: the label, its solution and its source; why there is none, for every reason; which problems are asked, with which
-seeds, and which are dropped; thinking is no part of a solution; the vote puts together what is equal by computation and
-nothing else; the labels of a real model, the same for one greedy answer whatever the run's seed, and right where the
-pocket world knows the answer.
+seeds, and which are dropped; thinking is not part of a solution; the vote puts together what is equal by computation
+and nothing else; the labels of a real model, the same for one greedy answer whatever the run's seed, and right where
+the pocket world knows the answer.
 """
 
 import dataclasses
@@ -77,7 +77,7 @@ LABELS: dict[str, tuple[list[str | Refusal], Label | Unlabelled]] = {
         [*boxed("1", "1"), "none", "none", "none"],
         Unlabelled(detail="share 2 of 5 is below 0.5"),
     ),
-    "missing answers are no majority": (
+    "missing answers do not make a majority": (
         ["none", "none", *boxed("8", "8")],
         Label(answer="8", solution=r"sample 0: \boxed{8}"),
     ),

@@ -25,9 +25,9 @@ def test_exam(realdata: Path, capsys: pytest.CaptureFixture[str]) -> None:
     merges: list[str] = []
     for row in rows:
         gold, prediction = str(row["gold"]), str(row["pred"])
-        found = is_correct(gold, prediction) if row["kind"] == "extract" else same_answer(gold, prediction) == "equal"
-        if found != row["expected"]:
-            (merges if found else misses).append(
+        equal = is_correct(gold, prediction) if row["kind"] == "extract" else same_answer(gold, prediction) == "equal"
+        if equal != row["expected"]:
+            (merges if equal else misses).append(
                 f"{row['id']}: {gold[-80:]!r} against {prediction[-80:]!r} ({row['source']})"
             )
     agreement = 1 - (len(misses) + len(merges)) / len(rows)

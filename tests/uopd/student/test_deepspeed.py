@@ -7,7 +7,8 @@
   it as well; a head that one of the ranks cannot read is an error on all;
 - saved and loaded = never stopped, bit for bit; a folder of another number of ranks, of another model, or with a part
   missing is refused on every rank;
-- an error on one rank, a loss or a gradient that is no number: a `StudentError` on all, no hang, no trace afterwards;
+- an error on one rank, a loss or a gradient that is not a number: a `StudentError` on all, no hang, no trace
+  afterwards;
 - with the optimizer in the host's memory, in float32 and in bfloat16: the losses, norms, masters and moments are those
   of without (1e-6 relative), and all of the above on files and errors holds too;
 - an export is the weights; `logprobs` those of the one-process student;
@@ -119,7 +120,7 @@ def message_of(action: Callable[[], Any]) -> str:
 
 
 def failures_of(student: "DeepSpeedRank", rank: int, world: int) -> dict[str, str]:
-    """What it says to steps that cannot be taken: a loss and a norm that are no numbers, an error on the last rank."""
+    """What it says to steps that cannot be taken: a loss and a norm that are not numbers, an error on the last rank."""
     unscored = share_of(0, rank, world) if rank < world - 1 else replace(share_of(0, rank, world), scores=None)
     failures = {
         "loss": bad_share(rank, world, float("inf")),

@@ -7,7 +7,7 @@
 - saved and loaded = never stopped, bit for bit; every broken or foreign folder has its message;
 - an exported folder loads in transformers with the same weights, names, dtype and tokenizer as the initial one;
 - float32 masters of 16-bit weights move by steps that the weights' own rounding would swallow;
-- a loss or gradient that is no number is an error which leaves the weights and the next update as they were;
+- a loss or gradient that is not a number is an error which leaves the weights and the next update as they were;
 - a scorer's ids and log-probabilities are those of a plain forward pass, whatever it packs together, and behind another
   prompt than the student's; logits that are not finite are refused.
 """

@@ -30,7 +30,8 @@ def read_prompts(llm: Any, texts: Sequence[Sequence[int]], k: int, max_length: i
 
 
 def entries_of(output: Any, begin: int, per_token: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Token ids and log-probabilities of a prompt, each of shape [positions from `begin` on, `per_token`]."""
+    """Return the token ids and log-probabilities of a prompt, each of shape [positions from `begin` on,
+    `per_token`]."""
     flat = output.prompt_logprobs
     start = flat.start_indices[begin]
     ids = np.array(flat.token_ids[start:], np.int32).reshape(-1, per_token)

@@ -445,9 +445,9 @@ def test_special_tokens_leave_the_text_and_thinking_stays(tiny_model: Path) -> N
 @pytest.mark.parametrize("turns", [[("user", "")], [("user", " \n\t")], [("system", "w1"), ("user", " ")], []])
 def test_a_blank_question_is_refused(tiny_model: Path, turns: list[tuple[str, str]]) -> None:
     responder, engine = responder_saying(tiny_model, "w3")
-    refused, asked = responder.ask([question(*turns), question(("user", "w1"), seeds=(4, 5))], SAMPLED)
-    assert isinstance(refused, Refusal) and refused.reason == "empty_prompt"
-    assert not isinstance(asked, Refusal) and len(asked) == 2
+    refusal, replies = responder.ask([question(*turns), question(("user", "w1"), seeds=(4, 5))], SAMPLED)
+    assert isinstance(refusal, Refusal) and refusal.reason == "empty_prompt"
+    assert not isinstance(replies, Refusal) and len(replies) == 2
     assert len(engine.requests) == 1
 
 

@@ -295,7 +295,7 @@ def test_replicas_come_under_load_and_go_afterwards(cluster: Cluster, spec: Mode
     pool = RayReplicas(spec, settings, idle_seconds=2)
     assert len(pool.running()) == 1
     pool.generate(LOAD[:2], SAMPLED)
-    assert len(pool.running()) == 1, "one chunk is no load"
+    assert len(pool.running()) == 1, "one chunk is not a load"
     end = time.monotonic() + PATIENCE
     while len(pool.running()) == 1:
         assert time.monotonic() < end

@@ -773,8 +773,8 @@ def test_a_server_killed_and_started_again_in_the_middle_of_a_build(
         status, printed = hasty.end(ending)
         before = hasty.asked()
         assert status == 1 and "Traceback" not in printed, printed
-        said = " ".join(printed.split())
-        assert vllm_server.url in said and "server.patience=2 s" in said and "repeat the command" in said
+        message = " ".join(printed.split())
+        assert vllm_server.url in message and "server.patience=2 s" in message and "repeat the command" in message
         for build in (hasty, patient):
             assert REQUESTS // 8 <= len(build.asked()) < REQUESTS
         assert waiting.is_alive(), "the patient one is still there"

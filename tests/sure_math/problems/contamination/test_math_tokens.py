@@ -3,7 +3,7 @@
 - which ways of writing are the same tokens, and which differences stay;
 - the tokens themselves, for a few texts;
 - renamed variables give the same n-grams, also inside a longer text; variables that are merged or split do not;
-- instructions and figures are no part of a benchmark's statement, unless nothing else is there;
+- instructions and figures are not part of a benchmark's statement, unless nothing else is there;
 - hostile texts: long, unbalanced, empty, without a word: bounded time, and never nothing.
 """
 

@@ -1,11 +1,11 @@
 """Pins of `sure_math/problems/contamination/second_look.py` and `prompts/overlap.txt`:
 
-- a pair is clean only where both orders are answered with a plain no; everything else is an overlap;
+- a pair is clean only if both orders are answered with a plain no; everything else is an overlap;
 - an unclear reply is asked for once more, with another seed and a temperature; a refusal is not;
 - which pairs are shown: the nearest few above the threshold, the test split only to training problems, none for no row;
 - problems stay data: placeholders, control tokens, long texts; a prompt that lacks a part is refused;
 - a real encoder: normalised means that do not depend on the batch, like sentences nearer than others; a small random
-  one stands for it where the packaged model is not installed; no vector that is no number.
+  one stands for it where the packaged model is not installed; no vector that is not a number.
 """
 
 from collections.abc import Callable, Sequence

@@ -33,7 +33,7 @@ from sure_math.rows import Dropped, Problem
 
 Found = list[Problem | Dropped]
 
-# A row in the source's exact schema, and the expected problem, answer and solution, or the reason it is no seed.
+# A row in the source's exact schema, and the expected problem, answer and solution, or why it is not a seed.
 Q = "What is $1 + 1$?"
 NUMINA = {"source": "olympiads", "problem": Q, "solution": r"So $\boxed{2}$.", "messages": [{"role": "user"}]}
 NUMINA_15 = {
@@ -489,19 +489,19 @@ from sure_math.config import CopyConfig, SourceConfig
 from sure_math.problems.sources.public import commit_of, read_benchmark, read_source
 from sure_math.problems.sources.table_files import InputError
 
-said = {}
+outcomes = {}
 for name in sys.argv[1:]:
     try:
-        said[name] = commit = commit_of(name, SourceConfig())
+        outcomes[name] = commit = commit_of(name, SourceConfig())
         if name != "scalequest":
             list(read_source(name, SourceConfig(), run_seed=0, commit=commit))
     except InputError as error:
-        said[name] = str(error)
+        outcomes[name] = str(error)
 try:
     list(read_benchmark("math", CopyConfig(), "a" * 40))
 except InputError as error:
-    said["benchmark"] = str(error)
-print(json.dumps(said))
+    outcomes["benchmark"] = str(error)
+print(json.dumps(outcomes))
 """
 
 
