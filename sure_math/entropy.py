@@ -116,8 +116,9 @@ def entropy_of(masses: Sequence[float]) -> float:
     """
     total = math.fsum(masses)
     shares = [mass / total for mass in masses if mass > 0]
-    # Adding 0.0 turns the -0.0 of a single cluster into 0.0.
-    return max(0.0, -math.fsum(share * math.log(share) for share in shares)) + 0.0
+    # The smallest masses can round to a share of 0, whose term has the limit 0. Adding 0.0 turns the -0.0 of a single
+    # cluster into 0.0.
+    return max(0.0, -math.fsum(share * math.log(share) for share in shares if share > 0)) + 0.0
 
 
 def majority_answer(ids: Sequence[int], answers: Sequence[str | None], canonical: Callable[[str], str]) -> str | None:

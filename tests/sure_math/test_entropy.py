@@ -258,6 +258,11 @@ def test_entropy_of_nothing_is_zero() -> None:
     assert entropy_of([]) == 0.0
 
 
+@pytest.mark.parametrize("tiny", [5e-324, 1e-320, 1e-300])
+def test_a_mass_whose_share_rounds_to_zero_adds_nothing(tiny: float) -> None:
+    assert entropy_of([*[1.0] * 11, tiny]) == pytest.approx(math.log(11), abs=EXACT)
+
+
 MAJORITY = [
     ([0, 1, 1], ["a", "b", "b"], "b"),
     ([0, 0, 1, 1], ["z", "z", "b", "b"], "b"),  # tie of clusters: sorted canonical answer
