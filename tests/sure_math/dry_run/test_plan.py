@@ -3,7 +3,8 @@
 Pins: with a survival of 1 every count is an upper bound that a real build of the pocket world keeps, and exact where
 nothing is left to chance; survivors, draws and limits by hand; what a user's file and stored samples give; requests of
 labels and of the second look at overlaps; curated problems; tokens and hours by hand from the assumptions; sizes of
-models from their names and folders; what is not known stays `?`; no network; what is set with --assume, and its errors.
+models from their names and folders; what is not known stays `?`; no network; what is set with --assume, and its errors;
+a phase of the build is in the plan unless it is named here as one that asks no model and chooses nothing.
 """
 
 import json
@@ -20,10 +21,21 @@ from sure_math.dry_run.cost import BuildAssumptions, Parameters, gpus_of, parame
 from sure_math.dry_run.plan import BuildPlan, PlannedPhase, make_plan, source_rows
 from sure_math.dry_run.tables import plan_table
 from tests.helpers.scripted_build import write_problems
+from tests.sure_math.test_phase_settings import DIGESTS, SETTINGS
 
 CERTAIN = BuildAssumptions(survival=1.0)
 AUTHOR = ("evolve.enabled=true", "evolve.author.model=Org/Author-7B", "prompts=pocket")
 TEACHER = ("teacher.model=Org/Teacher-8B", "teacher.engine=vllm")
+
+
+NOT_PLANNED = {
+    "distinct": "drops near-duplicates, which no plan can count",
+    "unique": "drops near-duplicates, which no plan can count",
+    "extract": "reads texts",
+    "entropy": "computes",
+    "verdict": "asks the judge only about pairs that clusters have left open, which no plan can count",
+}
+"""Phases of a build that a plan does not show, and why."""
 
 
 def step(plan: BuildPlan, phase: str) -> PlannedPhase:
@@ -42,6 +54,12 @@ def printed(plan: BuildPlan, width: int = 100) -> str:
     with console.capture() as capture:
         console.print(plan_table(plan))
     return capture.get()
+
+
+def test_the_plan_has_the_phases_of_a_build_in_their_order() -> None:
+    plan = make_plan(load_config("pocket", SETTINGS), BuildAssumptions())
+    planned = [phase for phase in DIGESTS if phase not in NOT_PLANNED]
+    assert [step.phase for step in plan.steps] == ["seeds", *planned, "publish"]
 
 
 @pytest.mark.slow
