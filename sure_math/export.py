@@ -229,7 +229,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     out = options.out or options.folder.resolve().with_name(f"{options.folder.resolve().name}-{options.to}")
     try:
         made = export(options.folder, options.to, out, split=options.split, unlabelled=options.unlabelled)
-    except ExportError as error:
+    except (ExportError, DatasetError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     print(made.readme)

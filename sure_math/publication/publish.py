@@ -126,5 +126,5 @@ def _fingerprint(folder: Path) -> str | None:
     """Fingerprint of the dataset in `folder`; None if there is no finished dataset."""
     try:
         return open_dataset(folder).fingerprint
-    except DatasetError:
+    except (DatasetError, KeyError, TypeError):  # a manifest of another shape is of no dataset that could be kept
         return None

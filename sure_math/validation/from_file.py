@@ -73,7 +73,7 @@ def read_file(
         opened = open_rows(path, "input")
         rows = list(opened.stream)
         chosen = _find_columns(path, opened.columns, rows, columns)
-        wide = is_list(rows[0].get(chosen.get("answers", chosen.get("texts", ""))))
+        wide = is_list(_first_value(rows, _samples_column(chosen)))
         problems = _wide(path, rows, chosen) if wide else _long(path, rows, chosen, columns.get("id"))
     except InputError as error:
         raise ValidationInputError(str(error)) from None
@@ -185,6 +185,8 @@ def _long(path: Path, rows: Sequence[Row], chosen: Columns, named_id: str | None
     """Problems of rows of one sample each, wherever in the file they are."""
     id_column, text_column = chosen.get("id"), chosen.get("problem")
     key_column = column_of_problem(id_column, named_id) if text_column else id_column
+    if key_column is None and id_column is not None and _tells_problems_apart(rows, id_column, text_column):
+        key_column = id_column
     if key_column is None and text_column is None:
         raise ValidationInputError(
             f"{path}: a row per sample needs a column that tells the problems apart; "
@@ -205,12 +207,26 @@ def _long(path: Path, rows: Sequence[Row], chosen: Columns, named_id: str | None
     return problems
 
 
+def _tells_problems_apart(rows: Sequence[Row], id_column: str, text_column: str | None) -> bool:
+    """Whether ids repeat and rows with one id have one text: such ids are not those of samples."""
+    texts: dict[str | None, set[str]] = {}
+    for row in rows:
+        texts.setdefault(text_of(row, id_column), set()).add(json.dumps(row.get(text_column or ""), default=str))
+    return len(texts) < len(rows) and all(len(different) == 1 for different in texts.values())
+
+
 def _samples_column(chosen: Columns) -> str:
     return chosen["answers"] if "answers" in chosen else chosen["texts"]
 
 
 def _kind(path: Path, lists: Sequence[object], chosen: Columns) -> str:
-    """Whether the samples are completions or answers that somebody extracted, told from the values as `build` does."""
+    """Whether the samples are completions or answers that somebody extracted.
+
+    A column that is named as one of answers holds answers, however many of them stand in a box. What another column
+    holds is told from the values, as `build` does.
+    """
+    if "answers" in chosen:
+        return "answer"
     values = [value for items in lists if isinstance(items, (list, tuple)) for value in items]
     return kind_of_texts([_sample_text(value, chosen, str(path)) for value in values])
 

@@ -2,7 +2,7 @@
 
 Pinned: after a plain installation lm-eval finds the tasks in any directory, even if the directory has a folder called
 `sure_math`; the pocket student is evaluated, with every sample in the log; an editable installation is told what to do;
-the options that the wrapper adds to lm-eval's.
+the options that the wrapper adds to lm-eval's; commands that need no lm-eval work where it is not installed.
 """
 
 import json
@@ -153,3 +153,30 @@ def test_commands_that_cannot_be_done(tmp_path: Path, capsys: pytest.CaptureFixt
         assert "lm-eval accepts one folder" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main([])
+
+
+WITHOUT_LM_EVAL = """
+import runpy, sys
+
+sys.modules["lm_eval"] = None  # as if it were not installed
+sys.argv[0] = "eval_harness"
+runpy.run_module("eval_harness", run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "printed"),
+    [
+        (("doctor",), "lm-eval is not installed: pip install 'sure-math[eval]'"),
+        (("run", "--tasks", "sure_math"), "lm-eval is not installed: pip install 'sure-math[eval]'"),
+        (("summary", "nowhere"), "has no results_*.json in it or below it"),
+        (("tables", "--help"), "usage: python -m eval_harness.tables"),
+        (("page", "--help"), "usage: python -m eval_harness.page"),
+    ],
+    ids=["doctor", "run", "summary", "tables", "page"],
+)
+def test_without_lm_eval_a_command_works_or_says_what_to_install(arguments: tuple[str, ...], printed: str) -> None:
+    command = [sys.executable, "-c", WITHOUT_LM_EVAL, *arguments]
+    process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert printed in process.stdout + process.stderr
+    assert "Traceback" not in process.stderr

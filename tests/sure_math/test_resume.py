@@ -136,7 +136,7 @@ def kill_at(config: Path, out: Path, threshold: int, delay: float) -> str:
     while progress(out) < threshold and not (out / ".build" / "publish").is_dir():
         assert process.exitcode is None, (out.parent / "log").read_text()
         assert time.monotonic() < end, f"no progress beyond {progress(out)} of {threshold}"
-        time.sleep(0.01)
+        time.sleep(0.001)
     time.sleep(delay)
     process.kill()
     process.join()
@@ -161,7 +161,7 @@ def test_killed_twenty_times_is_never_killed(config: Path, tmp_path: Path) -> No
     kept: dict[str, bytes] = {}
     phases, lengths = [], [0]
     for threshold in moments(reference, draw):
-        phases.append(kill_at(config, out, threshold, draw.random() * 0.1))
+        phases.append(kill_at(config, out, threshold, draw.random() * 0.02))
         kept |= finished_shards(out)
         lengths.append(len(logged(out)))
     finish(config, out)

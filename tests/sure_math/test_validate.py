@@ -211,6 +211,28 @@ def test_columns_can_be_named(tmp_path):
     assert [(row.problem_id, row.grades) for row in read.problems] == [("x", (True, False)), ("y", (False, False))]
 
 
+def test_answers_are_answers_however_many_stand_in_a_box(tmp_path):
+    rows = [
+        {"id": 1, "answers": ["2", r"\boxed{2}", "7"], "score": [1, 1, 0]},
+        {"id": 2, "tries": None, "answers": ["2", "2", "7"], "score": [1, 1, 0]},
+    ]
+    for columns in ({}, {"answers": "answers"}):
+        read = read_file(_jsonl(tmp_path, rows), columns, equivalence="string")
+        assert [row.answers for row in read.problems] == [("2", "2", "7"), ("2", "2", "7")]
+
+
+def test_ids_that_have_one_text_each_tell_problems_apart(tmp_path):
+    rows = [{"id": key, "problem": "1+1?", "pred": pred, "correct": pred == "2"} for key in "ab" for pred in "22"]
+    read = read_file(_jsonl(tmp_path, rows), {}, equivalence="string")
+    assert [(row.problem_id, row.answers) for row in read.problems] == [("a", ("2", "2")), ("b", ("2", "2"))]
+
+
+def test_lists_may_begin_with_a_row_that_has_none(tmp_path):
+    rows = [{"id": 1, "preds": None, "score": None}, {"id": 2, "preds": ["1", "2"], "score": [1, 0]}]
+    with pytest.raises(ValidationInputError, match="problem 1: its answers are a NoneType; a list is needed"):
+        read_file(_jsonl(tmp_path, rows), {}, equivalence="string")
+
+
 def test_logprobs_in_jsonl_give_the_weighted_entropy(tmp_path):
     rows = [{"id": 1, "answers": ["1", "2"], "score": [1, 0], "sum_logprob": [-2.0, -4.0], "token_counts": [2, 2]}]
     (row,) = read_file(_jsonl(tmp_path, rows), {}, equivalence="string").problems

@@ -7,13 +7,16 @@
    only (`gold` is always a reference answer) and ends with those that can mean several (`answer` may be the reference
    answer, or the answer of a sample).
 3. What is in a file is told from its first row.
-4. Where every row is one sample, rows belong to the same problem if they have the same `problem_id` (or the same value
+4. If every row is one sample, rows belong to the same problem if they have the same `problem_id` (or the same value
    in the column that the user named), else if they have the same text. A column such as `id` may number the samples,
    so it is used only if there is no text.
 
-The two commands differ in one point. Where a file has both completions and the answers somebody extracted from them,
-`build` reads the completions, because it publishes them; `validate` reads the answers, because the grades are about
-them.
+The two commands differ in two points:
+
+1. If a file has both completions and the answers that somebody extracted from them, `build` reads the completions,
+   because it publishes them. `validate` reads the answers, because the grades are about them.
+2. `validate` holds the whole file, so it also groups rows by a column such as `id` if its ids repeat and have one text
+   each. `build` streams the file and cannot know that.
 """
 
 from __future__ import annotations
