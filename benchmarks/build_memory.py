@@ -6,6 +6,7 @@ resident memory, worker processes included. Exits with 1 if the larger build nee
 
 from __future__ import annotations
 
+import argparse
 import json
 import random
 import subprocess
@@ -63,6 +64,7 @@ def peak_of(command: list[str]) -> tuple[float, float]:
 
 def main() -> int:
     """Run the command line."""
+    argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0]).parse_args()
     results = {}
     with tempfile.TemporaryDirectory() as folder:
         for problems in SIZES:

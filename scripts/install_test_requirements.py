@@ -140,4 +140,5 @@ if __name__ == "__main__":
     try:
         main()
     except subprocess.CalledProcessError as error:
-        sys.exit(f"this command failed with status {error.returncode}: {shlex.join(error.cmd)}")
+        remedy = "an index with CPU builds of torch can be named: make test TORCH_INDEX=ADDRESS"
+        sys.exit(f"this command failed with status {error.returncode}: {shlex.join(error.cmd)}; {remedy}")

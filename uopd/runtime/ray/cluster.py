@@ -129,12 +129,14 @@ class ActorGroup:
         """Make an actor with the CPUs and GPUs that are reserved for that part."""
         index, reservation = self._reservations[part]
         threads = max(1, math.floor(reservation.num_cpus))
+        variables = actor_environment(threads=threads, gpu=reservation.num_gpus > 0)
+        variables["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"  # whatever the driver inherited: an engine may be killed
         return actor_class.options(
             num_cpus=reservation.num_cpus,
             num_gpus=reservation.num_gpus,
             max_restarts=0,
             max_task_retries=0,
-            runtime_env={"env_vars": actor_environment(threads=threads, gpu=reservation.num_gpus > 0)},
+            runtime_env={"env_vars": variables},
             scheduling_strategy=PlacementGroupSchedulingStrategy(self._placement, placement_group_bundle_index=index),
         ).remote()
 
