@@ -1,4 +1,7 @@
-"""Start the judge of AMO-Bench's descriptions: a model that the user names, asked with the project's judge prompt."""
+"""Start the judge of AMO-Bench's descriptions: a model that the user names.
+
+It is asked with the prompt of a build's judge, `sure_math/prompts/judge.txt`.
+"""
 
 from __future__ import annotations
 

@@ -12,6 +12,8 @@
 | `opd-scaled` | teacher | Eq. 7 | the mean weight | uniform |
 | `sampled` | teacher | Eq. 7 | the mean weight | in proportion to w |
 
+To add a method, add a row to `METHODS` and the name to `method_names.py`.
+
 How they differ from their papers:
 1. `grpo` divides by the population standard deviation of a group. If all rewards of a group are equal, its advantages
    are 0; the paper would divide by 0, and other trainers add a small number. A response without a box is wrong.

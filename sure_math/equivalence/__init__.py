@@ -12,6 +12,7 @@ Every call is symmetric, deterministic, bounded in time and memory, and safe in 
 
 | module | what it holds |
 |---|---|
+| this file | the functions that others call: `same_answer`, `is_correct` and their kin |
 | `text`, `glyphs` | the small notation in which every answer has one spelling |
 | `read`, `labels` | from the text of an answer to a form |
 | `forms` | the forms: number, tuple, set, intervals, equation, word |

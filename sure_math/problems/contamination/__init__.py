@@ -5,7 +5,7 @@
 | `overlap_index` | the rule: when a text overlaps a benchmark problem |
 | `math_tokens` | the tokens and n-grams that the rule compares |
 | `second_look` | problems near in meaning, and the model that compares each pair |
-| `decontaminate` | which problems are dropped: those that overlap, and their descendants |
+| `decontaminate` | which problems are dropped (those that overlap, and their descendants), with the reason |
 | `screening` | the phases `screen` and `decontaminate` |
 | `duplicates` | the phases `distinct` and `unique` |
 
