@@ -28,7 +28,7 @@ def figure_file(script: str, name: str) -> Path:
 
 
 def read_results(path: Path) -> Result:
-    """Read the sections of a results file; return no section if there is no file."""
+    """Read the sections of a results file. If the file does not exist, return an empty mapping."""
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 

@@ -53,7 +53,7 @@ def page_text(sections: Sequence[Section]) -> str:
 
 
 def write_page(folder: Path) -> list[Path]:
-    """Write the page and its figures into `folder`, and remove figures that are no longer on it.
+    """Write the page and its figures into `folder`, and remove the figures that the page does not show.
 
     Returns:
         The files written, the page first.

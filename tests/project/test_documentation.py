@@ -49,9 +49,9 @@ def test_the_tree_names_every_folder() -> None:
         for path in (ROOT / package).rglob("*.*")
         if path.suffix in (".py", ".txt", ".yaml", ".png", ".json") and "__pycache__" not in path.parts
     }
-    there = {folder for folder in packages - DATA_FOLDERS if not folder.startswith(DEEPER)}
+    folders_to_name = {folder for folder in packages - DATA_FOLDERS if not folder.startswith(DEEPER)}
     named = tree_of(ROOT / "docs" / "architecture.md")
-    assert there <= named | {"sure_math/models/engines"}, "docs/architecture.md: add a line for the new folder"
+    assert folders_to_name <= named | {"sure_math/models/engines"}, "docs/architecture.md: add a line for the new folder"
     assert {folder for folder in named if not (ROOT / folder).is_dir()} == set()
 
 
