@@ -51,7 +51,9 @@ def test_the_tree_names_every_folder() -> None:
     }
     folders_to_name = {folder for folder in packages - DATA_FOLDERS if not folder.startswith(DEEPER)}
     named = tree_of(ROOT / "docs" / "architecture.md")
-    assert folders_to_name <= named | {"sure_math/models/engines"}, "docs/architecture.md: add a line for the new folder"
+    assert folders_to_name <= named | {"sure_math/models/engines"}, (
+        "docs/architecture.md: add a line for the new folder"
+    )
     assert {folder for folder in named if not (ROOT / folder).is_dir()} == set()
 
 

@@ -1,65 +1,41 @@
-"""The server engine and the chat responder beside the contract of `test_engines.py`.
+"""The server engine beside the contract of `test_engines.py`, against an endpoint that makes mistakes.
 
-Pinned against an endpoint that makes mistakes: which are tried again and how often, which refuse one request, which end
-the batch and with what in hand; what the start-up probe refuses; every setting that is sent; that the key and secrets
-in an address show nowhere; bounded concurrency; identity without a server.
-Pinned against vLLM's server: chat and completions give the same replies; a server killed and started again in the
-middle of a build, within its patience and beyond it: nothing answered is asked twice; no process of it is left.
+Pinned: which mistakes are tried again and how often, which refuse one request, which end the batch and with what in
+hand; what the start-up probe refuses; every setting that is sent; that the key and secrets in an address show nowhere;
+bounded concurrency; identity without a server.
 """
 
 import asyncio
-import dataclasses
 import json
 import logging
 import shutil
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from sure_math.config import ModelConfig, ServerConfig
 from sure_math.models.engines import Completion, EngineUnavailable, Interrupted, Refusal, Request, Sampling
 from sure_math.models.engines.endpoint import INTERNAL_ERRORS, Endpoint
-from sure_math.models.engines.files import load_tokenizer
 from sure_math.models.engines.load import load_engine, model_identity
 from sure_math.models.engines.server import ServerEngine
-from sure_math.models.engines.spec import ModelSpec, ServerSpec
-from sure_math.models.responders.chat import Message, Question, Reply
+from sure_math.models.engines.spec import ServerSpec
+from sure_math.models.responders.chat import Reply
 from sure_math.models.responders.journal import CallLog, Journal
 from sure_math.models.responders.recorded import RecordedResponder
 from sure_math.models.responders.roles import resolve_model
 from sure_math.models.responders.server_chat import load_served
-from tests.helpers.processes import start_module
 from tests.helpers.scripted_endpoint import NAME, Fault, ScriptedEndpoint, continuation
 from tests.helpers.scripted_models import LOGPROB_PER_TOKEN
+from tests.helpers.served_models import choice_with, model_spec, question, server_spec
 from tests.helpers.tiny_model import END, POSITIONS, SECOND_END
-from tests.helpers.vllm_server import SERVED_NAME, VllmServer
 
 SAMPLED = Sampling(max_new_tokens=12, temperature=0.7, top_p=0.9, top_k=20)
 PROMPT = (10, 20, 30)
 KEY = "sk-not-to-be-seen-1234567890"
-
-
-@pytest.fixture
-def endpoint(tiny_model: Path) -> Iterator[ScriptedEndpoint]:
-    tokenizer = load_tokenizer(tiny_model)
-    server = ScriptedEndpoint(lambda text: tokenizer(text, add_special_tokens=False)["input_ids"])
-    yield server
-    server.close()
-
-
-def server_spec(endpoint: ScriptedEndpoint, **changes: Any) -> ServerSpec:
-    return dataclasses.replace(ServerSpec(url=endpoint.url, served_name=NAME, timeout=20, patience=10), **changes)
-
-
-def model_spec(model: Path | str, served: ServerSpec, **changes: Any) -> ModelSpec:
-    return dataclasses.replace(ModelSpec(model=str(model), engine="server", server=served), **changes)
 
 
 @pytest.fixture
@@ -85,10 +61,6 @@ def completion(seed: int, prompt: Sequence[int] = PROMPT, sampling: Sampling = S
     tokens, ended = continuation(prompt, seed, sampling.max_new_tokens, [END, SECOND_END])
     total = LOGPROB_PER_TOKEN * len(tokens)
     return Completion(token_ids=tuple(tokens), sum_logprob=total, finish_reason=ended)  # type: ignore[arg-type]
-
-
-def choice_with(**changes: Any) -> Callable[[dict[str, Any]], None]:
-    return lambda answer: answer["choices"][0].update(changes)
 
 
 # ---- one request that goes wrong ------------------------------------------------------------------------------------
@@ -329,10 +301,6 @@ def test_the_journal_keeps_what_was_answered_before_the_end(
     recorded.close()
 
 
-def question(text: str, seeds: tuple[int, ...] = (1,)) -> Question:
-    return Question(messages=(Message(role="user", content=text),), seeds=seeds)
-
-
 # ---- what is sent ---------------------------------------------------------------------------------------------------
 
 
@@ -364,39 +332,6 @@ def test_every_setting_of_a_completion_is_sent(engine: ServerEngine, endpoint: S
             "return_token_ids": True,
         }
     ]
-
-
-@pytest.mark.parametrize("extensions", [True, False])
-def test_every_setting_of_a_chat_is_sent(endpoint: ScriptedEndpoint, extensions: bool) -> None:
-    spec = model_spec("any-name", server_spec(endpoint, api="chat"), options={"extensions": extensions})
-    responder = load_served(spec, enable_thinking=True)
-    endpoint.tries.clear()
-    sampling = dataclasses.replace(SAMPLED, top_k=0)
-    responder.ask([question("w1 w2", seeds=(5,))], sampling)
-    own = {
-        "model": NAME,
-        "messages": [{"role": "user", "content": "w1 w2"}],
-        "n": 1,
-        "stream": False,
-        "seed": 5,
-        "max_completion_tokens": 12,
-        "temperature": 0.7,
-        "top_p": 0.9,
-        "presence_penalty": 0.0,
-        "frequency_penalty": 0.0,
-        "logprobs": True,
-    }
-    further = {
-        "top_k": 0,
-        "min_p": 0.0,
-        "repetition_penalty": 1.0,
-        "chat_template_kwargs": {"enable_thinking": True},
-    }
-    assert endpoint.tries == [own | further if extensions else own]
-    if not extensions:
-        with pytest.raises(EngineUnavailable, match="top_k=20"):
-            responder.ask([question("w1 w2")], SAMPLED)
-    responder.close()
 
 
 def test_requests_are_open_together_and_no_more_than_allowed(tiny_model: Path, endpoint: ScriptedEndpoint) -> None:
@@ -625,168 +560,3 @@ def test_an_engine_needs_an_endpoint_of_tokens(tiny_model: Path, endpoint: Scrip
     spec = model_spec(tiny_model, server_spec(endpoint, api="chat"))
     with pytest.raises(EngineUnavailable, match=r"needs server\.api=completions"):
         load_engine(spec)
-
-
-# ---- chat -----------------------------------------------------------------------------------------------------------
-
-
-def test_a_chat_refuses_what_it_cannot_answer(endpoint: ScriptedEndpoint) -> None:
-    responder = load_served(model_spec("any-name", server_spec(endpoint, api="chat")), enable_thinking=False)
-    long = "w1 " * (POSITIONS - SAMPLED.max_new_tokens)
-    endpoint.faults[5] = [Fault(change=choice_with(message={"content": None}, finish_reason="stop"))] * 2
-    endpoint.faults[6] = [Fault(change=choice_with(logprobs={"content": [{"token": "w1"}]}))] * 2
-    blank, fits, over, silent, bare = responder.ask(
-        [question(" "), question(long), question(long + "w2"), question("w1", (5,)), question("w1", (6,))], SAMPLED
-    )
-    assert isinstance(blank, Refusal) and blank.reason == "empty_prompt"
-    assert not isinstance(fits, Refusal) and len(fits) == 1
-    assert isinstance(over, Refusal) and over.reason == "prompt_too_long" and str(POSITIONS) in over.detail
-    assert isinstance(silent, Refusal) and silent.detail == "no text in an answer"
-    assert isinstance(bare, Refusal) and bare.detail == "a log-probability of None"
-    responder.close()
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda body, answer: answer["choices"][0].pop("logprobs"), "server.api=chat.*no log-probabilities"),
-        (
-            lambda body, answer: [
-                entry.update(logprob=-0.001 if body["top_p"] < 0.5 else -0.5)
-                for entry in answer["choices"][0]["logprobs"]["content"]
-            ],
-            "are processed, not raw",
-        ),
-    ],
-)
-def test_a_chat_endpoint_whose_answers_are_not_enough_is_refused_at_the_start(
-    endpoint: ScriptedEndpoint, change: Callable[[dict[str, Any], dict[str, Any]], None], message: str
-) -> None:
-    endpoint.change = change
-    with pytest.raises(EngineUnavailable, match=message):
-        load_served(model_spec("any-name", server_spec(endpoint, api="chat")), enable_thinking=False)
-
-
-def test_a_chat_endpoint_of_openais_own_fields_says_what_to_set(endpoint: ScriptedEndpoint) -> None:
-    endpoint.faults[0] = [Fault(status=400, body=b'{"error": {"message": "Unknown parameter: top_k"}}')]
-    with pytest.raises(EngineUnavailable, match=r"Unknown parameter: top_k.*engine_options\.extensions=false"):
-        load_served(model_spec("any-name", server_spec(endpoint, api="chat")), enable_thinking=False)
-
-
-# ---- vLLM's server --------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.vllm
-def test_chat_and_completions_give_the_same_replies(tiny_model: Path, vllm_server: VllmServer) -> None:
-    """The server's template and tokenizer are the local ones, so only special tokens in the text may differ.
-
-    Equal counts show that vLLM lists the stop token among the log-probabilities of a chat.
-    """
-    sampling = dataclasses.replace(SAMPLED, max_new_tokens=40, temperature=1.0)
-    questions = [question("w1 w2", seeds=tuple(range(20))), question("w40 w3 w3", seeds=tuple(range(20)))]
-    server = ServerSpec(url=vllm_server.url, served_name=SERVED_NAME)
-    answers = []
-    for api in ("completions", "chat"):
-        spec = model_spec(tiny_model, dataclasses.replace(server, api=api))
-        responder = load_served(spec, enable_thinking=False)
-        answers.append([reply for replies in responder.ask(questions, sampling) for reply in replies])  # type: ignore[union-attr]
-        responder.close()
-    for ours, theirs in zip(*answers, strict=True):
-        assert isinstance(ours, Reply) and isinstance(theirs, Reply)
-        assert (ours.token_count, ours.finish_reason) == (theirs.token_count, theirs.finish_reason)
-        assert ours.sum_logprob == pytest.approx(theirs.sum_logprob, abs=2e-3)
-        assert [word for word in ours.text.split() if "think>" not in word] == theirs.text.split()
-    assert {reply.finish_reason for reply in answers[0]} == {"stop", "length"}
-
-
-@pytest.mark.vllm
-def test_vllm_refuses_a_chat_that_is_too_long(tiny_model: Path, vllm_server: VllmServer) -> None:
-    """vLLM itself would shorten the answers to the first one without a word."""
-    server = ServerSpec(url=vllm_server.url, served_name=SERVED_NAME, api="chat")
-    responder = load_served(model_spec(tiny_model, server), enable_thinking=False)
-    for words in (POSITIONS - 10, POSITIONS + 10):
-        [refusal] = responder.ask([question("w1 " * words, seeds=(1, 2))], SAMPLED)
-        assert isinstance(refusal, Refusal) and refusal.reason == "prompt_too_long"
-    responder.close()
-
-
-PROBLEMS, SAMPLES = 40, 16
-REQUESTS = PROBLEMS * (SAMPLES + 1)
-"""The greedy answer is one more."""
-BUILD_SECONDS = 600.0
-
-
-class Build:
-    """A build with a served teacher, as a command in a process of its own."""
-
-    def __init__(self, folder: Path, model: Path, url: str, patience: float) -> None:
-        folder.mkdir()
-        self._config, self._log, self.out = folder / "build.yaml", folder / "log", folder / "out"
-        seeds = folder / "seeds.jsonl"
-        rows = [{"problem": f"w{number % 40} w{number // 40} w7?"} for number in range(PROBLEMS)]
-        seeds.write_text("".join(json.dumps(row) + "\n" for row in rows))
-        server = {"url": url, "served_name": SERVED_NAME, "patience": patience, "max_concurrency": 8}
-        config = {
-            "run": {"shard_size": 20, "batch_size": 64},
-            "seeds": {"path": str(seeds)},
-            "decontaminate": {"skip": "all"},
-            "teacher": {"model": str(model), "engine": "server", "server": server},
-            "sample": {"num_samples": SAMPLES, "max_new_tokens": 40},
-            "cluster": {"equivalence": "string"},
-        }
-        self._config.write_text(yaml.safe_dump(config))
-
-    def start(self) -> ForkServerProcess:
-        return start_module("sure_math.build", "--config", str(self._config), "--out", str(self.out), log=self._log)
-
-    def end(self, process: ForkServerProcess) -> tuple[int | None, str]:
-        """Wait for the command: its exit status, and what it printed."""
-        process.join(BUILD_SECONDS)
-        return process.exitcode, self._log.read_text()
-
-    def asked(self) -> list[str]:
-        """Keys of the answered requests, in order."""
-        path = self.out / ".build" / "calls.jsonl"
-        return [json.loads(line)["key"] for line in path.read_text().splitlines()] if path.is_file() else []
-
-    def wait_for(self, count: int, process: ForkServerProcess) -> None:
-        end = time.monotonic() + BUILD_SECONDS
-        while len(self.asked()) < count:
-            assert process.is_alive() and time.monotonic() < end, self._log.read_text()
-            time.sleep(0.02)
-
-
-@pytest.mark.vllm
-@pytest.mark.slow
-def test_a_server_killed_and_started_again_in_the_middle_of_a_build(
-    tiny_model: Path, vllm_server: VllmServer, tmp_path: Path
-) -> None:
-    """One outage, two builds: one has more patience than it takes, the other one less."""
-    patient = Build(tmp_path / "patient", tiny_model, vllm_server.url, patience=600)
-    hasty = Build(tmp_path / "hasty", tiny_model, vllm_server.url, patience=2)
-    waiting, ending = patient.start(), hasty.start()
-    try:
-        for build, process in ((patient, waiting), (hasty, ending)):
-            build.wait_for(REQUESTS // 8, process)
-        vllm_server.stop(signal.SIGKILL)
-        assert not vllm_server.running(), "a killed server leaves nothing behind"
-        status, printed = hasty.end(ending)
-        before = hasty.asked()
-        assert status == 1 and "Traceback" not in printed, printed
-        message = " ".join(printed.split())
-        assert vllm_server.url in message and "server.patience=2 s" in message and "repeat the command" in message
-        for build in (hasty, patient):
-            assert REQUESTS // 8 <= len(build.asked()) < REQUESTS
-        assert waiting.is_alive(), "the patient one is still there"
-
-        vllm_server.start()
-        ending = hasty.start()
-        for build, process in ((patient, waiting), (hasty, ending)):
-            status, printed = build.end(process)
-            assert status == 0, printed
-    finally:
-        for process in (waiting, ending):
-            process.kill()
-    for build in (patient, hasty):
-        assert len(build.asked()) == len(set(build.asked())) == REQUESTS, "every request answered once"
-    assert hasty.asked()[: len(before)] == before
