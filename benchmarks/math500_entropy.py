@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.measuring.results_files import results_file
+from sure_math.publication.published import open_dataset
 
 RESULTS = results_file(__file__)
 TENTHS = 10
@@ -45,7 +46,7 @@ def annotate(realdata: Path, out: Path, engine: str, overrides: list[str]) -> fl
 
 def histogram(folder: Path) -> dict[str, Any]:
     """Count the problems in each tenth of H / log N, and collect the other numbers that are reported."""
-    numbers = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["numbers"]
+    numbers = open_dataset(folder).manifest["numbers"]
     counts = numbers["entropy_histogram"]["counts"]
     step = len(counts) // TENTHS
     return {

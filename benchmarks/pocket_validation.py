@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.measuring.results_files import figure_file, results_file
+from sure_math.publication.published import open_dataset
 
 SEEDS = (0, 1, 2)
 LEAST_AUROC = 0.80
@@ -40,7 +41,7 @@ def measure(seed: int, folder: Path) -> dict[str, Any]:
     built = time.perf_counter()
     _run("sure_math.validate", str(out))
     report = json.loads((out / "validation" / "report.json").read_text(encoding="utf-8"))
-    numbers = json.loads((out / "manifest.json").read_text(encoding="utf-8"))["numbers"]
+    numbers = open_dataset(out).manifest["numbers"]
     if seed == SEEDS[0]:
         shutil.copy(out / "validation" / "accuracy.png", FIGURE)
     taken = ("label", "problems", "accuracy", "scores", "complete_only", "bins", "largest_rise", "unanimous")

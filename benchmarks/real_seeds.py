@@ -80,8 +80,7 @@ def overrides(realdata: Path, share: float, samples: int) -> list[str]:
 def build(config: BuildConfig, out: Path, console: Console) -> dict[str, Any]:
     """Run the build and return the numbers of rows from its manifest."""
     start = time.perf_counter()
-    published = run_build(config, out, name="default", console=console)
-    manifest = json.loads((published.folder / "manifest.json").read_text(encoding="utf-8"))
+    manifest = run_build(config, out, name="default", console=console).manifest
     numbers = manifest["numbers"]
     return {
         "seconds": round(time.perf_counter() - start),

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+from sure_math.identity import digest
 from sure_math.publication.card import render_card
 from sure_math.publication.card_numbers import CardNumbers
 from sure_math.publication.facts import RunFacts
@@ -82,10 +83,9 @@ def _write_shard(shard: ShardRows, teacher: str | None, tables: TableFiles, numb
 
 
 def _manifest(facts: RunFacts, numbers: CardNumbers, rows: Mapping[str, int], files: Mapping[str, str]) -> dict:
-    digest = hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
     return {
         "format": MANIFEST_FORMAT,
-        "dataset": {"fingerprint": digest, "rows": dict(rows), "files": dict(files)},
+        "dataset": {"fingerprint": digest(files), "rows": dict(rows), "files": dict(files)},
         "config_name": facts.config_name,
         "command": facts.command,
         "config": dict(facts.config),
