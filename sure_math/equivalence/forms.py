@@ -3,7 +3,7 @@
 They are made by `read.py` and compared by `compare.py`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from sure_math.equivalence.algebra import NotAlgebra, substitute
@@ -18,6 +18,8 @@ class Quantity:
 
     value: Expression
     unit: Unit | None
+    words: str = field(default="", compare=False)
+    """The text in front of the number and behind it that was read: unit, scale word, ordinal ending, currency."""
 
 
 @dataclass(frozen=True, slots=True)
