@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,15 +53,18 @@ class Section:
         return [block for block in self.blocks if isinstance(block, Figure)]
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Write a Markdown table. All columns but the first hold numbers.
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, text: Collection[str] = ()) -> str:
+    """Write a Markdown table. All columns but the first hold numbers, and stand at the right.
+
+    Args:
+        text: further columns that hold text.
 
     >>> print(table(["way", "seconds"], [["ours", 1.5]]))
     | way | seconds |
     | --- | ---: |
     | ours | 1.5 |
     """
-    lines = [columns, ["---", *["---:"] * (len(columns) - 1)], *rows]
+    lines = [columns, ["---", *("---" if column in text else "---:" for column in columns[1:])], *rows]
     return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
 
 

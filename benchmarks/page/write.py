@@ -1,4 +1,4 @@
-"""Write the page of all benchmarks, `benchmarks/README.md`, and its figures.
+"""Write the page of all benchmarks, `benchmarks/README.md`, and its figures; and pages of the documentation.
 
 Every number on the page comes from the files in `benchmarks/results/`, which the benchmarks write. A benchmark without
 a results file has no section. Where nothing was measured on a GPU, the page says so.
@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.page import data_sections, training_sections
+from benchmarks.page import data_sections, published_section, training_sections
 from benchmarks.page.parts import FIGURES, RESULTS, Section
 from sure_math.storage.files import write_whole
 
@@ -28,6 +28,7 @@ SECTIONS: Mapping[str, Callable[[Any], Section]] = {
     "step_speed": training_sections.step,
     "grading_speed": data_sections.grading,
     "equivalence_speed": data_sections.equivalence,
+    "published_accuracy": published_section.section,
     "build_memory": data_sections.build_memory,
     "decontamination": data_sections.decontamination,
     "real_seeds": data_sections.real_seeds,
@@ -37,6 +38,10 @@ SECTIONS: Mapping[str, Callable[[Any], Section]] = {
     "pocket_training": data_sections.pocket_training,
 }
 """Name of a benchmark's script -> its section, in the order of the page."""
+DOCS: Mapping[str, tuple[str, Callable[[Any], str]]] = {
+    "published_accuracy": ("published_accuracies.md", published_section.docs_page),
+}
+"""Name of a benchmark's script -> its page in `docs/`: the file, and the text from the results."""
 
 
 def read_sections(folder: Path) -> list[Section]:
@@ -50,6 +55,14 @@ def read_sections(folder: Path) -> list[Section]:
 def page_text(sections: Sequence[Section]) -> str:
     """Return the page as Markdown."""
     return "\n\n".join([HEAD, *(section.markdown() for section in sections)]) + "\n"
+
+
+def docs_pages(folder: Path) -> dict[str, str]:
+    """Return the pages of the documentation that are made from the results in `folder`: file name -> text."""
+    return {
+        page: text(json.loads((folder / RESULTS / f"{name}.json").read_text(encoding="utf-8")))
+        for name, (page, text) in DOCS.items()
+    }
 
 
 def write_page(folder: Path) -> list[Path]:
@@ -79,3 +92,6 @@ def main() -> None:
     argparse.ArgumentParser(prog="python -m benchmarks.page", description=__doc__.splitlines()[0]).parse_args()
     for path in write_page(FOLDER):
         print(path.relative_to(FOLDER.parent))
+    for name, text in docs_pages(FOLDER).items():
+        write_whole(FOLDER.parent / "docs" / name, text.encode())
+        print(f"docs/{name}")
