@@ -28,13 +28,14 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Literal
 
+from sure_math.equivalence import worker
 from sure_math.equivalence.compare import compare_forms
-from sure_math.equivalence.forms import Empty, Opaque
+from sure_math.equivalence.coverage import formula
+from sure_math.equivalence.forms import Empty
 from sure_math.equivalence.numbers import Verdict
 from sure_math.equivalence.read import MAX_LENGTH, read_form
 from sure_math.equivalence.response import boxed_answer, stated_answer
 from sure_math.equivalence.text import canonical
-from sure_math.equivalence.worker import WORKERS, symbolic_verdict, was_stopped
 
 __all__ = ["Verdict", "against_gold", "canonical", "is_correct", "same_answer", "same_answers", "was_stopped"]
 
@@ -63,18 +64,19 @@ def same_answers(pairs: Sequence[tuple[str, str]]) -> list[Verdict]:
     if len(open_pairs) == 1:
         verdicts[open_pairs[0]] = _symbolic(open_pairs[0])
     elif open_pairs:
-        with ThreadPoolExecutor(WORKERS) as threads:
+        with ThreadPoolExecutor(worker.WORKERS) as threads:
             verdicts.update(zip(open_pairs, threads.map(_symbolic, open_pairs), strict=True))
     return [verdicts[pair] or "undecided" for pair in ordered]
 
 
 @lru_cache(maxsize=65_536)
 def _cached_symbolic(first: str, second: str) -> Verdict:
-    return symbolic_verdict(first, second)
+    return worker.symbolic_verdict(first, second)
 
 
 def _symbolic(pair: tuple[str, str]) -> Verdict:
-    return _cached_symbolic(*pair)
+    formulas = _formulas(*(boxed_answer(side) or side for side in pair))
+    return "undecided" if formulas is None else _cached_symbolic(*formulas)
 
 
 def _cheap_verdict(a: str, b: str) -> Verdict | None:
@@ -88,14 +90,21 @@ def _cheap_verdict(a: str, b: str) -> Verdict | None:
     if max(len(a), len(b)) > MAX_LENGTH:
         return "undecided"
     verdict = compare_forms(read_form(a), read_form(b))
-    if verdict is None and _is_hopeless(a, b):
-        return "undecided"
-    return verdict
+    return "undecided" if verdict is None and _formulas(a, b) is None else verdict
 
 
-def _is_hopeless(a: str, b: str) -> bool:
-    """Whether an answer has dots for missing terms, which the symbolic check reads wrongly."""
-    return any(isinstance(form := read_form(side), Opaque) and "…" in form.text for side in (a, b))
+def _formulas(a: str, b: str) -> tuple[str, str] | None:
+    """Return what the symbolic check compares; None if an answer is no formula, or if their names differ."""
+    first, second = formula(read_form(a)), formula(read_form(b))
+    if first is None or second is None or (first.label and second.label and first.label != second.label):
+        return None
+    return min(first.latex, second.latex), max(first.latex, second.latex)
+
+
+def was_stopped(a: str, b: str) -> bool:
+    """Say whether this process gave up the symbolic check of two answers: its worker was late or died."""
+    formulas = _formulas(*(boxed_answer(side) or side for side in (a, b)))
+    return formulas is not None and worker.was_stopped(*formulas)
 
 
 def is_correct(gold: str, response: str, *, unboxed: Literal["parse", "reject"] | str = "parse") -> bool:
