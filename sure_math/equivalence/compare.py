@@ -135,7 +135,7 @@ def _parameters(form: Conditioned) -> list[str]:
 
 
 def _is_natural(form: Conditioned) -> bool:
-    """Whether conditions only say what an answer without them leaves unsaid: the range of a letter, a point left out."""
+    """Whether the conditions are the range of a letter or a point left out, which an answer may leave unsaid."""
     return all(
         isinstance(part, Labelled)
         and (isinstance(part.form, Words) or (isinstance(part.form, Region) and len(part.form.parts) == 2))

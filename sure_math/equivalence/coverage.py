@@ -84,9 +84,9 @@ class Formula(NamedTuple):
 
 
 _COMMANDS_TEXT = (
-    "frac sqrt sum prod int lim to infty pi cdot sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh ln log exp "
-    "binom limits max min alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi rho sigma tau phi chi psi "
-    "omega"
+    "frac sqrt sum prod int lim to infty pi cdot sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh ln log "
+    "exp binom limits max min alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi rho sigma tau phi "
+    "chi psi omega"
 )
 _COMMANDS = frozenset(_COMMANDS_TEXT.split())
 _SIGNS = {"∞": r"\infty ", "*": r"\cdot "}

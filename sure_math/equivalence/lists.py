@@ -1,4 +1,4 @@
-r"""Read answers side by side: `1, 2`, `6 and 8`, `x < 1 or x > 2`, and the conditions behind them (`k \in \mathbb{Z}`)."""
+r"""Read answers side by side (`1, 2`, `6 and 8`, `x < 1 or x > 2`) and their conditions (`k \in \mathbb{Z}`)."""
 
 import re
 from collections.abc import Sequence

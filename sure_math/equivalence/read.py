@@ -33,7 +33,7 @@ from sure_math.equivalence.forms import (
 from sure_math.equivalence.intervals import union
 from sure_math.equivalence.lists import read_list, separator_at
 from sure_math.equivalence.numbers import Expression
-from sure_math.equivalence.relations import read_relation
+from sure_math.equivalence.relations import flattened, framed, read_relation
 from sure_math.equivalence.systems import read_matrix, read_rows
 from sure_math.equivalence.text import clean, closing_index, split_top, strip_ends
 from sure_math.equivalence.units import Unit, split_unit
@@ -101,7 +101,7 @@ def read_part(text: str) -> Form:
     'x'
     """
     text, remark = _without_remark(strip_ends(text))
-    text = plain_connectors(strip_ends(text)).strip()
+    text = strip_ends(plain_connectors(_WORDLESS_TEXT.sub(" ", text)))
     if whole := _NUMBER_AS_TEXT.fullmatch(text):
         text = whole.group(1)
     if not text:
@@ -115,9 +115,11 @@ def read_part(text: str) -> Form:
     raise Unreadable(text)
 
 
+_WORDLESS_TEXT = re.compile(r"\\text\s*\{\s*[\s,.:;]*\}")
 _NUMBER_AS_TEXT = re.compile(r"\\text\s*\{\s*([-+]?[\d.,/]+[A-Za-z%¤.\s]*)\}")
 _REMARK = re.compile(
     r"\s*\(?\s*\\text\s*\{\s*\(?\s*(?:about|approximately|approx|roughly|or about|note|since|because)[^{}]*\}[\s.)]*$"
+    r"|\s*\\text\s*\{\s*\((?:about|approximately|approx\.?|roughly)[^{}]*\}[^{}=]*\\text\s*\{[^{}]*\)\s*\}\s*$"
     r"|\s*\((?:approximately|approx\.?|about|or approximately)[^()]*\)\s*$"
 )
 
@@ -226,14 +228,11 @@ def _bracketed(text: str) -> Form | None:
     separator = comma if kind != "set" else separator_at if _SPACED.search(inner) else _member_comma
     parts = [part.strip() for part in split_top(inner, separator)]
     if kind == "set" or len(parts) > 1:
-        items: list[Form] = []
-        for part in parts:
-            item = read_part(part)
-            if kind == "set" and isinstance(item, Collection) and item.kind == "list":
-                items.extend(item.items)
-            else:
-                items.append(item)
-        return Collection(kind, tuple(items))
+        items = [read_part(part) for part in parts]
+        if kind != "set":
+            return Collection(kind, tuple(items))
+        members, lists = flattened(items)
+        return framed(Collection(kind, tuple(members)), lists)
     return read_part(inner) if kind in ("tuple", "bracket") and not is_algebra(text) else None
 
 

@@ -204,20 +204,20 @@ def _several(parts: list[str], read: Reader) -> Form | None:
 
 def join(forms: Sequence[Form]) -> Form:
     """Make a list. A label in front of it (`n = 1, 2, 3`) or repeated (`x = 1 or x = 2`) belongs to the whole list."""
-    flat, frames = _flattened(forms)
+    flat, frames = flattened(forms)
     if len(flat) == 1:
-        return _framed(flat[0], frames)
+        return framed(flat[0], frames)
     first = flat[0]
     labels = [form.label for form in flat if isinstance(form, Labelled)]
     if isinstance(first, Labelled) and len(set(labels)) == 1 and len(labels) in (1, len(flat)):
         frames += [form for form in flat if isinstance(form, Labelled)]
-        plain, inner_frames = _flattened([form.form if isinstance(form, Labelled) else form for form in flat])
-        members = _framed(Collection("list", tuple(plain)), frames + inner_frames)
+        plain, inner_frames = flattened([form.form if isinstance(form, Labelled) else form for form in flat])
+        members = framed(Collection("list", tuple(plain)), frames + inner_frames)
         return Labelled(first.label, members, is_words=first.is_words)
-    return _framed(Collection("list", tuple(flat)), frames)
+    return framed(Collection("list", tuple(flat)), frames)
 
 
-def _flattened(forms: Sequence[Form]) -> tuple[list[Form], list[Form]]:
+def flattened(forms: Sequence[Form]) -> tuple[list[Form], list[Form]]:
     """Return the members of all lists among the forms, and the lists that were opened for it."""
     flat: list[Form] = []
     opened: list[Form] = []
@@ -230,6 +230,7 @@ def _flattened(forms: Sequence[Form]) -> tuple[list[Form], list[Form]]:
     return flat, opened
 
 
-def _framed(form: Form, frames: Sequence[Form]) -> Form:
+def framed(form: Form, frames: Sequence[Form]) -> Form:
+    """Return the form with what the lists had read that were opened for it."""
     left_out = [part for frame in frames for part in frame.left_out]
     return with_source(form, " ".join(frame.source for frame in frames), *left_out)

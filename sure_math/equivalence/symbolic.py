@@ -55,7 +55,7 @@ def verdict(first: str, second: str) -> str:
 
 @lru_cache(maxsize=512)
 def _read_whole(latex: str) -> bool:
-    """Whether each symbol of the text was read: another symbol in its place is parsed as something else, or not at all."""
+    """Whether each symbol of the text was read: with another symbol in its place, the parse is another one or fails."""
     read = _expression(latex)
     return read is not None and all(_expression(changed) != read for changed in changed_texts(latex))
 

@@ -48,7 +48,7 @@ def read_rows(text: str, read: Reader) -> Form | None:
     rows = [[cell for cell in _cells(row) if cell] for row in _rows(body)]
     frame = f"{opening} {closing}"
     if name in _BY_CASES and all(_has_condition(row) for row in rows):
-        return Collection("cases", tuple(_case(*row, read) for row in rows), source=frame)
+        return Collection("cases", tuple(_case(row[0], row[1], read) for row in rows), source=frame)
     lines: list[str] = []
     for row in rows:
         line = " ".join(row)
