@@ -17,10 +17,11 @@ from sure_math.curated.problems import curated_problems
 from sure_math.identity import short_id
 from sure_math.problems.sources import columns as usual
 from sure_math.problems.sources.catalogue import SOURCES, PublicSource, columns_of, read_row
-from sure_math.problems.sources.cells import conversation, reference_answer, text_of
+from sure_math.problems.sources.cells import conversation, reading, text_of
 from sure_math.problems.sources.columns import choose_column
 from sure_math.problems.sources.hub import HubSplit, open_split
-from sure_math.problems.sources.table_files import InputError, Row, Rows, open_rows, peek_columns
+from sure_math.problems.sources.reference_answers import reference_of
+from sure_math.problems.sources.table_files import InputError, Row, Rows, open_rows, peek_columns, plain_list
 from sure_math.prompts import load_prompt
 from sure_math.prompts.template import fill
 
@@ -174,19 +175,21 @@ def _from_source(name: str, task: str, data: str | None) -> Iterator[_Statement]
     if columns.problem is None or columns.answer is None:
         raise InputError(
             f"{rows.name}: expected a statement in the column {' or '.join(source.problem)} and an answer in "
-            f"{' or '.join(source.answers)}; the columns are {', '.join(rows.columns)}; rename them or give another "
+            f"{' or '.join(source.answers)}; the columns are {plain_list(rows.columns)}; rename them or give another "
             "file"
         )
     for number, row in enumerate(rows.stream, start=1):
         where = f"{rows.name}, row {number}"
-        _, text = conversation(row.get(columns.problem) or "", where)
-        reading = read_row(source, columns, row, text)
+        with reading(where):
+            _, text = conversation(row, columns.problem)
+            read = read_row(source, columns, row, text)
+            described = name == "amo_bench" and is_description(row, where)
         yield _Statement(
             where=where,
-            row_id=reading.row_id,
-            text=text.strip() if name == "amo_bench" else reading.text,
-            answer=reading.answer,
-            description=name == "amo_bench" and is_description(row, where),
+            row_id=read.row_id,
+            text=text.strip() if name == "amo_bench" else read.text,
+            answer=read.answer,
+            description=described,
         )
 
 
@@ -222,14 +225,14 @@ def _from_rows(rows: Rows) -> Iterator[_Statement]:
     if answer is None:
         raise InputError(
             f"{rows.name}: no answer column; expected one of {', '.join(usual.ANSWER)}; the columns are "
-            f"{', '.join(rows.columns)}; rename one, or give a file with answers"
+            f"{plain_list(rows.columns)}; rename one, or give a file with answers"
         )
     for number, row in enumerate(rows.stream, start=1):
         where = f"{rows.name}, row {number}"
-        _, text = conversation(row.get(problem or "") or "", where)
-        yield _Statement(
-            where=where, row_id=text_of(row, row_id), text=text.strip(), answer=reference_answer(row, answer)
-        )
+        with reading(where):
+            _, text = conversation(row, problem)
+            gold, own_id = reference_of(row, answer).answer, text_of(row, row_id)
+        yield _Statement(where=where, row_id=own_id, text=text.strip(), answer=gold)
 
 
 def _open_copy(task: str, data: str, split: str) -> Rows:

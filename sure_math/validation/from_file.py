@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +22,26 @@ from sure_math.cluster import EQUIVALENCES, AnswerSet, cluster_shard
 from sure_math.entropy import majority_answer
 from sure_math.extract import final_answer
 from sure_math.problems.sources import columns as usual
-from sure_math.problems.sources.cells import conversation, reference_answer, text_of
-from sure_math.problems.sources.columns import column_of_problem
-from sure_math.problems.sources.sample_values import LOOKED_AT, extracted_answer, is_list, kind_of_texts, text_of_sample
-from sure_math.problems.sources.table_files import InputError, Row, open_rows
+from sure_math.problems.sources.cells import CellError, cell, conversation, is_missing, raw_text, reading, text_of
+from sure_math.problems.sources.columns import column_of_problem, has_column, usual_column
+from sure_math.problems.sources.reference_answers import reference_of
+from sure_math.problems.sources.sample_values import (
+    LOOKED_AT,
+    extracted_answer,
+    holds_lists,
+    is_list,
+    kind_of_texts,
+    samples_in,
+    text_of_sample,
+)
+from sure_math.problems.sources.table_files import InputError, Row, Rows, open_rows, plain_list
 from sure_math.validation.graded_answers import GradedAnswers, SampledProblem, ValidationInputError, measure
 
 NAMES: Mapping[str, tuple[str, ...]] = {
     "id": usual.ID,
     "problem": usual.PROBLEM,
     "gold": usual.ANSWER,
+    "solution": usual.SOLUTION,
     "answers": usual.EXTRACTED,
     "texts": (*usual.COMPLETIONS, *usual.TEXT),
     "correct": ("correct", "is_correct", "correctness", "scores", "score", "grades", "symbolic_correct", "labels"),
@@ -72,9 +84,10 @@ def read_file(
     try:
         opened = open_rows(path, "input")
         rows = list(opened.stream)
-        chosen = _find_columns(path, opened.columns, rows, columns)
-        wide = is_list(_first_value(rows, _samples_column(chosen)))
-        problems = _wide(path, rows, chosen) if wide else _long(path, rows, chosen, columns.get("id"))
+        with reading(str(path)):
+            chosen = _find_columns(path, opened, rows, columns)
+            wide = holds_lists(rows, _samples_column(chosen))
+            problems = _wide(path, rows, chosen) if wide else _long(path, rows, chosen, columns.get("id"))
     except InputError as error:
         raise ValidationInputError(str(error)) from None
     usable = [problem for problem in problems if len(problem["answers"]) >= 2]
@@ -118,18 +131,18 @@ def _graded(row: Mapping, ids: Sequence[int], equivalence: str) -> SampledProble
     )
 
 
-def _find_columns(path: Path, present: Sequence[str], rows: Sequence[Row], named: Columns) -> dict[str, str]:
+def _find_columns(path: Path, opened: Rows, rows: Sequence[Row], named: Columns) -> dict[str, str]:
     """Choose the columns. A named column must exist; the others are looked for under their usual names."""
-    there_are = f"there are: {', '.join(present)}"
+    there_are = f"there are: {plain_list(opened.columns)}"
     for role, name in named.items():
         if role not in NAMES:
             raise ValidationInputError(f"--column {role}={name}: no such role; roles are {', '.join(NAMES)}")
-        if name not in present:
+        if not has_column(opened, name):
             raise ValidationInputError(f"{path}: column {name!r} (for {role}) is not there; {there_are}")
     chosen = dict(named)
     for role in NAMES:
         taken = set(chosen.values())
-        guess = next((name for name in NAMES[role] if name in present and name not in taken), None)
+        guess = usual_column(NAMES[role], [name for name in (*opened.columns, *opened.parts) if name not in taken])
         if role not in chosen and guess is not None:
             chosen[role] = guess
     _read_ambiguous_answers(chosen, named)
@@ -138,7 +151,7 @@ def _find_columns(path: Path, present: Sequence[str], rows: Sequence[Row], named
         raise ValidationInputError(
             f"{path}: no column of answers or completions; {there_are}. Name it: --column answers=NAME"
         )
-    if "correct" not in chosen and "gold" not in chosen:
+    if not chosen.keys() & {"correct", "gold", "solution"}:
         raise ValidationInputError(
             f"{path}: neither grades nor reference answers; {there_are}. "
             "Name one: --column correct=NAME or --column gold=NAME"
@@ -157,27 +170,35 @@ def _prefer_a_list(rows: Sequence[Row], chosen: dict[str, str], named: Columns) 
     """If one per-sample column holds lists, the others that hold single values belong to the problem: not used."""
     lists = {role: is_list(_first_value(rows, chosen[role])) for role in PER_SAMPLE if role in chosen}
     if any(lists.values()):
-        for role, holds_lists in lists.items():
-            if not holds_lists and role not in named:
+        for role, has_lists in lists.items():
+            if not has_lists and role not in named:
                 del chosen[role]
 
 
 def _first_value(rows: Sequence[Row], name: str) -> object:
-    return next((row[name] for row in rows if row.get(name) is not None), None)
+    return next((value for row in rows if not is_missing(value := cell(row, name))), None)
 
 
 def _wide(path: Path, rows: Sequence[Row], chosen: Columns) -> list[dict[str, Any]]:
     """Problems of rows that hold all samples of a problem."""
-    kind = _kind(path, [row.get(_samples_column(chosen)) for row in rows[:LOOKED_AT]], chosen)
-    problems = []
+    read = []
     for number, row in enumerate(rows, start=1):
-        values = {role: row.get(chosen[role]) for role in PER_SAMPLE if role in chosen}
-        lengths = {chosen[role]: len(value) for role, value in values.items() if isinstance(value, (list, tuple))}
-        if len(set(lengths.values())) > 1:
-            raise ValidationInputError(f"{path}, row {number}: lists of different lengths: {lengths}")
-        where = f"{path}, problem {number}"
-        row_id = text_of(row, chosen.get("id")) or str(number - 1)
-        problems.append(_problem(row, row_id, values, chosen, kind, where))
+        with reading(f"{path}, row {number}"):
+            values = {role: samples_in(cell(row, chosen[role])) for role in PER_SAMPLE if role in chosen}
+            if values[_samples_role(chosen)] is None:
+                what = "missing" if is_missing(cell(row, _samples_column(chosen))) else "no list"
+                raise CellError(f"its answers are {what}; a list is needed, as in other rows")
+            lengths = {chosen[role]: len(value) for role, value in values.items() if value is not None}
+            if len(set(lengths.values())) > 1:
+                raise CellError(f"lists of different lengths: {lengths}")
+            texts = [_sample_text(value, chosen) for value in values[_samples_role(chosen)] or ()]
+            read.append((row, values, texts))
+    kind = _kind([text for _, _, texts in read[:LOOKED_AT] for text in texts], chosen)
+    problems = []
+    for number, (row, values, texts) in enumerate(read, start=1):
+        with reading(f"{path}, row {number}"):
+            row_id = text_of(row, chosen.get("id")) or str(number - 1)
+            problems.append(_problem(row, row_id, texts, values, chosen, kind))
     return problems
 
 
@@ -185,77 +206,94 @@ def _long(path: Path, rows: Sequence[Row], chosen: Columns, named_id: str | None
     """Problems of rows of one sample each, wherever in the file they are."""
     id_column, text_column = chosen.get("id"), chosen.get("problem")
     key_column = column_of_problem(id_column, named_id) if text_column else id_column
-    if key_column is None and id_column is not None and _tells_problems_apart(rows, id_column, text_column):
-        key_column = id_column
     if key_column is None and text_column is None:
         raise ValidationInputError(
             f"{path}: a row per sample needs a column that tells the problems apart; "
-            f"there are: {', '.join(rows[0])}. Name it: --column id=NAME"
+            f"there are: {plain_list(rows[0])}. Name it: --column id=NAME"
         )
-    kind = _kind(path, [[row.get(_samples_column(chosen)) for row in rows[:LOOKED_AT]]], chosen)
-    groups: dict[str, list[Row]] = {}
-    for row in rows:
-        key = text_of(row, key_column) or json.dumps(row.get(text_column or ""), default=str)
-        groups.setdefault(key, []).append(row)
+    read = []
+    for number, row in enumerate(rows, start=1):
+        with reading(f"{path}, row {number}"):
+            value = cell(row, _samples_column(chosen))
+            if is_list(value):
+                raise CellError(f"{_samples_column(chosen)} must hold one sample as in the first row, not a list")
+            statement = json.dumps(conversation(row, text_column))
+            read.append(_SampleRow(row, text_of(row, id_column), statement, _sample_text(value, chosen)))
+    if key_column is None and id_column is not None and _tells_problems_apart(read):
+        key_column = id_column
+    kind = _kind([row.text for row in read[:LOOKED_AT]], chosen)
+    groups: dict[str, list[_SampleRow]] = {}
+    for sample in read:
+        groups.setdefault((key_column and text_of(sample.row, key_column)) or sample.statement, []).append(sample)
     problems = []
     for number, group in enumerate(groups.values(), start=1):
-        values = {role: [row.get(chosen[role]) for row in group] for role in PER_SAMPLE if role in chosen}
-        ids = {text_of(row, id_column) for row in group}
-        # An id that differs within a problem names the samples.
-        row_id = (ids.pop() if len(ids) == 1 else None) or str(number - 1)
-        problems.append(_problem(group[0], row_id, values, chosen, kind, f"{path}, problem {number}"))
+        with reading(f"{path}, problem {number}"):
+            values = {role: [cell(row.row, chosen[role]) for row in group] for role in PER_SAMPLE if role in chosen}
+            ids = {row.row_id for row in group}
+            # An id that differs within a problem names the samples.
+            row_id = (ids.pop() if len(ids) == 1 else None) or str(number - 1)
+            problems.append(_problem(group[0].row, row_id, [row.text for row in group], values, chosen, kind))
     return problems
 
 
-def _tells_problems_apart(rows: Sequence[Row], id_column: str, text_column: str | None) -> bool:
+@dataclass(frozen=True, slots=True)
+class _SampleRow:
+    """A row of one sample."""
+
+    row: Row
+    row_id: str | None
+    statement: str
+    """The system prompt and the problem, as one text."""
+    text: str
+    """Of the sample."""
+
+
+def _tells_problems_apart(rows: Sequence[_SampleRow]) -> bool:
     """Whether ids repeat and rows with one id have one text: such ids are not those of samples."""
     texts: dict[str | None, set[str]] = {}
     for row in rows:
-        texts.setdefault(text_of(row, id_column), set()).add(json.dumps(row.get(text_column or ""), default=str))
+        texts.setdefault(row.row_id, set()).add(row.statement)
     return len(texts) < len(rows) and all(len(different) == 1 for different in texts.values())
 
 
+def _samples_role(chosen: Columns) -> str:
+    return "answers" if "answers" in chosen else "texts"
+
+
 def _samples_column(chosen: Columns) -> str:
-    return chosen["answers"] if "answers" in chosen else chosen["texts"]
+    return chosen[_samples_role(chosen)]
 
 
-def _kind(path: Path, lists: Sequence[object], chosen: Columns) -> str:
+def _kind(texts: Sequence[str], chosen: Columns) -> str:
     """Whether the samples are completions or answers that somebody extracted.
 
     A column that is named as one of answers holds answers, however many of them stand in a box. What another column
-    holds is told from the values, as `build` does.
+    holds is told from the first texts, as `build` does.
     """
-    if "answers" in chosen:
-        return "answer"
-    values = [value for items in lists if isinstance(items, (list, tuple)) for value in items]
-    return kind_of_texts([_sample_text(value, chosen, str(path)) for value in values])
+    return "answer" if "answers" in chosen else kind_of_texts(texts)
 
 
-def _sample_text(value: object, chosen: Columns, where: str) -> str:
-    fields = FIELDS["answers" if "answers" in chosen else "texts"]
-    return text_of_sample(value, fields, where, f"an answer needs one of the keys {', '.join(fields)}")
+def _sample_text(value: object, chosen: Columns) -> str:
+    fields = FIELDS[_samples_role(chosen)]
+    return text_of_sample(value, fields, f"an answer needs one of the keys {', '.join(fields)}")
 
 
 def _problem(
-    row: Row, row_id: str, values: Mapping[str, Any], chosen: Columns, kind: str, where: str
+    row: Row, row_id: str, texts: Sequence[str], values: Mapping[str, Any], chosen: Columns, kind: str
 ) -> dict[str, Any]:
-    """One problem; `values` are those of its samples."""
-    samples, reasons = values["answers" if "answers" in chosen else "texts"], values.get("finish_reason")
-    if not is_list(samples):
-        raise ValidationInputError(f"{where}: its answers are a {type(samples).__name__}; a list is needed")
-    texts = [_sample_text(value, chosen, where) for value in samples]
-    cell = row.get(chosen.get("problem", ""))
+    """One problem; `texts` are its samples, `values` what else is known of them."""
+    reasons = values.get("finish_reason")
     return {
         "id": row_id,
-        "problem": "" if cell is None else conversation(cell, where)[1],
-        "gold": reference_answer(row, chosen.get("gold")),
+        "problem": conversation(row, chosen.get("problem"))[1],
+        "gold": reference_of(row, chosen.get("gold"), chosen.get("solution")).answer,
         "tier": text_of(row, chosen.get("tier")),
         "strategy": text_of(row, chosen.get("strategy")),
         "answers": [
             _answer(text, kind, "length" if reasons and reasons[index] == "length" else "unknown")
             for index, text in enumerate(texts)
         ],
-        "correct": _grades(values.get("correct"), where),
+        "correct": _grades(values.get("correct")),
         "sum_logprob": _numbers(values.get("sum_logprob"), lambda value: math.isfinite(value) and value <= 0),
         "token_count": _numbers(values.get("token_count"), lambda value: value >= 1),
         "finish_reason": reasons,
@@ -268,16 +306,16 @@ def _answer(text: str, kind: str, finish_reason: Any) -> str | None:
     return extracted_answer(text)
 
 
-def _grades(values: object, where: str) -> tuple[bool, ...] | None:
+def _grades(values: object) -> tuple[bool, ...] | None:
     """Grades as truth values; None if one is not known."""
     if not isinstance(values, (list, tuple)):
         return None
     grades: list[bool | None] = []
     for value in values:
-        word = "" if value is None else str(value).strip().casefold()
+        word = (raw_text(value, "a grade") or "").strip().casefold()
         if word and word not in GRADES:
-            raise ValidationInputError(
-                f"{where}: grade {value!r} is neither true/false nor 0/1. Name another column: --column correct=NAME"
+            raise CellError(
+                f"grade {word[:40]} is neither true/false nor 0/1. Name another column: --column correct=NAME"
             )
         grades.append(GRADES.get(word))
     known = tuple(grade for grade in grades if grade is not None)
@@ -295,9 +333,11 @@ def _numbers(values: object, usable: Callable[[float], bool]) -> tuple | None:
 def _number(value: object) -> float | None:
     """A number, or the text of one, as a CSV file holds it."""
     if isinstance(value, int | float):
-        return value
+        return value if abs(value) < 2**53 else None  # also NaN
+    if not isinstance(value, str | Decimal):
+        return None
     try:
-        number = float(str(value))
-    except ValueError:
+        number = float(value)
+    except (ValueError, OverflowError):
         return None
     return int(number) if number.is_integer() else number

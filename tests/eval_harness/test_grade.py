@@ -162,7 +162,7 @@ def golds(file: Path, source: str | None, folder: Path) -> Iterator[str]:
     rows = open_rows(file, "file")
     columns = columns_of(SOURCES[source], rows.columns)
     for row in rows.stream:
-        reading = read_row(SOURCES[source], columns, row, conversation(row.get(columns.problem or "") or "", "row")[1])
+        reading = read_row(SOURCES[source], columns, row, conversation(row, columns.problem)[1])
         if reading.answer is not None:
             yield reading.answer
 

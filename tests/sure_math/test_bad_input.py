@@ -71,7 +71,7 @@ def test_seed_files(
 SAMPLE_FILES = {
     "missing samples": (PROBLEM, "set samples.columns.samples=... (the columns are problem, id)"),
     "missing problem": ('{"responses": ["2"]}\n', "set samples.columns.problem=... (the columns are responses)"),
-    "duplicate ids": (SAMPLES + SAMPLES, "problem 2: the id 'a' occurs twice; make the ids unique"),
+    "duplicate ids": (SAMPLES + SAMPLES, "row 2: the id 'a' occurs twice; make the ids unique"),
     "no text in a sample": (
         '{"problem": "What?", "samples": [{"said": "2"}]}\n',
         "no text in a sample with the keys said; set samples.columns.field=...",

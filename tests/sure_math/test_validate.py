@@ -229,7 +229,7 @@ def test_ids_that_have_one_text_each_tell_problems_apart(tmp_path):
 
 def test_lists_may_begin_with_a_row_that_has_none(tmp_path):
     rows = [{"id": 1, "preds": None, "score": None}, {"id": 2, "preds": ["1", "2"], "score": [1, 0]}]
-    with pytest.raises(ValidationInputError, match="problem 1: its answers are a NoneType; a list is needed"):
+    with pytest.raises(ValidationInputError, match="row 1: its answers are missing; a list is needed"):
         read_file(_jsonl(tmp_path, rows), {}, equivalence="string")
 
 

@@ -1,79 +1,318 @@
-"""What the cells of a user's row hold: a text, one of a few known words, a conversation, a reference answer."""
+"""What the cells of a user's row hold: a text, one of a few known words, a conversation.
+
+A cell becomes a text only if it is one: a text, a number, true or false, a date. A missing value (nothing, NaN, blanks)
+is None. Everything else, such as a list, a mapping or bytes, is refused, so that the text of a Python object is never
+stored.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import datetime
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
-from sure_math.problems.sources.table_files import InputError, Row
+from sure_math.problems.sources.table_files import InputError, Row, plain_list
 
-_ROLES = {"human": "user", "gpt": "assistant"}
+_ROLES = {"human": "user", "gpt": "assistant", "developer": "system", "model": "assistant"}
+_TEXT_PARTS = ("text", "input_text", "output_text")
+"""Types of the parts of a message that hold text."""
+_MISSING_WORDS = frozenset({"nan", "NaN", "NAN", "<NA>", "NaT"})
+"""How pandas writes a missing value if a column is turned into texts. `None` may be an answer, so it is a text."""
+_PLAIN_DIGITS = 60
+"""Digits up to which a number is written without an exponent."""
+
+
+class CellError(InputError):
+    """A cell cannot be used; `reading` adds the file and the row to the message."""
+
+
+@contextlib.contextmanager
+def reading(where: str) -> Iterator[None]:
+    """Say where a cell is that cannot be used.
+
+    >>> with reading("row 7"):
+    ...     cell({"answer": "4"}, "answer.value")
+    Traceback (most recent call last):
+    ...
+    sure_math.problems.sources.encoded_text.InputError: row 7: the column answer holds a text, which has no part value
+    """
+    try:
+        yield
+    except CellError as error:
+        raise InputError(f"{where}: {error}") from None
+
+
+def cell(row: Row, column: str | None) -> Any:
+    """Return the value of a column, or of a part of a mapping that is named with dots; None if there is none.
+
+    >>> cell({"reward_model": {"ground_truth": "34"}}, "reward_model.ground_truth")
+    '34'
+
+    Raises:
+        CellError: a part is asked of something that has no parts.
+    """
+    if column is None or column in row:
+        return None if column is None else row[column]
+    name, dot, part = column.partition(".")
+    while dot and name not in row:
+        more, dot, part = part.partition(".")
+        name = f"{name}.{more}"
+    value = row.get(name)
+    if not dot or is_missing(value):
+        return None
+    if not isinstance(value, Mapping):
+        raise CellError(f"the column {name} holds {_kind(value)}, which has no part {part}")
+    return cell(value, part)
+
+
+def is_missing(value: Any) -> bool:
+    """Return whether a cell holds no value: nothing, or NaN, as pandas marks it.
+
+    >>> is_missing(None), is_missing(float("nan")), is_missing(0)
+    (True, True, False)
+    """
+    if isinstance(value, float):
+        return math.isnan(value)
+    return value is None or (isinstance(value, Decimal) and value.is_nan())
+
+
+def raw_text(value: Any, what: str) -> str | None:
+    """Return a value as text, with its blanks; None if it is missing. `what` names it in messages.
+
+    >>> raw_text(34.0, "the answer"), raw_text(1e23, "the answer"), raw_text(float("nan"), "the answer")
+    ('34', '100000000000000000000000', None)
+
+    Raises:
+        CellError: it is a list, a mapping, bytes, or infinite.
+    """
+    if is_missing(value):
+        return None
+    if isinstance(value, str):
+        text = without_half_characters(value)
+        return None if text.strip() in _MISSING_WORDS else text
+    if isinstance(value, bool):
+        return str(value)
+    if isinstance(value, (int, float, Decimal)):
+        return _number_text(value, what)
+    if isinstance(value, datetime.datetime):
+        midnight = value.time() == datetime.time() and value.tzinfo is None
+        return value.date().isoformat() if midnight else value.isoformat(sep=" ")
+    if isinstance(value, (datetime.date, datetime.time)):
+        return value.isoformat()
+    raise CellError(f"{what} holds {_kind(value)}, not one text; {_remedy(value)}")
 
 
 def text_of(row: Row, column: str | None) -> str | None:
-    """Return a cell as text; None if there is no column, no value, or only blanks.
+    """Return a cell as text without blanks around it; None if there is no column, no value, or only blanks.
 
     >>> text_of({"answer": 4.0}, "answer"), text_of({"answer": " "}, "answer")
     ('4', None)
+
+    Raises:
+        CellError: the cell holds no text.
     """
-    value = row.get(column) if column is not None else None
-    if value is None:
-        return None
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return without_half_characters(str(value)).strip() or None
+    text = raw_text(cell(row, column), f"the column {column}")
+    return text.strip() or None if text else None
 
 
-def reference_answer(row: Row, column: str | None) -> str | None:
-    """Return the reference answer of a row. A list of one answer is that answer; a longer list gives None.
-
-    >>> reference_answer({"gold": ["4"]}, "gold")
-    '4'
-    """
-    value = row.get(column) if column is not None else None
-    if isinstance(value, (list, tuple)):
-        return text_of({"": value[0]}, "") if len(value) == 1 else None
-    return text_of(row, column)
-
-
-def known_word(row: Row, column: str | None, known: tuple[str, ...], where: str) -> str | None:
+def known_word(row: Row, column: str | None, known: tuple[str, ...]) -> str | None:
     """Return a cell that must hold one of the known words, or nothing.
 
     Raises:
-        InputError: the cell holds something else.
+        CellError: the cell holds something else.
     """
     value = text_of(row, column)
     if value is not None and value not in known:
-        raise InputError(f"{where}: {column} = {value!r} must be one of {', '.join(known)}")
+        raise CellError(f"{column} = {value[:80]!r} must be one of {', '.join(known)}")
     return value
 
 
-def conversation(value: Any, where: str) -> tuple[str | None, str]:
+def conversation(row: Row, column: str | None) -> tuple[str | None, str]:
     """Read the system prompt and problem of a cell: plain text, or a list of messages with one user turn.
 
-    >>> conversation([{"role": "user", "content": "What is 1 + 1?"}], "row 1")
+    >>> conversation({"prompt": [{"role": "user", "content": "What is 1 + 1?"}]}, "prompt")
     (None, 'What is 1 + 1?')
 
     Raises:
-        InputError: the messages are not one user turn, with or without a system prompt before and an answer after it.
+        CellError: the messages are not one user turn, with or without a system prompt before and an answer after it.
     """
+    what = f"the column {column}"
+    value = unfolded(cell(row, column), what)
+    if isinstance(value, Mapping) and _is_message(value):
+        value = [value]
     if not isinstance(value, (list, tuple)):
-        return None, without_half_characters(str(value))
+        return None, raw_text(value, what) or ""
+    if not value or (len(value) == 1 and isinstance(value[0], str)):
+        return None, (raw_text(value[0], what) or "") if value else ""
     turns: dict[str, list[str]] = {}
     for message in value:
-        if not isinstance(message, Mapping):
-            raise InputError(f"{where}: a message must have a role and a content, not {message!r}")
-        role = str(message.get("role", message.get("from")))
-        content = message.get("content", message.get("value"))
-        text = "" if content is None else without_half_characters(str(content))
-        turns.setdefault(_ROLES.get(role, role), []).append(text)
+        if not isinstance(message, Mapping) or not _is_message(message):
+            raise CellError(f"a message must have a role and a content, not {message!r:.80}; {_OTHER_COLUMN}")
+        turns.setdefault(_role(message), []).append(message_text(_content(message), what))
     user, system = turns.get("user", []), turns.get("system", [])
     if len(user) != 1 or len(system) > 1 or set(turns) - {"system", "user", "assistant"}:
-        roles = ", ".join(f"{len(texts)} {role}" for role, texts in turns.items())
-        raise InputError(f"{where}: messages must be one user turn, with one system prompt at most; these are {roles}")
+        roles = ", ".join(f"{len(texts)} {role}" for role, texts in turns.items()) or "none"
+        raise CellError(f"messages must be one user turn, with one system prompt at most; these are {roles}")
     return (system[0] if system else None), user[0]
+
+
+def is_chat(value: Any) -> bool:
+    """Return whether a value is one conversation: messages with a user turn or a system prompt, or a single message.
+
+    >>> is_chat([{"role": "assistant", "content": "4"}]), is_chat(["4", "5"])
+    (True, False)
+    """
+    if not isinstance(value, (list, tuple)) or not value:
+        return False
+    if not all(isinstance(message, Mapping) and _is_message(message) for message in value):
+        return False
+    return len(value) == 1 or any(_role(message) in ("user", "system") for message in value)
+
+
+def last_reply(messages: Any, what: str) -> str:
+    """Return the text of the only assistant turn of a conversation.
+
+    Raises:
+        CellError: there is none, or several.
+    """
+    replies = [message for message in messages if _role(message) == "assistant"]
+    if len(replies) != 1:
+        raise CellError(f"{what} is a conversation with {len(replies)} turns of the assistant; one is needed")
+    return message_text(_content(replies[0]), what)
+
+
+def message_text(content: Any, what: str) -> str:
+    """Return the text of a message; the texts of its parts are joined by line breaks.
+
+    >>> message_text([{"type": "text", "text": "What is"}, {"type": "text", "text": "1 + 1?"}], "the message")
+    'What is\\n1 + 1?'
+
+    Raises:
+        CellError: a part is an image, or of another type that is not text.
+    """
+    if not isinstance(content, (list, tuple, Mapping)):
+        return raw_text(content, what) or ""
+    texts = []
+    for part in [content] if isinstance(content, Mapping) else content:
+        if isinstance(part, str):
+            texts.append(without_half_characters(part))
+            continue
+        if not isinstance(part, Mapping):
+            raise CellError(f"{what} has a message with a part that is {_kind(part)}; only texts can be used")
+        kind = part.get("type") or ("text" if "text" in part else None)
+        if kind not in _TEXT_PARTS:
+            raise CellError(
+                f"{what} has a message with a part of the type {str(kind)[:40]}; only parts of the type text can be "
+                "used: leave such rows or parts out"
+            )
+        texts.append(raw_text(part.get("text"), what) or "")
+    return "\n".join(texts)
+
+
+def is_parts(value: Any) -> bool:
+    """Return whether a value is a list of the parts of one message.
+
+    >>> is_parts([{"type": "text", "text": "4"}]), is_parts([{"text": "4"}])
+    (True, False)
+    """
+    return (
+        isinstance(value, (list, tuple))
+        and bool(value)
+        and all(isinstance(part, Mapping) and "type" in part and "role" not in part for part in value)
+    )
+
+
+def unfolded(value: Any, what: str) -> Any:
+    """Return a value; a list or mapping that a text writes as JSON is read, as `'["4"]'` in a table of texts.
+
+    >>> unfolded('["4"]', "the answer"), unfolded("[1, 2]", "the answer")
+    (['4'], '[1, 2]')
+
+    Raises:
+        CellError: the text is that of a Python object, as pandas writes a list into a CSV file.
+    """
+    if not isinstance(value, str) or not looks_nested(value):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        raise CellError(
+            f"{what} holds the text of a Python object, {value.strip()[:60]}...; save the file as JSON lines or "
+            "Parquet, which hold lists and mappings (pandas: df.to_json(FILE, orient='records', lines=True))"
+        ) from None
+
+
+def looks_nested(text: str) -> bool:
+    """Return whether a text is that of a list of texts, or of a mapping, as JSON or Python writes it.
+
+    >>> looks_nested("['4']"), looks_nested('{"gold": 4}'), looks_nested(r"\\{4\\}"), looks_nested("[1, 2]")
+    (True, True, False, False)
+    """
+    text = text.strip()
+    return bool(
+        (_LIST_START.match(text) and _LIST_END.search(text[-40:]))
+        or (_MAPPING_START.match(text) and text[-1] in "}])")
+        or (len(text) < 1000 and _BYTES.fullmatch(text))
+    )
 
 
 def without_half_characters(text: str) -> str:
     """Return the text with lone surrogates replaced: JSON can hold such halves of characters, UTF-8 cannot."""
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _is_message(value: Mapping[str, Any]) -> bool:
+    return isinstance(value.get("role", value.get("from")), str) and ("content" in value or "value" in value)
+
+
+def _role(message: Mapping[str, Any]) -> str:
+    role = message.get("role", message.get("from"))
+    return _ROLES.get(role, role) if isinstance(role, str) else "unknown"
+
+
+def _content(message: Mapping[str, Any]) -> Any:
+    return message.get("content", message.get("value"))
+
+
+def _number_text(value: float | Decimal, what: str) -> str:
+    """A number as a person writes it: 34 for 34.0, no rounding, and an exponent only if there are very many zeros."""
+    number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+    if not number.is_finite():
+        raise CellError(f"{what} holds an infinite number; write it as text, such as \\infty")
+    exponent = int(number.as_tuple().exponent)
+    if not number:
+        return "0"
+    if exponent != 0 and (exponent < -_PLAIN_DIGITS or number.adjusted() > _PLAIN_DIGITS):
+        return str(number).replace("E+", "e").replace("E", "e")
+    text = format(number, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return f"a mapping with the keys {plain_list(value)}" if value else "an empty mapping"
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return "a list"
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return "bytes"
+    return {"str": "a text", "int": "a number", "float": "a number"}.get(type(value).__name__, type(value).__name__)
+
+
+def _remedy(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "name the part that holds the text with a dot, such as reward_model.ground_truth, or another column"
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return "write the column as text (pandas: df[COLUMN] = df[COLUMN].str.decode('utf-8'))"
+    return _OTHER_COLUMN
+
+
+_OTHER_COLUMN = "name another column, or write one text into each cell"
+_LIST_START = re.compile(r"(?:array\(\s*)?[\[{(](?:\s*[\[{(])*\s*['\"]")
+_LIST_END = re.compile(r"['\"]\s*[\])}](?:\s*[\])}])*(?:,\s*dtype=\w+\))?\Z")
+_MAPPING_START = re.compile(r"[\[(]*\s*\{\s*(['\"])[^'\"]{1,60}\1\s*:")
+_BYTES = re.compile(r"b(['\"])[^'\"=+\-]*\1")

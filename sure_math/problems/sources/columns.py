@@ -6,8 +6,9 @@
 2. Otherwise the first name of the list is read that the file has. A list begins with the names that can mean one thing
    only (`gold` is always a reference answer) and ends with those that can mean several (`answer` may be the reference
    answer, or the answer of a sample).
-3. What is in a file is told from its first row.
-4. If every row is one sample, rows belong to the same problem if they have the same `problem_id` (or the same value
+3. What is in a file is told from its first rows. Capital letters in a usual name do not matter.
+4. A name with dots is a part of a mapping: `reward_model.ground_truth`.
+5. If every row is one sample, rows belong to the same problem if they have the same `problem_id` (or the same value
    in the column that the user named), else if they have the same text. A column such as `id` may number the samples,
    so it is used only if there is no text.
 
@@ -21,16 +22,16 @@ The two commands differ in two points:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from sure_math.problems.sources.table_files import InputError, Rows
+from sure_math.problems.sources.table_files import InputError, Rows, plain_list
 
 PROBLEM = ("problem", "question", "query", "prompt", "instruction", "input")
 MESSAGES = ("messages", "conversations")
 """A conversation whose user turn is the problem."""
 ANSWER_UNMISTAKABLE = (
     *("gold", "gt", "gold_answer", "expected_answer", "reference_answer"),
-    *("ground_truth", "target"),
+    *("ground_truth", "target", "reward_model.ground_truth"),
 )
 ANSWER_AMBIGUOUS = ("answer", "final_answer")
 """The reference answer, unless something else in the file says that they are the answers of samples."""
@@ -55,7 +56,7 @@ EXTRACTED = (
 TEXT = ("text",)
 """A completion, if no column has a clearer name."""
 
-COMPLETION_FIELDS = ("text", "content", "response", "generation", "completion", "output")
+COMPLETION_FIELDS = ("text", "content", "response", "generation", "completion", "output", "message.content")
 EXTRACTED_FIELDS = ("answer", "prediction", "pred")
 """Keys of a sample that is a mapping."""
 
@@ -75,15 +76,44 @@ def choose_column(
     Raises:
         InputError: the named column, or every usual name of a required one, is missing; it lists the columns there are.
     """
-    its_columns = f"the columns are {', '.join(rows.columns)}"
+    its_columns = f"the columns are {plain_list(rows.columns)}"
     if named is not None:
-        if named not in rows.columns:
-            raise InputError(f"{key} = {named}: {rows.name} has no such column; {its_columns}")
+        if not has_column(rows, named):
+            raise InputError(f"{key} = {named}: {rows.name} has no such column; {its_columns}{_parts_of(rows, named)}")
         return named
-    column = next((name for name in usual if name in rows.columns), None)
+    column = usual_column(usual, (*rows.columns, *rows.parts))
     if column is None and required:
         raise InputError(f"{rows.name}: none of the columns {', '.join(usual)}; set {key}=... ({its_columns})")
     return column
+
+
+def has_column(rows: Rows, name: str) -> bool:
+    """Return whether a file has a column, or a mapping with a part, of that name.
+
+    >>> has_column(Rows("my.jsonl", ("prompt", "extra"), iter(()), ("extra.gold",)), "extra.gold")
+    True
+    """
+    return name in rows.columns or name in rows.parts
+
+
+def usual_column(usual: Sequence[str], present: Collection[str]) -> str | None:
+    """Choose the first usual name that is present, in capital letters or not; None if none is.
+
+    >>> usual_column(("gold", "answer"), ["Problem", "Answer"])
+    'Answer'
+    """
+    exact = next((name for name in usual if name in present), None)
+    if exact is not None:
+        return exact
+    folded = {name.casefold(): name for name in reversed(list(present))}
+    return next((folded[name] for name in usual if name in folded), None)
+
+
+def _parts_of(rows: Rows, named: str) -> str:
+    """The parts of the mapping that a name with dots begins with, for a message."""
+    head = f"{named.partition('.')[0]}."
+    parts = [part for part in rows.parts if part.startswith(head)] if "." in named else []
+    return f"; its parts are {plain_list(parts)}" if parts else ""
 
 
 def column_of_problem(chosen: str | None, named: str | None) -> str | None:

@@ -13,11 +13,11 @@ from pathlib import Path
 from sure_math.config import CopyConfig, SourceConfig
 from sure_math.identity import digest, normalised, short_id
 from sure_math.problems.sources.catalogue import SOURCES, SourceColumns, columns_of, read_row
-from sure_math.problems.sources.cells import conversation
+from sure_math.problems.sources.cells import conversation, reading
 from sure_math.problems.sources.hub import HubSplit, commit_at, open_split
 from sure_math.problems.sources.row_rules import VERSION, Unusable
 from sure_math.problems.sources.seeds import dropped_seed, seed_problem
-from sure_math.problems.sources.table_files import InputError, Rows, open_rows
+from sure_math.problems.sources.table_files import InputError, Rows, open_rows, plain_list
 from sure_math.rows import Dropped, Problem
 from sure_math.storage.files import digest_if_file, file_digest
 
@@ -85,20 +85,21 @@ def _candidates(name: str, config: SourceConfig | CopyConfig, commit: str | None
     for parts, rows in _streams(name, config, commit):
         columns = _columns(name, config, rows)
         for number, row in enumerate(rows.stream, start=1):
-            _, text = conversation(row.get(columns.problem or "") or "", f"{rows.name}, row {number}")
-            reading = read_row(source, columns, row, text)
-            row_id = "-".join([*parts, reading.row_id or short_id([name, reading.text])])
+            with reading(f"{rows.name}, row {number}"):
+                _, text = conversation(row, columns.problem)
+                read = read_row(source, columns, row, text)
+            row_id = "-".join([*parts, read.row_id or short_id([name, read.text])])
             problem = seed_problem(
                 row_id,
-                reading.text,
+                read.text,
                 source=name,
                 license=source.license,
                 tier=source.tier,
-                answer=reading.answer,
-                answer_source=None if reading.answer is None else "source",
-                solution=reading.solution,
+                answer=read.answer,
+                answer_source=None if read.answer is None else "source",
+                solution=read.solution,
             )
-            yield _Candidate(problem, reading.unusable)
+            yield _Candidate(problem, read.unusable)
 
 
 def _streams(
@@ -128,13 +129,13 @@ def _columns(name: str, config: SourceConfig | CopyConfig, rows: Rows) -> Source
     if columns.problem is None or (columns.answer is None and isinstance(config, SourceConfig)):
         raise InputError(
             f"{rows.name}: expected a statement in the column {' or '.join(source.problem)} and an answer in "
-            f"{' or '.join(source.answers)}; the columns are {', '.join(rows.columns)}; {_remedy(name, config)}"
+            f"{' or '.join(source.answers)}; the columns are {plain_list(rows.columns)}; {_remedy(name, config)}"
         )
     lacking = [column for column in source.needs if column not in rows.columns]
     if lacking and isinstance(config, SourceConfig):
         raise InputError(
             f"{rows.name}: expected the column {', '.join(lacking)} too, which says which rows cannot be used as "
-            f"seeds; the columns are {', '.join(rows.columns)}; {_remedy(name, config)}"
+            f"seeds; the columns are {plain_list(rows.columns)}; {_remedy(name, config)}"
         )
     return columns
 

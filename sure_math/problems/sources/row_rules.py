@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from sure_math.extract import extract_answer
-from sure_math.problems.sources.cells import text_of
+from sure_math.problems.sources.cells import is_missing, raw_text, text_of, unfolded
 from sure_math.problems.sources.table_files import Row
 
-VERSION = 1
+VERSION = 2
 """Version of the rules below. It is part of every source's fingerprint, so a changed rule reads the source again."""
 
 Rule = Callable[[Any], str | None]
@@ -23,7 +23,7 @@ def plain(cell: Any) -> str | None:
     >>> plain(4.0), plain("  ")
     ('4', None)
     """
-    return text_of({"": cell}, "")
+    return (raw_text(cell, "a cell of the answer or the solution") or "").strip() or None
 
 
 def last_box(cell: Any) -> str | None:
@@ -66,17 +66,19 @@ def integer(cell: Any) -> str | None:
     """
     text = plain(cell) or ""
     text = last_box(text) or text
-    return str(int(text)) if text.isascii() and text.isdigit() else text or None
+    return (text.lstrip("0") or "0") if text.isascii() and text.isdigit() else text or None
 
 
 def listed(cell: Any) -> str | None:
     """OlympiadBench: a list of answers, each in dollar signs, becomes one string, joined by commas."""
+    cell = unfolded(cell, "a cell of the answer")
     items = [plain(item) for item in cell] if isinstance(cell, (list, tuple)) else [plain(cell)]
     return ", ".join(_bare(item) for item in items if item) or None
 
 
 def first_listed(cell: Any) -> str | None:
     """Return the first of several reference solutions."""
+    cell = unfolded(cell, "a cell of the solution")
     if isinstance(cell, (list, tuple)):
         return plain(cell[0]) if cell else None
     return plain(cell)
@@ -135,7 +137,7 @@ def answerable(row: Row) -> Unusable | None:
     """OlympiadBench: leaves out proofs, questions with images, physics, and answers that hold up to a tolerance."""
     if "proof" in (text_of(row, "question_type") or "").casefold():
         return "proof", "asks for a proof"
-    images = any(row.get(name) is not None for name in row if name.startswith("image_"))
+    images = any(not is_missing(value) and value != "" for name, value in row.items() if name.startswith("image_"))
     if images or (text_of(row, "modality") or "").casefold() == "multimodal":
         return "has_figure", "comes with an image"
     if (text_of(row, "subject") or "").casefold() == "physics":

@@ -1,4 +1,4 @@
-"""Samples in a user's file: the text of one, and whether they are completions or answers somebody extracted."""
+"""Samples in a user's file: the text of one, and whether they are completions or answers that somebody extracted."""
 
 from __future__ import annotations
 
@@ -6,14 +6,33 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from sure_math.extract import extract_answer
-from sure_math.problems.sources.cells import without_half_characters
-from sure_math.problems.sources.table_files import InputError
+from sure_math.problems.sources.cells import (
+    CellError,
+    cell,
+    is_chat,
+    is_missing,
+    is_parts,
+    last_reply,
+    looks_nested,
+    message_text,
+    raw_text,
+)
+from sure_math.problems.sources.table_files import LOOKED_AT, Row, plain_list
+
+__all__ = [
+    "LOOKED_AT",
+    "SampleKind",
+    "extracted_answer",
+    "holds_lists",
+    "is_list",
+    "kind_of_texts",
+    "samples_in",
+    "text_of_sample",
+]
 
 SampleKind = Literal["text", "answer"]
 """`text`: completions; `answer`: final answers that somebody extracted."""
 
-LOOKED_AT = 200
-"""Rows from which the kind of the samples is told."""
 LONGEST_ANSWER = 200
 """Characters; a longer text is a completion."""
 RARE = 0.05
@@ -39,20 +58,68 @@ def extracted_answer(text: str) -> str | None:
     return extract_answer(text) or text.strip() or None
 
 
-def text_of_sample(value: Any, fields: Sequence[str], where: str, remedy: str) -> str:
-    """Return the text of a sample: the value, or the first of `fields` that a mapping has; empty for None.
+def text_of_sample(value: Any, fields: Sequence[str], remedy: str) -> str:
+    """Return the text of a sample: the value, or the first of `fields` that a mapping has; empty if it is missing.
+
+    A sample may be a conversation, of which the assistant's turn is the sample.
+
+    >>> text_of_sample({"text": "4"}, ("text",), ""), text_of_sample([{"role": "assistant", "content": "4"}], (), "")
+    ('4', '4')
 
     Raises:
-        InputError: a mapping has none of the fields.
+        CellError: a mapping has none of the fields, or the sample is no text.
     """
     if isinstance(value, Mapping):
-        field = next((name for name in fields if name in value), None)
+        if value.get("role") in ("user", "system"):
+            raise CellError(f"a sample is a turn of the {value['role']}, not of the assistant; {remedy}")
+        field = next((name for name in fields if _has(value, name)), None)
         if field is None:
-            raise InputError(f"{where}: no text in a sample with the keys {', '.join(map(str, value))}; {remedy}")
-        value = value[field]
-    return "" if value is None else without_half_characters(str(value))
+            raise CellError(f"no text in a sample with the keys {plain_list(value)}; {remedy}")
+        value = cell(value, field)
+    if is_chat(value):
+        return last_reply(value, "a sample")
+    if is_parts(value):
+        return message_text(value, "a sample")
+    return raw_text(value, "a sample") or ""
 
 
 def is_list(value: Any) -> bool:
-    """Return whether a cell holds all samples of a problem, not one."""
-    return isinstance(value, (list, tuple))
+    """Return whether a cell holds all samples of a problem, not one, which may be a conversation or parts of a message.
+
+    >>> is_list(["4", "5"]), is_list([{"role": "user", "content": "1 + 1?"}, {"role": "assistant", "content": "2"}])
+    (True, False)
+    """
+    return isinstance(value, (list, tuple)) and not is_chat(value) and not is_parts(value)
+
+
+def samples_in(value: Any) -> Sequence[Any] | None:
+    """Return the samples of a cell in a file whose cells hold lists; None if the cell holds no list.
+
+    >>> samples_in(["4", "5"]), samples_in("4")
+    (['4', '5'], None)
+    """
+    conversation = is_chat(value) and len(value) > 1
+    return value if isinstance(value, (list, tuple)) and not conversation else None
+
+
+def holds_lists(rows: Sequence[Row], column: str) -> bool:
+    """Return whether the cells of a column hold all samples of a problem, which the first cell with a value tells.
+
+    Raises:
+        CellError: each cell is the text of a list, as pandas writes lists into a CSV file.
+    """
+    values = [value for row in rows if not is_missing(value := cell(row, column)) and value != ""]
+    if values and all(isinstance(value, str) and looks_nested(value) for value in values):
+        raise CellError(
+            f"the column {column} holds the texts of lists, {values[0].strip()[:60]}...; save the file as JSON "
+            "lines or Parquet, which hold lists (pandas: df.to_json(FILE, orient='records', lines=True))"
+        )
+    return bool(values) and is_list(values[0])
+
+
+def _has(sample: Mapping[str, Any], field: str) -> bool:
+    if field in sample:
+        return True
+    head, dot, part = field.partition(".")
+    inner = sample.get(head) if dot else None
+    return isinstance(inner, Mapping) and _has(inner, part)

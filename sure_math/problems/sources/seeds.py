@@ -19,10 +19,11 @@ from sure_math.config import TIERS, BuildConfig, SeedsConfig
 from sure_math.curated.problems import LICENSE, curated_digest, curated_problems
 from sure_math.identity import digest, normalised, short_id
 from sure_math.problems.sources import columns as usual
-from sure_math.problems.sources.cells import conversation, known_word, reference_answer, text_of
+from sure_math.problems.sources.cells import conversation, known_word, reading, text_of
 from sure_math.problems.sources.columns import choose_column
 from sure_math.problems.sources.hub import HubSplit, commit_at, open_split
-from sure_math.problems.sources.table_files import InputError, Rows, open_rows
+from sure_math.problems.sources.reference_answers import reference_of
+from sure_math.problems.sources.table_files import InputError, Rows, open_rows, stem_of
 from sure_math.rows import CURATED, Dropped, Problem, Split
 from sure_math.storage.files import digest_if_file
 from sure_math.storage.seen import Seen
@@ -81,7 +82,7 @@ def source_fingerprint(config: BuildConfig) -> str:
         seeds.source
     )
     curated = curated_digest() if seeds.curated else None
-    return digest(["seeds", 1, config.run.seed, seeds.model_dump(mode="json"), content() if content else None, curated])
+    return digest(["seeds", 2, config.run.seed, seeds.model_dump(mode="json"), content() if content else None, curated])
 
 
 def curated_seeds(seeds: SeedsConfig) -> list[Problem]:
@@ -153,7 +154,7 @@ def _limited(problems: Iterator[Problem], limit: int | None) -> Iterator[Problem
 def _from_file(config: BuildConfig) -> Iterator[Problem]:
     path = config.seeds.path
     assert path is not None, "the configuration checks it"
-    return _from_rows(open_rows(path, "seeds.path"), config.seeds, config.seeds.name or path.stem)
+    return _from_rows(open_rows(path, "seeds.path"), config.seeds, config.seeds.name or stem_of(path))
 
 
 def _from_hub(config: BuildConfig) -> Iterator[Problem]:
@@ -184,21 +185,22 @@ def _from_rows(rows: Rows, seeds: SeedsConfig, source: str) -> Iterator[Problem]
     license_ = choose_column(rows, "seeds.columns.license", names.license, usual.LICENSE)
     split = choose_column(rows, "seeds.columns.split", names.split, usual.SPLIT)
     for number, row in enumerate(rows.stream, start=1):
-        where = f"{rows.name}, row {number}"
-        system, text = conversation(row.get(problem or "") or "", where)
-        gold = reference_answer(row, answer)
-        yield seed_problem(
-            text_of(row, row_id),
-            text,
-            source=source,
-            license=text_of(row, license_) or seeds.license,
-            tier=known_word(row, tier, TIERS, where) or seeds.tier,
-            system=system,
-            answer=gold,
-            answer_source=None if gold is None else "source",
-            solution=text_of(row, solution),
-            split=known_word(row, split, ("train", "test"), where) or "train",
-        )
+        with reading(f"{rows.name}, row {number}"):
+            system, text = conversation(row, problem)
+            reference = reference_of(row, answer, solution)
+            seed = seed_problem(
+                text_of(row, row_id),
+                text,
+                source=source,
+                license=text_of(row, license_) or seeds.license,
+                tier=known_word(row, tier, TIERS) or seeds.tier,
+                system=system,
+                answer=reference.answer,
+                answer_source=None if reference.answer is None else "source",
+                solution=reference.solution,
+                split=known_word(row, split, ("train", "test")) or "train",
+            )
+        yield seed
 
 
 def _from_pocket_world(config: BuildConfig) -> Iterator[Problem]:

@@ -7,21 +7,32 @@ A file has one row per problem with a list of samples, or one row per sample. Ro
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import pickle
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import islice
 from typing import Any
 
 from sure_math.config import TIERS, BuildConfig, SamplesConfig
 from sure_math.identity import digest
 from sure_math.problems.sources import columns as usual
-from sure_math.problems.sources.cells import conversation, known_word, reference_answer, text_of
+from sure_math.problems.sources.cells import CellError, cell, conversation, is_missing, known_word, reading, text_of
 from sure_math.problems.sources.columns import choose_column, column_of_problem
-from sure_math.problems.sources.sample_values import LOOKED_AT, SampleKind, is_list, kind_of_texts, text_of_sample
+from sure_math.problems.sources.reference_answers import reference_of
+from sure_math.problems.sources.sample_values import (
+    SampleKind,
+    holds_lists,
+    is_list,
+    kind_of_texts,
+    samples_in,
+    text_of_sample,
+)
 from sure_math.problems.sources.seeds import dropped_seed, seed_problem
-from sure_math.problems.sources.table_files import InputError, Row, Rows, open_rows
+from sure_math.problems.sources.table_files import InputError, Row, Rows, open_rows, stem_of
 from sure_math.rows import Dropped, LogprobMode, Problem, Sample
 from sure_math.storage.files import digest_if_file
 from sure_math.storage.seen import Seen
@@ -30,6 +41,9 @@ SAMPLES = (*usual.COMPLETIONS, *usual.EXTRACTED, *usual.TEXT)
 """Columns of samples; completions before extracted answers."""
 FIELDS = (*usual.COMPLETION_FIELDS, *usual.EXTRACTED_FIELDS)
 """Keys of a sample that is a mapping, beside the names of columns."""
+
+_LARGEST = 2**31
+"""Above this a count or a log-probability is an error of the file."""
 
 StoredItem = tuple[list[Problem | Dropped], list[Sample]]
 """A problem, or the dropped row in its place, and its samples."""
@@ -44,6 +58,8 @@ class _Columns:
     solution: str | None
     tier: str | None
     license: str | None
+    unit: str = "row"
+    """What messages count: rows, or problems if the samples of one are in several rows."""
 
 
 def read_stored(config: BuildConfig) -> Iterator[StoredItem]:
@@ -54,10 +70,11 @@ def read_stored(config: BuildConfig) -> Iterator[StoredItem]:
     """
     rows = _open(config.samples)
     columns = _columns(rows, config.samples)
-    first = next(rows.stream)
-    stream = _chained(first, rows.stream)
-    groups = _listed(stream, columns) if is_list(first.get(columns.samples)) else _grouped(stream, columns, config)
+    with reading(rows.name):
+        lists = holds_lists(rows.first, columns.samples)
+    groups = _listed(rows, columns) if lists else _grouped(rows, columns, config)
     seen = Seen()
+    columns = dataclasses.replace(columns, unit="row" if lists else "problem")
     for number, (row, values) in enumerate(islice(groups, config.seeds.limit), start=1):
         yield _item(row, values, columns, config.samples, seen, number)
     seen.close()
@@ -66,7 +83,7 @@ def read_stored(config: BuildConfig) -> Iterator[StoredItem]:
 def stored_fingerprint(config: BuildConfig) -> str:
     """Digest the file and the settings that say how it is read."""
     return digest(
-        ["samples", 1, config.samples.model_dump(mode="json"), config.seeds.limit, digest_if_file(config.samples.path)]
+        ["samples", 2, config.samples.model_dump(mode="json"), config.seeds.limit, digest_if_file(config.samples.path)]
     )
 
 
@@ -77,9 +94,10 @@ def kind_of(samples: SamplesConfig) -> SampleKind:
     rows = _open(samples)
     column = _columns(rows, samples).samples
     texts = []
-    for row in islice(rows.stream, LOOKED_AT):
-        value = row.get(column)
-        texts += [_read(item, samples)[0] for item in (value if isinstance(value, (list, tuple)) else [value])]
+    for number, row in enumerate(rows.first, start=1):
+        with reading(f"{rows.name}, row {number}"):
+            value = cell(row, column)
+            texts += [_read(item, samples, column)[0] for item in (value if is_list(value) else [value])]
     return kind_of_texts(texts)
 
 
@@ -105,46 +123,51 @@ def _columns(rows: Rows, samples: SamplesConfig) -> _Columns:
     )
 
 
-def _chained(first: Row, rest: Iterator[Row]) -> Iterator[Row]:
-    yield first
-    yield from rest
+def _listed(rows: Rows, columns: _Columns) -> Iterator[tuple[Row, Sequence[Any]]]:
+    for number, row in enumerate(rows.stream, start=1):
+        with reading(f"{rows.name}, row {number}"):
+            values = cell(row, columns.samples)
+            values = [] if is_missing(values) else samples_in(values)
+            if values is None:
+                raise CellError(
+                    f"{columns.samples} must be a list as in the first row, not {cell(row, columns.samples)!r:.80}"
+                )
+        yield row, values
 
 
-def _listed(rows: Iterator[Row], columns: _Columns) -> Iterator[tuple[Row, Sequence[Any]]]:
-    for number, row in enumerate(rows, start=1):
-        values = row.get(columns.samples)
-        if not is_list(values) and values is not None:
-            raise InputError(f"row {number}: {columns.samples} must be a list as in the first row, not {values!r:.80}")
-        yield row, values or []
-
-
-def _grouped(rows: Iterator[Row], columns: _Columns, config: BuildConfig) -> Iterator[tuple[Row, Sequence[Any]]]:
+def _grouped(rows: Rows, columns: _Columns, config: BuildConfig) -> Iterator[tuple[Row, Sequence[Any]]]:
     """Rows of single samples, gathered by problem on disk, in the order in which the problems first appear."""
     key_column = column_of_problem(columns.id, config.samples.columns.id)
     database = sqlite3.connect("", isolation_level=None)
     database.execute("PRAGMA journal_mode=OFF")
     database.execute("CREATE TABLE numbers (key TEXT PRIMARY KEY, number INTEGER) WITHOUT ROWID")
     database.execute(
-        "CREATE TABLE rows (number INTEGER, place INTEGER, row TEXT, PRIMARY KEY (number, place)) WITHOUT ROWID"
+        "CREATE TABLE rows (number INTEGER, place INTEGER, row BLOB, PRIMARY KEY (number, place)) WITHOUT ROWID"
     )
-    for place, row in enumerate(rows):
-        key = text_of(row, key_column) or json.dumps(row.get(columns.problem))
+    for place, row in enumerate(rows.stream):
+        with reading(f"{rows.name}, row {place + 1}"):
+            key = text_of(row, key_column) or json.dumps(conversation(row, columns.problem))
+            if is_list(cell(row, columns.samples)):
+                raise CellError(f"{columns.samples} must hold one sample as in the first row, not a list")
+            sample = cell(row, columns.samples)
+            _read({columns.samples: sample}, config.samples, columns.samples)  # an error names its row
         database.execute("INSERT OR IGNORE INTO numbers VALUES (?, ?)", (key, place))
         # A row's id numbers the samples, unless the user named its column or it is called `problem_id`.
-        kept = {**row} if key_column else {name: value for name, value in row.items() if name != columns.id}
+        kept = {name: value for name, value in row.items() if key_column or name != columns.id}
+        kept[columns.samples] = sample
         database.execute(
             "INSERT INTO rows SELECT number, ?, ? FROM numbers WHERE key = ?",
-            (place, json.dumps(kept, default=str), key),
+            (place, pickle.dumps(kept), key),
         )
     cursor = database.execute("SELECT number, row FROM rows ORDER BY number, place")
     current: int | None = None
     group: list[Row] = []
-    for number, text in cursor:
+    for number, stored in cursor:
         if group and number != current:
             yield group[0], group
             group = []
         current = number
-        group.append(json.loads(text))
+        group.append(pickle.loads(stored))  # rows that this function wrote, in a file of its own
     if group:
         yield group[0], group
     database.close()
@@ -154,21 +177,22 @@ def _item(
     row: Row, values: Sequence[Any], columns: _Columns, samples: SamplesConfig, seen: Seen, number: int
 ) -> StoredItem:
     assert samples.path is not None
-    where = f"samples.path = {samples.path}, problem {number}"
-    system, text = conversation(row.get(columns.problem) or "", where)
-    gold = reference_answer(row, columns.answer)
-    problem = seed_problem(
-        text_of(row, columns.id),
-        text,
-        source=samples.name or samples.path.stem,
-        license=text_of(row, columns.license) or samples.license,
-        tier=known_word(row, columns.tier, TIERS, where) or samples.tier,
-        system=system,
-        answer=gold,
-        answer_source=None if gold is None else "source",
-        solution=text_of(row, columns.solution),
-    )
-    rows = _samples(problem.problem_id, values, samples)
+    where = f"samples.path = {samples.path}, {columns.unit} {number}"
+    with reading(where):
+        system, text = conversation(row, columns.problem)
+        reference = reference_of(row, columns.answer, columns.solution)
+        problem = seed_problem(
+            text_of(row, columns.id),
+            text,
+            source=samples.name or stem_of(samples.path),
+            license=text_of(row, columns.license) or samples.license,
+            tier=known_word(row, columns.tier, TIERS) or samples.tier,
+            system=system,
+            answer=reference.answer,
+            answer_source=None if reference.answer is None else "source",
+            solution=reference.solution,
+        )
+        rows = _samples(problem.problem_id, values, samples, columns.samples)
     wanted = samples.num_samples
     count = sum(sample.sample_index >= 0 for sample in rows)
     if not text.strip():
@@ -184,10 +208,10 @@ def _item(
     return [problem], [sample for sample in rows if wanted is None or sample.sample_index < wanted]
 
 
-def _samples(problem_id: str, values: Sequence[Any], samples: SamplesConfig) -> list[Sample]:
+def _samples(problem_id: str, values: Sequence[Any], samples: SamplesConfig, column: str) -> list[Sample]:
     rows, index = [], 0
     for value in values:
-        text, facts = _read(value, samples)
+        text, facts = _read(value, samples, column)
         greedy = facts.get("sample_index") == -1
         rows.append(_sample(problem_id, -1 if greedy else index, text, facts))
         index += not greedy
@@ -195,28 +219,40 @@ def _samples(problem_id: str, values: Sequence[Any], samples: SamplesConfig) -> 
 
 
 def _sample(problem_id: str, index: int, text: str, facts: Mapping[str, Any]) -> Sample:
-    logprob, count = facts.get("sum_logprob"), facts.get("token_count")
-    known = isinstance(logprob, (int, float)) and isinstance(count, int)
+    logprob, count = _logprob(facts.get("sum_logprob")), _count(facts.get("token_count"))
+    known = logprob is not None and count is not None
     mode: LogprobMode = "processed" if facts.get("logprob_mode") == "processed" else "raw"
     reason = facts.get("finish_reason")
     return Sample(
         problem_id=problem_id,
         sample_index=index,
         text=text,
-        token_count=count if isinstance(count, int) else 0,
-        sum_logprob=float(logprob) if known and logprob is not None else None,
+        token_count=count or 0,
+        sum_logprob=logprob if known else None,
         finish_reason=reason if reason in ("stop", "length") else "unknown",
         logprob_mode=mode if known else "none",
     )
 
 
-def _read(value: Any, samples: SamplesConfig) -> tuple[str, Mapping[str, Any]]:
-    """Text of one sample, and what else is known of it if it is a mapping."""
-    fields = [samples.columns.field] if samples.columns.field else [samples.columns.samples, *SAMPLES, *FIELDS]
-    text = text_of_sample(
-        value,
-        [field for field in fields if field is not None],
-        f"samples.path = {samples.path}",
-        "set samples.columns.field=...",
-    )
-    return text, value if isinstance(value, Mapping) else {}
+def _logprob(value: Any) -> float | None:
+    """A log-probability; None for anything else."""
+    if not isinstance(value, (int, float, Decimal)) or isinstance(value, bool) or is_missing(value):
+        return None
+    return float(value) if -_LARGEST < value <= 0 else None
+
+
+def _count(value: Any) -> int | None:
+    """A number of tokens; None for anything else. A table of pandas holds it as 12.0 if another row has none."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or is_missing(value):
+        return None
+    return int(value) if 1 <= value < _LARGEST and value == int(value) else None
+
+
+def _read(value: Any, samples: SamplesConfig, column: str) -> tuple[str, Mapping[str, Any]]:
+    """Text of one sample, and what else is known of it if it is a mapping, such as a row of one sample."""
+    facts = value if isinstance(value, Mapping) else {}
+    if column in facts:
+        value = facts[column]
+        facts = {**facts, **value} if isinstance(value, Mapping) else facts
+    fields = [samples.columns.field] if samples.columns.field else [*SAMPLES, *FIELDS]
+    return text_of_sample(value, fields, "set samples.columns.field=..."), facts
