@@ -33,6 +33,7 @@ from sure_math.identity import digest
 from sure_math.models.engines.spec import VLLM_SPEED_OPTIONS
 from sure_math.models.responders.chat import Reply
 from sure_math.models.responders.journal import Journal
+from sure_math.thoughts import opened_thought
 
 VLLM_CHUNK = 512
 """Requests of one call of vLLM, which reports nothing until all of them are done."""
@@ -248,7 +249,7 @@ def opens_thought(prompt: str) -> bool:
     >>> opens_thought("<|assistant|>\\n<think>\\n")
     True
     """
-    return prompt.rstrip().endswith("<think>")
+    return bool(opened_thought(prompt))
 
 
 def _seed_torch(chunk: Sequence[RecordedRequest]) -> None:

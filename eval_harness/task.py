@@ -146,7 +146,8 @@ class SureTask(ConfigurableTask):
         if doc["grading"] == "judge":
             assert self.judge is not None, "`_read` leaves out these problems if there is no judge"
             return grade_judged(doc["problem"], doc["answer"], responses, self.judge.check)
-        return {"boxed": grade_boxed, "number": grade_number}[doc["grading"]](doc["answer"], responses)
+        grade = {"boxed": grade_boxed, "number": grade_number}[doc["grading"]]
+        return grade(doc["answer"], responses, doc["problem"])
 
     def doc_to_text(self, doc: Any, doc_to_text: Any = None) -> str:
         """Return the prompt as it is; lm-eval would run a template language on the problem's text."""

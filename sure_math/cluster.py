@@ -97,8 +97,8 @@ def exact(answer: str) -> str:
 
 
 def _symbolic(pairs: Sequence[Pair], /) -> Sequence[Verdict]:
-    """Use `sure_math.equivalence` as a pair check. Pairs that depend on the problem stay undecided."""
-    return same_answers([(pair.first, pair.second) for pair in pairs])
+    """Use `sure_math.equivalence` as a pair check. Most pairs that depend on the problem stay undecided."""
+    return same_answers([(pair.first, pair.second) for pair in pairs], [pair.problem for pair in pairs])
 
 
 EQUIVALENCES: dict[str, Equivalence] = {

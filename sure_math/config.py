@@ -333,8 +333,12 @@ class SampleConfig(Section):
 
 
 class ExtractConfig(Section):
-    opening_tag: str = "<think>"
-    closing_tag: str = Field("</think>", min_length=1)
+    opening_tag: str = Field(
+        "<think>", description="Opens a thought, beside the tags of the known families (`sure_math/thoughts.py`)."
+    )
+    closing_tag: str = Field(
+        "</think>", min_length=1, description="Ends a thought, beside those of the known families."
+    )
 
 
 class ClusterConfig(Section):

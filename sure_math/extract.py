@@ -1,9 +1,23 @@
-"""The final answer of a completion, or the reason why there is none. Every function takes linear time."""
+r"""The final answer of a response, or the reason why there is none. This is the one rule of the project.
+
+Phase 1, labels, rewards, the trainer's evaluation, the recipes and the evaluation tasks all read an answer here:
+
+1. Thoughts hold no answer (`thoughts.py`). A response whose thought never ends is truncated.
+2. The last box of the visible text holds the answer. If this box is not closed, there is no answer.
+3. Boxes that stand side by side are read together as a list: between them are only punctuation, words such as "and" and
+   "or", or labels (`$n=\boxed{1}$ or $n=\boxed{-2}$` is `1, -2`).
+4. A percent sign, or the word, directly behind a box belongs to the answer.
+
+`equivalence/response.py` adds what only `is_correct` does: it reads answers without a box. Every function here takes
+linear time.
+"""
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 from sure_math.rows import FinishReason, Missing
+from sure_math.thoughts import visible_text
 
 BOX_COMMANDS = ("boxed", "fbox", "framebox")
 """LaTeX commands that mark a final answer, in a sample, in a graded response and in a reference answer."""
@@ -11,6 +25,40 @@ BOX = re.compile(rf"\\(?:{'|'.join(BOX_COMMANDS)})(?![A-Za-z])\s*")
 """A command of `BOX_COMMANDS` and the blanks behind it."""
 _BRACE_OR_ESCAPE = re.compile(r"\\.|[{}]", re.DOTALL)
 _BARE_CONTENT = re.compile(r"[^\s$\\{}]+|\\[A-Za-z]+")
+_TAGGED_BOX = ("<|begin_of_box|>", "<|end_of_box|>")
+"""GLM's box."""
+
+_AND = "and und sowie et y e i и і й 和 及 与 與 と および 및 와 과 och og ja ve và dan και en oraz és ו و और"
+_OR = "or oder ou o u или або чи 或 或者 または か 또는 eller tai veya hoặc atau ή of lub albo nebo vagy או أو أم या"
+_JOINING = rf"(?:{'|'.join(sorted(set((_AND + ' ' + _OR).split()), key=len, reverse=True))})"
+_JOINING_WORDS = rf"(?:as well as|{_JOINING}(?:\s*/\s*{_JOINING}|\s+(?:also|either|else)\b)?)"
+_TEXT = r"\\(?:text(?:rm|bf|it|normal)?|mbox|mathrm|hbox)\s*"
+_PUNCTUATION = (
+    r"\n[-*•][ \t$]|[\s$,;.&~、，；。]|\*\*|__|\\[()\[\],;:! ]|\\\\|\\q?quad(?![A-Za-z])"
+    r"|\\(?:land|lor|wedge|vee)(?![A-Za-z])|\^\s?\{?\s?\\circ\s?\}?|°"
+)
+_BETWEEN = re.compile(
+    rf"(?:{_PUNCTUATION}|{_TEXT}\{{[\s,;]{{0,5}}(?:{_JOINING_WORDS})?[\s,;]{{0,5}}\}}"
+    rf"|(?<![^\W\d_]){_JOINING_WORDS}(?![^\W\d_]))*+",
+    re.IGNORECASE,
+)
+"""What may stand between boxes that are read together."""
+_LABEL = re.compile(
+    r"(?<![A-Za-z0-9\\}_])((?:[A-Za-zα-ωΑ-Ω]|\\[A-Za-z]{2,8})(?:_\{?[A-Za-z0-9]{1,3}\}?)?'{0,2}(?:\([A-Za-z0-9]{1,5}\))?)"
+    r"\s{0,3}&?=\s{0,3}&?\s{0,3}\$?\s{0,3}\Z"
+)
+"""A label in front of a box: `n =`, `x_1 =`, `f(2) =`."""
+_INDEX = re.compile(r"_\{?[A-Za-z0-9]+\}?")
+_INEQUALITY = re.compile(r"[<>≤≥≠]|\\(?:l|g|n)(?:eq?|t|eqslant)(?![A-Za-z])")
+_PERCENT = re.compile(
+    r"(?:[^\S\n]|\$|~|\*\*|\\[()\[\],;:! ])*+(?:\\?[%％]"
+    rf"|{_TEXT}\{{\s{{0,5}}(?:\\?%|percent|per\s?cent)\s{{0,5}}\}}"
+    r"|(?:percent|per\s?cent|pct|Prozent|pour\s?cent|por\s?ciento|процент\w{0,3})\b(?!\s+point))",
+    re.IGNORECASE,
+)
+"""A percent sign, or the word, directly behind a box."""
+_MAX_GAP = 200
+"""Characters between boxes that are read together, at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,42 +66,112 @@ class FinalAnswer:
     """The answer of one completion, or why there is none. Exactly one of the two fields is None."""
 
     answer: str | None
-    """Content of the last box, stripped, never empty."""
+    """Content of the last box, or of the last boxes that stand side by side; stripped, never empty."""
     missing: Missing | None
     """`truncated`: cut by the length limit or inside its thinking; `empty`: no text; `unboxed`: no box that is closed
     and holds something.
     """
 
 
-def extract_answer(text: str) -> str | None:
-    r"""Return the stripped content of the last box, such as `\boxed{...}` or `\boxed 5`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Box:
+    """A box that is closed."""
 
-    Returns None if there is no box, or if the last box is not closed: its content is then not known, and an earlier box
-    was not the final answer. Escaped braces `\{ \}` do not count as delimiters.
+    start: int
+    """Position of the command."""
+    end: int
+    """Position behind the closing brace and behind a percent sign that belongs to the answer."""
+    content: str
+    label: str
+
+
+def extract_answer(text: str) -> str | None:
+    r"""Return the answer that a response gives in its last box, or boxes; None if it gives none.
+
+    Returns None also if the last box is not closed: its content is then not known, and an earlier box was not the final
+    answer. Escaped braces `\{ \}` do not count as delimiters.
 
     >>> extract_answer(r"First \boxed{1}, but then \boxed{\frac{1}{2}}.")
     '\\frac{1}{2}'
+    >>> extract_answer(r"$\boxed{1}$ or $\boxed{2}$"), extract_answer(r"about $\boxed{30}\%$")
+    ('1, 2', '30\\%')
     >>> extract_answer("no box 5") is None
     True
     """
-    starts = [match.end() for match in BOX.finditer(text)]
-    span = box_content(text, starts[-1]) if starts else None
-    return None if span is None else text[span[0] : span[1]].strip()
+    visible = visible_text(text)
+    return None if visible is None else boxed_answer(visible)
 
 
-def box_content(text: str, start: int) -> tuple[int, int] | None:
+def boxed_answer(text: str) -> str | None:
+    r"""Return the content of the last box, or boxes, of a text without thoughts; None if the last box is not closed.
+
+    >>> boxed_answer(r"$n=\boxed{1}$ and $n=\boxed{-2}$")
+    '1, -2'
+    """
+    opening = text.rfind(_TAGGED_BOX[0])
+    boxes = list(BOX.finditer(text, max(opening, 0)))
+    if opening >= 0 and not (boxes and boxes[-1].start() > text.find(_TAGGED_BOX[1], opening) >= 0):
+        content, closing, _ = text[opening + len(_TAGGED_BOX[0]) :].partition(_TAGGED_BOX[1])
+        return (boxed_answer(content) or content.strip()) if closing else None
+    together: list[_Box] = []
+    for command in reversed(boxes):
+        following = together[-1] if together else None
+        box = _box_at(text, command, len(text) if following is None else following.start)
+        if box is None or (following is not None and not _side_by_side(text, box, following)):
+            break
+        together.append(box)
+    return _joined(text, together[::-1]) if together else None
+
+
+def _box_at(text: str, command: re.Match[str], before: int) -> _Box | None:
+    """Return the box of a command; None if it is not closed before the position `before`."""
+    span = box_content(text, command.end(), before)
+    if span is None:
+        return None
+    content, end = text[span[0] : span[1]].strip(), span[1] + text.startswith("{", command.end())
+    if (percent := _PERCENT.match(text, end)) is not None:
+        end = percent.end()
+        content += "" if re.search(r"[%％]|percent", content) or not content else r"\%"
+    label = _LABEL.search(text[max(0, command.start() - 40) : command.start()])
+    return _Box(start=command.start(), end=end, content=content, label=label.group(1) if label else "")
+
+
+def _side_by_side(text: str, box: _Box, following: _Box) -> bool:
+    if following.start - box.end > _MAX_GAP:
+        return False
+    gap = text[box.end : following.start]
+    return _BETWEEN.fullmatch(_LABEL.sub("", gap)) is not None
+
+
+def _joined(text: str, boxes: list[_Box]) -> str:
+    contents = [box.content for box in boxes]
+    if len(set(contents)) == 1:
+        return contents[0]
+    names = [_INDEX.sub("", box.label) for box in boxes]
+    if all(names) and len(set(names)) > 1:
+        contents = [f"{box.label} = {box.content}" for box in boxes]
+    if any(_INEQUALITY.search(content) for content in contents):
+        # `x > 1 and x < 2` is an interval, `x < 1 or x > 2` is not.
+        gaps = [text[box.end : following.start].lower() for box, following in pairwise(boxes)]
+        both = any(re.search(r"(?<![^\W\d_])(?:and|und|et|y|и)(?![^\W\d_])", gap) for gap in gaps)
+        return (" and " if both else " or ").join(contents)
+    return ", ".join(contents)
+
+
+def box_content(text: str, start: int, before: int | None = None) -> tuple[int, int] | None:
     r"""Find the bounds of a box's content. Returns None if the box is never closed.
 
-    `start` is the position just after `\boxed` and blanks.
+    `start` is the position just after `\boxed` and blanks. The box must be closed before the position `before`.
 
     >>> box_content(r"\boxed{42}.", len(r"\boxed"))
     (7, 9)
     """
+    before = len(text) if before is None else before
     if not text.startswith("{", start):
-        bare = _BARE_CONTENT.match(text, start)
+        bare = _BARE_CONTENT.match(text, start, before)
         return bare.span() if bare else None
     depth = 0
-    for token in _BRACE_OR_ESCAPE.finditer(text, start):
+    for token in _BRACE_OR_ESCAPE.finditer(text, start, before):
         depth += {"{": 1, "}": -1}.get(token.group(), 0)
         if depth == 0:
             return start + 1, token.start()
@@ -64,26 +182,29 @@ def final_answer(
     text: str,
     finish_reason: FinishReason,
     *,
-    opening_tag: str = "<think>",
-    closing_tag: str = "</think>",
+    opening_tag: str = "",
+    closing_tag: str = "",
+    in_thought: bool = False,
 ) -> FinalAnswer:
     r"""Find the final answer of one completion.
 
-    Only the text after the last closing tag of a thinking model counts. A completion is `truncated` if its thinking was
-    opened and not closed, whatever boxes it holds, or if it hit the length limit without a complete box. Another
-    completion without an answer is `empty` (nothing but blanks) or `unboxed`.
+    A completion is `truncated` if its thinking was opened and never ended, whatever boxes it holds, or if it hit the
+    length limit without a complete box. Another completion without an answer is `empty` (nothing but blanks) or
+    `unboxed`.
+
+    Args:
+        opening_tag, closing_tag: tags of a thought, beside those of `thoughts.TAGS`.
+        in_thought: the prompt opened a thought.
 
     >>> final_answer(r"<think>\boxed{1}?</think> It is \boxed{2}.", "stop")
     FinalAnswer(answer='2', missing=None)
     >>> final_answer("It is", "length")
     FinalAnswer(answer=None, missing='truncated')
     """
-    visible = text
-    if closing_tag and closing_tag in text:
-        visible = text.rpartition(closing_tag)[2]
-    if opening_tag and opening_tag in visible:
+    visible = visible_text(text, tags=(opening_tag, closing_tag), in_thought=in_thought)
+    if visible is None:
         return FinalAnswer(answer=None, missing="truncated")
-    answer = extract_answer(visible)
+    answer = boxed_answer(visible)
     if answer:
         return FinalAnswer(answer=answer, missing=None)
     if finish_reason == "length":

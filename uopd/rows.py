@@ -29,6 +29,8 @@ class Prompt:
     """w(x) in [0, 1], as the method uses it; 1 if the method uses no weights."""
     answer: str | None
     """Reference answer, for rewards; None if the dataset has none."""
+    problem: str | None = None
+    """Text of the problem: it decides whether a bare number is a percentage."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

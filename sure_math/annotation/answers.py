@@ -11,8 +11,10 @@ from sure_math.problems.sources.stored_samples import kind_of
 from sure_math.rows import Answer, Output, Sample
 from sure_math.storage.phase import Phase
 
-VERSION = 1
-"""Raise it with every change of this file or of `sure_math/extract.py` that makes other rows of the same inputs."""
+VERSION = 2
+"""Raise it with every change of this file, of `sure_math/extract.py` or of `sure_math/thoughts.py` that makes other
+rows of the same inputs.
+"""
 
 
 def extract_phase(config: BuildConfig) -> Phase[Answer]:
@@ -30,7 +32,7 @@ def extract(samples: Sequence[Sample], kind: SampleKind, tags: Mapping[str, str]
     """Make one `Answer` per sample, in order.
 
     Args:
-        tags: `opening_tag` and `closing_tag` of a thinking model.
+        tags: `opening_tag` and `closing_tag` of a thinking model, beside those of `sure_math/thoughts.py`.
     """
     return [_stored_answer(row) if kind == "answer" else _final_answer(row, tags) for row in samples]
 
@@ -46,5 +48,5 @@ def _stored_answer(row: Sample) -> Answer:
 
 
 def _final_answer(row: Sample, tags: Mapping[str, str]) -> Answer:
-    final = final_answer(row.text, row.finish_reason, **tags)
+    final = final_answer(row.text, row.finish_reason, opening_tag=tags["opening_tag"], closing_tag=tags["closing_tag"])
     return Answer(problem_id=row.problem_id, sample_index=row.sample_index, answer=final.answer, missing=final.missing)

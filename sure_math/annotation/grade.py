@@ -12,12 +12,12 @@ from sure_math.annotation.judge import judge_of, judge_settings
 from sure_math.annotation.sample import GREEDY
 from sure_math.cluster import Pair, PairCheck, exact
 from sure_math.config import BuildConfig
-from sure_math.equivalence import is_correct
+from sure_math.equivalence import against_gold
 from sure_math.models.responders.roles import Models
 from sure_math.rows import Answer, Grade, Output, Problem, Uncertainty
 from sure_math.storage.phase import Phase
 
-VERSION = 2
+VERSION = 3
 """Raise it with every change of this file, `judge.py` or `equivalence/` that makes other rows of the same inputs."""
 
 
@@ -79,7 +79,7 @@ def _correct(problem: Problem, answer: str | None, equivalence: str) -> bool:
         return False
     if exact(answer) == exact(problem.answer):
         return True
-    return equivalence == "math" and is_correct(problem.answer, rf"\boxed{{{answer}}}", unboxed="reject")
+    return equivalence == "math" and against_gold(problem.answer, [answer], problem.problem) == ["equal"]
 
 
 def _ask(judge: PairCheck, answers: Sequence[tuple[Problem, str | None]], correct: list[bool | None]) -> None:

@@ -24,8 +24,9 @@ from sure_math.prompts import load_prompt
 from sure_math.prompts.template import solve_messages
 from sure_math.rows import Dropped, Output, Problem
 from sure_math.storage.phase import Phase
+from sure_math.thoughts import visible_text
 
-VERSION = 2
+VERSION = 3
 """Raise it with every change that makes other rows of the same inputs."""
 
 
@@ -127,7 +128,8 @@ def model_labeller(
     Args:
         num_samples: 1 takes the greedy answer, whatever `temperature` is. A larger number takes the majority.
         min_share: least share of all samples, answered or not, that the largest cluster must have.
-        tags: `opening_tag` and `closing_tag` of a thinking model. Its thinking does not become part of the solution.
+        tags: `opening_tag` and `closing_tag` of a thinking model, beside those of `sure_math/thoughts.py`. Thoughts do
+            not become part of the solution.
     """
     sampling = Sampling(max_new_tokens=max_new_tokens, temperature=temperature if num_samples > 1 else 0.0)
 
@@ -140,33 +142,42 @@ def model_labeller(
             for problem in problems
         ]
         replies = responder.ask(questions, sampling) if questions else []
-        return [_majority(reply, min_share, tags) for reply in replies]
+        return [
+            _majority(problem.problem, reply, min_share, tags) for problem, reply in zip(problems, replies, strict=True)
+        ]
 
     return Labeller(name=responder.identity.name, answer=answer)
 
 
-def _majority(replies: tuple[Reply, ...] | Refusal, min_share: float, tags: Mapping[str, str]) -> Label | Unlabelled:
+def _majority(
+    problem: str, replies: tuple[Reply, ...] | Refusal, min_share: float, tags: Mapping[str, str]
+) -> Label | Unlabelled:
     if isinstance(replies, Refusal):
         return Unlabelled(detail=f"refused by the engine: {replies.reason}: {replies.detail}")
-    finals = [final_answer(reply.text, reply.finish_reason, **tags) for reply in replies]
+    opening, closing = tags["opening_tag"], tags["closing_tag"]
+    finals = [
+        final_answer(reply.text, reply.finish_reason, opening_tag=opening, closing_tag=closing) for reply in replies
+    ]
     answers = [final.answer for final in finals]
     if all(answer is None for answer in answers):
         reasons = ", ".join(sorted({str(final.missing) for final in finals}))
         return Unlabelled(detail=f"no final answer in {len(answers)} of {len(answers)}: {reasons}")
-    chosen, votes = _vote(answers)
+    chosen, votes = _vote(problem, answers)
     if votes < min_share * len(answers):
         return Unlabelled(detail=f"share {votes} of {len(answers)} is below {min_share:g}")
     # The solution must end in the very string that became the label, not in another form of it.
     text = replies[answers.index(chosen)].text
-    return Label(answer=chosen, solution=text.rpartition(tags["closing_tag"])[2].strip())
+    solution = visible_text(text, tags=(opening, closing))
+    assert solution is not None, "a text with an answer has a visible part"
+    return Label(answer=chosen, solution=solution.strip())
 
 
-def _vote(answers: Sequence[str | None]) -> tuple[str, int]:
+def _vote(problem: str, answers: Sequence[str | None]) -> tuple[str, int]:
     """Return the most frequent string of the largest cluster, and the size of that cluster."""
     if len(answers) == 1:
         assert answers[0] is not None, "the caller sees to it"
         return answers[0], 1
-    ids = cluster_answers(answers).ids
+    ids = cluster_answers(answers, problem=problem).ids
     chosen = majority_answer(ids, answers, canonical)
     assert chosen is not None, "the caller sees to it"
     return chosen, ids.count(ids[answers.index(chosen)])

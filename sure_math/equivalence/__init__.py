@@ -20,7 +20,8 @@ Every call is symmetric, deterministic, bounded in time and memory, and safe in 
 | `intervals`, `units` | regions of the real line, units |
 | `compare` | the rules by which two forms are the same answer |
 | `worker`, `symbolic` | Math-Verify in processes that can be killed: the parent's side and the worker's side |
-| `response` | the answer in a response, for `is_correct` only |
+| `percentages` | when a bare number counts as a percentage |
+| `response` | the answer in a response without a box, for `is_correct` only |
 """
 
 from collections.abc import Sequence
@@ -28,13 +29,16 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Literal
 
+from sure_math.equivalence import worker
 from sure_math.equivalence.compare import compare_forms
-from sure_math.equivalence.forms import Empty, Opaque
+from sure_math.equivalence.coverage import formula
+from sure_math.equivalence.forms import Empty
 from sure_math.equivalence.numbers import Verdict
+from sure_math.equivalence.percentages import as_bare_numbers, asks_for_percentage, is_percentage, one_hundredfold
 from sure_math.equivalence.read import MAX_LENGTH, read_form
-from sure_math.equivalence.response import boxed_answer, stated_answer
+from sure_math.equivalence.response import stated_answer
 from sure_math.equivalence.text import canonical
-from sure_math.equivalence.worker import WORKERS, symbolic_verdict, was_stopped
+from sure_math.extract import boxed_answer
 
 __all__ = ["Verdict", "against_gold", "canonical", "is_correct", "same_answer", "same_answers", "was_stopped"]
 
@@ -42,39 +46,67 @@ __all__ = ["Verdict", "against_gold", "canonical", "is_correct", "same_answer", 
 def same_answer(a: str, b: str, problem: str | None = None) -> Verdict:
     """Say whether two answers to one problem are the same: `equal`, `different` (shown to differ) or `undecided`.
 
-    An empty answer is not equal to any answer, not even to another empty answer. No rule looks at `problem`: a pair
-    whose verdict depends on the problem is `undecided`. The argument exists so that callers need not know this.
+    An empty answer is not equal to any answer, not even to another empty answer. One rule looks at `problem`: if it
+    asks for a percentage, a bare number counts as one (`percentages.py`). Any other pair whose verdict depends on the
+    problem is `undecided`.
 
     >>> same_answer(r"\\frac{1}{2}", "0.5"), same_answer("10 cm", "10 m"), same_answer("50", "50%")
     ('equal', 'different', 'undecided')
+    >>> same_answer("50", "50%", "What percentage of the balls is red?")
+    'equal'
     """
-    return same_answers([(a, b)])[0]
+    return same_answers([(a, b)], [problem])[0]
 
 
-def same_answers(pairs: Sequence[tuple[str, str]]) -> list[Verdict]:
+def same_answers(pairs: Sequence[tuple[str, str]], problems: Sequence[str | None] | None = None) -> list[Verdict]:
     """Decide many pairs as `same_answer` does: each distinct pair once, the symbolic checks side by side.
+
+    Args:
+        problems: the problem of each pair.
 
     >>> same_answers([("x = 3", "3"), ("(1, 2)", "(2, 1)")])
     ['equal', 'different']
     """
+    return _decided(pairs, [problem is not None and asks_for_percentage(problem) for problem in problems or ()])
+
+
+def _decided(pairs: Sequence[tuple[str, str]], in_percent: Sequence[bool]) -> list[Verdict]:
+    """Decide every pair; `in_percent` says for each pair, or is empty, whether a bare number counts as a percentage."""
+    verdicts = _plain_verdicts(pairs)
+    for number in (index for index, asked in enumerate(in_percent) if asked and verdicts[index] != "equal"):
+        verdicts[number] = _in_percent(pairs[number], verdicts[number])
+    return verdicts
+
+
+def _in_percent(pair: tuple[str, str], verdict: Verdict) -> Verdict:
+    """Return the verdict on a pair of answers to a question for a percentage, which plainly are not equal."""
+    bare = as_bare_numbers(*pair)
+    if bare is not None:
+        return "equal" if _plain_verdicts([bare]) == ["equal"] else verdict
+    readings = one_hundredfold(*pair) if verdict == "different" else None
+    return "undecided" if readings and "equal" in _plain_verdicts(readings) else verdict
+
+
+def _plain_verdicts(pairs: Sequence[tuple[str, str]]) -> list[Verdict]:
     ordered = [(min(pair), max(pair)) for pair in pairs]
     verdicts: dict[tuple[str, str], Verdict | None] = {pair: _cheap_verdict(*pair) for pair in set(ordered)}
     open_pairs = sorted(pair for pair, verdict in verdicts.items() if verdict is None)
     if len(open_pairs) == 1:
         verdicts[open_pairs[0]] = _symbolic(open_pairs[0])
     elif open_pairs:
-        with ThreadPoolExecutor(WORKERS) as threads:
+        with ThreadPoolExecutor(worker.WORKERS) as threads:
             verdicts.update(zip(open_pairs, threads.map(_symbolic, open_pairs), strict=True))
     return [verdicts[pair] or "undecided" for pair in ordered]
 
 
 @lru_cache(maxsize=65_536)
 def _cached_symbolic(first: str, second: str) -> Verdict:
-    return symbolic_verdict(first, second)
+    return worker.symbolic_verdict(first, second)
 
 
 def _symbolic(pair: tuple[str, str]) -> Verdict:
-    return _cached_symbolic(*pair)
+    formulas = _formulas(*(boxed_answer(side) or side for side in pair))
+    return "undecided" if formulas is None else _cached_symbolic(*formulas)
 
 
 def _cheap_verdict(a: str, b: str) -> Verdict | None:
@@ -88,35 +120,53 @@ def _cheap_verdict(a: str, b: str) -> Verdict | None:
     if max(len(a), len(b)) > MAX_LENGTH:
         return "undecided"
     verdict = compare_forms(read_form(a), read_form(b))
-    if verdict is None and _is_hopeless(a, b):
-        return "undecided"
-    return verdict
+    return "undecided" if verdict is None and _formulas(a, b) is None else verdict
 
 
-def _is_hopeless(a: str, b: str) -> bool:
-    """Whether an answer has dots for missing terms, which the symbolic check reads wrongly."""
-    return any(isinstance(form := read_form(side), Opaque) and "…" in form.text for side in (a, b))
+def _formulas(a: str, b: str) -> tuple[str, str] | None:
+    """Return what the symbolic check compares; None if an answer is no formula, or if their names differ."""
+    first, second = formula(read_form(a)), formula(read_form(b))
+    if first is None or second is None or (first.label and second.label and first.label != second.label):
+        return None
+    return min(first.latex, second.latex), max(first.latex, second.latex)
 
 
-def is_correct(gold: str, response: str, *, unboxed: Literal["parse", "reject"] | str = "parse") -> bool:
+def was_stopped(a: str, b: str) -> bool:
+    """Say whether this process gave up the symbolic check of two answers: its worker was late or died."""
+    formulas = _formulas(*(boxed_answer(side) or side for side in (a, b)))
+    return formulas is not None and worker.was_stopped(*formulas)
+
+
+def is_correct(
+    gold: str,
+    response: str,
+    *,
+    unboxed: Literal["parse", "reject"] | str = "parse",
+    problem: str | None = None,
+) -> bool:
     """Return whether a response gives the gold answer. `undecided` counts as wrong.
+
+    Thoughts hold no answer, and a response whose thought never ends is wrong (`sure_math/thoughts.py`).
 
     Args:
         gold: a bare answer, an answer in `$...$`, or a solution that ends in a box.
-        unboxed: with `reject`, only the content of the response's last complete box counts (lm-eval, rewards, labels).
-            With `parse`, a response without a box is searched for the answer that it states (`response.py`).
-            ValueError for any other value.
+        unboxed: with `reject`, only the response's last complete box, or boxes, count (lm-eval, rewards, labels). With
+            `parse`, a response without a box is searched for the answer that it states (`response.py`). ValueError for
+            any other value.
+        problem: if it asks for a percentage, or if the gold is a percentage, a bare number counts as one.
 
     >>> is_correct("7", "The sum is 3 + 4 = 7."), is_correct("7", "The sum is 7.", unboxed="reject")
     (True, False)
+    >>> is_correct("7", r"<think>Perhaps \\boxed{7}"), is_correct(r"30\\%", r"So $\\boxed{30}$.")
+    (False, True)
     """
     if unboxed not in ("parse", "reject"):
         raise ValueError(f"unboxed={unboxed!r} is not known; use 'parse' or 'reject'")
     answer = stated_answer(response, is_gold=False, unboxed=unboxed, choice=_is_choice(_stated(gold)))
-    return answer is not None and against_gold(gold, [answer])[0] == "equal"
+    return answer is not None and against_gold(gold, [answer], problem)[0] == "equal"
 
 
-def against_gold(gold: str, answers: Sequence[str]) -> list[Verdict]:
+def against_gold(gold: str, answers: Sequence[str], problem: str | None = None) -> list[Verdict]:
     """Compare each answer with the gold, which is read as in `is_correct`; symbolic checks run side by side.
 
     An answer is equal if it is equal to the gold as it is written, or to the answer that the gold states.
@@ -125,7 +175,9 @@ def against_gold(gold: str, answers: Sequence[str]) -> list[Verdict]:
     ['equal', 'different']
     """
     golds = (gold, _stated(gold))
-    verdicts = same_answers([(form, answer) for answer in answers for form in golds])
+    in_percent = (problem is not None and asks_for_percentage(problem)) or is_percentage(golds[1])
+    pairs = [(form, answer) for answer in answers for form in golds]
+    verdicts = _decided(pairs, [in_percent] * len(pairs))
     return [
         "equal" if "equal" in (as_written, as_stated) else as_stated
         for as_written, as_stated in zip(verdicts[::2], verdicts[1::2], strict=True)

@@ -13,6 +13,7 @@ from sure_math.equivalence.algebra import NotAlgebra
 from sure_math.equivalence.forms import (
     Based,
     Collection,
+    Conditioned,
     Empty,
     Equation,
     Form,
@@ -22,10 +23,11 @@ from sure_math.equivalence.forms import (
     Quantity,
     Region,
     Words,
+    renamed,
     with_argument,
 )
 from sure_math.equivalence.intervals import compare_regions
-from sure_math.equivalence.labels import unmarked_label
+from sure_math.equivalence.labels import without_decorations
 from sure_math.equivalence.numbers import Expression, Verdict, compare_expressions, proportional
 from sure_math.equivalence.units import DEGREE, PERCENT, Unit, parse_unit, same_number_verdict
 
@@ -45,7 +47,7 @@ def compare_forms(a: Form, b: Form) -> MaybeVerdict:
     return _RULES[_rank(first)](first, second)
 
 
-_KINDS: tuple[type, ...] = (Empty, Opaque, Labelled, Words, Collection, Region, Equation, Based, Quantity)
+_KINDS: tuple[type, ...] = (Empty, Opaque, Conditioned, Labelled, Words, Collection, Region, Equation, Based, Quantity)
 
 
 def _rank(form: Form) -> int:
@@ -68,9 +70,7 @@ def _labelled(a: Form, b: Form) -> MaybeVerdict:
     if not isinstance(b, Labelled):
         return _unlabelled(a, b)
     if a.label == b.label:
-        if a.argument and b.argument and a.argument != b.argument:
-            return compare_forms(with_argument(a, "argument"), with_argument(b, "argument"))
-        return compare_forms(_point_set(a.form), _point_set(b.form))
+        return _same_label(a, b)
     if (
         a.equation is not None
         and b.equation is not None
@@ -78,9 +78,69 @@ def _labelled(a: Form, b: Form) -> MaybeVerdict:
         and len(a.equation.symbols) > 1
     ):
         return _same_equation(a.equation, b.equation)
-    if unmarked_label(a.label) == unmarked_label(b.label) and compare_forms(a.form, b.form) != "different":
-        return "undecided"
+    if _may_name_the_same(a, b):
+        verdict = compare_forms(_point_set(a.form), _point_set(b.form))
+        return "undecided" if verdict == "equal" else verdict
     return "different"
+
+
+def _same_label(a: Labelled, b: Labelled) -> MaybeVerdict:
+    if not (a.argument and b.argument) or a.argument == b.argument:
+        return compare_forms(_point_set(a.form), _point_set(b.form))
+    first, second = with_argument(a, "argument"), with_argument(b, "argument")
+    verdict = compare_forms(first, second)
+    if verdict == "equal" and first is a.form and second is b.form:
+        return "undecided" if a.argument.islower() and b.argument.islower() else "different"
+    return verdict
+
+
+def _may_name_the_same(a: Labelled, b: Labelled) -> bool:
+    """Whether two labels may be two names of one thing: words beside a symbol, `AB = BC` beside `AB`, a bar or none."""
+    if a.is_words or b.is_words:
+        return (
+            not (a.is_words and b.is_words)
+            or set(a.label.split()) <= set(b.label.split())
+            or (set(b.label.split()) <= set(a.label.split()))
+        )
+    if set(a.label.split("=")) & set(b.label.split("=")):
+        return True
+    return without_decorations(a.label) == without_decorations(b.label)
+
+
+def _conditioned(a: Form, b: Form) -> MaybeVerdict:
+    """Compare answers with conditions. The letters that a condition introduces have no fixed name."""
+    assert isinstance(a, Conditioned)
+    if not isinstance(b, Conditioned):
+        verdict = compare_forms(a.form, b)
+        if verdict == "different" and not _parameters(a):
+            return verdict
+        return verdict if verdict == "equal" and _is_natural(a) else verdict and "undecided"
+    first, second = _parameters(a), _parameters(b)
+    if len(first) != len(second) or len(a.conditions) != len(b.conditions):
+        verdict = compare_forms(a.form, b.form)
+        return verdict if verdict == "equal" and _is_natural(a) and _is_natural(b) else verdict and "undecided"
+    for index, (old, new) in enumerate(zip(first, second, strict=True)):
+        a, b = (renamed(form, name, f"parameter_{index}") for form, name in ((a, old), (b, new)))
+    assert isinstance(a, Conditioned) and isinstance(b, Conditioned)
+    conditions = _unordered(a.conditions, b.conditions)
+    verdict = compare_forms(a.form, b.form)
+    if verdict == "different" and (first or conditions != "equal"):
+        return "undecided"
+    return verdict if conditions == "equal" else verdict and "undecided"
+
+
+def _parameters(form: Conditioned) -> list[str]:
+    """Return the letters that range over a set of numbers, in the order of the conditions."""
+    return [part.label for part in form.conditions if isinstance(part, Labelled) and isinstance(part.form, Words)]
+
+
+def _is_natural(form: Conditioned) -> bool:
+    """Whether the conditions are the range of a letter or a point left out, which an answer may leave unsaid."""
+    return all(
+        isinstance(part, Labelled)
+        and (isinstance(part.form, Words) or (isinstance(part.form, Region) and len(part.form.parts) == 2))
+        for part in form.conditions
+    )
 
 
 def _unlabelled(a: Labelled, b: Form) -> MaybeVerdict:
@@ -195,6 +255,8 @@ def _collection(a: Form, b: Form) -> MaybeVerdict:
         return _matrices(a, b)
     if "ratio" in (a.kind, b.kind) and a.kind != b.kind:
         return "undecided"
+    if "cases" in (a.kind, b.kind):
+        return _by_cases(a, b) if a.kind == b.kind else "undecided"
     if a.kind in _ORDERED and b.kind in _ORDERED:
         verdict = _in_order(a.items, b.items)
         pair = frozenset((a.kind, b.kind))
@@ -203,6 +265,15 @@ def _collection(a: Form, b: Form) -> MaybeVerdict:
     if a.kind in _ORDERED or b.kind in _ORDERED:
         return _ordered_and_not(a, b)
     return _labelled_lists(a, b)
+
+
+def _by_cases(a: Collection, b: Collection) -> MaybeVerdict:
+    """Compare two functions by cases. Other conditions may cut the same function into other pieces."""
+    verdict = _unordered(a.items, b.items)
+    if verdict != "different":
+        return verdict
+    first, second = ([item.items[1] for item in side.items if isinstance(item, Collection)] for side in (a, b))
+    return "different" if _unordered(first, second) == "equal" and len(first) == len(second) else "undecided"
 
 
 def _is_increasing(a: Collection) -> bool:
@@ -222,7 +293,11 @@ def _one_of(a: Collection, b: Form) -> MaybeVerdict:
         if len(items) == 1:
             verdict = compare_forms(items[0], b)
             return "undecided" if verdict == "equal" and a.kind == "list" and len(a.items) > 1 else verdict
-    return "undecided" if not a.items or a.kind == "ratio" or isinstance(b, Equation) else "different"
+    return (
+        "undecided"
+        if not a.items or a.kind in ("ratio", "cases", "determinant") or isinstance(b, Equation)
+        else "different"
+    )
 
 
 def _ordered_and_not(a: Collection, b: Collection) -> MaybeVerdict:
@@ -363,10 +438,17 @@ def _collection_and_region(a: Collection, b: Region) -> MaybeVerdict:
 def _region(a: Form, b: Form) -> MaybeVerdict:
     assert isinstance(a, Region)
     if isinstance(b, Region):
-        return compare_regions(a, b)
+        return _in_unit(compare_regions(a, b), a.unit, b.unit)
     if isinstance(b, Quantity) and len(a.parts) == 1 and a.parts[0].low.node == a.parts[0].high.node:
-        return compare_expressions(a.parts[0].low, b.value)
+        return _in_unit(compare_expressions(a.parts[0].low, b.value), a.unit, b.unit)
     return "undecided" if isinstance(b, Equation) else "different"
+
+
+def _in_unit(verdict: MaybeVerdict, a: Unit | None, b: Unit | None) -> MaybeVerdict:
+    """Return the verdict on numbers that have units: one unit may be missing, two that differ decide nothing."""
+    if a is None or b is None or same_number_verdict(a, b) == "equal":
+        return verdict
+    return "undecided"
 
 
 def _equation(a: Form, b: Form) -> MaybeVerdict:
@@ -375,11 +457,11 @@ def _equation(a: Form, b: Form) -> MaybeVerdict:
         return "undecided"
     if a.operators == b.operators == ("=",):
         first, second = _difference(a.sides), _difference(b.sides)
-        return None if first is None or second is None else _same_equation(first, second)
+        return None if first is None or second is None else _in_unit(_same_equation(first, second), a.unit, b.unit)
     if a.operators != b.operators:
         return "undecided"
     verdict = _all_of([compare_expressions(x, y) for x, y in zip(a.sides, b.sides, strict=True)])
-    return "undecided" if verdict == "different" else verdict
+    return "undecided" if verdict == "different" else _in_unit(verdict, a.unit, b.unit)
 
 
 def _based(a: Form, b: Form) -> MaybeVerdict:
@@ -467,4 +549,4 @@ def _two_units(a: Quantity, b: Quantity, first: Unit, second: Unit) -> MaybeVerd
     return "different"
 
 
-_RULES = (_empty, _opaque, _labelled, _words, _collection, _region, _equation, _based, _quantity)
+_RULES = (_empty, _opaque, _conditioned, _labelled, _words, _collection, _region, _equation, _based, _quantity)

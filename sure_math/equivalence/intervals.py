@@ -1,39 +1,51 @@
 """Regions of the real line: intervals, unions, inequalities in one variable, and the comparison of two regions."""
 
 import re
+from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
+from typing import TypeAlias
 
 from sure_math.equivalence.algebra import substitute
-from sure_math.equivalence.forms import Equation, Form, Interval, Labelled, Region, Unreadable, comma, expression
+from sure_math.equivalence.forms import (
+    Equation,
+    Form,
+    Interval,
+    Labelled,
+    Region,
+    Unreadable,
+    comma,
+    common_unit,
+    measured,
+)
 from sure_math.equivalence.numbers import Expression, Verdict, compare_expressions
 from sure_math.equivalence.text import closing_index, split_top, strip_ends
+from sure_math.equivalence.units import Unit
 
 _FLIPPED = {"<": ">", ">": "<", "≤": "≥", "≥": "≤", "≠": "≠", "=": "="}
 
 
 def inequality(parts: list[str], operators: list[str]) -> Form:
     """Read a chain of relations: the region of an inequality in one variable, else the chain itself."""
-    sides = tuple(expression(part) for part in parts)
+    values, units = zip(*(measured(part) for part in parts), strict=True)
+    sides, unit = tuple(values), common_unit(units)
     variable = [index for index, side in enumerate(sides) if side.symbols]
     if len(variable) == 1 and len(sides) <= 3 and len(sides[variable[0]].symbols) == 1:
-        region = _solve(sides, operators, variable[0])
+        region = _solve(sides, operators, variable[0], unit)
         if region is not None:
             return region
-    return _oriented(sides, tuple(operators))
+    return _oriented(sides, tuple(operators), unit)
 
 
-def _oriented(sides: tuple[Expression, ...], operators: tuple[str, ...]) -> Equation:
+def _oriented(sides: tuple[Expression, ...], operators: tuple[str, ...], unit: Unit | None) -> Equation:
     """Write a chain with < and ≤, so that a > b becomes b < a."""
     if all(operator in ">≥" for operator in operators):
-        return Equation(sides[::-1], tuple(_FLIPPED[operator] for operator in operators[::-1]))
-    return Equation(sides, operators)
+        return Equation(sides[::-1], tuple(_FLIPPED[operator] for operator in operators[::-1]), unit)
+    return Equation(sides, operators, unit)
 
 
-def _solve(sides: tuple[Expression, ...], operators: list[str], at: int) -> Form | None:
+def _solve(sides: tuple[Expression, ...], operators: list[str], at: int, unit: Unit | None) -> Form | None:
     """Return the region of `c R ax + b S d`; None if the middle is not a straight line in its variable."""
-    if len(sides) == 2 and sides[at].node[:2] == ("fn", "abs"):
-        return _absolute_region(sides[at], sides[1 - at], operators[0] if at == 0 else _FLIPPED[operators[0]])
     line = _straight_line(sides[at])
     if line is None:
         return None
@@ -47,32 +59,14 @@ def _solve(sides: tuple[Expression, ...], operators: list[str], at: int) -> Form
         sign = _FLIPPED[sign] if slope.startswith("-") else sign
         value = bound if (slope, intercept) == ("1", "0") else Expression(f"(({bound.text})-({intercept}))/({slope})")
         if sign == "≠":
-            return Labelled(name, Region((Interval(low, value, False, False), Interval(value, high, False, False))))
+            return Labelled(
+                name, Region((Interval(low, value, False, False), Interval(value, high, False, False)), unit)
+            )
         if sign in "<≤":
             high, high_closed = value, sign == "≤"
         else:
             low, low_closed = value, sign == "≥"
-    return Labelled(name, Region((Interval(low, high, low_closed, high_closed),)))
-
-
-def _absolute_region(side: Expression, bound: Expression, operator: str) -> Form | None:
-    """Return the region of |ax + b| < c or |ax + b| > c; None unless c is a positive number."""
-    line = _straight_line(Expression(side.text.strip()[1:-1], side.node[2]))
-    if line is None or bound.real is None or bound.real <= 0 or operator not in "<≤>≥":
-        return None
-    slope, intercept, name = line
-    if slope.startswith("-"):
-        slope, intercept = slope[1:], str(-Fraction(intercept))
-    plain = (slope, intercept) == ("1", "0")
-    high = bound if plain else Expression(f"(({bound.text})-({intercept}))/({slope})")
-    low = Expression(f"-({bound.text})" if plain else f"(-({bound.text})-({intercept}))/({slope})")
-    if operator in "<≤":
-        return Labelled(name, Region((Interval(low, high, operator == "≤", operator == "≤"),)))
-    outside = (
-        Interval(Expression("-∞"), low, False, operator == "≥"),
-        Interval(high, Expression("∞"), operator == "≥", False),
-    )
-    return Labelled(name, Region(outside))
+    return Labelled(name, Region((Interval(low, high, low_closed, high_closed),), unit))
 
 
 def _straight_line(side: Expression) -> tuple[str, str, str] | None:
@@ -98,7 +92,9 @@ def union(text: str) -> Form | None:
     """Read intervals joined by ∪, the reals without points, and a half-open or unbounded interval."""
     if "∪" in text or "∖" in text or _looks_like_interval(text):
         pieces = split_top(text, lambda t, i: int(t[i] == "∪"))
-        return Region(tuple(part for piece in pieces for part in _pieces(strip_ends(piece))))
+        read = [_pieces(strip_ends(piece)) for piece in pieces]
+        unit = common_unit([unit for _, units in read for unit in units])
+        return Region(tuple(part for parts, _ in read for part in parts), unit, source=text)
     return None
 
 
@@ -111,35 +107,45 @@ def _looks_like_interval(text: str) -> bool:
     return not re.search(r"[\[\]]", inner) and len(split_top(inner, comma)) == 2
 
 
-def _pieces(text: str) -> list[Interval]:
+_Pieces: TypeAlias = tuple[list[Interval], list[Unit | None]]
+"""Intervals, and the units of their ends."""
+
+
+def _pieces(text: str) -> _Pieces:
     if "∖" in text:
         whole, _, removed = text.partition("∖")
         return _without(whole.strip(), removed.strip())
     if text in ("ℝ",):
-        return [Interval(Expression("-∞"), Expression("∞"), False, False)]
+        return [Interval(Expression("-∞"), Expression("∞"), False, False)], []
     if text.startswith("⦃") and text.endswith("⦄"):
-        points = [expression(part) for part in split_top(text[1:-1], comma)]
-        return [Interval(point, point, True, True) for point in points]
+        points, units = _points(text)
+        return [Interval(point, point, True, True) for point in points], units
     if len(text) > 4 and text[0] == "(" and closing_index(text, 0) == len(text) - 1 and "∪" in text:
         form = union(text[1:-1])
-        return list(form.parts) if isinstance(form, Region) else []
+        return (list(form.parts), [form.unit]) if isinstance(form, Region) else ([], [])
     if len(text) < 5 or text[0] not in "([]" or text[-1] not in ")][":
         raise Unreadable(text)
     ends = split_top(text[1:-1], comma)
     if len(ends) != 2:
         raise Unreadable(text)
-    low, high = (expression(end.replace("+∞", "∞").strip()) for end in ends)
-    return [Interval(low, high, text[0] == "[", text[-1] == "]")]
+    (low, low_unit), (high, high_unit) = (measured(end.replace("+∞", "∞").strip()) for end in ends)
+    return [Interval(low, high, text[0] == "[", text[-1] == "]")], [low_unit, high_unit]
 
 
-def _without(whole: str, removed: str) -> list[Interval]:
+def _points(text: str) -> tuple[list[Expression], list[Unit | None]]:
+    read = [measured(part) for part in split_top(text[1:-1], comma)]
+    return [point for point, _ in read], [unit for _, unit in read]
+
+
+def _without(whole: str, removed: str) -> _Pieces:
     if whole != "ℝ" or not (removed.startswith("⦃") and removed.endswith("⦄")):
         raise Unreadable(whole)
-    points = sorted((expression(part) for part in split_top(removed[1:-1], comma)), key=lambda point: point.real or 0.0)
+    points, units = _points(removed)
+    points.sort(key=lambda point: point.real or 0.0)
     if any(point.real is None for point in points):
         raise Unreadable(removed)
     ends = [Expression("-∞"), *points, Expression("∞")]
-    return [Interval(low, high, False, False) for low, high in pairwise(ends)]
+    return [Interval(low, high, False, False) for low, high in pairwise(ends)], units
 
 
 def region_of(form: Form) -> Region:
@@ -150,16 +156,38 @@ def region_of(form: Form) -> Region:
     return inner
 
 
-def overlap(parts: list[Interval]) -> Interval | None:
-    """Return the common part of a ray to the right and a ray to the left; None if they do not overlap."""
-    if len(parts) != 2:
+def common_part(regions: Sequence[Region]) -> Region | None:
+    """Return the intersection of regions; None if it is empty or if an end is not a number."""
+    common = list(regions[0].parts)
+    for region in regions[1:]:
+        pairs = [_overlap(first, second) for first in common for second in region.parts]
+        if any(isinstance(pair, _Unordered) for pair in pairs):
+            return None
+        common = [pair for pair in pairs if isinstance(pair, Interval)]
+    return Region(tuple(common)) if common else None
+
+
+class _Unordered:
+    """Two intervals whose ends cannot be put in order."""
+
+
+def _overlap(a: Interval, b: Interval) -> Interval | _Unordered | None:
+    keys = [_key(end) for end in (a.low, b.low, a.high, b.high)]
+    if any(key is None for key in keys):
+        return _Unordered()
+    a_low, b_low, a_high, b_high = (key or 0.0 for key in keys)
+    if a_low == b_low:
+        low, low_closed = a.low, a.low_closed and b.low_closed
+    else:
+        low, low_closed = (a.low, a.low_closed) if a_low > b_low else (b.low, b.low_closed)
+    if a_high == b_high:
+        high, high_closed = a.high, a.high_closed and b.high_closed
+    else:
+        high, high_closed = (a.high, a.high_closed) if a_high < b_high else (b.high, b.high_closed)
+    start, end = max(a_low, b_low), min(a_high, b_high)
+    if start > end or (start == end and not (low_closed and high_closed)):
         return None
-    first, second = sorted(parts, key=lambda part: part.low.text == "-∞")
-    if first.high.text != "∞" or second.low.text != "-∞" or first.low.real is None or second.high.real is None:
-        return None
-    if first.low.real < second.high.real:
-        return Interval(first.low, second.high, first.low_closed, second.high_closed)
-    return None
+    return Interval(low, high, low_closed, high_closed)
 
 
 def compare_regions(a: Region, b: Region) -> Verdict:

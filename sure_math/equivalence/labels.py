@@ -1,61 +1,84 @@
-"""Names in front of an answer: `x =`, `f(x) =`, `AB =`, `(x, y) =`, `Area =`."""
+r"""Names in front of an answer: `x =`, `f(x) =`, `AB =`, `(x, y) =`, `\det A =`, `Area =`."""
 
 import re
+from dataclasses import dataclass
 
 _NAME = (
-    r"(?:\\?[A-Za-z]+|\\(?:overline|vec|text|mathbf|mathcal|hat|bar|overrightarrow)\s*\{[^{}]*\}"
-    r"|\\(?:angle|triangle|Delta)\s*\\?[A-Za-z]+)"
+    r"(?:\\?[A-Za-z]+|\\(?:overline|vec|text|mathbf|mathcal|mathbb|hat|bar|tilde|overrightarrow|widehat)\s*\{[^{}]*\}"
+    r"|\\(?:bar|hat|vec|tilde|mathbf)\s+[A-Za-z]|\\(?:angle|triangle|Delta)\s*\\?[A-Za-z]+)"
 )
 _SUFFIX = r"(?:_\{[^{}]*\}|_\w|'|\^\{?(?:\\prime|\*|-1|\\circ)\}?|\((?:[^()]{0,40})\))*"
-_ATOM = rf"\|?\s*(?:m\s*)?{_NAME}\s*{_SUFFIX}\s*\|?"
+_ATOM = rf"(?:m\s*)?{_NAME}\s*{_SUFFIX}"
+_OPERATOR = r"(?:\\(?:det|max|min|sup|inf|lim|dim|ker|deg|arg|Re|Im|gcd|lcm)(?![A-Za-z])|\\text\s*\{\s*[A-Za-z]+\s*\})"
+_BARRED = rf"\|\s*{_ATOM}\s*\|"
 _LABEL = re.compile(
-    rf"(?:{_ATOM}|\\frac\s*\{{{_ATOM}\}}\s*\{{{_ATOM}\}}|{_ATOM}/{_ATOM}|{_ATOM}:{_ATOM}|\\angle\s*[A-Z]+|\[[A-Z]+\])"
+    rf"(?:{_ATOM}|{_BARRED}|{_OPERATOR}\s*(?:{_ATOM}|\(\s*{_ATOM}\s*\))|\\frac\s*\{{{_ATOM}\}}\s*\{{{_ATOM}\}}"
+    rf"|{_ATOM}/{_ATOM}|{_ATOM}:{_ATOM}|\\angle\s*[A-Z]+|\[[A-Z]+\])\s*"
 )
 LABEL_TUPLE = re.compile(rf"\(\s*{_ATOM}(?:\s*,\s*{_ATOM})+\s*\)")
-_TEXT_LABEL = re.compile(r"(?:\\text\s*\{[^{}]*\}|\\omega_\{?\w{1,3}\}?|[A-Za-z\s])+")
+_TEXT_LABEL = re.compile(r"(?:\\text\s*\{[^{}]*\}|[A-Za-z\s])+")
 CALL = re.compile(r"([A-Za-z]\w*'*)\(\s*([A-Za-z])\s*((?:,\s*[A-Za-z]\s*)*)\)")
+_LINE_OVER_POINTS = re.compile(
+    r"\\(?:overline|overrightarrow|overleftrightarrow|vec)\s*\{\s*([A-Z]{2,3})\s*\}|\|\s*([A-Z]{2,3})\s*\|"
+)
+_DECORATION = re.compile(r"\\(?:overline|overrightarrow|vec|mathbf|mathcal|mathbb|hat|bar|tilde|widehat)|\|")
+_FILLERS_TEXT = "the a an of is are be final answer answers result solution solutions value total so thus hence then"
+FILLERS = frozenset(_FILLERS_TEXT.split())
+"""Words in front of an answer that say nothing about what the answer is the value of."""
+MAX_LABEL = 200
 
 
-_SEGMENT = re.compile(r"\\overline\s*\{\s*([A-Z]{2,3})\s*\}|\|\s*([A-Z]{2,3})\s*\|")
-"""Two or three points, whose segment or length is meant with and without the line or the bars."""
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What the text in front of an answer names."""
 
-_MARK = re.compile(r"\\(overline|bar|vec|hat|widehat|tilde|overrightarrow|mathcal|mathbb)\s*\{\s*([A-Za-z]+)\s*\}")
-_WRITTEN_MARK = re.compile("ˉ[a-z]+")
-
-
-def _marks_behind(text: str) -> str:
-    """Write a mark behind its letters, so that it stays in the name."""
-    text = _SEGMENT.sub(lambda match: match.group(1) or match.group(2), text)
-    return _MARK.sub(
-        lambda match: f"{match.group(2)}ˉ{'bar' if match.group(1) == 'overline' else match.group(1)}", text
-    )
+    name: str
+    """Without blanks: `x`, `f()`, `AB`. Words are in lower case and in order: `area of triangle`."""
+    is_words: bool = False
 
 
-def unmarked_label(name: str) -> str:
-    """Return a label without the marks on its letters: a vector is written with and without an arrow.
+NO_LABEL = Label("")
+"""`answer = 5` says no more than 5."""
 
-    >>> unmarked_label("vˉvec")
-    'v'
+
+def read_label(text: str) -> Label | None:
+    r"""Return the label that a text is; None if the text is a formula or anything else.
+
+    A line over points may be missing (`\overline{AB}` is AB). A bar over anything else changes the value.
+
+    >>> read_label(r"\overline{AB}"), read_label("Area"), read_label("x + 1")
+    (Label(name='AB', is_words=False), Label(name='area', is_words=True), None)
     """
-    return _WRITTEN_MARK.sub("", name)
-
-
-def label_name(text: str) -> str | None:
-    """Return the name that a text gives to an answer (`x`, `f(x)`, `AB`, `\\frac{NO}{BO}`), without blanks.
-
-    The name of words (`Area`) is the empty string, since they distinguish nothing. None if the text is a formula.
-    """
-    if len(text) > 200:
+    if len(text) > MAX_LABEL:
         return None
+    text = text.strip()
     if LABEL_TUPLE.fullmatch(text) or _LABEL.fullmatch(text):
-        name = re.sub(r"\s+|\\text|\\mathbf|[{}\\]", "", _marks_behind(text))
-        if re.fullmatch(r"[ei]|pi", name):
-            return None
-        call = CALL.fullmatch(name)
-        letters = re.sub(r"[^A-Za-z]", "", name)
-        if "\\text" in text and len(letters) > 1:
-            return ""
-        if call:
-            return f"{call.group(1)}()"
-        return "" if letters.islower() and len(letters) >= 4 and "\\" not in text and "_" not in text else name
-    return "" if _TEXT_LABEL.fullmatch(text) and re.search(r"\\text|[A-Za-z]{3}", text) else None
+        return _symbol(text)
+    return _words(text) if _TEXT_LABEL.fullmatch(text) and re.search(r"\\text|[A-Za-z]{3}", text) else None
+
+
+def _symbol(text: str) -> Label | None:
+    plain = _LINE_OVER_POINTS.sub(lambda match: match.group(1) or match.group(2), text)
+    name = re.sub(r"\s+|\\text|[{}]", "", plain)
+    if re.fullmatch(r"[ei]|\\pi", name):
+        return None
+    if call := CALL.fullmatch(name):
+        return Label(f"{call.group(1)}()")
+    letters = re.sub(r"[^A-Za-z]", "", name)
+    if re.fullmatch(r"\\text\s*\{[^{}]*\}|[a-z]{4,}|[A-Z][a-z]{3,}", text) and len(letters) > 1:
+        return _words(text)
+    return Label(name.lstrip("\\") if name.count("\\") == 1 and name.startswith("\\") and name[1:].isalpha() else name)
+
+
+def _words(text: str) -> Label:
+    words = re.findall(r"[^\W\d_]+", text.replace("\\text", " ").lower())
+    return Label(" ".join(word for word in words if word not in FILLERS), is_words=True)
+
+
+def without_decorations(label: str) -> str:
+    r"""Return a label without bars, hats and arrows: `\bar{z}` and `z` may be two notations or two numbers.
+
+    >>> without_decorations(r"\vec a")
+    'a'
+    """
+    return re.sub(r"\s", "", _DECORATION.sub("", label))

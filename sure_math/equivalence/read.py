@@ -6,32 +6,36 @@ whether two forms are the same answer is decided in `compare.py`.
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from typing import Literal
 
-from sure_math.equivalence.algebra import AMBIGUOUS, NotAlgebra
+from sure_math.equivalence.algebra import NotAlgebra
+from sure_math.equivalence.connectors import plain_connectors
+from sure_math.equivalence.coverage import unread
 from sure_math.equivalence.forms import (
     Based,
     Collection,
     Empty,
-    Equation,
     Form,
     Interval,
     Labelled,
+    LeftOut,
     Opaque,
     Quantity,
     Region,
     Unreadable,
     Words,
     comma,
-    expression,
     is_algebra,
-    is_number,
+    with_source,
 )
-from sure_math.equivalence.intervals import inequality, overlap, region_of, union
-from sure_math.equivalence.labels import CALL, LABEL_TUPLE, label_name
+from sure_math.equivalence.intervals import union
+from sure_math.equivalence.lists import read_list, separator_at
 from sure_math.equivalence.numbers import Expression
-from sure_math.equivalence.text import clean, closing_index, is_thousands_comma, split_top, strip_ends
+from sure_math.equivalence.relations import flattened, framed, read_relation
+from sure_math.equivalence.systems import read_matrix, read_rows
+from sure_math.equivalence.text import clean, closing_index, split_top, strip_ends
 from sure_math.equivalence.units import Unit, split_unit
 
 MAX_LENGTH = 3_000
@@ -47,13 +51,18 @@ def read_form(answer: str) -> Form:
     """
     if len(answer) > MAX_LENGTH:
         return Opaque(answer, mathematical=False)
-    text = clean(_LINES.sub(", ", answer.strip()) if _is_one_per_line(answer) else answer)
+    text = clean(answer)
+    if "\n" in answer.strip() and (lines := _one_per_line(answer)):
+        text = lines
     if not re.search(r"[^\s{}()\[\].,;:!?$\\]", text):
         return Empty() if not answer.strip(" \t\r\n${}.,;:\\") else Opaque(text, mathematical=False)
     try:
-        return _form(text)
+        form = read_part(text)
     except (Unreadable, RecursionError):
         return Opaque(text, mathematical=_is_mathematical(text))
+    if left := unread(text, form):
+        return Opaque(text, mathematical=_is_mathematical(text), unread=left)
+    return form
 
 
 _SENTENCE_WORDS = 4
@@ -67,21 +76,32 @@ def _is_mathematical(text: str) -> bool:
         bool(re.search(r"[\d=<>≤≥^∪]|\\[A-Za-z]", text))
         and len(words) < _SENTENCE_WORDS
         and not _ALL_TEXT.fullmatch(text)
-        and not AMBIGUOUS.search(text)
     )
 
 
-_LINES = re.compile(r"[,;]?\s*\n\s*")
+_MAX_LINES = 50
 
 
-def _is_one_per_line(answer: str) -> bool:
-    """Whether a text has several answers, one per line: every line is a formula by itself."""
-    lines = [line for line in answer.strip().split("\n") if line.strip()]
-    return 1 < len(lines) <= 50 and all(is_algebra(clean(line)) for line in lines)
+def _one_per_line(answer: str) -> str:
+    """Return several answers that stand one per line as a list; empty if a line is not readable by itself."""
+    lines = [clean(line) for line in answer.strip().split("\n") if line.strip()]
+    if not 1 < len(lines) <= _MAX_LINES:
+        return ""
+    try:
+        forms = [read_part(line) for line in lines if line]
+    except (Unreadable, RecursionError):
+        return ""
+    return "; ".join(lines) if not any(isinstance(form, Words | Opaque) for form in forms) else ""
 
 
-def _form(text: str) -> Form:
-    text = _plain_connectors(strip_ends(_drop_remarks(text)))
+def read_part(text: str) -> Form:
+    """Read an answer, or a part of one, in the notation of `text.clean`; `Unreadable` if no rule reads it.
+
+    >>> read_part("x = 5").label
+    'x'
+    """
+    text, remark = _without_remark(strip_ends(text))
+    text = strip_ends(plain_connectors(_WORDLESS_TEXT.sub(" ", text)))
     if whole := _NUMBER_AS_TEXT.fullmatch(text):
         text = whole.group(1)
     if not text:
@@ -91,29 +111,25 @@ def _form(text: str) -> Form:
     for reader in _READERS:
         form = reader(text)
         if form is not None:
-            return form
+            return with_source(form, "", LeftOut(remark, "remark")) if remark else form
     raise Unreadable(text)
 
 
+_WORDLESS_TEXT = re.compile(r"\\text\s*\{\s*[\s,.:;]*\}")
 _NUMBER_AS_TEXT = re.compile(r"\\text\s*\{\s*([-+]?[\d.,/]+[A-Za-z%¤.\s]*)\}")
 _REMARK = re.compile(
-    r"\s*\(?\s*\\text\s*\{\s*\(?\s*(?:about|approximately|approx|roughly|or about|note|since|because|where)[^{}]*\}.*$"
+    r"\s*\(?\s*\\text\s*\{\s*\(?\s*(?:about|approximately|approx|roughly|or about|note|since|because)[^{}]*\}[\s.)]*$"
+    r"|\s*\\text\s*\{\s*\((?:about|approximately|approx\.?|roughly)[^{}]*\}[^{}=]*\\text\s*\{[^{}]*\)\s*\}\s*$"
     r"|\s*\((?:approximately|approx\.?|about|or approximately)[^()]*\)\s*$"
 )
-_CONNECTOR_TEXT = re.compile(r"\\text\s*\{\s*,?\s*(and|or)\s*,?\s*\}")
-_WORDLESS_TEXT = re.compile(r"\\text\s*\{\s*[\s,.:;]*\}")
 
 
-def _drop_remarks(text: str) -> str:
-    """Remove a remark in words behind the answer: `(about 18.9 cards)`."""
-    shorter = _REMARK.sub("", text)
-    return shorter if shorter.strip() else text
-
-
-def _plain_connectors(text: str) -> str:
-    text = _CONNECTOR_TEXT.sub(r" \1 ", text)
-    text = re.sub(r"(?<=[\d)}\]⦄])(or|and)(?=[\d(\\\[A-Z⦃-])", r" \1 ", text)
-    return _WORDLESS_TEXT.sub(" ", text).strip()
+def _without_remark(text: str) -> tuple[str, str]:
+    """Split a remark in words off an answer: `(about 18.9 cards)`."""
+    match = _REMARK.search(text)
+    if match is None or not text[: match.start()].strip():
+        return text, ""
+    return text[: match.start()], match.group()
 
 
 _CHOICE = re.compile(
@@ -122,8 +138,8 @@ _CHOICE = re.compile(
 )
 _ALL_TEXT = re.compile(r"\\text\s*\{([^{}]*)\}")
 _WORDS = re.compile(r"[A-Za-z][A-Za-z'’-]*(?:[\s,/&()]+[A-Za-z'’.-]+)*\.?")
-_SEGMENT = re.compile(r"\\(?:overline|overleftrightarrow)\s*\{\s*([A-Z]{2,3})\s*\}")
-"""Points joined by a line. The answer is the same with the line drawn over them. An arrow has a direction."""
+_SEGMENT = re.compile(r"\\(?:overline|overrightarrow|overleftrightarrow|vec)\s*\{\s*([A-Z]{2,3})\s*\}")
+"""Points joined by a line. The answer is the same with or without the line drawn over them."""
 _KNOWN_NAMES_TEXT = "pi sqrt sin cos tan log ln exp infinity alpha beta gamma theta phi lambda omega sigma mu hbar"
 _KNOWN_NAMES = frozenset(_KNOWN_NAMES_TEXT.split())
 _REALS = frozenset({"all real numbers", "all reals", "the real numbers", "real numbers", "ℝ", "all real x", "r"}) - {
@@ -142,158 +158,51 @@ def _choice(text: str) -> Form | None:
         return None
     if rest and re.match(r"[-+*/^_=<>≤≥!'∪|(∈≈,]", rest):
         return None
-    return Words(rest.lower(), letter)
+    return Words(rest.lower(), letter, source=f"{letter} {rest}")
 
 
 def _words(text: str) -> Form | None:
     if text.lower() in _REALS:
-        return Region((Interval(Expression("-∞"), Expression("∞"), False, False),))
+        return _reals(text)
     if text.lower() in _NOTHING or text in ("⦃⦄", "⦃ ⦄"):
-        return Collection("set", ())
+        return Collection("set", (), source=text)
     if segment := _SEGMENT.fullmatch(text):
-        return Words(segment.group(1))
+        return Words(segment.group(1), source=text)
     bare = re.sub(r"\s+", " ", _ALL_TEXT.sub(lambda match: f" {match.group(1)} ", text)).strip(" .")
     if bare.lower() in _REALS:
-        return Region((Interval(Expression("-∞"), Expression("∞"), False, False),))
+        return _reals(text)
     if len(bare) == 1 and bare.isalpha():
-        return Words(bare.lower(), bare) if bare in "ABCDFGHJ" else None
+        return Words(bare.lower(), bare, source=text) if bare in "ABCDFGHJ" else None
     if not _WORDS.fullmatch(bare):
         return None
     runs = re.findall(r"[A-Za-z]+", bare)
     if max(map(len, runs)) == 1:
-        return None if text == bare or "\\text" in bare else _form(bare)
+        return None if text == bare or "\\text" in bare else read_part(bare)
     if text == bare and (
         bare in _KNOWN_NAMES or (len(runs) == 1 and len(bare) <= 2 and bare.islower() and bare not in _SHORT_WORDS)
     ):
         return None
-    if text == bare and re.search("[-/]", bare) and max(map(len, runs)) <= 2 and is_algebra(bare):
-        return None
     if any(run in _KNOWN_NAMES for run in runs) and len(runs) < 4:
         return None
     if len(runs) == 1 and len(bare) <= 3 and bare.isupper():
-        return Words(bare)
-    return Words(" ".join(word for word in re.findall(r"[a-z']+", bare.lower()) if word not in ("the", "a", "an")))
+        return Words(bare, source=text)
+    words = [word for word in re.findall(r"[a-z']+", bare.lower()) if word not in _ARTICLES]
+    return Words(" ".join(words), source=text)
+
+
+_ARTICLES = frozenset({"the", "a", "an"})
+
+
+def _reals(text: str) -> Form:
+    return Region((Interval(Expression("-∞"), Expression("∞"), False, False),), source=text)
 
 
 _SHORT_WORDS_TEXT = "no on if in of up am pm"
 _SHORT_WORDS = frozenset(_SHORT_WORDS_TEXT.split())
 
 
-def _relation_at(text: str, index: int) -> int:
-    return 1 if text[index] in "=≈<>≤≥≠∈" else 2 if text.startswith(":=", index) else 0
-
-
-def _operators(text: str, parts: list[str]) -> list[str]:
-    operators, at = [], 0
-    for part in parts[:-1]:
-        at += len(part)
-        length = 2 if text.startswith(":=", at) else 1
-        operators.append("=" if length == 2 else text[at])
-        at += length
-    return operators
-
-
-def _relations(text: str) -> Form | None:
-    """Read a text with a relation sign outside brackets."""
-    parts = split_top(text, _relation_at)
-    if len(parts) == 1:
-        return None
-    operators = _operators(text, parts)
-    parts = [part.strip() for part in parts]
-    if any(not part for part in parts):
-        raise Unreadable(text)
-    if "≈" in operators:
-        return _approximation(parts, operators)
-    if operators == ["∈"]:
-        return _membership(parts)
-    if set(operators) == {"="}:
-        return _equation(parts)
-    if "∈" in operators or "=" in operators:
-        raise Unreadable(text)
-    return inequality(parts, operators)
-
-
-def _approximation(parts: list[str], operators: list[str]) -> Form:
-    """Read `x ≈ 11` as 11 and `1/3 ≈ 0.33` as 1/3: the part behind the sign repeats the value less exactly."""
-    first = operators.index("≈")
-    if first == 0 and label_name(parts[0]) is not None:
-        return _labelled(parts[0], parts[1])
-    text = parts[0] + "".join(
-        f" {operator} {part}" for operator, part in zip(operators[:first], parts[1 : first + 1], strict=True)
-    )
-    return _form(text)
-
-
-def _membership(parts: list[str]) -> Form:
-    if label_name(parts[0]) is None:
-        raise Unreadable(parts[0])
-    return _labelled(parts[0], parts[1])
-
-
-def _labelled(label: str, right: str) -> Form:
-    name = label_name(label)
-    form = _form(right)
-    if not name:
-        return form.form if isinstance(form, Labelled) else form
-    if isinstance(form, Labelled):
-        return Labelled(form.label if form.label == name else name, form.form)
-    if LABEL_TUPLE.fullmatch(label) and isinstance(form, Collection) and form.kind == "tuple":
-        names = [label_name(part.strip()) or "" for part in split_top(label.strip()[1:-1], comma)]
-        if len(names) == len(form.items):
-            return Collection(
-                "list", tuple(Labelled(n, item) if n else item for n, item in zip(names, form.items, strict=True))
-            )
-    call = CALL.fullmatch(re.sub(r"\s", "", label))
-    argument = call.group(2) if call and not call.group(3) else None
-    return Labelled(name, form, _equation_of(label, right), argument)
-
-
-def _equation_of(left: str, right: str) -> Expression | None:
-    try:
-        return Expression(f"({left})-({right})")
-    except NotAlgebra:
-        return None
-
-
-_SENTENCE = re.compile(r"(?<![\\A-Za-z{])[A-Za-z]{3,}[,:]? +[A-Za-z]+[,:]? +[A-Za-z]+")
-
-
-def _equation(parts: list[str]) -> Form:
-    """Read an assignment, a chain `x = 5 + 6 = 11` (its last member counts), or an equation.
-
-    A sentence between the signs breaks the chain: `f(x) = ax + b, where b is an integer and g(a) = 0` does not say 0.
-    """
-    if any(_SENTENCE.search(part) for part in parts[1:]):
-        raise Unreadable(parts[0])
-    if label_name(parts[0]) is not None:
-        return _labelled(parts[0], parts[-1])
-    if len(parts) == 2 and label_name(parts[1]) and is_number(parts[0]):
-        return _labelled(parts[1], parts[0])
-    if len(parts) > 2 or is_number(parts[0]):
-        last = _form(parts[-1])
-        return last.form if isinstance(last, Labelled) else last
-    sides = tuple(expression(part) for part in parts)
-    if sides[0].symbols or sides[1].symbols:
-        return Equation(sides, ("=",))
-    return Quantity(sides[1], None)
-
-
-_CONNECTOR = re.compile(r" (?:and|or) ")
-
-
-def _list_comma(text: str, index: int) -> int:
-    if text[index] == ";":
-        return 1
-    if text[index] == ",":
-        return 0 if is_thousands_comma(text, index) else 1
-    if text[index] == " ":
-        match = _CONNECTOR.match(text, index)
-        return match.end() - index if match else 0
-    return 0
-
-
 def _member_comma(text: str, index: int) -> int:
-    return comma(text, index) or _list_comma(text, index)
+    return comma(text, index) or separator_at(text, index)
 
 
 _SPACED = re.compile(r",\s|;")
@@ -306,64 +215,6 @@ _BRACKETS: dict[tuple[str, str], Literal["tuple", "bracket", "set", "angle"]] = 
 }
 
 
-def _bare_list(text: str) -> Form | None:
-    """Read a list without brackets: `1, 2`, `6 and 8`, `x < 1 or x > 2`, `x = 1, y = 2`."""
-    parts = [strip_ends(part) for part in split_top(text, _list_comma)]
-    parts = [re.sub(r"^(?:and|or) ", "", part) for part in parts]
-    parts = [part for part in parts if part]
-    if len(parts) < 2:
-        return None
-    if any(_CONDITION.match(part) for part in parts):
-        raise Unreadable(text)
-    if _is_prose(parts):
-        return None
-    forms = [_form(part) for part in parts]
-    regions = [form.form if isinstance(form, Labelled) else form for form in forms]
-    if all(isinstance(region, Region) for region in regions):
-        return _joined_regions(forms, " and " in text)
-    return _list_of(forms)
-
-
-_CONDITION = re.compile(r"(?:\\text\s*\{\s*)?(?:where|for|if|when|with|such|since|because|otherwise)\b")
-"""The beginning of a part that says when an answer holds. Such a part is not an answer itself."""
-
-
-def _is_prose(parts: list[str]) -> bool:
-    """Whether a text with commas is a sentence and not a list of answers: more than half of its parts are words."""
-    wordy = sum(1 for part in parts if re.search(r"[A-Za-z]{2,} +[A-Za-z]{2,}", part) and not part.startswith("\\text"))
-    return wordy * 2 > len(parts) or (wordy > 0 and len(parts) > 8)
-
-
-def _joined_regions(forms: list[Form], both: bool) -> Form:
-    """Join regions: `x < 1 or x > 2` is a union, `x > 1 and x < 2` an intersection of two rays that overlap."""
-    labels = {form.label for form in forms if isinstance(form, Labelled)}
-    if len(labels) > 1:
-        return _list_of(forms)
-    parts = [part for form in forms for part in region_of(form).parts]
-    if both or len(labels) == 1:
-        common = overlap(parts)
-        if common is not None:
-            parts = [common]
-    region = Region(tuple(parts))
-    return Labelled(labels.pop(), region) if labels else region
-
-
-def _list_of(forms: list[Form]) -> Form:
-    """Make a list. A label in front of it (`n = 1, 2, 3`) or repeated (`x = 1 or x = 2`) belongs to the whole list."""
-    flat: list[Form] = []
-    for form in forms:
-        flat.extend(form.items if isinstance(form, Collection) and form.kind == "list" else [form])
-    labels = [form.label for form in flat if isinstance(form, Labelled)]
-    if (
-        labels
-        and len(set(labels)) == 1
-        and (len(labels) == len(flat) or (isinstance(flat[0], Labelled) and len(labels) == 1))
-    ):
-        plain = tuple(form.form if isinstance(form, Labelled) else form for form in flat)
-        return Labelled(labels[0], Collection("list", plain)) if len(plain) > 1 else flat[0]
-    return Collection("list", tuple(flat))
-
-
 def _bracketed(text: str) -> Form | None:
     """Read an answer that is inside `(..)`, `[..]`, `{..}` or `⟨..⟩` as a whole."""
     kind = _BRACKETS.get((text[0], text[-1]))
@@ -374,18 +225,15 @@ def _bracketed(text: str) -> Form | None:
         return Collection(kind, ())
     if kind == "set" and ("|" in inner or ":" in inner):
         return _set_builder(inner)
-    separator = comma if kind != "set" else _list_comma if _SPACED.search(inner) else _member_comma
+    separator = comma if kind != "set" else separator_at if _SPACED.search(inner) else _member_comma
     parts = [part.strip() for part in split_top(inner, separator)]
     if kind == "set" or len(parts) > 1:
-        items: list[Form] = []
-        for part in parts:
-            item = _form(part)
-            if kind == "set" and isinstance(item, Collection) and item.kind == "list":
-                items.extend(item.items)
-            else:
-                items.append(item)
-        return Collection(kind, tuple(items))
-    return _form(inner) if kind in ("tuple", "bracket") and not is_algebra(text) else None
+        items = [read_part(part) for part in parts]
+        if kind != "set":
+            return Collection(kind, tuple(items))
+        members, lists = flattened(items)
+        return framed(Collection(kind, tuple(members)), lists)
+    return read_part(inner) if kind in ("tuple", "bracket") and not is_algebra(text) else None
 
 
 def _set_builder(inner: str) -> Form:
@@ -394,31 +242,10 @@ def _set_builder(inner: str) -> Form:
     variable = re.match(r"\s*(\\?[A-Za-z]+)\s*(?:∈\s*ℝ)?\s*$", left)
     if variable is None:
         raise Unreadable(inner)
-    form = _form(condition.strip())
+    form = read_part(condition.strip())
     if isinstance(form, Labelled) and isinstance(form.form, Region):
-        return form.form
+        return with_source(form.form, f"{left} | {form.source}")
     raise Unreadable(inner)
-
-
-_MATRIX = re.compile(r"\\begin\{([pbvBV]?matrix|smallmatrix|array)\}(?:\{[lcr|\s]*\})?(.*)\\end\{\1\}", re.DOTALL)
-
-
-def _matrix(text: str) -> Form | None:
-    match = _MATRIX.fullmatch(text)
-    if match is None and "matrix" not in text and "array" not in text:
-        return None
-    if (match is None or match.group(1) == "vmatrix") and is_algebra(text):
-        return Quantity(expression(text), None)
-    if match is None:
-        for opening, closing in ("()", "[]"):
-            if text.startswith(opening) and text.endswith(closing) and (inner := _MATRIX.fullmatch(text[1:-1].strip())):
-                match = inner
-    if match is None:
-        return None
-    rows = [row for row in split_top(match.group(2), lambda t, i: 2 * t.startswith("\\\\", i)) if row.strip()]
-    cells = [[cell.strip() for cell in split_top(row, lambda t, i: int(t[i] == "&"))] for row in rows]
-    kind: Literal["determinant", "matrix"] = "determinant" if match.group(1) in ("vmatrix", "Vmatrix") else "matrix"
-    return Collection(kind, tuple(Collection("row", tuple(_form(cell) for cell in row)) for row in cells))
 
 
 _NOON = re.compile(r"(?<=\d)\s*(?:\\text\s*\{)?\s*([aApP])\.? ?[mM]\.?\s*\}?$")
@@ -433,7 +260,8 @@ def _ratio(text: str) -> Form | None:
     if len(parts) < 2 or not all(part.strip() and is_algebra(part.strip()) for part in parts):
         return None
     units = [None] * (len(parts) - 1) + [half]
-    return Collection("ratio", tuple(Quantity(Expression(p.strip()), u) for p, u in zip(parts, units, strict=True)))
+    items = tuple(Quantity(Expression(p.strip()), u) for p, u in zip(parts, units, strict=True))
+    return Collection("ratio", items, source=noon.group() if noon else "")
 
 
 _BASE = re.compile(
@@ -455,7 +283,7 @@ def _based(text: str) -> Form | None:
     word = match.group(4)
     base = int(match.group(2) or match.group(3) or 0) if not word else _BASE_WORDS.get(word, 0)
     digits = match.group(1).replace(" ", "").lstrip("0") or "0"
-    return Based(digits, base) if 2 <= base <= 36 else None
+    return Based(digits, base, source=text) if 2 <= base <= 36 else None
 
 
 def _plus_minus(text: str) -> Form | None:
@@ -463,14 +291,15 @@ def _plus_minus(text: str) -> Form | None:
     if "±" not in text and "∓" not in text:
         return None
     upper, lower = text.replace("±", "+").replace("∓", "-"), text.replace("±", "-").replace("∓", "+")
-    first, second = (_form(part) for part in (upper, lower))
+    first, second = (read_part(part) for part in (upper, lower))
     if not isinstance(first, Quantity) or not isinstance(second, Quantity):
         raise Unreadable(text)
-    return Collection("list", (first, second))
+    return Collection("list", (first, second), source="".join(re.findall("[±∓]", text)))
 
 
 def _quantity(text: str) -> Form | None:
     number, unit = split_unit(text)
+    tail = text.replace(number, "", 1)
     number = strip_ends(re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", number))
     if mixed := _SIMPLE_MIXED.fullmatch(number):
         sign, whole, upper, lower = mixed.groups()
@@ -480,21 +309,32 @@ def _quantity(text: str) -> Form | None:
     try:
         value = Expression(number)
     except NotAlgebra:
-        if unit is not None and (form := _form(number)) and isinstance(form, Labelled | Collection):
-            return form
-        return None
-    return Quantity(value, unit)
+        form = read_part(number) if unit is not None else None
+        return with_source(_measured(form, unit), tail) if isinstance(form, Labelled | Collection) else None
+    return Quantity(value, unit, source=tail)
+
+
+def _measured(form: Form, unit: Unit | None) -> Form:
+    """Give the numbers of `(1, 2) cm` their unit; `Unreadable` if the form has anything else."""
+    if isinstance(form, Quantity) and form.unit is None:
+        return replace(form, unit=unit)
+    if isinstance(form, Collection):
+        return replace(form, items=tuple(_measured(item, unit) for item in form.items))
+    if isinstance(form, Labelled):
+        return replace(form, form=_measured(form.form, unit), equation=None)
+    raise Unreadable
 
 
 _READERS: tuple[Callable[[str], Form | None], ...] = (
     _choice,
     _words,
     _based,
-    _matrix,
+    lambda text: read_matrix(text, read_part),
+    lambda text: read_rows(text, read_part),
     union,
     _bracketed,
-    _bare_list,
-    _relations,
+    lambda text: read_list(text, read_part),
+    lambda text: read_relation(text, read_part),
     _plus_minus,
     _ratio,
     _quantity,

@@ -1,104 +1,200 @@
-r"""Find the answer in a response or a gold solution: in boxes, then phrases, then the last formula or number.
+r"""Find the answer in a response without a box, or in a gold solution: in phrases, then the last formula or number.
 
-Only `is_correct` uses this module. The samples of a dataset are read by `sure_math/extract.py` alone.
+Only `is_correct` uses this module. Boxes and thoughts are read by `sure_math/extract.py`, which comes first always; the
+samples of a dataset are read by it alone.
+
+A response without a box states its answer, in this order:
+
+1. between `<answer>` tags;
+2. behind a phrase: `the answer is`, `####`, and the same in other main languages. An afterthought behind the answer
+   (`, as desired`, `, but it could be 5`) is cut off;
+3. in a last line that is a number alone;
+4. as its last formula or number, if a word such as `is`, `gives` or `total`, or a sign of currency, states it.
+
+A `$` in front of an amount is money if no `$` closes it as TeX would: `$5 + $3 = $8` has no formula.
 """
 
 import re
 
-from sure_math.equivalence.forms import Opaque, Words
+from sure_math.equivalence.forms import Opaque, Quantity, Words
 from sure_math.equivalence.read import read_form
-from sure_math.extract import BOX, box_content, extract_answer
+from sure_math.extract import BOX, boxed_answer
+from sure_math.thoughts import visible_text
 
-_JOINT = re.compile(
-    r"(?:[\s$.]|\\q?quad|\\[,; ])*(?:[A-Za-z]+\s+)?(?:,|;|and|or|,\s*and)?(?:[\s$]|\\q?quad|\\[,; ])*", re.IGNORECASE
-)
-_PERCENT_AFTER = re.compile(r"\s*\$?\s*\\?(%|pct\b|percent\b)")
-_TAGGED_BOX = re.compile(r"<\|begin_of_box\|>(.*?)<\|end_of_box\|>", re.DOTALL)
 _PHRASE = re.compile(
     r"(?:final\s+answer|correct\s+answer|correct\s+option|correct\s+choice|answer)\**\s*(?:is|are|:|=|\bwould\s+be\b)+\**\s*:?\s*"
-    r"(?:for\s+sure\s+|therefore\s+|simply\s+|option\s+|choice\s+|\(?the\s+option\s+)?(?=\S)|(?:^|\n)\s*####\s*",
+    r"(?:for\s+sure\s+|therefore\s+|simply\s+|option\s+|choice\s+|\(?the\s+option\s+)?(?=\S)|(?:^|\n)\s*####\s*"
+    # The same in other languages: "the answer" and "is", a colon or a dash.
+    r"|(?:\bAntwort|\bLösung|\bErgebnis|\bantwoord)\**\s{0,3}(?:(?:ist|lautet|beträgt|is)\b|:)\**\s{0,3}:?\s{0,3}(?=\S)"
+    r"|(?:\brespuesta|\bresposta|\bréponse|\brisposta)(?:\s(?:final|finale|correcta|correta|corretta|correcte))?\**\s{0,3}"
+    r"(?:(?:es|é|è|est)\b|:)\**\s{0,3}:?\s{0,3}(?=\S)"
+    r"|(?:\bОтвет|\bВідповідь)\**\s{0,3}(?:(?:равен|равна|равно)\b|[:—–-])\**\s{0,3}(?=\S)"
+    r"|(?:\bodpowiedź|\bodpověď|\bcevap|\bjawaban(?:nya)?|\bđáp\s?án|\bsvaret|\bvastaus)\**\s{0,3}"
+    r"(?:(?:to|brzmi|je|adalah|là|är|er|on)\b|:)\**\s{0,3}:?\s{0,3}(?=\S)"
+    r"|(?:最终)?答案\**\s{0,3}(?:是|为|為|等于|[:：])\**\s{0,3}[:：]?\s{0,3}(?=\S)|答え\s{0,3}(?:は|[:：])\s{0,3}(?=\S)"
+    r"|(?:정답|답)\s{0,3}(?:은|는|[:：])\s{0,3}(?=\S)|उत्तर\s{0,3}(?:है\s|[:：])\s{0,3}(?=\S)|(?:الجواب|الإجابة)\s{0,3}(?:هو|هي|[:：])\s{0,3}(?=\S)",
     re.IGNORECASE,
 )
-_SENTENCE_END = re.compile(r"(?<=[^\s.])\.(?=\s+[A-Z]|\s*$|\s*<\|)|\n|I hope it is correct|<\|")
+_TAGGED = re.compile(r"<(answer|final_answer)>\s{0,9}")
+_SENTENCE_END = re.compile(r"(?<=[^\s.])\.(?=\s+[A-Z]|\s*$|\s*<\|)|。|\n|I hope it is correct|<\|")
+_MONEY = r"[-+−]?\s?[.\d]"
 _MATH = re.compile(
-    r"(?<!\\)\$\$(.{1,2000}?)(?<!\\)\$\$|(?<!\\)\$((?:[^$\\]|\\.){1,2000}?)\$|\\\((.{1,2000}?)\\\)|\\\[(.{1,2000}?)\\\]",
+    r"(?<!\\)\$\$(.{1,2000}?)(?<!\\)\$\$"
+    # TeX mathematics that starts like an amount of money must end like a formula: no blank before the closing sign.
+    rf"|(?<!\\)\$(?={_MONEY})((?:[^$\\]|\\.){{1,2000}}?)(?<!\s)\$(?!\d)"
+    rf"|(?<!\\)\$(?!{_MONEY})((?:[^$\\]|\\.){{1,2000}}?)\$(?!\d)"
+    r"|\\\((.{1,2000}?)\\\)|\\\[(.{1,2000}?)\\\]",
     re.DOTALL,
 )
 _NUMBER = re.compile(
-    r"(?<![\w.,\\{])[-+]?(?:[¤$€£]\s*)?(?:\d{1,3}(?:[, ]\d{3})+|\d+)?(?:\.\d+|(?<=\d))"
+    r"(?<![\w.,\\{−–+-])(?:[-+−]|(?<!\d )–)?(?:[¤$€£]\s*)?(?:\d{1,3}(?:[, ]\d{3})+|\d+)?(?:\.\d+|(?<=\d))"
     r"(?:\s*/\s*\d+)?(?:\s*(?:%|°|percent\b|pct\b|[a-zµ]{1,2}[²³]|€))?(?![\w])"
 )
 _STATING = re.compile(
     r"\b(?:is|are|was|be|it's|equals?|gives?|gets?|have|has|becomes|obtain|find|thus|so|therefore|hence|answer|total)\b|[=:≈]",
     re.IGNORECASE,
 )
+_AMOUNT = re.compile(r"[$€£¥₹]\s?\d")
 _LETTER = re.compile(r"(?<![\w'’-])\(?([A-J])\)?(?![\w'’-])(?=\s*$|[\s.,:;)*])")
+_LETTERS = re.compile(
+    r"(?<![\w'’-])\(?[A-J]\)?\**(?:\s{0,3}(?:,|/|&|;|\(?\s?\b(?:or|and|oder|und|ou|et|o|y|или|и)\b|或|和|、){1,2}\s{0,3}"
+    r"(?:(?:or|and|maybe|perhaps|possibly)\s{1,3}){0,2}\**\(?[A-J]\)?\**(?![\w'’-]))+",
+    re.IGNORECASE,
+)
+"""Several letters joined: `A or B`, `(A), (B) and (C)`. They are several answers."""
+_LETTER_LINE = re.compile(
+    r"^[\s*#>_-]{0,9}(?:the\s)?(?:final\s|correct\s)?(?:answer|option|choice)[\s*]{0,5}(?:is|:|=)[\s*:]{0,5}"
+    r"(?:option\s|choice\s)?[\s*$]{0,5}(?:\\text\{)?\(?([A-J])\)?\}?[\s*$.]{0,9}$",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""A line of its own that gives the letter of a multiple choice answer."""
+_BOXED_LETTER = re.compile(
+    r"[\W_]{0,9}(?:(?:text|math)[a-z]{0,6})?[\W_]{0,9}[A-J](?:[):.].{0,400}|[\W_]{0,9})", re.DOTALL
+)
+_AFTERTHOUGHT = re.compile(
+    r"\s{0,3}[,;(—–]\s{0,3}(?:but|though|although|however|yet|as\b(?!\s+well)|since|because|which|where|while|whereas|not|"
+    r"rather|rounded|assuming|and\s+not|that\s+is|i\.e|altogether|in\s+total|right|correct|exactly|approximately)\b"
+    r"|\s+(?:but|because|since|although|though|rather\s+than|instead\s+of|and\s+not|not)\s",
+    re.IGNORECASE,
+)
+_CONDITION = re.compile(r"\b(?:if|when|unless|otherwise|else)\b", re.IGNORECASE)
+_GOES_ON = re.compile(r"\s{0,3}(?:[-+*/=^×·÷:,;(−–…]|(?:or|and|to|through|out\s+of|of|oder|und|ou|et|y|и|или)\b)")
+"""What makes the text behind a number a part of the answer."""
+_HEDGE = re.compile(r"\b(?:either|maybe|perhaps|possibly|probably)\b\s{0,3}", re.IGNORECASE)
+_NEGATED = re.compile(r"(?:definitely\s|certainly\s)?(?:not|nicht|no|pas|не|不)\b", re.IGNORECASE)
+_STYLING = re.compile(r"(?:\*\*|__|[`*_])+")
 _BETWEEN = re.compile(r"(?:\s|[,;.]|and|or)*")
 """The text between formulas that form a list of answers."""
+_PERCENT_AFTER = re.compile(r"\s*\$?\s*\\?(%|pct\b|percent\b)")
 _TAIL = 20_000
 """Characters at the end of a response in which prose is searched: answers are at the end."""
 
 
 def stated_answer(text: str, *, is_gold: bool, unboxed: str, choice: bool = False) -> str | None:
-    """Return the answer that a text states; None if it states none.
+    """Return the answer that a text states outside its thoughts; None if it states none.
 
     Args:
-        is_gold: a gold is read with more trust. A box that is not closed is read to its end, and a short text without
-            a phrase is the answer as a whole.
-        unboxed: `reject` returns the content of the last complete box only.
+        is_gold: a gold is read with more trust. A thought that never ends is read, a box that is not closed is read to
+            its end, and a short text without a phrase is the answer as a whole.
+        unboxed: `reject` returns the answer in the last complete box only.
         choice: the gold is a letter, so a letter in a sentence is an answer.
 
     >>> stated_answer("Hence the answer is 12.", is_gold=False, unboxed="parse")
     '12'
     """
+    visible = visible_text(text)
+    if visible is None:
+        if not is_gold:
+            return None
+        visible = text
+    boxed = boxed_answer(visible)
     if unboxed == "reject":
-        return extract_answer(text)
-    if (boxed := boxed_answer(text, is_gold=is_gold)) is not None:
         return boxed
-    return _from_prose(text[-_TAIL:].strip(), choice)
-
-
-def boxed_answer(text: str, *, is_gold: bool = False) -> str | None:
-    r"""Return the content of the last box; consecutive boxes (`\boxed{1}, \boxed{2} and \boxed{3}`) are one list.
-
-    A percent sign behind the box is part of the answer (real outputs write `\boxed{20}\%`).
-    """
-    if tagged := _TAGGED_BOX.findall(text[-_TAIL:]):
-        return str(tagged[-1]).strip()
-    boxes = [(match.start(), box_content(text, match.end())) for match in BOX.finditer(text[-_TAIL:])]
-    if not boxes:
+    boxes = list(BOX.finditer(visible)) if boxed is not None or "\\" in visible else []
+    if boxed is None and boxes and is_gold:
+        boxed = re.sub(r"[\s$]+$", "", visible[boxes[-1].start() :].partition("{")[2])
+    if boxed is None and boxes:
         return None
-    tail = text[-_TAIL:]
-    start, last = boxes[-1]
-    if last is None:
-        return re.sub(r"[\s$]+$", "", tail[start:].partition("{")[2]) if is_gold else None
-    contents = [tail[last[0] : last[1]]]
-    for before, after in zip(reversed(boxes[:-1]), reversed(boxes), strict=False):
-        if before[1] is None or before[1][1] >= after[0] or not _JOINT.fullmatch(tail, before[1][1] + 1, after[0]):
-            break
-        contents.insert(0, tail[before[1][0] : before[1][1]])
-    joined = ", ".join(contents).strip()
-    percent = _PERCENT_AFTER.match(tail, last[1] + 1)
-    return f"{joined}\\%" if percent and len(contents) == 1 and "%" not in joined else joined
+    if boxed is not None:
+        return (choice and _letter_behind(visible[boxes[-1].end() if boxes else 0 :], boxed)) or boxed
+    return _from_prose(visible[-_TAIL:].strip(), choice)
+
+
+def _letter_behind(text: str, boxed: str) -> str | None:
+    """Return the letter that a last line gives (`Answer: D`) if the box holds something else than a letter."""
+    if _BOXED_LETTER.fullmatch(boxed):
+        return None
+    lines = _LETTER_LINE.findall(text[-_TAIL:])
+    return str(lines[-1]) if lines else None
 
 
 def _from_prose(text: str, choice: bool) -> str | None:
-    if not text:
-        return None
+    if tagged := list(_TAGGED.finditer(text)):
+        inside = text[tagged[-1].end() :].partition(f"</{tagged[-1].group(1)}>")[0]
+        return _in_statement(_without_afterthought(inside.strip()), choice) if inside.strip() else None
     phrases = list(_PHRASE.finditer(text))
     if phrases:
-        statement = text[phrases[-1].end() :].strip()
-        return _in_statement(_sentence(statement), choice)
+        behind = text[phrases[-1].end() :].strip()
+        end = _SENTENCE_END.search(behind)
+        sentence = behind[: end.start()] if end else behind
+        if len(_CONDITION.findall(sentence)) > 1:  # `4 if n is even, and 5 if n is odd` is neither 4 nor 5
+            return None
+        statement = _sentence(behind)
+        if _NEGATED.match(statement):
+            _, but, statement = statement.partition(" but ")
+            if not but:
+                return None
+        return _in_statement(_first_number(_without_afterthought(statement)), choice)
+    last_line = _unstyled(text.rpartition("\n")[2].strip().rstrip(".").strip("$ "))
+    if _is_quantity(last_line):
+        return last_line
     return _in_statement(text, choice) if _states_something(text) else None
+
+
+def _unstyled(text: str) -> str:
+    """Return a text without `**`, `_` and backticks around the whole of it."""
+    opening = _STYLING.match(text)
+    if opening is None or not text.endswith(opening.group()[::-1]) or len(text) <= 2 * len(opening.group()):
+        return text
+    return text[opening.end() : len(text) - len(opening.group())].strip()
+
+
+def _is_quantity(text: str) -> bool:
+    """Whether a text is a number, with a unit or without."""
+    if not 0 < len(text) <= 60 or not re.match(r"[-+−–]?\s?[\\$€£¥.]?[\d.\\]", text):
+        return False
+    form = read_form(text)
+    return isinstance(form, Quantity) and not form.value.symbols
+
+
+def _without_afterthought(statement: str) -> str:
+    """Cut off the words behind an answer: `70, as desired`, `4, but it could be 5`."""
+    statement = _HEDGE.sub("", statement)
+    for cut in _AFTERTHOUGHT.finditer(statement):
+        head = _unstyled(statement[: cut.start()].strip())
+        if head and (_is_answer(head) or _LETTER.fullmatch(head)):
+            return head
+    return statement
+
+
+def _first_number(statement: str) -> str:
+    """Return the number that a statement starts with, if the words behind it say what is counted: `18 dollars a day
+    for 5 days`.
+    """
+    number = _NUMBER.match(statement)
+    if number is None or "=" in statement or _MATH.search(statement) or _is_answer(statement):
+        return statement
+    return statement if _GOES_ON.match(statement, number.end()) else number.group()
 
 
 def _states_something(text: str) -> bool:
     """Whether a text without an answer phrase states its last number, and does not only mention it (`work mentions
     34`).
 
-    A bare answer or a formula is stated. A number in a sentence needs a stating word before it (`is`, `gives`, ...).
+    A bare answer, a formula or an amount of money is stated. A number in a sentence needs a stating word before it
+    (`is`, `gives`, ...).
     """
-    if _is_answer(text) or _MATH.search(text) or _LETTER.search(text):
+    if _is_answer(_unstyled(text)) or _MATH.search(text) or _LETTER.search(text) or _AMOUNT.search(text):
         return True
     stating = _STATING.search(text)
     return stating is not None and any(char.isdigit() for char in text[stating.end() :])
@@ -107,12 +203,15 @@ def _states_something(text: str) -> bool:
 def _sentence(text: str) -> str:
     """Return the first sentence. If it starts with a formula, return the whole formula, over several lines too."""
     if (formula := _MATH.match(text)) is not None:
-        return formula.group()
+        end = _SENTENCE_END.search(text, formula.end())
+        rest = text[formula.end() : end.start() if end else len(text)]
+        return formula.group() + (rest if _BETWEEN.fullmatch(_MATH.sub("", rest)) else "")
     end = _SENTENCE_END.search(text)
     return text[: end.start()].strip() if end else text
 
 
 def _in_statement(text: str, choice: bool) -> str | None:
+    text = _unstyled(text)
     if choice and (letter := _letter(text)) is not None:
         return letter
     if _is_answer(text):
@@ -128,13 +227,16 @@ def _in_statement(text: str, choice: bool) -> str | None:
 
 
 def _letter(text: str) -> str | None:
-    """Return the first letter that stands alone, without the article `A` inside a sentence."""
-    letters = [match.group(1) for match in _LETTER.finditer(text)]
+    """Return the first letter that stands alone, without the article `A` inside a sentence; or all joined letters."""
+    letters = list(_LETTER.finditer(text))
     if not letters:
         return None
-    if len(text) > 40 and letters[-1] != "A" and not re.match(r"\(?[A-J]\b[).:,]?", text):
-        return letters[-1] if len(set(letters)) == 1 else letters[0]
-    return letters[0]
+    names = [match.group(1) for match in letters]
+    first = letters[0]
+    if len(text) > 40 and names[-1] != "A" and not re.match(r"\(?[A-J]\b[).:,]?", text):
+        first = letters[-1] if len(set(names)) == 1 else letters[0]
+    joined = _LETTERS.match(text, first.start())
+    return ", ".join(re.findall(r"\b[A-J]\b", joined.group())) if joined else first.group(1)
 
 
 def _is_answer(text: str) -> bool:

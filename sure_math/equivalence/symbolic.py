@@ -1,9 +1,9 @@
 """The worker's side of the symbolic check: Math-Verify in both directions, then numbers.
 
 Reads one JSON array [first, second] per line and writes `equal` or `undecided` per line. Math-Verify alone merges
-answers that differ (1/2^99 and 1/2^98, words with the same letters). Therefore both answers are also evaluated at fixed
-points, and the pair is equal only if the values agree. The verdict is never `different`: only texts that our own parser
-could not read come here, and Math-Verify may have read only a part of such a text.
+answers that differ (1/2^99 and 1/2^98), and reads parts of texts. Therefore both answers are also evaluated at fixed
+points, and the pair is equal only if the values agree and every symbol of both texts was read (`coverage.py`). The
+verdict is never `different`: only texts that our own parser could not read come here.
 """
 
 import json
@@ -13,6 +13,8 @@ import sys
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
+
+from sure_math.equivalence.coverage import changed_texts
 
 MEMORY_LIMIT = 2 << 30
 """Bytes of address space. sympy alone maps about 0.3 GB."""
@@ -26,18 +28,19 @@ def _limit_memory() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
 
 
-@lru_cache(maxsize=512)
-def _parsed(answer: str) -> tuple[Any, ...]:
+@lru_cache(maxsize=2048)
+def _parsed(latex: str) -> tuple[Any, ...]:
     from math_verify import parse
-    from math_verify.parser import ExprExtractionConfig, LatexExtractionConfig
+    from math_verify.parser import LatexExtractionConfig
 
-    configs = (LatexExtractionConfig(), ExprExtractionConfig())
-    text = answer if "$" in answer or "\\boxed" in answer else f"${answer}$"
-    return tuple(parse(text, configs, parsing_timeout=None))
+    return tuple(parse(f"${latex}$", (LatexExtractionConfig(),), parsing_timeout=None))
 
 
 def verdict(first: str, second: str) -> str:
-    """Return `equal` if Math-Verify says so in both directions and the numbers agree, else `undecided`."""
+    """Return `equal` if Math-Verify says so in both directions, the numbers agree and both texts were read as a whole.
+
+    Otherwise return `undecided`.
+    """
     from math_verify import verify
 
     a, b = list(_parsed(first)), list(_parsed(second))
@@ -47,7 +50,23 @@ def verdict(first: str, second: str) -> str:
     if not numbers:
         return "undecided"
     both = all(verify(x, y, float_rounding=12, numeric_precision=40, timeout_seconds=None) for x, y in ((a, b), (b, a)))
-    return "equal" if both else "undecided"
+    return "equal" if both and _read_whole(first) and _read_whole(second) else "undecided"
+
+
+@lru_cache(maxsize=512)
+def _read_whole(latex: str) -> bool:
+    """Whether each symbol of the text was read: with another symbol in its place, the parse is another one or fails."""
+    read = _expression(latex)
+    return read is not None and all(_expression(changed) != read for changed in changed_texts(latex))
+
+
+def _expression(latex: str) -> Any:
+    """Return the expression that Math-Verify parses; None if it fails or returns only text."""
+    try:
+        parsed = _parsed(latex)
+    except Exception:
+        return None
+    return parsed[0] if parsed and not isinstance(parsed[0], str) else None
 
 
 def _numbers_agree(a: Any, b: Any) -> bool | None:

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sure_math.equivalence import same_answer
+from sure_math.equivalence import against_gold
 from sure_math.validation.graded_answers import (
     GradedAnswers,
     Measures,
@@ -147,7 +147,7 @@ def _sample_is_right(row: SampledProblem, index: int | None, equivalence: str) -
             "this dataset's answers were compared by a judge model, and only its greedy verdicts are stored: "
             "choose --label greedy"
         )
-    return same_answer(row.gold, answer, row.problem or None) == "equal"
+    return against_gold(row.gold, [answer], row.problem or None) == ["equal"]
 
 
 LABELS: dict[str, Rule] = {"greedy": _greedy, "majority": _majority, "held-out": _held_out}

@@ -142,11 +142,14 @@ EQUAL_NEIGHBOURS = {
     (r"\frac{3}{4}", r"\frac34"),
     (r"120^\circ", "120"),
     ("8", "K=8"),
+    (r"25\%", "25"),
+    (r"7\%", "7"),
     ("120", r"120^\circ"),
     (r"21\text{ dogs}", "21"),
     (r"18 \text{ degrees}", "18"),
 }
-"""Equal golds of a problem and the next problem: written differently, or with a unit on one side only."""
+"""Equal golds of a problem and the next problem: written differently, or with a unit or a percent sign on one side
+only."""
 
 
 def golds(file: Path, source: str | None, folder: Path) -> Iterator[str]:

@@ -73,7 +73,7 @@ def test_final_answer(text: str, finish_reason: str, answer: str | None, missing
 def test_other_tags() -> None:
     final = final_answer(r"[a]\boxed{1}[/a]\boxed{2}", "stop", opening_tag="[a]", closing_tag="[/a]")
     assert final.answer == "2"
-    assert final_answer(r"<think>\boxed{1}", "stop", opening_tag="", closing_tag="").answer == "1"
+    assert final_answer(r"<think>\boxed{1}", "stop", opening_tag="[a]", closing_tag="[/a]").missing == "truncated"
 
 
 ADVERSARIAL = [

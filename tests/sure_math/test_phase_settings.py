@@ -53,12 +53,12 @@ DIGESTS = {
     "unique": "160549185018f043",
     "decontaminate": "a1ab95587c513def",
     "choose": "a11b4f55bf9a888d",
-    "label": "a611220f2567229a",
+    "label": "2f92cd4b5eb69b41",
     "sample": "c71acff214fe3b24",
-    "extract": "44ed7fecf685ad19",
+    "extract": "145cae49c07514fa",
     "cluster": "30764eae369292f7",
     "entropy": "030bbb651b6e956f",
-    "verdict": "e77fdedddb4ee4e2",
+    "verdict": "9f64e550112baa85",
 }
 
 

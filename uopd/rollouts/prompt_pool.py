@@ -88,6 +88,7 @@ def prompt_pool(
                 scorer_ids=token_ids if scorer is None else scorer.encode(scorer_messages),
                 weight=weight,
                 answer=row.answer,
+                problem=row.problem,
             )
         )
     return PromptPool(

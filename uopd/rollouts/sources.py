@@ -68,8 +68,9 @@ class SampledRollouts:
         return None
 
     def _graded(self, rollouts: Sequence[Rollout]) -> list[Rollout]:
-        texts = [self.chat.decode(rollout.response_ids) for rollout in rollouts]
-        grades = rewards(texts, [rollout.prompt.answer for rollout in rollouts])
+        texts = [self.chat.reply(rollout.prompt.token_ids, rollout.response_ids) for rollout in rollouts]
+        prompts = [rollout.prompt for rollout in rollouts]
+        grades = rewards(texts, [prompt.answer for prompt in prompts], [prompt.problem for prompt in prompts])
         return [dataclasses.replace(rollout, reward=reward) for rollout, reward in zip(rollouts, grades, strict=True)]
 
 

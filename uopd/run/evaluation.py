@@ -53,8 +53,11 @@ class Evaluator:
         """Ask all problems at once; a problem that the engine refuses counts as wrong."""
         results = sampler.generate(self._requests, self._sampling)
         completions = [None if isinstance(result, Refusal) else result[0] for result in results]
-        texts = ["" if completion is None else self._chat.decode(completion.token_ids) for completion in completions]
-        graded = rewards(texts, [problem.answer for problem in self._problems])
+        texts = [
+            "" if completion is None else self._chat.reply(request.token_ids, completion.token_ids)
+            for request, completion in zip(self._requests, completions, strict=True)
+        ]
+        graded = rewards(texts, [row.answer for row in self._problems], [row.problem for row in self._problems])
         return Evaluation(
             correct=tuple(value == 1 for value in graded),
             truncated=sum(

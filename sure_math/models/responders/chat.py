@@ -23,6 +23,7 @@ from sure_math.models.engines.files import load_tokenizer, model_folder
 from sure_math.models.engines.load import load_engine
 from sure_math.models.engines.spec import ModelSpec
 from sure_math.rows import LogprobMode
+from sure_math.thoughts import TAG_TOKENS, opened_thought
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,12 +74,16 @@ class Responder(Protocol):
         ...
 
 
+_TAG_LENGTH = 32
+"""Tokens at the end of a prompt, enough for an opening tag and the blanks behind it."""
+
+
 class Chat:
     """A tokenizer with its chat template: turns conversations into tokens, and generated tokens into text.
 
     `template_options` go to the template unchanged (Qwen3: `enable_thinking`). A template ignores options that it does
     not know. Special tokens are left out of the text, except `kept_tokens`: some tokenizers mark the tags around a
-    model's thinking as special, and without the tags the answer cannot be told from the thinking.
+    model's thoughts as special, and without the tags the answer cannot be told from the thoughts.
 
     >>> tokenizer = load_tokenizer(model_folder("pocket:teacher"))
     >>> chat = Chat(tokenizer, name="pocket:teacher", template_options={})
@@ -92,7 +97,7 @@ class Chat:
         *,
         name: str,
         template_options: Mapping[str, object],
-        kept_tokens: tuple[str, ...] = ("<think>", "</think>"),
+        kept_tokens: tuple[str, ...] = TAG_TOKENS,
     ) -> None:
         if not tokenizer.chat_template:
             raise EngineUnavailable(
@@ -101,7 +106,10 @@ class Chat:
             )
         self._tokenizer = tokenizer
         self._template_options = dict(template_options)
-        self._hidden = set(tokenizer.all_special_ids) - {tokenizer.convert_tokens_to_ids(tag) for tag in kept_tokens}
+        special = set(tokenizer.all_special_tokens)
+        self._hidden = set(tokenizer.all_special_ids) - {
+            tokenizer.convert_tokens_to_ids(tag) for tag in kept_tokens if tag in special
+        }
 
     def encode(self, messages: Sequence[Message]) -> tuple[int, ...]:
         """Return the tokens of the conversation and of the header of the reply; none if no user turn has text."""
@@ -119,6 +127,15 @@ class Chat:
         """Return the text of generated tokens."""
         visible = [token for token in token_ids if token not in self._hidden]
         return str(self._tokenizer.decode(visible, clean_up_tokenization_spaces=False))
+
+    def reply(self, prompt_ids: Sequence[int], token_ids: Sequence[int]) -> str:
+        """Return the text of the tokens generated for a prompt.
+
+        If the prompt ends with the opening tag of a thought, as the templates of some models do, the text starts with
+        this tag: without it an unfinished thought would look like an answer.
+        """
+        end = str(self._tokenizer.decode(list(prompt_ids[-_TAG_LENGTH:]), clean_up_tokenization_spaces=False))
+        return opened_thought(end) + self.decode(token_ids)
 
     def _as_text(self, content: str) -> str:
         """Break up the control tokens in a content: problems are untrusted, and a problem could end its own turn."""
@@ -146,23 +163,28 @@ class ChatResponder:
         try:
             answers = self._engine.generate(requests, sampling)
         except Interrupted as stopped:
-            raise Interrupted(str(stopped), [self._partial_replies(answer) for answer in stopped.answers]) from stopped
+            raise Interrupted(str(stopped), self._partial_replies(requests, stopped.answers)) from stopped
         return [
-            answer if isinstance(answer, Refusal) else tuple(self._reply(completion) for completion in answer)
-            for answer in answers
+            answer if isinstance(answer, Refusal) else tuple(self._reply(request, completion) for completion in answer)
+            for request, answer in zip(requests, answers, strict=True)
         ]
 
     def close(self) -> None:
         self._engine.close()
 
-    def _partial_replies(self, answer: PartialResult) -> tuple[Reply | None, ...] | Refusal:
-        if isinstance(answer, Refusal):
-            return answer
-        return tuple(None if completion is None else self._reply(completion) for completion in answer)
+    def _partial_replies(
+        self, requests: Sequence[Request], answers: Sequence[PartialResult]
+    ) -> list[tuple[Reply | None, ...] | Refusal]:
+        return [
+            answer
+            if isinstance(answer, Refusal)
+            else tuple(None if completion is None else self._reply(request, completion) for completion in answer)
+            for request, answer in zip(requests, answers, strict=True)
+        ]
 
-    def _reply(self, completion: Completion) -> Reply:
+    def _reply(self, request: Request, completion: Completion) -> Reply:
         return Reply(
-            text=self._chat.decode(completion.token_ids),
+            text=self._chat.reply(request.token_ids, completion.token_ids),
             token_count=len(completion.token_ids),
             sum_logprob=completion.sum_logprob,
             finish_reason=completion.finish_reason,

@@ -431,7 +431,7 @@ CORRECT = [
     ("42", "", False),
     ("42", "I do not know", False),
     ("34", "work mentions 34", False),
-    (r"50\%", r"\boxed{50}", False),
+    (r"50\%", r"\boxed{50}", True),
 ]
 
 

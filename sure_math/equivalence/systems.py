@@ -1,0 +1,98 @@
+r"""Read answers in several rows: matrices, systems of equations (`cases`, `aligned`) and functions by cases."""
+
+import re
+from typing import Literal
+
+from sure_math.equivalence.forms import Collection, Form, LeftOut, Quantity, Reader, Unreadable, Words, with_source
+from sure_math.equivalence.relations import join
+from sure_math.equivalence.text import split_top
+
+_MATRIX = re.compile(r"(\\begin\{([pbvBV]?matrix|smallmatrix|array)\}(?:\{[lcr|\s]*\})?)(.*)(\\end\{\2\})", re.DOTALL)
+_ROWS = re.compile(
+    r"(⦃?\s*\\begin\{((?:[dr]?cases|numcases|aligned|alignedat|align|gathered|gather|split|eqnarray|array|matrix)\*?)\}"
+    r"(?:\{[lcr|\s\d@{}]*\})?)(.*)(\\end\{\2\}\s*⦄?)",
+    re.DOTALL,
+)
+_BY_CASES = ("cases", "dcases", "rcases", "numcases", "array", "matrix")
+"""Environments whose second column may be a condition."""
+_RELATION = frozenset("=≈<>≤≥≠∈")
+_IF = re.compile(r"(?:\\text\s*\{\s*)?((?:if|when|for|where|with)\b\s*(?:(?:all|any|every|each)\b)?)\s*(?:\}\s*)?")
+_OTHERWISE = frozenset({"otherwise", "else", "elsewhere", "sonst", "sinon"})
+
+
+def read_matrix(text: str, read: Reader) -> Form | None:
+    """Read a matrix or a determinant; None if the text is neither."""
+    match = _MATRIX.fullmatch(text)
+    bars = False
+    if match is None:
+        for opening, closing in ("()", "[]", "||"):
+            if text.startswith(opening) and text.endswith(closing) and (inner := _MATRIX.fullmatch(text[1:-1].strip())):
+                match, bars = inner, opening == "|"
+    if match is None:
+        return None
+    opening, name, body, closing = match.groups()
+    kind: Literal["determinant", "matrix"] = "determinant" if bars or name in ("vmatrix", "Vmatrix") else "matrix"
+    rows = [_cells(row) for row in _rows(body)]
+    items = tuple(Collection("row", tuple(read(cell) for cell in row)) for row in rows)
+    return Collection(kind, items, source=f"{opening} {closing} {'||' if bars else ''}")
+
+
+def read_rows(text: str, read: Reader) -> Form | None:
+    """Read a system of equations as the list of its rows, and a function by cases; None if the text is neither."""
+    match = _ROWS.fullmatch(text)
+    if match is None:
+        return None
+    opening, name, body, closing = match.groups()
+    if name in ("array", "matrix") and not opening.startswith("⦃"):
+        return None
+    rows = [[cell for cell in _cells(row) if cell] for row in _rows(body)]
+    frame = f"{opening} {closing}"
+    if name in _BY_CASES and all(_has_condition(row) for row in rows):
+        return Collection("cases", tuple(_case(row[0], row[1], read) for row in rows), source=frame)
+    lines: list[str] = []
+    for row in rows:
+        line = " ".join(row)
+        if lines and line[0] in _RELATION:
+            lines[-1] += f" {line}"
+        else:
+            lines.append(line)
+    if not lines:
+        raise Unreadable(text)
+    return with_source(join([read(line) for line in lines]), frame)
+
+
+def _rows(body: str) -> list[str]:
+    return [row for row in split_top(body, lambda t, i: 2 * t.startswith("\\\\", i)) if row.strip()]
+
+
+def _cells(row: str) -> list[str]:
+    return [cell.strip() for cell in split_top(row, lambda t, i: int(t[i] == "&"))]
+
+
+def _has_condition(row: list[str]) -> bool:
+    """Whether a row is a value and its condition, and not two sides of an equation that are aligned."""
+    return len(row) == 2 and row[0][-1] not in _RELATION and row[1][0] not in _RELATION
+
+
+def _case(value: str, condition: str, read: Reader) -> Form:
+    return Collection("row", (read(value.rstrip(", ")), _case_condition(condition, read)))
+
+
+def _case_condition(text: str, read: Reader) -> Form:
+    word = _IF.match(text)
+    inner = text[word.end() :].strip() if word else text
+    if word and text.startswith("\\text") and "}" not in word.group():
+        inner = rf"\text{{{inner}"
+    plain = re.sub(r"\\text\s*\{([^{}]*)\}", r" \1 ", inner).strip()
+    if plain in _OTHERWISE:
+        return Words("otherwise", source=text)
+    left_out = [LeftOut(word.group(1), "filler word")] if word else []
+    try:
+        form = read(inner)
+    except Unreadable:
+        if not re.fullmatch(r"[^\W_]+(?: [^\W_]+)*", re.sub(r"\s+", " ", plain)):
+            raise
+        form = Words(re.sub(r"\s+", " ", plain), source=inner)
+    if isinstance(form, Quantity):
+        raise Unreadable(text)
+    return with_source(form, "", *left_out)
