@@ -306,7 +306,10 @@ def _ordered_and_not(a: Collection, b: Collection) -> MaybeVerdict:
     If the problem asks for a pair, bare numbers stand for the pair.
     """
     if "set" not in (a.kind, b.kind):
-        return _in_order(a.items, b.items)
+        verdict = _in_order(a.items, b.items)
+        ordered = a if a.kind in _ORDERED else b
+        may_be_interval = ordered.kind == "bracket" and len(ordered.items) == 2 and _is_increasing(ordered)
+        return "undecided" if verdict == "equal" and may_be_interval else verdict
     loose = _unordered(_plain(a.items), _plain(b.items))
     return "undecided" if loose == "equal" and max(len(a.items), len(b.items)) > 1 else loose
 

@@ -2,8 +2,12 @@
 
 import re
 
+LETTER = r"(?:[^\W\d_]|[\u0300-\u036f\u0610-\u065f\u0900-\u0dff\u0e31-\u0e4e])"
+"""A letter of any script, or a mark that some scripts put on letters."""
+WORD = rf"[^\W\d_]{LETTER}*"
+"""A word in any script."""
 _AND_TEXT = "and und et e и та і og och en ve şi a dan và kai και و और तथा এবং และ"
-_OR_TEXT = "or oder ou o или або чи lub albo eller of veya sau nebo vagy atau hoặc ή أو या অথবা หรือ"
+_OR_TEXT = "or oder ou o или або чи lub albo eller veya sau nebo vagy atau hoặc ή أو या অথবা หรือ"
 _AND = frozenset(f"{_AND_TEXT} y ja i".split())
 _OR = frozenset(f"{_OR_TEXT} tai".split())
 WORDS = _AND | _OR
@@ -37,10 +41,10 @@ _UNSPACED_AND = frozenset({"及び", "および", "そして", "かつ", "그리
 _SHORT = frozenset(word for word in WORDS if len(word) == 1 and word.isascii())
 """A single Latin letter may be a variable. It joins only two assignments of the same variable, or inside `\\text`."""
 
-_TEXT = re.compile(r"\\text\s*\{\s*,?\s*([^\W\d_]+)\s*,?\s*\}")
-_SPACED_WORD = re.compile(r" ([^\W\d_]+)(?= )")
+_TEXT = re.compile(rf"\\text\s*\{{\s*,?\s*({WORD})\s*,?\s*\}}")
+_SPACED_WORD = re.compile(rf" ({WORD})(?= )")
 _UNSPACED_WORD = re.compile("|".join(_UNSPACED))
-_LEADING = re.compile(r"([^\W\d_]+)\s+")
+_LEADING = re.compile(rf"({WORD})\s+")
 _LABEL_AT_END = re.compile(
     r"^(.*?[\s\d)}\]!'°%.,;])((?:\\?[A-Za-z]+|\\(?:overline|vec|bar|hat|text)\s*\{[^{}]*\})(?:_\{[^{}]*\}|_\w|')*(?:\([A-Za-z]\))?)$",
     re.DOTALL,
@@ -56,7 +60,8 @@ def plain_connectors(text: str) -> str:
 
     def replace(match: re.Match[str]) -> str:
         word = match.group(1)
-        return f" {_LONG_OF.get(word, word)} " if word.lower() in WORDS else match.group()
+        is_joining = word.lower() in WORDS or word in _UNSPACED
+        return f" {_LONG_OF.get(word, word)} " if is_joining else match.group()
 
     text = _TEXT.sub(replace, text)
     return _GLUED.sub(r" \1 ", text)
@@ -76,6 +81,14 @@ def connector_at(text: str, index: int) -> int:
         return 0
     match = _UNSPACED_WORD.match(text, index) if text[index] > "\x7f" else None
     return len(match.group()) if match else 0
+
+
+_BETWEEN_NUMBERS = re.compile(rf"[\d)}}\]] (?:{'|'.join(sorted(_SHORT))}) [\d(\\\[-]")
+
+
+def may_join(text: str) -> bool:
+    """Return whether a single Latin letter between two numbers may be a word (`44 o 21`) or a variable."""
+    return _BETWEEN_NUMBERS.search(text) is not None
 
 
 def without_leading_connector(part: str) -> tuple[str, str]:
@@ -111,7 +124,7 @@ def joins_at_end(part: str, first_label: str) -> tuple[str, str, str] | None:
     if match is None:
         return None
     before, label = match.group(1).rstrip(), match.group(2)
-    words = re.search(r"(?:[\s,;]|\\\\)*([^\W\d_]*)$", before)
+    words = re.search(rf"(?:[\s,;]|\\\\)*((?:{WORD})?)$", before)
     assert words is not None
     word = words.group(1).lower()
     value = before[: words.start()]

@@ -18,6 +18,11 @@ _LABEL = re.compile(
 LABEL_TUPLE = re.compile(rf"\(\s*{_ATOM}(?:\s*,\s*{_ATOM})+\s*\)")
 _TEXT_LABEL = re.compile(r"(?:\\text\s*\{[^{}]*\}|[A-Za-z\s])+")
 CALL = re.compile(r"([A-Za-z]\w*'*)\(\s*([A-Za-z])\s*((?:,\s*[A-Za-z]\s*)*)\)")
+_COMPUTED = re.compile(
+    r"\\?(?:min|max|gcd|lcm|sin|cos|tan|cot|sec|csc|arcsin|arccos|arctan|sinh|cosh|tanh|ln|log|lg|exp|abs|floor|ceil|sqrt)"
+    r"(?![A-Za-z])"
+)
+"""A function whose value can be computed: `min(3, 5)` is a number and not a name."""
 _LINE_OVER_POINTS = re.compile(
     r"\\(?:overline|overrightarrow|overleftrightarrow|vec)\s*\{\s*([A-Z]{2,3})\s*\}|\|\s*([A-Z]{2,3})\s*\|"
 )
@@ -52,7 +57,7 @@ def read_label(text: str) -> Label | None:
     if len(text) > MAX_LABEL:
         return None
     text = text.strip()
-    if LABEL_TUPLE.fullmatch(text) or _LABEL.fullmatch(text):
+    if LABEL_TUPLE.fullmatch(text) or (_LABEL.fullmatch(text) and not _COMPUTED.match(text)):
         return _symbol(text)
     return _words(text) if _TEXT_LABEL.fullmatch(text) and re.search(r"\\text|[A-Za-z]{3}", text) else None
 
@@ -67,7 +72,7 @@ def _symbol(text: str) -> Label | None:
     letters = re.sub(r"[^A-Za-z]", "", name)
     if re.fullmatch(r"\\text\s*\{[^{}]*\}|[a-z]{4,}|[A-Z][a-z]{3,}", text) and len(letters) > 1:
         return _words(text)
-    return Label(name.lstrip("\\") if name.count("\\") == 1 and name.startswith("\\") and name[1:].isalpha() else name)
+    return Label(name[1:] if re.fullmatch(r"\\[A-Za-z]+", text) else name)
 
 
 def _words(text: str) -> Label:

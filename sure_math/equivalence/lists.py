@@ -3,7 +3,7 @@ r"""Read answers side by side (`1, 2`, `6 and 8`, `x < 1 or x > 2`) and their co
 import re
 from collections.abc import Sequence
 
-from sure_math.equivalence.connectors import connector_at, says_and, says_or, without_leading_connector
+from sure_math.equivalence.connectors import connector_at, may_join, says_and, says_or, without_leading_connector
 from sure_math.equivalence.forms import (
     Collection,
     Conditioned,
@@ -52,7 +52,12 @@ def split_list(text: str) -> tuple[list[str], str]:
 
 def read_list(text: str, read: Reader) -> Form | None:
     """Read a list without brackets; None if there is only one part or if the parts are prose."""
+    if may_join(text):
+        raise Unreadable(text)
+    text, behind = _without_condition_in_brackets(_ANY_WORD.sub(r"\1, \2", text))
     parts, words = split_list(text)
+    if behind:
+        parts.append(behind)
     if len(parts) < 2 or _is_prose(parts):
         return None
     forms: list[Form] = []
@@ -66,6 +71,15 @@ def read_list(text: str, read: Reader) -> Form | None:
         else:
             forms.append(read(part))
     return with_source(_conditioned(_joined(forms, words), conditions), words)
+
+
+_LAST_BRACKET = re.compile(r"(.*\S)\s*\(([^()]*(?:∈|≠|[<>≤≥])[^()]*|[^()]*\b(?:integer|real)s?)\)", re.DOTALL)
+
+
+def _without_condition_in_brackets(text: str) -> tuple[str, str]:
+    """Split `x = 2kπ (k ∈ ℤ)` into the answer and its condition."""
+    match = _LAST_BRACKET.fullmatch(text)
+    return (match.group(1), match.group(2)) if match else (text, "")
 
 
 def _joined(forms: Sequence[Form], words: str) -> Form:
@@ -108,6 +122,7 @@ _CONDITION_WORD = re.compile(
     r"(?:\\text\s*\{\s*)?((?:where|for|if|when|with|such that|provided(?: that)?|given(?: that)?|whenever)\b\s*"
     r"(?:(?:any|all|every|each|some)\b\s*)?)(?:\}\s*)?"
 )
+_ANY_WORD = re.compile(r"(\S)\s+((?:\\text\s*\{\s*)?for (?:any|all|every|each|some)\b)")
 _NOT_READ = re.compile(r"(?:\\text\s*\{\s*)?(?:since|because|otherwise|as|so)\b")
 _NUMBER_SETS = {
     "ℝ": "ℝ",
@@ -143,7 +158,8 @@ def _condition(part: str, forms: Sequence[Form], read: Reader) -> Form | None:
         raise Unreadable(part)
     if worded := _CONDITION_WORD.match(part):
         rest = part[worded.end() :].strip().rstrip("}") if part.startswith("\\text") else part[worded.end() :]
-        return with_source(_membership(rest) or read(rest), worded.group(1))
+        condition = _membership(rest) or _any_letter(rest, worded.group(1)) or read(rest)
+        return with_source(condition, worded.group(1))
     member = _membership(part)
     if member is not None:
         return member if member.label not in _labels(forms) else None
@@ -177,6 +193,14 @@ def _membership(part: str) -> Labelled | None:
     if base is None:
         return None
     return Labelled(label.name, Words(base + (signed.group() if signed else ""), source=part))
+
+
+def _any_letter(text: str, words: str) -> Labelled | None:
+    """Read `for any c`: the letter ranges over the real numbers unless something else is said."""
+    label = read_label(text)
+    if label is None or label.is_words or not re.search(r"\b(?:any|all|every|each|some)\b", words):
+        return None
+    return Labelled(label.name, Words("ℝ", source=text))
 
 
 def _unlabelled(form: Form) -> Form:

@@ -220,7 +220,14 @@ def _compare_functions(a: Expression, b: Expression) -> Verdict:
         for point in _SIGNED_POINTS
         if _real_at(a, point) and _real_at(b, point) and (same := _same_at(a, b, point)) is not None
     ]
-    return "equal" if all(signed) else "undecided"
+    return "equal" if all(signed) and not (_has_steps(a.node) or _has_steps(b.node)) else "undecided"
+
+
+def _has_steps(node: Node) -> bool:
+    """Whether a formula with variables rounds them: such a formula is constant between the steps."""
+    if node[0] == "fn" and node[1] in ("floor", "ceil"):
+        return bool(symbols(node))
+    return any(_has_steps(child) for child in node[1:] if isinstance(child, tuple))
 
 
 def _compare_at_whole_points(a: Expression, b: Expression) -> Verdict:

@@ -5,13 +5,13 @@ whether two forms are the same answer is decided in `compare.py`.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Literal
 
 from sure_math.equivalence.algebra import NotAlgebra
-from sure_math.equivalence.connectors import plain_connectors
+from sure_math.equivalence.connectors import LETTER, plain_connectors
 from sure_math.equivalence.coverage import unread
 from sure_math.equivalence.forms import (
     Based,
@@ -102,6 +102,7 @@ def read_part(text: str) -> Form:
     """
     text, remark = _without_remark(strip_ends(text))
     text = strip_ends(plain_connectors(_WORDLESS_TEXT.sub(" ", text)))
+    text, answer_word = _without_answer_word(text)
     if whole := _NUMBER_AS_TEXT.fullmatch(text):
         text = whole.group(1)
     if not text:
@@ -111,8 +112,25 @@ def read_part(text: str) -> Form:
     for reader in _READERS:
         form = reader(text)
         if form is not None:
-            return with_source(form, "", LeftOut(remark, "remark")) if remark else form
+            left_out = [LeftOut(part, why) for part, why in _beside(remark, answer_word) if part]
+            return with_source(form, "", *left_out) if left_out else form
     raise Unreadable(text)
+
+
+def _beside(remark: str, answer_word: str) -> Sequence[tuple[str, Literal["remark", "filler word"]]]:
+    return ((remark, "remark"), (answer_word, "filler word"))
+
+
+_ANSWER_WORD = re.compile(
+    r"(?:\\text\s*\{\s*)?(?:the |final |correct )*(?:answer|result|solution)s?(?:\s*:\s*\}|\s*\}\s*:|\s*:)",
+    re.IGNORECASE,
+)
+
+
+def _without_answer_word(text: str) -> tuple[str, str]:
+    """Split `Answer:` off the front of an answer."""
+    match = _ANSWER_WORD.match(text)
+    return (text[match.end() :].strip(), match.group()) if match else (text, "")
 
 
 _WORDLESS_TEXT = re.compile(r"\\text\s*\{\s*[\s,.:;]*\}")
@@ -137,7 +155,7 @@ _CHOICE = re.compile(
     re.DOTALL,
 )
 _ALL_TEXT = re.compile(r"\\text\s*\{([^{}]*)\}")
-_WORDS = re.compile(r"[A-Za-z][A-Za-z'’-]*(?:[\s,/&()]+[A-Za-z'’.-]+)*\.?")
+_WORDS = re.compile(rf"[^\W\d_](?:{LETTER}|['’-])*(?:[\s,/&()]+(?:{LETTER}|['’.-])+)*\.?")
 _SEGMENT = re.compile(r"\\(?:overline|overrightarrow|overleftrightarrow|vec)\s*\{\s*([A-Z]{2,3})\s*\}")
 """Points joined by a line. The answer is the same with or without the line drawn over them."""
 _KNOWN_NAMES_TEXT = "pi sqrt sin cos tan log ln exp infinity alpha beta gamma theta phi lambda omega sigma mu hbar"
@@ -145,6 +163,10 @@ _KNOWN_NAMES = frozenset(_KNOWN_NAMES_TEXT.split())
 _REALS = frozenset({"all real numbers", "all reals", "the real numbers", "real numbers", "ℝ", "all real x", "r"}) - {
     "r"
 }
+_REALS_EXCEPT = re.compile(
+    r"((?:\\text\s*\{)?\s*(?:all )?(?:the )?real(?: number)?s? (?:except|without|other than|but)(?: for)?\b\s*\}?)(.+)",
+    re.IGNORECASE,
+)
 _NOTHING = frozenset({"empty set", "the empty set", "∅"})
 
 
@@ -164,6 +186,9 @@ def _choice(text: str) -> Form | None:
 def _words(text: str) -> Form | None:
     if text.lower() in _REALS:
         return _reals(text)
+    if exception := _REALS_EXCEPT.fullmatch(text):
+        points = exception.group(2).strip("⦃⦄ ")
+        return with_source(read_part(rf"ℝ∖⦃{points}⦄"), exception.group(1))
     if text.lower() in _NOTHING or text in ("⦃⦄", "⦃ ⦄"):
         return Collection("set", (), source=text)
     if segment := _SEGMENT.fullmatch(text):
@@ -176,6 +201,8 @@ def _words(text: str) -> Form | None:
     if not _WORDS.fullmatch(bare):
         return None
     runs = re.findall(r"[A-Za-z]+", bare)
+    if not runs:
+        return Words(bare.lower(), source=text)
     if max(map(len, runs)) == 1:
         return None if text == bare or "\\text" in bare else read_part(bare)
     if text == bare and (
@@ -186,7 +213,7 @@ def _words(text: str) -> Form | None:
         return None
     if len(runs) == 1 and len(bare) <= 3 and bare.isupper():
         return Words(bare, source=text)
-    words = [word for word in re.findall(r"[a-z']+", bare.lower()) if word not in _ARTICLES]
+    words = [word for word in re.findall(rf"(?:{LETTER}|')+", bare.lower()) if word not in _ARTICLES]
     return Words(" ".join(words), source=text)
 
 

@@ -13,8 +13,6 @@ _ROWS = re.compile(
     r"(?:\{[lcr|\s\d@{}]*\})?)(.*)(\\end\{\2\}\s*⦄?)",
     re.DOTALL,
 )
-_BY_CASES = ("cases", "dcases", "rcases", "numcases", "array", "matrix")
-"""Environments whose second column may be a condition."""
 _RELATION = frozenset("=≈<>≤≥≠∈")
 _IF = re.compile(r"(?:\\text\s*\{\s*)?((?:if|when|for|where|with)\b\s*(?:(?:all|any|every|each)\b)?)\s*(?:\}\s*)?")
 _OTHERWISE = frozenset({"otherwise", "else", "elsewhere", "sonst", "sinon"})
@@ -37,17 +35,20 @@ def read_matrix(text: str, read: Reader) -> Form | None:
     return Collection(kind, items, source=f"{opening} {closing} {'||' if bars else ''}")
 
 
+_STACK = re.compile(r"(\\substack)()\{(.*)(\})", re.DOTALL)
+
+
 def read_rows(text: str, read: Reader) -> Form | None:
     """Read a system of equations as the list of its rows, and a function by cases; None if the text is neither."""
-    match = _ROWS.fullmatch(text)
+    match = _ROWS.fullmatch(text) or _STACK.fullmatch(text)
     if match is None:
         return None
     opening, name, body, closing = match.groups()
-    if name in ("array", "matrix") and not opening.startswith("⦃"):
+    if name in ("array", "matrix") and not (opening.startswith("⦃") or closing.endswith("⦄")):
         return None
     rows = [[cell for cell in _cells(row) if cell] for row in _rows(body)]
     frame = f"{opening} {closing}"
-    if name in _BY_CASES and all(_has_condition(row) for row in rows):
+    if rows and all(_has_condition(row) for row in rows):
         return Collection("cases", tuple(_case(row[0], row[1], read) for row in rows), source=frame)
     lines: list[str] = []
     for row in rows:
