@@ -161,9 +161,9 @@ def read_plan(arguments: Sequence[str]) -> TablePlan:
 
 def _plan_file(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as error:
-        raise ResultError(f"{path}: is not YAML ({error})") from None
+        content = yaml.safe_load(path.read_text(encoding="utf-8-sig")) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ResultError(f"{path}: is not YAML in UTF-8 ({error})") from None
     if not isinstance(content, dict):
         raise ResultError(f"{path}: must be a mapping with keys such as pairs, weighting and topk; see --help")
     return {key: _with_paths_below(path.parent, key, value) for key, value in content.items()}

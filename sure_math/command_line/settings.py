@@ -60,7 +60,10 @@ class Settings(Generic[ConfigT]):
         if path.suffix in (".yaml", ".yml"):
             if not path.is_file():
                 raise ConfigError(f"--config {name}: there is no such file")
-            text = path.read_text(encoding="utf-8")
+            try:
+                text = path.read_text(encoding="utf-8-sig")
+            except UnicodeDecodeError as error:
+                raise ConfigError(f"--config {name}: is not UTF-8 ({error}); save the file as UTF-8") from None
         elif name in self.names():
             text = resources.files(self._package).joinpath(f"{name}.yaml").read_text(encoding="utf-8")
         else:

@@ -26,7 +26,7 @@ def load_prompt(prompts: str, name: str) -> str:
     If the set has no such prompt, it comes from the default set.
 
     Raises:
-        PromptError: neither set has the prompt, or there is no such folder.
+        PromptError: neither set has the prompt, there is no such folder, or the file is not UTF-8.
 
     >>> load_prompt("pocket", "harder")
     'Make it harder.'
@@ -38,7 +38,10 @@ def load_prompt(prompts: str, name: str) -> str:
     for candidate in (folder, packaged):
         file = candidate / f"{name}.txt"
         if file.is_file():
-            return file.read_text(encoding="utf-8").rstrip("\n")
+            try:
+                return file.read_text(encoding="utf-8-sig").rstrip("\n")
+            except UnicodeDecodeError as error:
+                raise PromptError(f"prompts = {prompts}: {name}.txt is not UTF-8 ({error}); save it as UTF-8") from None
     raise PromptError(
         f"prompts = {prompts}: has no {name}.txt, and the prompts of the package have none either; write {name}.txt"
     )

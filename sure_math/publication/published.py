@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sure_math.storage.files import file_digest
@@ -80,20 +81,23 @@ class PublishedDataset:
         """The rows of a table one after the other, as mappings with the named columns.
 
         Raises:
-            DatasetError: a file of the table is missing or lacks a column.
+            DatasetError: a file of the table is missing, is damaged, or lacks a column.
         """
         for path in self.files(table):
             if not path.is_file():
                 raise DatasetError(_damaged([path]))
-            with pq.ParquetFile(path) as file:
-                lacking = [name for name in columns if name not in file.schema_arrow.names]
-                if lacking:
-                    raise DatasetError(
-                        f"{path} lacks the column {lacking[0]}; a published dataset has the columns that "
-                        "`python -m sure_math.build` writes"
-                    )
-                for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=list(columns)):
-                    yield from batch.to_pylist()
+            try:
+                with pq.ParquetFile(path) as file:
+                    lacking = [name for name in columns if name not in file.schema_arrow.names]
+                    if lacking:
+                        raise DatasetError(
+                            f"{path} lacks the column {lacking[0]}; a published dataset has the columns that "
+                            "`python -m sure_math.build` writes"
+                        )
+                    for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=list(columns)):
+                        yield from batch.to_pylist()
+            except (pa.ArrowException, OSError, UnicodeDecodeError):
+                raise DatasetError(_damaged([path])) from None
 
     def check_files(self, table: str | None = None) -> None:
         """Compare the data files with the digests of the manifest: those of one table, or all and no others.
@@ -139,7 +143,7 @@ def open_dataset(folder: Path, name: str | None = None) -> PublishedDataset:
         )
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
+    except (ValueError, RecursionError):
         manifest = None
     if not isinstance(manifest, dict) or not manifest.keys() >= _KEYS:
         raise DatasetError(f"{path} is not the manifest of a dataset; build the dataset again")

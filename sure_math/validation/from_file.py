@@ -39,7 +39,7 @@ from sure_math.validation.graded_answers import GradedAnswers, SampledProblem, V
 
 NAMES: Mapping[str, tuple[str, ...]] = {
     "id": usual.ID,
-    "problem": usual.PROBLEM,
+    "problem": (*usual.PROBLEM, *usual.MESSAGES),
     "gold": usual.ANSWER,
     "solution": usual.SOLUTION,
     "answers": usual.EXTRACTED,
@@ -147,6 +147,9 @@ def _find_columns(path: Path, opened: Rows, rows: Sequence[Row], named: Columns)
             chosen[role] = guess
     _read_ambiguous_answers(chosen, named)
     _prefer_a_list(rows, chosen, named)
+    messages = usual_column(usual.MESSAGES, opened.columns)
+    if "answers" not in chosen and "texts" not in chosen and messages is not None:
+        chosen["texts"] = messages
     if "answers" not in chosen and "texts" not in chosen:
         raise ValidationInputError(
             f"{path}: no column of answers or completions; {there_are}. Name it: --column answers=NAME"
@@ -315,7 +318,7 @@ def _grades(values: object) -> tuple[bool, ...] | None:
         word = (raw_text(value, "a grade") or "").strip().casefold()
         if word and word not in GRADES:
             raise CellError(
-                f"grade {word[:40]} is neither true/false nor 0/1. Name another column: --column correct=NAME"
+                f"grade {word[:40]!r} is neither true/false nor 0/1. Name another column: --column correct=NAME"
             )
         grades.append(GRADES.get(word))
     known = tuple(grade for grade in grades if grade is not None)

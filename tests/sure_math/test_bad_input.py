@@ -122,6 +122,14 @@ def test_prompts_that_are_not_there(tmp_path: Path, annotate: tuple, capsys: pyt
     )
 
 
+def test_prompts_of_another_encoding(tmp_path: Path) -> None:
+    (tmp_path / "solve.txt").write_bytes(b"L\xf6se {problem}")
+    with pytest.raises(PromptError, match=r"solve\.txt is not UTF-8 .* save it as UTF-8"):
+        load_prompt(str(tmp_path), "solve")
+    (tmp_path / "solve.txt").write_text("Löse {problem}", encoding="utf-8-sig")
+    assert load_prompt(str(tmp_path), "solve") == "Löse {problem}"
+
+
 def test_a_source_that_is_not_in_the_table(annotate: tuple, capsys: pytest.CaptureFixture) -> None:
     text = fails(capsys, *annotate, "seeds.source=public", "seeds.public.mth.rows=3")
     assert "seeds.public: 'mth' is not one of scalequest, numina_cot, " in text

@@ -4,6 +4,7 @@ Pins: every packaged configuration loads; the settings the paper fixes; the mess
 range, a wrong type, a missing input; the keys in which two configurations differ.
 """
 
+import codecs
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,7 @@ FILES = {
     "missing.yaml": (None, "there is no such file"),
     "list.yaml": ("- 1\n- 2\n", "must hold sections"),
     "broken.yaml": ("a: [1\n", "not valid YAML"),
+    "latin.yaml": (b"teacher: {model: \xe9}\n", "is not UTF-8 .* save the file as UTF-8"),
 }
 
 
@@ -110,11 +112,16 @@ FILES = {
 def test_files_that_are_no_configuration(tmp_path: Path, name: str) -> None:
     content, message = FILES[name]
     if content is not None:
-        (tmp_path / name).write_text(content)
+        (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(ConfigError, match=message):
         load_config(str(tmp_path / name))
     with pytest.raises(ConfigError, match="not a configuration \\(annotate, default, paper, pocket\\)"):
         load_config("pockt")
+
+
+def test_a_configuration_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    (tmp_path / "bom.yaml").write_bytes(codecs.BOM_UTF8 + b"seeds: {path: p.jsonl}\nteacher: {model: m}\n")
+    assert load_config(str(tmp_path / "bom.yaml")).seeds.path == Path("p.jsonl")
 
 
 def test_differing_keys() -> None:

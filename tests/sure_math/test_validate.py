@@ -250,7 +250,7 @@ def test_logprobs_in_jsonl_give_the_weighted_entropy(tmp_path):
         (WIDE, {"answers": "prds"}, r"'prds' \(for answers\) is not there; there are: id, question, preds, score"),
         (WIDE, {"answer": "preds"}, "no such role; roles are id, problem, gold"),
         ([{"id": 1, "preds": ["1", "2"], "score": [True]}], {}, "row 1: lists of different lengths"),
-        ([{"id": 1, "preds": ["1", "2"], "score": [0.3, 1]}], {}, r"grade 0\.3 is neither"),
+        ([{"id": 1, "preds": ["1", "2"], "score": [0.3, 1]}], {}, r"grade '0\.3' is neither"),
         ([{"id": 1, "answer": "1", "correct": True}], {}, "no problem has two answers or more"),
         ([{"answer": "1", "correct": True}], {}, "a column that tells the problems apart"),
         ([[1, 2]], {}, "line 1: must be an object with named columns, not a list"),

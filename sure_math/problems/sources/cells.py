@@ -35,11 +35,12 @@ class CellError(InputError):
 def reading(where: str) -> Iterator[None]:
     """Say where a cell is that cannot be used.
 
-    >>> with reading("row 7"):
-    ...     cell({"answer": "4"}, "answer.value")
-    Traceback (most recent call last):
-    ...
-    sure_math.problems.sources.encoded_text.InputError: row 7: the column answer holds a text, which has no part value
+    >>> try:
+    ...     with reading("row 7"):
+    ...         cell({"answer": "4"}, "answer.value")
+    ... except InputError as error:
+    ...     print(error)
+    row 7: the column answer holds a text, which has no part value; name another column
     """
     try:
         yield
@@ -66,7 +67,7 @@ def cell(row: Row, column: str | None) -> Any:
     if not dot or is_missing(value):
         return None
     if not isinstance(value, Mapping):
-        raise CellError(f"the column {name} holds {_kind(value)}, which has no part {part}")
+        raise CellError(f"the column {name} holds {_kind(value)}, which has no part {part}; name another column")
     return cell(value, part)
 
 
@@ -254,10 +255,12 @@ def looks_nested(text: str) -> bool:
     (True, True, False, False)
     """
     text = text.strip()
+    start, end = text[:1000], text[-40:]
     return bool(
-        (_LIST_START.match(text) and _LIST_END.search(text[-40:]))
-        or (_MAPPING_START.match(text) and text[-1] in "}])")
-        or (len(text) < 1000 and _BYTES.fullmatch(text))
+        (_LIST_START.match(start) and _LIST_END.search(end))
+        or (_MAPPING_START.match(start) and text[-1] in "}])")
+        or (_CALL_START.match(start) and text[-1] in "])")
+        or (len(text) < 1000 and (_BYTES.fullmatch(text) or (_NUMBERS.fullmatch(text) and re.search("None|nan", text))))
     )
 
 
@@ -312,7 +315,9 @@ def _remedy(value: Any) -> str:
 
 
 _OTHER_COLUMN = "name another column, or write one text into each cell"
-_LIST_START = re.compile(r"(?:array\(\s*)?[\[{(](?:\s*[\[{(])*\s*['\"]")
-_LIST_END = re.compile(r"['\"]\s*[\])}](?:\s*[\])}])*(?:,\s*dtype=\w+\))?\Z")
+_LIST_START = re.compile(r"[\[{(](?:\s*[\[{(])*\s*['\"]")
+_LIST_END = re.compile(r"(?:['\"]|\b(?:None|nan|null|True|False|true|false|[\d.]+))\s*[\])}](?:\s*[\])}])*\Z")
 _MAPPING_START = re.compile(r"[\[(]*\s*\{\s*(['\"])[^'\"]{1,60}\1\s*:")
+_CALL_START = re.compile(r"\[?\s*(?:(?:np|numpy|datetime)\.\w+|array|Decimal|Timestamp|OrderedDict)\(")
 _BYTES = re.compile(r"b(['\"])[^'\"=+\-]*\1")
+_NUMBERS = re.compile(r"\[\s*(?:[-+.\deE]+|None|nan)(?:\s*,\s*(?:[-+.\deE]+|None|nan))*\s*\]")

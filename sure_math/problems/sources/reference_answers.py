@@ -57,7 +57,7 @@ def reference_of(row: Row, answer: str | None, solution: str | None = None) -> R
 def _ends_in_hashes(text: str) -> bool:
     """Whether the last line has the answer behind `####`; elsewhere these marks begin a heading."""
     _, hashes, tail = text.rpartition("####")
-    return bool(hashes and tail.strip()) and "\n" not in tail
+    return bool(hashes) and "\n" not in tail
 
 
 def _joined(items: Any, what: str) -> str | None:

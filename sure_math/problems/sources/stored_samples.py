@@ -37,13 +37,16 @@ from sure_math.rows import Dropped, LogprobMode, Problem, Sample
 from sure_math.storage.files import digest_if_file
 from sure_math.storage.seen import Seen
 
-SAMPLES = (*usual.COMPLETIONS, *usual.EXTRACTED, *usual.TEXT)
-"""Columns of samples; completions before extracted answers."""
+SAMPLES = (*usual.COMPLETIONS, *usual.EXTRACTED, *usual.TEXT, *usual.MESSAGES)
+"""Columns of samples; completions before extracted answers, a conversation last."""
 FIELDS = (*usual.COMPLETION_FIELDS, *usual.EXTRACTED_FIELDS)
 """Keys of a sample that is a mapping, beside the names of columns."""
 
 _LARGEST = 2**31
 """Above this a count or a log-probability is an error of the file."""
+
+PROBLEM = (*usual.PROBLEM, *usual.MESSAGES)
+"""Columns of the problem."""
 
 StoredItem = tuple[list[Problem | Dropped], list[Sample]]
 """A problem, or the dropped row in its place, and its samples."""
@@ -109,7 +112,7 @@ def _open(samples: SamplesConfig) -> Rows:
 def _columns(rows: Rows, samples: SamplesConfig) -> _Columns:
     names = samples.columns
     texts = choose_column(rows, "samples.columns.samples", names.samples, SAMPLES, required=True)
-    problem = choose_column(rows, "samples.columns.problem", names.problem, usual.PROBLEM, required=True)
+    problem = choose_column(rows, "samples.columns.problem", names.problem, PROBLEM, required=True)
     others = tuple(name for name in usual.ANSWER if name != texts)
     assert texts is not None and problem is not None, "they are required"
     return _Columns(

@@ -76,6 +76,13 @@ def test_what_is_refused(folder: Path, spoil: Callable[[Path], object], message:
     assert message in str(error.value)
 
 
+def test_a_damaged_file_is_named(folder: Path) -> None:
+    (file,) = (folder / "data").glob("train-*.parquet")
+    file.write_bytes(b"PAR1" + bytes(200) + b"PAR1")
+    with pytest.raises(DatasetError, match=r"train-00000\.parquet: missing or not as published"):
+        list(open_dataset(folder).rows("train", ["weight"]))
+
+
 def test_a_table_is_checked_alone(folder: Path) -> None:
     (folder / "data/samples-00000.parquet").unlink()
     open_dataset(folder).check_files("train")

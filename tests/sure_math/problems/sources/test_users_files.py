@@ -10,6 +10,8 @@ import datetime
 import gzip
 import io
 import json
+import shutil
+import subprocess
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -167,6 +169,7 @@ def cell_cases() -> dict[str, tuple[Any, str | None]]:
         "GSM8K without a solution": ("#### 72", "72"),
         "a heading": ("#### Answer\nIt is 4.", "#### Answer\nIt is 4."),
         "a box": ("So it is $\\boxed{\\frac{1}{2}}$.", "\\frac{1}{2}"),
+        "GSM8K without an answer": ("Half is 24.\n####", None),
         "half a character": ("\ud800", "?"),
     }
 
@@ -372,6 +375,11 @@ SAMPLES: dict[str, list[dict]] = {
         {"prompt": user(Q), "gold": "2", "response": "2"},
         {"prompt": user([part(Q)]), "gold": "2", "response": "3"},
     ],
+    "a row per conversation with the problem": [
+        {"gold": "2", "messages": [*user(Q), assistant("2")]},
+        {"gold": "2", "messages": [*user([part(Q)]), assistant([part("3")])]},
+    ],
+    "the problem in a conversation": [{"gold": "2", "conversations": user(Q), "samples": ["2", "3"]}],
     "verl": [{**VERL, "reward_model": {"ground_truth": "2"}, "responses": ["2", "3"]}],
 }
 
@@ -383,6 +391,70 @@ def test_samples(tmp_path: Path, rows: list[dict]) -> None:
     (problem,) = read_file(path, {}, equivalence="string").problems
     assert (problem.problem, problem.gold, list(problem.answers)) == (Q, "2", ["2", "3"])
     assert kind_of(load_config("annotate", [f"samples.path={path}"]).samples) == "answer"
+
+
+PYTHON_TEXTS = [
+    *(
+        "['70']",
+        '["it\'s", None]',
+        "['70' '71']",
+        "('7', '8')",
+        "[['7'], ['8']]",
+        "['a', 5]",
+        "[1, None]",
+        "[nan, 2.0]",
+    ),
+    *(
+        "{'a': 1}",
+        "[{'a': 1}]",
+        "({'a': 1},)",
+        "{'7', '8'}",
+        "b'34'",
+        "[np.float64(0.5), np.float64(1.0)]",
+        "np.int64(5)",
+    ),
+    *("Decimal('2.5')", "array(['70'], dtype=object)", "array([1, 2])", "datetime.date(2024, 5, 1)", "[ '70' ]"),
+]
+MATHEMATICS = [
+    *(
+        "[1, 2]",
+        "(1, 2)",
+        "{1, 2}",
+        "\\{1, 2\\}",
+        "[-1, 1)",
+        "f'(x)",
+        "b'",
+        "b' = a'",
+        "x'y' + b'",
+        "(a')",
+        "[x', y']",
+        '5"',
+    ),
+    *(
+        "None",
+        "[0, \\infty)",
+        "\\text{'a'}",
+        "(A), (B)",
+        "[[1, 2], [3, 4]]",
+        "\\{'\\}",
+        "array",
+        "''",
+        "{x : x > 0}",
+        "b",
+    ),
+]
+
+
+@pytest.mark.parametrize("text", PYTHON_TEXTS)
+def test_texts_of_python_objects_are_no_answers(tmp_path: Path, text: str) -> None:
+    with pytest.raises(InputError, match="row 1: the column answer holds the text of a Python object"):
+        seeds(write(tmp_path, "a.jsonl", lines({"problem": Q, "answer": text})))
+
+
+@pytest.mark.parametrize("text", MATHEMATICS)
+def test_mathematics_is_no_text_of_a_python_object(tmp_path: Path, text: str) -> None:
+    (row,) = seeds(write(tmp_path, "a.jsonl", lines({"problem": text, "answer": text, "solution": text})))
+    assert (row.problem, row.answer, row.solution) == (text, text, text)
 
 
 @pytest.mark.parametrize("missing", [None, float("nan"), "nan", ""])
@@ -712,6 +784,28 @@ def test_samples_that_are_refused(
     assert validate.main([str(path)]) == 2
     error = capsys.readouterr().err
     assert message in error and str(path) in error
+
+
+COMMANDS = {
+    "Latin-1": ("a b.csv", LATIN),
+    "Latin-1, gzip": ("a b.csv.gz", gzip.compress(LATIN)),
+    "UTF-16LE": ("a b.jsonl", GOOD.decode().encode("utf-16-le")),
+    "UTF-16BE": ("a b.jsonl", GOOD.decode().encode("utf-16-be")),
+    "a wrong byte": ("a b.csv", CSV.encode().replace(b",2", b",\xff2")),
+    "NUL": ("a b.csv", CSV.encode().replace(b",2", b",2\0")),
+}
+
+
+@pytest.mark.skipif(shutil.which("iconv") is None, reason="needs iconv")
+@pytest.mark.parametrize(("name", "content"), COMMANDS.values(), ids=COMMANDS)
+def test_the_command_of_a_message_mends_the_file(tmp_path: Path, name: str, content: bytes) -> None:
+    with pytest.raises(InputError) as caught:
+        seeds(write(tmp_path, name, content))
+    command = str(caught.value).rpartition(": ")[2].removesuffix(")")
+    # iconv reports the bytes that it leaves out by its status.
+    subprocess.run(["sh", "-c", command], cwd=tmp_path, check="-c" not in command)
+    (mended,) = tmp_path.glob("*-utf8.*")
+    assert [(row.problem, row.answer) for row in seeds(mended)] == GERMAN
 
 
 def test_a_part_that_is_not_there(tmp_path: Path) -> None:
