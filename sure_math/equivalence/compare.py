@@ -292,12 +292,21 @@ def _one_of(a: Collection, b: Form) -> MaybeVerdict:
         items = _distinct(a.items)
         if len(items) == 1:
             verdict = compare_forms(items[0], b)
-            return "undecided" if verdict == "equal" and a.kind == "list" and len(a.items) > 1 else verdict
+            if verdict == "equal" and a.kind == "list" and len(a.items) > 1 and not _one_in_several_spellings(a):
+                return "undecided"
+            return verdict
     return (
         "undecided"
         if not a.items or a.kind in ("ratio", "cases", "determinant") or isinstance(b, Equation)
         else "different"
     )
+
+
+def _one_in_several_spellings(a: Collection) -> bool:
+    """Whether a list of equal answers is one answer written in several ways (`1/2, 0.5`). `2, 2` may be a double
+    root."""
+    texts = [item.value.text for item in a.items if isinstance(item, Quantity)]
+    return len(set(texts)) == len(a.items)
 
 
 def _ordered_and_not(a: Collection, b: Collection) -> MaybeVerdict:

@@ -34,7 +34,7 @@ _ASKS = re.compile(
     rf"{_FILLER}{{0,8}}{_PERCENT}"
     rf"|\b(?:as|in|to|into)\s+{_FILLER}{{0,4}}{_PERCENT}|\bto\s+the\s+nearest\s+\w{{1,12}}\s+of\s+an?\s+{_PERCENT}"
     rf"|\b(?:with|without|include|including|omit|using?|drop|add)\s+(?:(?:the|a|any)\s+)?(?:{_PERCENT}|\\?%)[\s-]+(?:sign|symbol)"
-    r"|(?:\?|_{2,}|\\underline\{[^{}]{0,40}\}|\\square|\(\s{0,9}\)|\\boxed\{\s{0,9}\})[\s$]{0,9}\\?%"
+    r"|(?:\?|(?<!_)_{2,}|\\underline\{[^{}]{0,40}\}|\\square|\(\s{0,9}\)|\\boxed\{\s{0,9}\})[\s$]{0,9}\\?%"
     r"|百分之几|百分之多少|百分比|百分率|百分數|何パーセント|何%|몇\s?퍼센트|몇\s?%"
     r"|wie\s?viele?\s+Prozent|welche[rn]?\s+Prozentsatz|in\s+Prozent|quel(?:le)?\s+(?:est\s+le\s+)?pourcentage|en\s+pourcentage"
     r"|(?:qué|que|cuál\s+es\s+el)\s+(?:tanto\s+por\s+ciento|porcentaje)|(?:qual\s+(?:é\s+)?a?\s?|que\s+)(?:porcentagem|percentual)"

@@ -442,6 +442,16 @@ def test_special_tokens_leave_the_text_and_thinking_stays(tiny_model: Path) -> N
     assert (reply.token_count, reply.finish_reason, reply.logprob_mode) == (7, "stop", "raw")
 
 
+def test_a_thought_that_the_prompt_opens_starts_the_text(tiny_model: Path) -> None:
+    tokenizer = load_tokenizer(tiny_model)
+    tokenizer.chat_template = "{{ messages[0]['content'] }} <|assistant|> <think>"
+    tokens = tokenizer("w1 w2", add_special_tokens=False)["input_ids"]
+    engine = ScriptedEngine(script=lambda prompt, seed: tokens, stop_token_id=END, max_length=POSITIONS)
+    responder = ChatResponder(engine, tokenizer, template_options={})
+    [[reply]] = responder.ask([question(("user", "w5"))], SAMPLED)  # type: ignore[misc]
+    assert reply.text == "<think>w1 w2" and reply.token_count == len(tokens)
+
+
 @pytest.mark.parametrize("turns", [[("user", "")], [("user", " \n\t")], [("system", "w1"), ("user", " ")], []])
 def test_a_blank_question_is_refused(tiny_model: Path, turns: list[tuple[str, str]]) -> None:
     responder, engine = responder_saying(tiny_model, "w3")
