@@ -16,7 +16,7 @@ A `$` in front of an amount is money if no `$` closes it as TeX would: `$5 + $3 
 
 import re
 
-from sure_math.equivalence.forms import Opaque, Quantity, Words
+from sure_math.equivalence.forms import Labelled, Opaque, Quantity, Words
 from sure_math.equivalence.read import read_form
 from sure_math.extract import BOX, boxed_answer
 from sure_math.thoughts import visible_text
@@ -82,9 +82,20 @@ _GOES_ON = re.compile(r"\s{0,3}(?:[-+*/=^×·÷:,;(−–…]|(?:or|and|to|throu
 """What makes the text behind a number a part of the answer."""
 _HEDGE = re.compile(r"\b(?:either|maybe|perhaps|possibly|probably)\b\s{0,3}", re.IGNORECASE)
 _NEGATED = re.compile(r"(?:definitely\s|certainly\s)?(?:not|nicht|no|pas|не|不)\b", re.IGNORECASE)
-_STYLING = re.compile(r"(?:\*\*|__|[`*_])+")
+_INSTEAD = re.compile(r"\b(?:but|it\s+is|it's|rather|instead|sondern|sino|mais|а)\s", re.IGNORECASE)
+_UNSURE = re.compile(
+    r"[,;]\s{0,3}(?:but|though|although|however)\b[^.;\n]{0,200}\b(?:possible|could|might|may|maybe|perhaps)\b[^.;\n]{0,200}",
+    re.IGNORECASE,
+)
+_COPULA = re.compile(r"(?:です|でした|だ|である|입니다|이다|이에요|예요|है|हैं)\s*\Z")
+"""A verb at the end of a sentence, in languages that put it there."""
+_STYLING = re.compile(r"(?:\*\*|__|[`*_\"])+")
 _BETWEEN = re.compile(r"(?:\s|[,;.]|and|or)*")
 """The text between formulas that form a list of answers."""
+_JOINED = re.compile(
+    r"\s{0,3}(?:[,;]\s{0,3})?(?:(?:and|or|to|und|oder|bis|et|ou|y|o|и|или)\b|[和或~–-])\s{0,3}[$€£]?", re.IGNORECASE
+)
+"""The text between the last two numbers of a sentence if both belong to the answer: `7 or 8`, `$5-$10`."""
 _PERCENT_AFTER = re.compile(r"\s*\$?\s*\\?(%|pct\b|percent\b)")
 _TAIL = 20_000
 """Characters at the end of a response in which prose is searched: answers are at the end."""
@@ -141,9 +152,10 @@ def _from_prose(text: str, choice: bool) -> str | None:
             return None
         statement = _sentence(behind)
         if _NEGATED.match(statement):
-            _, but, statement = statement.partition(" but ")
-            if not but:
+            instead = _INSTEAD.search(statement)
+            if instead is None:
                 return None
+            statement = statement[instead.end() :]
         return _in_statement(_first_number(_without_afterthought(statement)), choice)
     last_line = _unstyled(text.rpartition("\n")[2].strip().rstrip(".").strip("$ "))
     if _is_quantity(last_line):
@@ -211,7 +223,7 @@ def _sentence(text: str) -> str:
 
 
 def _in_statement(text: str, choice: bool) -> str | None:
-    text = _unstyled(text)
+    text = _COPULA.sub("", _unstyled(_UNSURE.sub("", text)))
     if choice and (letter := _letter(text)) is not None:
         return letter
     if _is_answer(text):
@@ -221,9 +233,26 @@ def _in_statement(text: str, choice: bool) -> str | None:
         after = text[formulas[-1].end() :]
     numbers = [match for match in _NUMBER.finditer(after) if re.search(r"\d", match.group())]
     if formulas and not (numbers and re.search(r"[.!?]\s", after[: numbers[-1].start()])):
-        last = next(group for group in formulas[-1].groups() if group is not None).strip()
+        if len(formulas) > 1 and _are_alike(text, formulas[-2], formulas[-1]):
+            return text[formulas[-2].start() : formulas[-1].end()]
+        last = _content(formulas[-1])
         return f"{last}\\%" if _PERCENT_AFTER.match(after) else last
+    if len(numbers) > 1 and _JOINED.fullmatch(after, numbers[-2].end(), numbers[-1].start()):
+        return after[numbers[-2].start() : numbers[-1].end()].strip()
     return numbers[-1].group().strip() if numbers else text
+
+
+def _content(formula: re.Match[str]) -> str:
+    return str(next(group for group in formula.groups() if group is not None)).strip()
+
+
+def _are_alike(text: str, first: re.Match[str], second: re.Match[str]) -> bool:
+    """Whether two formulas are two answers, `$1$ and $2$` or `$x=1$ or $x=2$`, and not a condition and an answer."""
+    if not _JOINED.fullmatch(text, first.end(), second.start()):
+        return False
+    forms = [read_form(_content(formula)) for formula in (first, second)]
+    labels = {form.label if isinstance(form, Labelled) else "" for form in forms}
+    return len(labels) == 1 and all(isinstance(form, Quantity | Labelled) for form in forms)
 
 
 def _letter(text: str) -> str | None:

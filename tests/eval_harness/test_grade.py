@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from eval_harness.benchmarks import load_benchmark
 from eval_harness.grade import GradedResponse, Response, grade_boxed, grade_judged, grade_number
 from sure_math.cluster import Pair
 from sure_math.equivalence.worker import symbolic_verdict
@@ -81,6 +82,72 @@ def test_numbers_as_the_protocol_for_gsm8k_finds_them(gold: str, text: str, outc
     assert (graded.outcome, graded.answer) == (outcome, answer)
     [cut] = grade_number(gold, [Response("so far we have 18 and", finish_reason="length")])
     assert cut.outcome == "truncated"
+
+
+NUMBERS = [
+    # response, a gold that it gives, a gold that it does not give
+    (r"\boxed{1{,}250}", "1250", "250"),
+    (r"\boxed{\$1{,}250}", "1250", "250"),
+    (r"\boxed{$9{,}500}", "9500", "500"),
+    (r"The answer is $1{,}250$.", "1250", "250"),
+    (r"\boxed{1\,250}", "1250", "250"),
+    (r"\boxed{1~250}", "1250", "250"),
+    (r"\boxed{1 250}", "1250", "250"),
+    ("It is 1\u202f250.", "1250", "250"),
+    (r"\boxed{x=1{,}250}", "1250", "250"),
+    ("\\boxed{−3}", "-3", "3"),
+    ("\\boxed{–3}", "-3", "3"),
+    ("The temperature is −3.", "-3", "3"),
+    ("It is -5.", "-5", "5"),
+    ("so -$5", "-5", "5"),
+    ("pages 10-12", "12", "-12"),
+    ("pages 10–12", "12", "-12"),
+    ("that is 20 -5", "5", "-5"),
+    (r"\boxed{1/2}", "0.5", "2"),
+    ("The answer is 1/2", "0.5", "2"),
+    (r"\boxed{1 1/2}", "1.5", "2"),
+    (r"\boxed{1.5e3}", "1500", "3"),
+    ("It is 1.5e3.", "1500", "3"),
+    (r"\boxed{2^3}", "8", "3"),
+    (r"\boxed{12.50}", "12.5", "50"),
+    (r"\boxed{.5}", "0.5", "5"),
+    (r"\boxed{40\%}", "40", "0.04"),
+    (r"\boxed{40}\%", "40", "0.04"),
+    (r"\boxed{5\text{ cm}^{2}}", "5", "2"),
+    (r"\boxed{7 \text{ days and } 3 \text{ hours}}", "3", "7"),
+    ("72 clips, altogether.", "72", "7"),
+    ("The order is $29.00.", "29", "0"),
+    ("<think>8</think>72", "72", "8"),
+    ("[THINK]8[/THINK]72", "72", "8"),
+    ("analysis8 or 9assistantfinalIt is 72", "72", "8"),
+]
+
+
+@pytest.mark.parametrize(("text", "right", "wrong"), NUMBERS)
+def test_numbers_are_read_whole_and_with_their_sign(text: str, right: str, wrong: str) -> None:
+    assert [grade_number(gold, [text])[0].outcome for gold in (right, wrong)] == ["correct", "wrong"]
+
+
+def test_an_open_thought_has_no_number() -> None:
+    responses = ["<think>It is 8", "◁think▷8", "analysis8 or", Response("It is 8", in_thought=True)]
+    assert {graded.outcome for graded in grade_number("8", responses)} == {"truncated"}
+
+
+def test_percentages_of_the_curated_problems() -> None:
+    """A sign behind the box, in the box or no sign: all are right; another unit is not."""
+    asked = [problem for problem in load_benchmark("sure_math").problems if problem.answer.endswith(r"\%")]
+    assert len(asked) == 11
+    for problem in asked:
+        number = problem.answer.removesuffix(r"\%")
+        right = [
+            rf"$\boxed{{{number}}}\%$",
+            rf"\boxed{{{number}}}",
+            rf"\boxed{{{number}\%}}",
+            rf"$\boxed{{{number}}}$%",
+        ]
+        wrong = [rf"\boxed{{{number}\text{{ cm}}}}", rf"\boxed{{1{number}}}", rf"\boxed{{{number}^\circ}}"]
+        graded = grade_boxed(problem.answer, [*right, *wrong], problem.problem)
+        assert [response.correct for response in graded] == [True] * len(right) + [False] * len(wrong)
 
 
 def test_descriptions_go_to_the_judge_once_per_distinct_answer() -> None:
