@@ -17,7 +17,9 @@ Every call is symmetric, deterministic, bounded in time and memory, and safe in 
 | `read`, `labels` | from the text of an answer to a form |
 | `forms` | the forms: number, tuple, set, intervals, equation, word |
 | `algebra`, `values`, `numbers` | formulas as trees, their values, the comparison of values |
-| `intervals`, `units` | regions of the real line, units |
+| `intervals`, `ratios` | regions of the real line, ratios |
+| `units` | units, scale words and currencies beside a number |
+| `decimal_comma` | the other reading of `1,5` |
 | `compare` | the rules by which two forms are the same answer |
 | `worker`, `symbolic` | Math-Verify in processes that can be killed: the parent's side and the worker's side |
 | `percentages` | when a bare number counts as a percentage |
@@ -32,6 +34,7 @@ from typing import Literal
 from sure_math.equivalence import worker
 from sure_math.equivalence.compare import compare_forms
 from sure_math.equivalence.coverage import formula
+from sure_math.equivalence.decimal_comma import with_decimal_points
 from sure_math.equivalence.forms import Empty
 from sure_math.equivalence.numbers import Verdict
 from sure_math.equivalence.percentages import as_bare_numbers, asks_for_percentage, is_percentage, one_hundredfold
@@ -120,7 +123,18 @@ def _cheap_verdict(a: str, b: str) -> Verdict | None:
     if max(len(a), len(b)) > MAX_LENGTH:
         return "undecided"
     verdict = compare_forms(read_form(a), read_form(b))
+    if verdict == "different" and _same_with_decimal_points(a, b):
+        return "undecided"
     return "undecided" if verdict is None and _formulas(a, b) is None else verdict
+
+
+def _same_with_decimal_points(a: str, b: str) -> bool:
+    """Whether two answers may be the same if a comma between digits is a decimal comma."""
+    first, second = with_decimal_points(a), with_decimal_points(b)
+    pairs = ((first, second), (first, b), (a, second))
+    return any(
+        x is not None and y is not None and compare_forms(read_form(x), read_form(y)) == "equal" for x, y in pairs
+    )
 
 
 def _formulas(a: str, b: str) -> tuple[str, str] | None:

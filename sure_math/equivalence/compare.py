@@ -23,13 +23,24 @@ from sure_math.equivalence.forms import (
     Quantity,
     Region,
     Words,
+    is_algebra,
     renamed,
     with_argument,
 )
 from sure_math.equivalence.intervals import compare_regions
 from sure_math.equivalence.labels import without_decorations
 from sure_math.equivalence.numbers import Expression, Verdict, compare_expressions, proportional
-from sure_math.equivalence.units import DEGREE, PERCENT, Unit, parse_unit, same_number_verdict
+from sure_math.equivalence.ratios import compare_sizes
+from sure_math.equivalence.units import (
+    DEGREE,
+    PERCENT,
+    Unit,
+    in_base_units,
+    letter_as_scale,
+    letters_as_unit,
+    part_size,
+    relation,
+)
 
 _ORDERED = frozenset({"tuple", "bracket", "angle", "row", "ratio", "matrix", "determinant"})
 _VECTORS = frozenset({"tuple", "bracket", "angle"})
@@ -259,6 +270,8 @@ def _collection(a: Form, b: Form) -> MaybeVerdict:
         return _by_cases(a, b) if a.kind == b.kind else "undecided"
     if a.kind in _ORDERED and b.kind in _ORDERED:
         verdict = _in_order(a.items, b.items)
+        if verdict == "different" and a.kind == b.kind == "ratio":
+            return compare_sizes(a.items, b.items)
         pair = frozenset((a.kind, b.kind))
         open_or_closed = pair == {"tuple", "bracket"} and len(a.items) == 2 and verdict == "equal" and _is_increasing(a)
         return "undecided" if open_or_closed else verdict
@@ -295,11 +308,9 @@ def _one_of(a: Collection, b: Form) -> MaybeVerdict:
             if verdict == "equal" and a.kind == "list" and len(a.items) > 1 and not _one_in_several_spellings(a):
                 return "undecided"
             return verdict
-    return (
-        "undecided"
-        if not a.items or a.kind in ("ratio", "cases", "determinant") or isinstance(b, Equation)
-        else "different"
-    )
+    in_parts = isinstance(b, Quantity) and b.unit is not None and b.unit.parts
+    unclear = not a.items or a.kind in ("ratio", "cases", "determinant") or isinstance(b, Equation) or in_parts
+    return "undecided" if unclear else "different"
 
 
 def _one_in_several_spellings(a: Collection) -> bool:
@@ -458,7 +469,7 @@ def _region(a: Form, b: Form) -> MaybeVerdict:
 
 def _in_unit(verdict: MaybeVerdict, a: Unit | None, b: Unit | None) -> MaybeVerdict:
     """Return the verdict on numbers that have units: one unit may be missing, two that differ decide nothing."""
-    if a is None or b is None or same_number_verdict(a, b) == "equal":
+    if a is None or b is None or relation(a, b) == "equal":
         return verdict
     return "undecided"
 
@@ -508,55 +519,77 @@ def _in_base(a: Based) -> Fraction | None:
 
 def _quantity(a: Form, b: Form) -> MaybeVerdict:
     assert isinstance(a, Quantity) and isinstance(b, Quantity)
-    if a.unit is None and b.unit is None:
-        return compare_expressions(a.value, b.value)
     if a.unit is not None and b.unit is not None:
         return _two_units(a, b, a.unit, b.unit)
-    measured, bare = (a, b) if a.unit is not None else (b, a)
-    unit = measured.unit
+    if a.unit is not None:
+        return _unit_and_number(a, b, a.unit)
+    if b.unit is not None:
+        return _unit_and_number(b, a, b.unit)
+    verdict = compare_expressions(a.value, b.value)
+    return _letters_read_otherwise(a.value, b.value) if verdict == "different" else verdict
+
+
+def _letters_read_otherwise(a: Expression, b: Expression) -> Verdict:
+    """Compare formulas that differ as they are written: in `5\\sqrt2 m` and `5k` the letter may be no variable."""
+    for formula, number in ((a, b), (b, a)):
+        if formula.symbols and not number.symbols:
+            unit, scale = letters_as_unit(formula.text), letter_as_scale(formula.text)
+            for text in (unit and unit[0], scale):
+                if text and is_algebra(text) and compare_expressions(Expression(text), number) != "different":
+                    return "undecided"
+    return "different"
+
+
+def _unit_and_number(measured: Quantity, bare: Quantity, unit: Unit) -> MaybeVerdict:
+    """Compare a quantity with a number that has no unit: the unit may be missing on one side."""
+    if unit.dimension == PERCENT.dimension:
+        return _share_and_number(measured, bare, unit)
+    letters = letters_as_unit(bare.value.text) if bare.value.symbols else None
+    if letters is not None and is_algebra(letters[0]):
+        return _two_units(measured, Quantity(Expression(letters[0]), letters[1]), unit, letters[1])
+    if unit.parts:
+        return _parts_and_number(measured, bare, unit)
     verdict = compare_expressions(measured.value, bare.value)
-    if unit == PERCENT:
-        return _percent_and_number(measured, bare, verdict)
     if verdict == "different" and unit == DEGREE:
         return (
             "undecided" if compare_expressions(_scaled(measured.value, r"\pi/180"), bare.value) == "equal" else verdict
         )
-    letter = _letter_behind_number(bare.value)
-    if letter is None:
-        return verdict
-    number, named = letter
-    return _two_units(measured, Quantity(number, named), unit or named, named)
+    return verdict
 
 
-def _percent_and_number(percent: Quantity, bare: Quantity, raw: Verdict) -> MaybeVerdict:
-    """Compare a percentage with a bare number: 50% is 0.5, and against 50 it is undecided."""
-    share = compare_expressions(_scaled(percent.value, "1/100"), bare.value)
-    if share == "different":
-        return "undecided" if raw != "different" else "different"
-    return share
+def _share_and_number(share: Quantity, bare: Quantity, unit: Unit) -> MaybeVerdict:
+    """Compare a percentage with a bare number: 50% is 0.5, and against 50 it is undecided. ‰ is alike."""
+    verdict = compare_expressions(_scaled(share.value, str(unit.scale)), bare.value)
+    if verdict == "different":
+        return "undecided" if compare_expressions(share.value, bare.value) != "different" else "different"
+    return verdict
+
+
+def _parts_and_number(measured: Quantity, bare: Quantity, unit: Unit) -> MaybeVerdict:
+    """Compare 3 h 20 min with a bare number: 200 may be meant in minutes, 3 is another answer."""
+    numbers = [f"({measured.value.text})"]
+    for name, _ in unit.names[:-1]:
+        size = part_size(name)
+        numbers.append(f"({measured.value.text})*({unit.scale})/({size})")
+    same = any(compare_expressions(Expression(number), bare.value) != "different" for number in numbers)
+    return "undecided" if same else "different"
 
 
 def _scaled(value: Expression, factor: str) -> Expression:
     return Expression(f"({value.text})*({factor})")
 
 
-def _letter_behind_number(value: Expression) -> tuple[Expression, Unit] | None:
-    """Split `0.64N` into number and unit, for a comparison with `0.64 newtons`."""
-    node = value.node
-    if node[0] != "mul" or len(node) != 3 or node[2][0] != "sym" or value.text[-1] != node[2][1]:
-        return None
-    unit = parse_unit(node[2][1])
-    return None if unit is None else (Expression(value.text[:-1]), unit)
-
-
 def _two_units(a: Quantity, b: Quantity, first: Unit, second: Unit) -> MaybeVerdict:
-    kind = same_number_verdict(first, second)
+    kind = relation(first, second)
     if kind == "equal":
         return compare_expressions(a.value, b.value)
-    if kind == "unclear":
-        return "undecided" if compare_expressions(a.value, b.value) != "different" else "different"
-    if kind == "convertible" and first.scale is not None and second.scale is not None:
-        verdict = compare_expressions(_scaled(a.value, str(first.scale)), _scaled(b.value, str(second.scale)))
+    if kind == "unclear" and compare_expressions(a.value, b.value) != "different":
+        return "undecided"
+    if first.dimension is not None and first.dimension == second.dimension:
+        one, other = (Expression(in_base_units(side.value.text, unit)) for side, unit in ((a, first), (b, second)))
+        verdict = compare_expressions(one, other)
+        if first.dimension == PERCENT.dimension:
+            return verdict
         return "different" if verdict == "different" else "undecided"
     return "different"
 

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias, TypeVar
 from sure_math.equivalence.algebra import NotAlgebra, substitute
 from sure_math.equivalence.numbers import Expression
 from sure_math.equivalence.text import strip_ends
-from sure_math.equivalence.units import Unit, split_unit
+from sure_math.equivalence.units import Unit, split_quantity
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +156,9 @@ def with_argument(labelled: Labelled, name: str) -> Form:
     form, old = labelled.form, labelled.argument
     if old is None or not isinstance(form, Quantity) or old not in form.value.symbols or name in form.value.symbols:
         return form
-    return Quantity(Expression(form.value.text, substitute(form.value.node, old, ("sym", name))), form.unit)
+    return Quantity(
+        Expression(form.value.text, substitute(form.value.node, old, ("sym", name))), form.unit, source=form.source
+    )
 
 
 def renamed(form: Form, old: str, new: str) -> Form:
@@ -213,9 +215,9 @@ def expression(text: str) -> Expression:
 
 def measured(text: str) -> tuple[Expression, Unit | None]:
     """Read a formula and the unit behind it; `Unreadable` if the text is anything else."""
-    number, unit = split_unit(strip_ends(text))
+    split = split_quantity(strip_ends(text))
     try:
-        return Expression(number), unit
+        return Expression(split.value), split.unit
     except NotAlgebra as error:
         raise Unreadable(text) from error
 

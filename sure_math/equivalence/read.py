@@ -36,7 +36,7 @@ from sure_math.equivalence.numbers import Expression
 from sure_math.equivalence.relations import flattened, framed, read_relation
 from sure_math.equivalence.systems import read_matrix, read_rows
 from sure_math.equivalence.text import clean, closing_index, split_top, strip_ends
-from sure_math.equivalence.units import Unit, split_unit
+from sure_math.equivalence.units import Split, Unit, split_parts, split_quantity
 
 MAX_LENGTH = 3_000
 """Longer answers are compared as strings only; the longest gold of the public test sets has about 400 characters."""
@@ -300,7 +300,6 @@ _BASE_WORDS = {
         ["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"], start=2
     )
 } | {"sixteen": 16}
-_SIMPLE_MIXED = re.compile(r"(-?)\s*(\d{1,9})\s+(\d{1,9})\s*/\s*(\d{1,9})")
 
 
 def _based(text: str) -> Form | None:
@@ -324,21 +323,26 @@ def _plus_minus(text: str) -> Form | None:
     return Collection("list", (first, second), source="".join(re.findall("[±∓]", text)))
 
 
+def _in_parts(text: str) -> Form | None:
+    """Read `2 days and 3 hours` as one quantity and no list."""
+    split = split_parts(text)
+    return _from_split(split) if split else None
+
+
 def _quantity(text: str) -> Form | None:
-    number, unit = split_unit(text)
-    tail = text.replace(number, "", 1)
-    number = strip_ends(re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", number))
-    if mixed := _SIMPLE_MIXED.fullmatch(number):
-        sign, whole, upper, lower = mixed.groups()
-        number = f"{sign}({whole}+{upper}/{lower})"
+    return _from_split(split_quantity(text))
+
+
+def _from_split(split: Split) -> Form | None:
+    number, unit = strip_ends(split.value), split.unit
     if unit is not None and not unit.names and unit.dimension == ():
         unit = None
     try:
         value = Expression(number)
     except NotAlgebra:
         form = read_part(number) if unit is not None else None
-        return with_source(_measured(form, unit), tail) if isinstance(form, Labelled | Collection) else None
-    return Quantity(value, unit, source=tail)
+        return with_source(_measured(form, unit), split.words) if isinstance(form, Labelled | Collection) else None
+    return Quantity(value, unit, source=split.words)
 
 
 def _measured(form: Form, unit: Unit | None) -> Form:
@@ -360,6 +364,7 @@ _READERS: tuple[Callable[[str], Form | None], ...] = (
     lambda text: read_rows(text, read_part),
     union,
     _bracketed,
+    _in_parts,
     lambda text: read_list(text, read_part),
     lambda text: read_relation(text, read_part),
     _plus_minus,

@@ -152,7 +152,7 @@ def clean(answer: str) -> str:
     >>> clean(r"$\left( 1,\, \dfrac12 \right)$")
     '( 1, \\frac12 )'
     """
-    text = answer.strip().replace(r"\$", _CURRENCY_SIGN).translate(_UNICODE)
+    text = _translated(answer.strip().replace(r"\$", _CURRENCY_SIGN))
     text = _DOUBLED_BACKSLASH.sub(r"\\", text)
     text = _strip_dollars(text)
     text = _DELIMITERS.sub(" ", _ROW_SKIP.sub(r"\\\\ ", text))
@@ -168,6 +168,18 @@ def clean(answer: str) -> str:
         text = pattern.sub(replacement, text)
     text = _unstack(text)
     return strip_ends(_BLANKS.sub(" ", text))
+
+
+_GREEK_RUN = re.compile(r"([\u0370-\u03ff\u1f00-\u1fff]+)")
+_ACCENTS = frozenset("άέήίόύώΐΰϊϋΆΈΉΊΌΎΏ")
+
+
+def _translated(text: str) -> str:
+    """Replace Unicode signs, but no letter of a Greek word (`μήλα`): its accent tells it from a product."""
+    if _ACCENTS.isdisjoint(text):
+        return text.translate(_UNICODE)
+    runs = _GREEK_RUN.split(text)
+    return "".join(run if not _ACCENTS.isdisjoint(run) else run.translate(_UNICODE) for run in runs)
 
 
 _MAX_LAYERS = 10

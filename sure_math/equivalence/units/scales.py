@@ -1,0 +1,69 @@
+"""Scale words behind a number: they multiply it, so that 1.5 million is 1,500,000.
+
+A word has its English meaning where languages differ (`billion` is 10^9). Words whose meaning the text cannot show
+(`score`, `quarters`) are in `UNCLEAR`: a number with such a word is not read.
+"""
+
+from fractions import Fraction
+
+_WORDS: dict[str, str] = {
+    "1/3": "thirds",
+    "1/5": "fifths",
+    "1/6": "sixths",
+    "1/7": "sevenths",
+    "1/8": "eighths",
+    "1/9": "ninths",
+    "1/10": "tenths",
+    "1/100": "hundredths",
+    "1/1000": "thousandths",
+    "10": "十",
+    "12": (
+        "dozen dozens dutzend douzaine douzaines docena docenas dúzia dúzias dozzina dozzine tuzin "
+        "tuziny дюжина дюжины дюжин 打 ダース 다스"
+    ),
+    "100": "hundred hundreds hundert сотня сотни сотен 百 백 सौ শত مئة مائة מאות ร้อย",
+    "1000": (
+        "thousand thousands tausend mille mila mil tysiąc tysiące tysięcy tys тысяча тысячи тысяч тыс "
+        "тисяча тисячі тисяч "
+        "тис 千 천 हजार हज़ार হাজার ألف آلاف אלף אלפים พัน nghìn ngàn bin ribu هزار χιλιάδες χίλια χιλ "
+        "duizend tusen tusind"
+    ),
+    "10000": "万 萬 만 หมื่น",
+    "100000": "lakh lakhs lac lacs लाख লাখ লক্ষ แสน",
+    "1000000": (
+        "million millions mn mln mio millionen millón millones milhão milhões milione milioni milion "
+        "miliony milionów "
+        "миллион миллиона миллионов млн мільйон мільйони мільйонів εκατομμύριο εκατομμύρια مليون "
+        "ملايين میلیون מיליון ล้าน "
+        "triệu milyon juta miljoen miljoner"
+    ),
+    "10000000": "crore crores करोड़ কোটি",
+    "100000000": "亿 億 억",
+    "1000000000": (
+        "billion billions bn mrd milliarde milliarden milliard milliards millardo millardos miliardo "
+        "miliardi miliard "
+        "miliardy miliardów bilhão bilhões миллиард миллиарда миллиардов млрд мільярд мільярди "
+        "мільярдів δισεκατομμύρια "
+        "δισεκατομμύριο مليار مليارات میلیارد מיליארד tỷ tỉ milyar miliar miljard"
+    ),
+    "1000000000000": ("trillion trillions tn trn 兆 조 триллион триллиона триллионов трлн τρισεκατομμύρια تريليون"),
+}
+SCALES = {word: Fraction(size) for size, words in _WORDS.items() for word in words.split()}
+SUFFIXES = {"k": 3, "K": 3, "M": 6, "B": 9, "m": 6, "b": 9, "T": 12}
+"""Letters that may be a scale (5k): powers of ten. They count only behind an amount of money ($5k)."""
+_UNCLEAR_TEXT = (
+    "score scores gross quarter quarters half halves fourths third fourth fifth sixth tenth couple couples "
+    "billones billón billionen trillones trillón trillionen bilion biliony billon trilhões squared "
+    "cubed factorial "
+    "or and if when where than then least below negative minus plus not no is are "
+    "was were be has have if for to from between up off at by with without since because such that "
+    "which there this "
+    "it its he she they we i so thus hence mod modulo choose divided equal equals answer except "
+    "only both either "
+    "oder und mehr weniger wenn ou et si plus moins o y más menos или и если больше меньше более "
+    "менее около не 或 和 以上 以下 "
+    "以内 未満 未满 左右 多 余 个百分点 成 折 割 分之 半 より以上 이상 이하 미만 초과 أو و أكثر "
+    "أقل או ו יותר या और से"
+)
+UNCLEAR = frozenset(_UNCLEAR_TEXT.split())
+"""Words that make more of the text behind a number than a unit: a condition, a comparison, an operation."""
