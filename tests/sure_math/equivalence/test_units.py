@@ -106,6 +106,7 @@ NOT_EQUAL = [
     ("3米5千克", "3米"),
     ("5 m and 3 cm", "5, 3"),
     ("2 apples and 3 oranges", "2 apples and 4 oranges"),
+    ("5 или более", "5"),
     ("5 or more", "5"),
     ("5分之3", "5"),
     ("3 more than x", "3"),
@@ -143,7 +144,6 @@ UNDECIDED = [
     ("3米5厘米", "305厘米"),
     ("向东5米", "5米"),
     ("向东5米", "向西5米"),
-    ("5 или более", "5"),
     ("5以上", "5"),
 ]
 """Pairs: the problem or a convention decides."""
