@@ -114,9 +114,9 @@ def grade_judged(problem: str, gold: str, responses: Sequence[str], judge: PairC
 def final_number(text: str) -> str | None:
     r"""Return the number in the last box, or the last number of the text if there is no box.
 
-    A box that holds one number is read as every answer is, so `1{,}250`, `1.5e3` and `\frac{1}{2}` are whole numbers of
-    the protocol. From other text the last number is taken, with its sign, its separators of thousands, its fraction and
-    its scale word. Separators, a currency sign and a percent sign are dropped.
+    A box that holds one number is read as every answer is: each of `1{,}250`, `1.5e3` and `\frac{1}{2}` is one number.
+    From other text the last number is taken, with its sign, its separators of thousands, its fraction and its scale
+    word. Separators, a currency sign and a percent sign are dropped.
 
     >>> final_number("The total is $1,250."), final_number(r"\boxed{\$1{,}250}"), final_number("It is 1/2")
     ('1250', '1250', '1/2')

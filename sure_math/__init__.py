@@ -4,7 +4,7 @@
 |---|---|
 | `build` | Phase 1: the command, and the list of phases |
 | `config`, `rows` | the configuration of a build, and the rows that travel between phases |
-| `extract`, `cluster`, `entropy` | from completions to answers, clusters and semantic entropy |
+| `thoughts`, `extract`, `cluster`, `entropy` | from completions to answers, clusters and semantic entropy |
 | `problems/`, `annotation/`, `publication/` | the phases: from seeds to the published folder |
 | `equivalence/` | the one definition of "the same answer" |
 | `models/`, `prompts/` | engines, responders and prompts |
