@@ -133,7 +133,8 @@ def _same_with_decimal_points(a: str, b: str) -> bool:
     first, second = with_decimal_points(a), with_decimal_points(b)
     pairs = ((first, second), (first, b), (a, second))
     return any(
-        x is not None and y is not None and compare_forms(read_form(x), read_form(y)) == "equal" for x, y in pairs
+        x is not None and y is not None and compare_forms(read_form(x), read_form(y)) in ("equal", "undecided")
+        for x, y in pairs
     )
 
 

@@ -323,6 +323,14 @@ def _plus_minus(text: str) -> Form | None:
     return Collection("list", (first, second), source="".join(re.findall("[±∓]", text)))
 
 
+_ACCOUNTING = re.compile(r"\(\s*[¤€£¥₹]\s*[\d.,]+\s*\)")
+
+
+def _bracketed_money(text: str) -> Form | None:
+    """Leave `($5)` unread: accountants write minus five dollars in this way."""
+    return Opaque(text, mathematical=False) if _ACCOUNTING.fullmatch(text) else None
+
+
 def _in_parts(text: str) -> Form | None:
     """Read `2 days and 3 hours` as one quantity and no list."""
     split = split_parts(text)
@@ -363,6 +371,7 @@ _READERS: tuple[Callable[[str], Form | None], ...] = (
     lambda text: read_matrix(text, read_part),
     lambda text: read_rows(text, read_part),
     union,
+    _bracketed_money,
     _bracketed,
     _in_parts,
     lambda text: read_list(text, read_part),

@@ -8,7 +8,7 @@ A letter behind a number may be a variable. `4 m` and `5 m/s` are read as units,
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 
@@ -50,6 +50,8 @@ _TAIL = re.compile(
     rf"(?:\s*(?:{_GROUP}|\\(?:mu|Omega|ell)(?![A-Za-z])|{LETTER}|[{SIGNS}]|\^\s*\{{?\s*-?\s*\d{{1,2}}\s*\}}?|[-/*().,']))+\s*"
 )
 _TEXT_GROUP = re.compile(r"\\text\s*\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}")
+_QUOTIENT = re.compile(rf"\\frac\s*\{{\s*({_GROUP})\s*\}}\s*\{{\s*({_GROUP})\s*\}}$")
+"""A unit written as a fraction, `\\frac{\\text{m}}{\\text{s}}`."""
 _MAX_TAIL = 120
 """Characters at the end of a text in which the unit is searched."""
 _FUNCTION = re.compile(r"(?:sin|cos|tan|cot|sec|csc)(?![a-z])")
@@ -91,6 +93,9 @@ def split_quantity(text: str) -> Split:
     """
     if not _ANY.search(text):
         return Split(text, Fraction(1), None, "")
+    if "frac" in text and (quotient := _QUOTIENT.search(text)):
+        split = split_quantity(f"{text[: quotient.start()]} {quotient.group(1)}/{quotient.group(2)}")
+        return split if split.unit is None else replace(split, words=f"{split.words} {quotient.group()}")
     return (
         _ordinal(text)
         or _with_currency(text)
@@ -139,7 +144,10 @@ def _with_currency(text: str) -> Split | None:
     if tail.unit is not None and tail.unit != currency:
         if any(exponent > 0 for _, exponent in tail.unit.names):
             return None
-        unit = parse_unit(f"{currency.names[0][0]} {tail.words.strip()}") or currency
+        joined = parse_unit(f"{currency.names[0][0]} {_flat(tail.words)}")
+        if joined is None:
+            return None
+        unit = joined
     return Split(sign + tail.number, tail.scale, unit, f"{words} {tail.words}")
 
 
@@ -150,7 +158,8 @@ def _behind(text: str) -> Split | None:
             continue
         number = text[: match.start()].rstrip()
         words = text[match.start() :]
-        if number.endswith("*") and match.group().startswith("\\text"):
+        if number.endswith(("*", "/")) and match.group().startswith("\\text"):
+            words = f"/{words}" if number.endswith("/") else words
             number = number[:-1].rstrip()
         if (
             not number
@@ -167,10 +176,13 @@ def _behind(text: str) -> Split | None:
 
 def _read_words(words: str, number: str, blank: bool) -> tuple[Fraction, Unit | None] | None:
     """Read the words behind a number, if they are a unit and not a part of the formula."""
-    flat = _TEXT_GROUP.sub(lambda group: group.group(1), words).strip()
+    flat = _flat(words)
     if not flat:
         return None
-    upright = words.lstrip().startswith("\\text")
+    if flat[0] == "\\":
+        plain = blank and _PLAIN_NUMBER.fullmatch(number) and re.fullmatch(r"\\(?:mu ?[A-Za-z]|Omega|ell)", flat)
+        return _known(flat) if plain or "\\text" in words else None
+    upright = words.lstrip("/ ").startswith("\\text")
     runs = re.findall(rf"{LETTER}+", flat)
     if flat[0] == "°" and _FUNCTION.search(number):
         return None
@@ -184,10 +196,20 @@ def _read_words(words: str, number: str, blank: bool) -> tuple[Fraction, Unit | 
             parse_words(flat) if flat in allowed and (upright or (blank and _PLAIN_NUMBER.fullmatch(number))) else None
         )
     if upright:
-        return parse_words(flat) if len(runs[0]) > 1 or runs[0] in _UPRIGHT_LETTERS else None
+        return parse_words(flat) if len(runs[0]) > 1 or runs[0] in _UPRIGHT_LETTERS else _known(flat)
     if any(run.lower() in _FORMULA_WORDS for run in runs) or not _is_plain_unit(flat, runs, number, blank):
         return None
     return parse_words(flat)
+
+
+def _flat(words: str) -> str:
+    return _TEXT_GROUP.sub(lambda group: f" {group.group(1)}", words).strip()
+
+
+def _known(flat: str) -> tuple[Fraction, Unit | None] | None:
+    """Read a unit of the tables; None for any other word."""
+    read = parse_words(flat)
+    return read if read is not None and read[1] is not None and read[1].dimension is not None else None
 
 
 def _is_plain_unit(flat: str, runs: list[str], number: str, blank: bool) -> bool:
@@ -295,7 +317,9 @@ def _sum_of_scales(
 
 
 _SYMBOL = r"[A-Za-z]{1,3}(?:\^\s*\{?\s*-?\d\s*\}?)?"
-_LETTERS_BEHIND = re.compile(rf"(.*(?:[\d)}}\]!]|\\pi))\s*({_SYMBOL}(?:\s*[/ ]\s*{_SYMBOL})?)")
+_LETTERS_BEHIND = re.compile(
+    rf"(.*(?:[\d)}}\]!]|\\pi))\s*((?:\\mu ?)?{_SYMBOL}(?:\s*[/* ]\s*{_SYMBOL}|/\({_SYMBOL}[* ]{_SYMBOL}\))?)"
+)
 
 
 def letters_as_unit(text: str) -> tuple[str, Unit] | None:

@@ -17,7 +17,7 @@ _MARKS = (
 )
 LETTER = rf"(?:[^\W\d_]|(?!\w)[{_MARKS}])"
 """A letter of any script, or a mark that belongs to a letter: `\\w` alone ends a Hindi or Thai word at its vowel."""
-SIGNS = "%٪‰‱°¢€£¥￥₹¤₽₴₩₪฿₫₺₦₱℃℉"
+SIGNS = "$%٪‰‱°¢€£¥￥₹¤₽₴₩₪฿₫₺₦₱℃℉"
 """Units that are one sign."""
 _WORD = re.compile(
     rf"\\(?:mu|Omega|ell)(?![A-Za-z])|{LETTER}+(?:['\"״]{LETTER}+)?|[{SIGNS}]|\^\s*\{{?\s*-?\s*\d+\s*\}}?|[-/*()]"
@@ -145,7 +145,7 @@ def _tokens(text: str) -> list[str] | None:
     """Return the words and signs of a text; None if it says more than a unit."""
     if len(text) > _MAX_TEXT:
         return None
-    text = unicodedata.normalize("NFC", text)
+    text = unicodedata.normalize("NFC", text).replace("\u00b5", "μ")
     for pattern, replacement in _PHRASES:
         text = pattern.sub(replacement, text)
     if _WORD.sub("", text).strip(_ALLOWED_BESIDE):
