@@ -45,7 +45,7 @@ _PREFIXES = {
 _MANY = "k M G m μ n"
 _SYMBOLS: dict[str, tuple[str, str, str, str]] = {
     "m": ("length", "1", "k d c m μ n p", "meter metre"),
-    "g": ("mass", "1", "k c m μ n", "gram gramme"),
+    "g": ("mass", "1", "k M c m μ n", "gram gramme"),
     "s": ("time", "1", "m μ n p", "second sec secs"),
     "A": ("current", "1", "k m μ n", "ampere amp ampère"),
     "mol": ("amount", "1", "k m μ n", "mole moles моль 摩尔 モル"),

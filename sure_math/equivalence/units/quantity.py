@@ -242,7 +242,7 @@ def _is_quotient(flat: str) -> bool:
 
 _PART = re.compile(
     r"\s*(?:,|and|и|und|et|y|零|又)?\s*(\d[\d,]*(?:\.\d+)?|\\frac\{\d+\}\{\d+\}|\d+/\d+)\s*"
-    rf"((?:{LETTER}|[{SIGNS}'\". -])+)"
+    rf"((?:{LETTER}|[{SIGNS}'\"., -])+)"
 )
 _MAX_PARTS = 5
 
@@ -251,7 +251,7 @@ def split_parts(text: str) -> Split | None:
     """Read `3 h 20 min`, `5 ft 3 in`, `3米5厘米`, `8点30分`, `2 days and 3 hours`: units of one kind, largest first."""
     flat = _TEXT_GROUP.sub(lambda group: f" {group.group(1)} ", text).strip().replace("'" * 2, '"')
     negative, body = flat.startswith("-"), flat.lstrip("-+ ")
-    if not re.search(r"[^\d\s,./]\s*(?:and )?\s*[\d\\]", body) or len(body) > _MAX_TAIL:
+    if not re.search(r"[^\d\s,./]\s*,?\s*(?:and )?\s*[\d\\]", body) or len(body) > _MAX_TAIL:
         return None
     numbers: list[str] = []
     parts: list[tuple[Fraction, Unit | None]] = []

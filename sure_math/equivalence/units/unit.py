@@ -123,7 +123,8 @@ def meaning(word: str) -> Meaning | None:
     >>> meaning("Kilometers").name, meaning("厘米").name, meaning("apples")
     ('km', 'cm', None)
     """
-    for spelling in (word, word.lower() if len(word) > 1 else word, singular(word)):
+    exact = len(word) == 1 or (word[0] == "M" and len(word) <= 3 and not word.isupper())
+    for spelling in (word,) if exact else (word, word.lower(), singular(word)):
         if spelling in MEANINGS:
             return MEANINGS[spelling]
     return None
@@ -283,7 +284,7 @@ def relation(a: Unit, b: Unit) -> Relation:
         return "unclear"
     if a.dimension is not None and b.dimension is not None:
         return "convertible" if a.dimension == b.dimension else "different"
-    if a.dimension is None and b.dimension is None and (a.words <= b.words or b.words <= a.words):
+    if a.words <= b.words or b.words <= a.words:
         return "unclear" if {e for _, e in a.names} == {e for _, e in b.names} else "different"
     if {"unit"} & (a.words ^ b.words) and sum(e for _, e in a.names) == sum(e for _, e in b.names):
         return "unclear"
