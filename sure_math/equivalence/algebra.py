@@ -4,19 +4,29 @@ A node is a tuple whose first item names it:
     ("num", Fraction)  ("sym", name)  ("const", "pi" | "e" | "i" | "oo")
     ("add", x, y...)  ("mul", x, y...)  ("div", x, y)  ("pow", x, y)  ("neg", x)  ("root", index, x)
     ("fn", name, x...)   a known function      ("app", name, x...)   an unknown one: f(x), a_{n+1}
+    ("det", x...)   the determinant of a square matrix, row by row
 
-Letters are variables, `e` is Euler's number and `i` the imaginary unit. Words are refused (`NotAlgebra`) and not read
-as a product of letters: otherwise two words with the same letters would be equal. No tree is evaluated here.
+Letters are variables, `e` is Euler's number and `i` the imaginary unit. A mark on a letter is part of its name:
+`\bar{z}`, `\vec{a}` and `\mathcal{F}` are other variables than z, a and F. Words are refused (`NotAlgebra`) and not
+read as a product of letters: otherwise two words with the same letters would be equal. A command that is not read here
+is refused, too. Derivatives are computed (`derivatives.py`); no other tree is evaluated here.
+
+What is behind the brackets of a function belongs to the whole: `\ln(2)^2` is (ln 2)^2. Refused, because people read
+it in two ways: `\ln|x|^2`, `\ln{2}^2`, `\sin 2(x+1)`, `x2`, `1.5 (2)`, three or more factorial signs.
 """
 
 import re
 from fractions import Fraction
 from typing import Any, TypeAlias
 
+from sure_math.equivalence.derivatives import NoDerivative, derivative
+
 Node: TypeAlias = tuple[Any, ...]
 
 MAX_DEPTH = 100
 """Deepest nesting. No real answer is nested deeper, and the recursion stays far from Python's own limit."""
+MAX_ORDER = 8
+"""Largest number of rows of a determinant; its value takes exponential time."""
 MAX_DIGITS = 4000
 """Longest integer literal. Python itself refuses to convert more than 4,300 digits."""
 
@@ -31,7 +41,8 @@ _GREEK_TEXT = (
 )
 GREEK = frozenset(_GREEK_TEXT.split())
 _FUNCTIONS_TEXT = (
-    "sin cos tan cot sec csc arcsin arccos arctan arccot sinh cosh tanh asin acos atan ln log lg exp abs floor ceil"
+    "sin cos tan cot sec csc arcsin arccos arctan arccot sinh cosh tanh coth sech csch asin acos atan arctg tg ctg "
+    "arcsec arccsc arcsinh arccosh arctanh arsinh arcosh artanh asinh acosh atanh ln log lg exp abs floor ceil"
 )
 FUNCTIONS = frozenset(_FUNCTIONS_TEXT.split())
 _NAMES = {
@@ -42,37 +53,85 @@ _NAMES = {
     "arctg": "arctan",
     "tg": "tan",
     "ctg": "cot",
+    **{f"{prefix}{name}": f"arc{name}" for prefix in ("a", "ar") for name in ("sinh", "cosh", "tanh")},
 }
+_SEVERAL = frozenset({"max", "min", "gcd", "lcm"})
+"""Functions with any number of arguments, in brackets or braces."""
 _PLAIN = FUNCTIONS | {
     "sqrt",
     "cbrt",
     "pi",
     "binom",
-    "tg",
-    "ctg",
-    "arctg",
     "infinity",
     "inf",
-    "max",
-    "min",
-    "gcd",
-    "lcm",
+    *_SEVERAL,
 }
+_NO_PRODUCT_TEXT = "sgn det tr Tr arg Re Im mod lim dim ker deg sup sum int erf Var Cov var cov rot div Arg"
+_NO_PRODUCT = frozenset(_NO_PRODUCT_TEXT.split())
+"""Names of functions that are not read. They are no products of letters."""
 _UNKNOWN_FUNCTIONS = frozenset("fgh")
+_GREEK_FUNCTIONS = frozenset({"zeta", "phi", "psi", "Phi", "Psi"})
+_SIMPLE_ARGUMENT = re.compile(r"\(\s*(?:\d{1,300}|[A-Za-z])\s*\)")
+"""A number or a letter alone in brackets: `P(A)` and `y(0)` are functions, `k(k+1)` is a product."""
+_POWER_OF_FUNCTION = re.compile(r"\s*\^\s*(?:\{\s*(-?\s*\d{1,3})\s*\}|(\d))\s*(?=\()")
+"""An inverse function, or a function that is iterated: neither is a power of the letter."""
+_MINUS_ONE: Node = ("num", Fraction(-1))
 _ATOM_START = re.compile(r"[0-9A-Za-z.({\[|∞⟨]|\\[A-Za-z]")
 _NUMBER = re.compile(r"(\d+(?:\.(?!\.)\d*)?|\.\d+)(?:[eE]([+-]?\d{1,7})(?![A-Za-z\d.]))?")
-_REPEATING = re.compile(r"(\d*)\.(\d*)\\(?:overline|bar|dot)\s*\{?(\d+)\}?")
+REPEATING = re.compile(
+    r"(\d*)\.(\d*)(?:\\(?:overline|bar|dot)\s*(?:\{\s*(\d+)\s*\}|(\d))(?!\s*\d)|(?<=[\d.])\(\s*(\d+)\s*\))"
+)
+_DOTTED = re.compile(r"(\d*)\.(\d*)\\dot\s*\{?\s*(\d)\s*\}?\s*(\d*)\s*\\dot\s*\{?\s*(\d)\s*\}?")
+"""A period whose first and last digit have a dot."""
 _COMMAND = re.compile(r"\\([A-Za-z]+)")
 _LETTERS = re.compile(r"[A-Za-z]+")
 _NEXT_WORD = re.compile(r"'?[a-z]? ([A-Za-z]{2,})")
+_FACTORIALS = re.compile(r"!+")
 _BLANK = re.compile(r"\s*")
 _MIXED = re.compile(r"\s*\\frac\s*(?:\{\s*(\d{1,9})\s*\}|(\d))\s*(?:\{\s*(\d{1,9})\s*\}|(\d))")
-_DECORATIONS_TEXT = (
-    "overline vec hat bar tilde mathbf mathcal mathbb overrightarrow widehat widetilde mathfrak mathscr underline bm"
+_STYLES = frozenset({"mathbf", "bm", "underline", "boldsymbol", "pmb"})
+"""Commands that only style what they stand in front of."""
+_MARKS = {
+    "overline": "bar",
+    "overrightarrow": "vec",
+    "overleftrightarrow": "overleftrightarrow",
+    "widehat": "hat",
+    "widetilde": "tilde",
+    **{
+        name: name for name in ("bar", "vec", "hat", "tilde", "dot", "ddot", "mathcal", "mathbb", "mathfrak", "mathscr")
+    },
+}
+"""Commands that make another variable of a letter, with the name that such commands share."""
+_MARKED = re.compile(r"\\([a-z]+)\{([A-Za-z]+)\}")
+_BRACKETED_DIGITS = re.compile(r"\s+\(\s*\d+\s*\)")
+_BARS_OF_MATRIX = re.compile(r"\|\s*\\begin\{(matrix|smallmatrix|array)\}(?:\{[lcr|\s]*\})?\s*")
+_MATRIX = re.compile(r"\\begin\{((?:[pb]|small)?matrix|array)\}(?:\{[lcr|\s]*\})?\s*")
+_DETERMINANT = re.compile(r"\{vmatrix\}\s*")
+_PLAIN_BASE = re.compile(r"log(2|10)(?=\()")
+_DIGITS = re.compile(r"\d{1,300}")
+_INDEX_LETTERS = re.compile(
+    r"\{\s*(?:([A-Za-z]{2,20})|\\text\s*\{\s*([A-Za-z]{2,20})\s*\}|\\(max|min|inf|sup|lim))\s*\}"
 )
-_DECORATIONS = frozenset(_DECORATIONS_TEXT.split())
-_NO_OPERAND_TEXT = "begin end text mod pmod bmod choose rfloor rceil"
+_ONE_LETTER = re.compile(r"[A-Za-z]")
+_UPRIGHT = re.compile(r"\s*\{\s*([A-Za-z]+)\s*\}")
+_MARKED_LETTERS = re.compile(r"\s*(?:\{\s*([A-Za-z]{1,4})\s*\}|([A-Za-z]))")
+_POWER_OF_NUMBER = re.compile(r"\d+\s*\^\s*(?:\{[^{}]*[A-Za-z]|[A-Za-z])")
+_DEPENDENT = frozenset("yuvw")
+"""Letters that usually stand for functions of the variable, so that d/dx treats none of them as a constant."""
+_DIFFERENTIAL = r"\s*(?:d|\\partial)\s*(?:\^\s*\{?\s*(\d)\s*\}?\s*)?"
+_BY = r"(?:d|\\partial)\s*(?:\\([a-zA-Z]+)|([A-Za-z]))\s*(?:\^\s*\{?\s*(\d)\s*\}?\s*)?"
+_OF = r"(\\?[A-Za-z]?[^{}]{0,80}?)"
+_DERIVATIVE = re.compile(rf"\s*\{{{_DIFFERENTIAL}{_OF}\s*\}}\s*\{{\s*{_BY}\s*\}}")
+_PLAIN_DERIVATIVE = re.compile(rf"{_DIFFERENTIAL}([A-Za-z]?)\s*/\s*{_BY}(?![A-Za-z])")
+_NO_OPERAND_TEXT = "end text mod pmod bmod choose rfloor rceil"
 _NO_OPERAND = frozenset(_NO_OPERAND_TEXT.split())
+
+_NAMED = r"\\?(?:ln|log|lg|exp|(?:arc|a)?(?:sin|cos|tan|cot|sec|csc)h?)"
+AMBIGUOUS = re.compile(
+    r"!\s*!\s*!|!\s+!|[)\]]\s*'|\.\d*\s+\(\d|(?<![A-Za-z\\{_^])[A-DF-Za-df-z]\d+(?![\d\s]*[\^.])"
+    rf"|{_NAMED}\s*(?:\|[^|]{{1,100}}\|\s*[\^!]|\{{[^{{}}()]{{1,100}}\}}\s*(?:[\^!]|[0-9a-zA-Z])|\d+\s*[(\[])"
+)
+"""What is refused here because people read it in two ways. No other reader is asked about such a text."""
 
 
 def parse(text: str) -> Node:
@@ -94,6 +153,24 @@ def symbols(node: Node) -> frozenset[str]:
         return frozenset([node[1]])
     function = frozenset([node[1] + "()"]) if node[0] == "app" else frozenset[str]()
     return function.union(*(symbols(child) for child in node[1:] if isinstance(child, tuple)))
+
+
+def unmarked(node: Node) -> Node:
+    r"""Return the tree with plain letters for marked letters: z for \bar{z}, the product AB for \vec{AB}."""
+    children = tuple(unmarked(child) if isinstance(child, tuple) else child for child in node)
+    match = _MARKED.match(node[1]) if node[0] in ("sym", "app") else None
+    if match is None:
+        return children
+    rest = node[1][match.end() :]
+    if node[0] == "app" or rest:
+        return (node[0], match.group(2) + rest, *children[2:])
+    letters = [_letter(letter) for letter in match.group(2)]
+    return letters[0] if len(letters) == 1 else ("mul", *letters)
+
+
+def is_marked(name: str) -> bool:
+    r"""Return whether a variable's name has a mark, as \bar{z}."""
+    return name.startswith("\\") and bool(_MARKED.match(name))
 
 
 def substitute(node: Node, name: str, value: Node) -> Node:
@@ -167,11 +244,23 @@ class _Parser:
             elif self.command() == "text" and (unit := self.single_letter_text()) is not None:
                 factors.append(unit)
             elif self.starts_atom():
-                if self.text[self.at].isdigit() and factors[-1][0] == "num":
-                    raise NotAlgebra("two numbers side by side")
+                self.check_neighbours(factors[-1])
                 factors.append(self.power())
             else:
                 return factors[0] if len(factors) == 1 else ("mul", *factors)
+
+    def check_neighbours(self, left: Node) -> None:
+        """Refuse a number behind a number, and behind a letter (`x2`) unless it has an exponent (`n2^{n-1}`)."""
+        if not self.text[self.at].isdigit():
+            return
+        if left[0] == "num":
+            raise NotAlgebra("two numbers side by side")
+        if (
+            left[0] in ("sym", "const", "app")
+            and left != ("const", "pi")
+            and not _POWER_OF_NUMBER.match(self.text, self.at)
+        ):
+            raise NotAlgebra("a number behind a letter")
 
     def signed_power(self) -> Node:
         self.take("-")
@@ -189,19 +278,28 @@ class _Parser:
         while True:
             char = self.peek()
             if char == "!":
-                self.at += 1
-                node = ("fn", "factorial", node)
+                node = ("fn", self.factorial(), node)
             elif char == "°":
+                if node[0] == "fn":
+                    raise NotAlgebra("a degree sign behind a function")
                 self.at += 1
                 node = ("mul", node, ("div", ("const", "pi"), ("num", Fraction(180))))
-            elif char == "'" and node[0] in ("sym", "app"):
+            elif char == "'" and (node[0] == "sym" or _is_call_of_a_letter(node)):
                 self.at += 1
-                node = ("sym", f"{node[1]}'")
+                node = (node[0], f"{node[1]}'", *node[2:])
             elif char == "^":
                 self.at += 1
                 node = ("pow", node, self.script())
             else:
                 return node
+
+    def factorial(self) -> str:
+        """Read `!` or `!!`. More signs, and signs with blanks between them, have no one meaning."""
+        signs = _FACTORIALS.match(self.text, self.at).group()  # type: ignore[union-attr]
+        self.at += len(signs)
+        if len(signs) > 2 or self.peek() == "!":
+            raise NotAlgebra("more than two factorial signs")
+        return "factorial" if len(signs) == 1 else "factorial2"
 
     def script(self) -> Node:
         """Read an exponent: a group, or the token after `^`; `a^b^c` is a^(b^c)."""
@@ -280,6 +378,11 @@ class _Parser:
         return node
 
     def absolute(self) -> Node:
+        if bars := _BARS_OF_MATRIX.match(self.text, self.at):
+            self.at = bars.end()
+            node = self.determinant(bars.group(1))
+            self.take("|")
+            return node
         self.at += 1
         self.bars += 1
         node = self.sum()
@@ -287,14 +390,45 @@ class _Parser:
         self.take("|")
         return ("fn", "abs", node)
 
+    def determinant(self, environment: str) -> Node:
+        """Read the rows of a matrix, from behind its `\\begin{...}` to behind its `\\end{...}`."""
+        bars, self.bars = self.bars, 0
+        rows: list[list[Node]] = [[]]
+        while not self.text.startswith("\\end", self.at):
+            rows[-1].append(self.sum())
+            if self.peek() == "&":
+                self.at += 1
+            elif self.text.startswith("\\\\", self.at):
+                self.at += 2
+                rows.append([])
+                self.peek()
+            if len(rows) > MAX_ORDER + 1 or len(rows[-1]) > MAX_ORDER:
+                raise NotAlgebra("a determinant that is too large")
+        self.bars = bars
+        end = f"\\end{{{environment}}}"
+        if not self.text.startswith(end, self.at):
+            raise NotAlgebra(f"expected {end}")
+        self.at += len(end)
+        rows = rows if rows[-1] else rows[:-1]
+        if not rows or any(len(row) != len(rows) for row in rows):
+            raise NotAlgebra("a determinant that is not square")
+        return ("det", *(cell for row in rows for cell in row))
+
     def number(self) -> Node:
-        if repeating := _REPEATING.match(self.text, self.at):
+        if "dot" in self.text and (dotted := _DOTTED.match(self.text, self.at)):
+            self.at = dotted.end()
+            whole, fixed, *period = dotted.groups()
+            return ("num", _repeating_value(whole, fixed, "".join(period)))
+        if "." in self.text and (repeating := REPEATING.match(self.text, self.at)):
             self.at = repeating.end()
-            return ("num", _repeating_value(*repeating.groups()))
+            whole, fixed, *periods = repeating.groups()
+            return ("num", _repeating_value(whole, fixed, next(period for period in periods if period)))
         match = _NUMBER.match(self.text, self.at)
         if match is None or len(match.group(1)) > MAX_DIGITS:
             raise NotAlgebra("no number, or one too long")
         self.at = match.end()
+        if "." in match.group() and _BRACKETED_DIGITS.match(self.text, self.at):
+            raise NotAlgebra("a decimal and digits in brackets")
         value = Fraction(match.group(1).rstrip(".") if "." in match.group(1) else int(match.group(1)))
         if match.group(2):
             return ("mul", ("num", value), ("pow", ("num", Fraction(10)), ("num", Fraction(int(match.group(2))))))
@@ -313,6 +447,13 @@ class _Parser:
 
     def letters(self) -> Node:
         run = _LETTERS.match(self.text, self.at).group()  # type: ignore[union-attr]
+        if run[0] == "d" and "/" in self.text and (match := _PLAIN_DERIVATIVE.match(self.text, self.at)):
+            return self.derived(match)
+        if run == "log" and (based := _PLAIN_BASE.match(self.text, self.at)):
+            self.at = based.end()
+            return ("fn", "logbase", ("num", Fraction(int(based.group(1)))), self.bracket())
+        if run in _NO_PRODUCT:
+            raise NotAlgebra(f"the function {run!r}")
         if run in _PLAIN:
             self.at += len(run)
             return self.named(run)
@@ -341,8 +482,11 @@ class _Parser:
         if name in ("sqrt", "cbrt"):
             argument = self.group() if self.peek() == "{" else self.root_argument()
             return ("root", ("num", Fraction(2 if name == "sqrt" else 3)), argument)
-        if name in ("max", "min", "gcd", "lcm", "binom"):
-            return ("fn", name, *self.arguments())
+        if name == "binom" or name in _SEVERAL:
+            arguments = self.arguments()
+            if name == "binom" and len(arguments) != 2:
+                raise NotAlgebra("a binomial coefficient of other than two numbers")
+            return ("fn", name, *arguments)
         return self.function(_NAMES.get(name, name))
 
     def root_argument(self) -> Node:
@@ -350,15 +494,16 @@ class _Parser:
         return self.number() if self.peek().isdigit() else self.atom()
 
     def arguments(self) -> list[Node]:
-        """Read `(x, y, ...)`."""
-        self.take("(")
+        """Read `(x, y, ...)` or `{x, y, ...}`."""
+        closing = "⦄" if self.peek() == "⦃" else ")"
+        self.take("⦃" if closing == "⦄" else "(")
         bars, self.bars = self.bars, 0
         arguments = [self.sum()]
         while self.peek() == ",":
             self.at += 1
             arguments.append(self.sum())
         self.bars = bars
-        self.take(")")
+        self.take(closing)
         return arguments
 
     def function(self, name: str) -> Node:
@@ -373,7 +518,7 @@ class _Parser:
                 self.at += 1
                 base = self.argument() if self.peek() != "(" else self.atom()
         operand = self.operand()
-        if power == ("neg", ("num", Fraction(1))) and name in ("sin", "cos", "tan"):
+        if power == ("neg", ("num", Fraction(1))) and f"arc{name}" in FUNCTIONS:
             return ("fn", f"arc{name}", operand)
         if base is not None and name == "log":
             node: Node = ("fn", "logbase", base, operand)
@@ -384,18 +529,42 @@ class _Parser:
         return node if power is None else ("pow", node, power)
 
     def operand(self) -> Node:
-        """Read the argument of a function without brackets: factors up to an operator or another function."""
-        if (char := self.peek()) and char in "({[|":
-            return self.power() if char in "(|" else self.atom()
+        """Read the argument of a function: brackets, or factors up to an operator or another function."""
+        char = self.peek()
+        if char in ("(", "["):
+            return self.atom()
+        if char == "|":
+            operand = self.atom()
+            if (behind := self.peek()) and behind in "^!":
+                raise NotAlgebra("a power behind bars")
+            return operand
+        if char == "{":
+            return self.grouped_operand()
         factors = [self.power() if self.peek() != "-" else self.signed_power()]
         while self.starts_atom() and self.peek() not in ("(", "[", "|") and self.command() not in FUNCTIONS:
             run = _LETTERS.match(self.text, self.at)
             if run and run.group() in _PLAIN - {"pi"}:
                 break
-            if self.text[self.at].isdigit() and factors[-1][0] == "num":
-                raise NotAlgebra("two numbers side by side")
+            self.check_neighbours(factors[-1])
             factors.append(self.power())
+        if self.peek() in ("(", "[") and self.at and all(factor[0] == "num" for factor in factors):
+            raise NotAlgebra("a number and brackets behind a function")
         return factors[0] if len(factors) == 1 else ("mul", *factors)
+
+    def grouped_operand(self) -> Node:
+        r"""Read `{...}` behind a function. Its braces are not seen, so that `\sin{2}x` looks like `\sin 2x`."""
+        start = self.at
+        operand = self.group()
+        inner = self.text[start + 1 : self.at - 1].strip()
+        has_brackets = inner[:1] in ("(", "[") and inner[-1:] in (")", "]")
+        char = self.peek()
+        if (
+            not has_brackets
+            and char
+            and (char in "^!" or char.isalnum() or self.command() in ("pi", "sqrt", "frac", *GREEK))
+        ):
+            raise NotAlgebra("the end of an argument is not seen")
+        return operand
 
     def scripts(self, name: str) -> Node:
         """Read the subscripts and primes of a letter, and the arguments of f, g and h."""
@@ -407,18 +576,33 @@ class _Parser:
         while self.text.startswith("'", self.at):
             self.at += 1
             name += "'"
-        if self.text.startswith("^{\\prime}", self.at):
-            self.at += len("^{\\prime}")
-            name += "'"
-        if name[0] in _UNKNOWN_FUNCTIONS and self.text.startswith("(", self.at):
+        letter = match.group(2) if (match := _MARKED.match(name)) else name[0]
+        if letter in _UNKNOWN_FUNCTIONS and (power := _POWER_OF_FUNCTION.match(self.text, self.at)):
+            self.at = power.end()
+            return ("app", f"{name}^{power.group(1) or power.group(2)}", *self.arguments())
+        if _SIMPLE_ARGUMENT.match(self.text, self.at) and name not in ("e", "i"):
+            argument = self.bracket()
+            return ("fn", "factorial", ("add", argument, _MINUS_ONE)) if name == "Gamma" else ("app", name, argument)
+        if name == "Gamma" and self.text.startswith("(", self.at):
+            return ("fn", "factorial", ("add", self.bracket(), _MINUS_ONE))
+        if name in _GREEK_FUNCTIONS and self.text.startswith("(", self.at):
+            return ("app", name, *self.arguments())
+        if letter in _UNKNOWN_FUNCTIONS and self.text.startswith("(", self.at):
             return ("app", name, *self.arguments())
         return _letter(name)
 
     def subscript(self, name: str) -> tuple[str, Node | None]:
-        """A subscript that is a formula is an argument (`a_{n+1}`), a word is part of the name (`x_{max}`)."""
+        """A subscript that is a formula is an argument (`a_{n+1}`), letters are part of the name (`x_{max}`)."""
         if self.peek() != "{":
-            return f"{name}_", self.argument()
+            digits = _DIGITS.match(self.text, self.at)
+            if digits is None:
+                return f"{name}_", self.argument()
+            self.at = digits.end()
+            return f"{name}_", ("num", Fraction(int(digits.group())))
         start = self.at
+        if letters := _INDEX_LETTERS.match(self.text, self.at):
+            self.at = letters.end()
+            return f"{name}_{letters.group(letters.lastindex or 1)}", None
         try:
             index = self.group()
         except NotAlgebra:
@@ -437,6 +621,8 @@ class _Parser:
             raise NotAlgebra(f"unknown command at {self.at}")
         self.at += 1 + len(name)
         if name == "frac":
+            if match := _DERIVATIVE.match(self.text, self.at):
+                return self.derived(match)
             return ("div", self.argument(), self.argument())
         if name == "sqrt":
             return self.square_root()
@@ -444,14 +630,23 @@ class _Parser:
             return ("const", "pi")
         if name == "binom":
             return ("fn", "binom", self.argument(), self.argument())
-        if name in FUNCTIONS or name in ("max", "min", "gcd", "lcm", "arctg", "tg", "ctg"):
+        if name in FUNCTIONS or name in _SEVERAL:
             return self.named(name)
         if name in GREEK:
             return self.scripts(name)
         if name in ("lfloor", "lceil"):
             return self.rounded(name[1:])
-        if name in ("text", *_DECORATIONS):
-            return self.decorated(name)
+        if name == "text":
+            return self.upright()
+        if name in _STYLES:
+            return self.argument()
+        if name in _MARKS:
+            return self.marked(_MARKS[name])
+        if name == "begin" and (match := _DETERMINANT.match(self.text, self.at)):
+            self.at = match.end()
+            return self.determinant("vmatrix")
+        if name == "det":
+            return self.determinant_of()
         raise NotAlgebra(f"the command \\{name}")
 
     def square_root(self) -> Node:
@@ -471,26 +666,82 @@ class _Parser:
         self.at += 2 + len(kind)
         return ("fn", kind, node)
 
-    def decorated(self, name: str) -> Node:
-        r"""Read a decorated name, such as `\vec{a}` and `\overline{AB}`; `\mathbf{5}` stays a number.
-
-        `\text{...}` is a name only if it holds a single letter or a function.
-        """
-        if number := re.compile(r"\s*\{\s*(\d{1,300}(?:\.\d{1,300})?)\s*\}").match(self.text, self.at):
-            if name not in ("mathbf", "bm", "underline"):
-                raise NotAlgebra(f"\\{name} over a number")
-            self.at = number.end()
-            return ("num", Fraction(number.group(1)))
-        match = re.compile(r"\s*\{?\s*([A-Za-z]+)\s*\}?").match(self.text, self.at)
+    def determinant_of(self) -> Node:
+        r"""Read the matrix behind `\det`. The determinant of anything else, such as `\det A`, is not a formula."""
+        bracket = self.peek() == "("
+        self.at += bracket
+        self.peek()
+        match = _MATRIX.match(self.text, self.at)
         if match is None:
-            raise NotAlgebra(f"\\{name} of something that is not a name")
-        word = match.group(1)
-        if name == "text" and len(word) > 1 and word not in FUNCTIONS:
+            raise NotAlgebra("the determinant of a name")
+        self.at = match.end()
+        node = self.determinant(match.group(1))
+        if bracket:
+            self.take(")")
+        return node
+
+    def upright(self) -> Node:
+        r"""Read `\text{...}`, which is a name only if it holds a single letter or a function."""
+        match = _UPRIGHT.match(self.text, self.at)
+        word = match.group(1) if match else ""
+        if match is None or (len(word) > 1 and word not in _PLAIN):
             raise NotAlgebra(f"the text {word!r}")
         self.at = match.end()
-        if word in FUNCTIONS:
-            return self.named(word)
-        return self.scripts(word)
+        return self.named(word) if word in _PLAIN else self.scripts(word)
+
+    def marked(self, mark: str) -> Node:
+        r"""Read `\bar z`, `\vec{a}`, `\mathcal F`: letters with a mark are a variable of their own."""
+        match = _MARKED_LETTERS.match(self.text, self.at)
+        if match is None:
+            raise NotAlgebra(f"\\{mark} of something that is not a name")
+        self.at = match.end()
+        return self.scripts(f"\\{mark}{{{match.group(1) or match.group(2)}}}")
+
+    def derived(self, match: re.Match[str]) -> Node:
+        r"""Read `\frac{dy}{dx}`, which is y', or `\frac{d}{dx}(...)`, which is computed."""
+        self.at = match.end()
+        upper, of, command, letter, lower = match.groups()
+        order, name = int(upper or 1), command or letter
+        if int(lower or 1) != order or not 1 <= order <= 4 or (command and command not in GREEK):
+            raise NotAlgebra("a derivative of unclear order")
+        of = of.strip()
+        partial = "\\partial" in match.group()
+        if _ONE_LETTER.fullmatch(of):
+            if not partial and name == "x":
+                return ("sym", of + "'" * order)
+            return ("sym", f"{'∂' if partial else 'd'}{order}{of}/{name}")
+        node = self.differentiated() if not of else _inner_formula(of)
+        for _ in range(order):
+            if not partial and symbols(node) & (_DEPENDENT - {name}):
+                raise NotAlgebra("the derivative of a formula with an unknown function")
+            try:
+                node = derivative(node, name)
+            except NoDerivative as error:
+                raise NotAlgebra(str(error)) from error
+        return node
+
+    def differentiated(self) -> Node:
+        """Read what d/dx is applied to: brackets, or the product behind it."""
+        if self.peek() not in ("(", "["):
+            return self.term()
+        node = self.atom()
+        char = self.peek()
+        if (char and char in "^!'/*") or self.starts_atom():
+            raise NotAlgebra("more than brackets behind d/dx")
+        return node
+
+
+def _inner_formula(text: str) -> Node:
+    """Return the formula that a differential stands in front of, as x^2 in `\\frac{d x^2}{dx}`: one product."""
+    node = parse(text)
+    if node[0] in ("add", "neg") and not (text[0] in "([" and text[-1] in ")]"):
+        raise NotAlgebra("a sum behind a differential")
+    return node
+
+
+def _is_call_of_a_letter(node: Node) -> bool:
+    """Whether a node is a_1, or f(x) of a letter, so that a prime behind it is the function's."""
+    return node[0] == "app" and ("_" in node[1] or (len(node) == 3 and node[2][0] == "sym"))
 
 
 def _letter(name: str) -> Node:

@@ -46,6 +46,8 @@ def _oriented(sides: tuple[Expression, ...], operators: tuple[str, ...], unit: U
 
 def _solve(sides: tuple[Expression, ...], operators: list[str], at: int, unit: Unit | None) -> Form | None:
     """Return the region of `c R ax + b S d`; None if the middle is not a straight line in its variable."""
+    if len(sides) == 2 and sides[at].node[:2] == ("fn", "abs"):
+        return _absolute_region(sides[at], sides[1 - at], operators[0] if at == 0 else _FLIPPED[operators[0]], unit)
     line = _straight_line(sides[at])
     if line is None:
         return None
@@ -67,6 +69,26 @@ def _solve(sides: tuple[Expression, ...], operators: list[str], at: int, unit: U
         else:
             low, low_closed = value, sign == "≥"
     return Labelled(name, Region((Interval(low, high, low_closed, high_closed),), unit))
+
+
+def _absolute_region(side: Expression, bound: Expression, operator: str, unit: Unit | None) -> Form | None:
+    """Return the region of |ax + b| < c or |ax + b| > c; None unless c is a positive number."""
+    line = _straight_line(Expression(side.text.strip()[1:-1], side.node[2]))
+    if line is None or bound.real is None or bound.real <= 0 or operator not in "<≤>≥":
+        return None
+    slope, intercept, name = line
+    if slope.startswith("-"):
+        slope, intercept = slope[1:], str(-Fraction(intercept))
+    plain = (slope, intercept) == ("1", "0")
+    high = bound if plain else Expression(f"(({bound.text})-({intercept}))/({slope})")
+    low = Expression(f"-({bound.text})" if plain else f"(-({bound.text})-({intercept}))/({slope})")
+    if operator in "<≤":
+        return Labelled(name, Region((Interval(low, high, operator == "≤", operator == "≤"),), unit))
+    outside = (
+        Interval(Expression("-∞"), low, False, operator == "≥"),
+        Interval(high, Expression("∞"), operator == "≥", False),
+    )
+    return Labelled(name, Region(outside, unit))
 
 
 def _straight_line(side: Expression) -> tuple[str, str, str] | None:

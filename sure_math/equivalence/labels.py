@@ -26,7 +26,11 @@ _COMPUTED = re.compile(
 _LINE_OVER_POINTS = re.compile(
     r"\\(?:overline|overrightarrow|overleftrightarrow|vec)\s*\{\s*([A-Z]{2,3})\s*\}|\|\s*([A-Z]{2,3})\s*\|"
 )
-_DECORATION = re.compile(r"\\(?:overline|overrightarrow|vec|mathbf|mathcal|mathbb|hat|bar|tilde|widehat)|\|")
+_DECORATION = re.compile(r"\\(?:bar|vec|mathcal|mathbb|hat|tilde)~?|\|")
+_DECORATED = re.compile(
+    r"\\(overline|overrightarrow|vec|mathbf|mathcal|mathbb|hat|bar|tilde|widehat)(?:\s*\{\s*([A-Za-z]+)\s*\}|\s+([A-Za-z]))"
+)
+_SAME_DECORATION = {"overline": "bar", "overrightarrow": "vec", "widehat": "hat"}
 _FILLERS_TEXT = "the a an of is are be final answer answers result solution solutions value total so thus hence then"
 FILLERS = frozenset(_FILLERS_TEXT.split())
 """Words in front of an answer that say nothing about what the answer is the value of."""
@@ -64,7 +68,7 @@ def read_label(text: str) -> Label | None:
 
 def _symbol(text: str) -> Label | None:
     plain = _LINE_OVER_POINTS.sub(lambda match: match.group(1) or match.group(2), text)
-    name = re.sub(r"\s+|\\text|[{}]", "", plain)
+    name = re.sub(r"\s+|\\text|[{}]", "", _DECORATED.sub(_decorated, plain))
     if re.fullmatch(r"[ei]|\\pi", name):
         return None
     if call := CALL.fullmatch(name):
@@ -73,6 +77,12 @@ def _symbol(text: str) -> Label | None:
     if re.fullmatch(r"\\text\s*\{[^{}]*\}|[a-z]{4,}|[A-Z][a-z]{3,}", text) and len(letters) > 1:
         return _words(text)
     return Label(name[1:] if re.fullmatch(r"\\[A-Za-z]+", text) else name)
+
+
+def _decorated(match: re.Match[str]) -> str:
+    r"""Write a decorated name in one way: `\bar~z`. Bold letters are the letters."""
+    command, name = match.group(1), match.group(2) or match.group(3)
+    return name if command == "mathbf" else rf"\{_SAME_DECORATION.get(command, command)}~{name}"
 
 
 def _words(text: str) -> Label:

@@ -5,6 +5,10 @@ Rounding policy, for a number written as a decimal (`0.333333`) against a value 
     v rounded or cut off at the last digit is the decimal, 3 to 5 significant digits       undecided
     two decimals, one of them a rounding of the other                                      undecided
     anything else                                                                          different
+
+A logarithm without a base is natural, decimal or binary, and the same in both formulas. If the verdict depends on the
+base, it is undecided. It is undecided, too, if it depends on whether a marked letter (`\\bar{z}`, `\\vec{a}`) differs
+from the plain letter.
 """
 
 import re
@@ -13,7 +17,7 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
-from sure_math.equivalence.algebra import Node, parse, symbols
+from sure_math.equivalence.algebra import REPEATING, Node, is_marked, parse, symbols, unmarked
 from sure_math.equivalence.values import LOCAL, PRECISION, SLACK, Inexact, evaluate, exact_value
 
 Verdict: TypeAlias = Literal["equal", "different", "undecided"]
@@ -22,7 +26,9 @@ EQUAL_DIGITS, ROUNDED_DIGITS = 6, 3
 """Significant digits from which a rounded decimal equals the value (six, as in Math-Verify), and may equal it."""
 _POINTS = ("positive-1", "positive-2", "positive-3")
 _SIGNED_POINTS = ("signed-1", "signed-2")
-_WHOLE_POINTS = ("whole-1", "whole-2", "whole-3")
+_WHOLE_POINTS = ("whole-1", "whole-2", "whole-3", "whole-4", "whole-5")
+_BASES = ("ln", "log10", "log2")
+"""What `\\log` without a base may mean."""
 
 
 _WRITTEN_DECIMAL = re.compile(r"[+-]?\s*(\d*)\.(\d+)\s*(?:[eE]([+-]?\d{1,4})|\*\s*10\s*\^\s*\{?\s*(-?\d{1,4})\s*\}?)?")
@@ -68,7 +74,29 @@ class Expression:
 
     @cached_property
     def has_decimal(self) -> bool:
-        return "." in self.text
+        """Whether a number is written with a decimal point, other than with a period, which is exact."""
+        return "." in self.text and "." in REPEATING.sub("", self.text)
+
+    @cached_property
+    def has_log(self) -> bool:
+        """Whether a logarithm has no base."""
+        return "log" in self.text and _has_log(self.node)
+
+    @cached_property
+    def meanings(self) -> tuple["Expression", ...]:
+        """The formula with each meaning of its logarithms without a base, in the order of `_BASES`."""
+        if not self.has_log:
+            return (self,) * len(_BASES)
+        return tuple(Expression(self.text, _with_log(self.node, base)) for base in _BASES)
+
+    @cached_property
+    def marks(self) -> frozenset[str]:
+        """The marked variables, such as `\\bar{z}`."""
+        return frozenset(name for name in self.symbols if is_marked(name))
+
+    def unmarked(self) -> "Expression":
+        """Return the formula with plain letters for marked ones."""
+        return Expression(self.text, unmarked(self.node))
 
     def at(self, point: str) -> tuple[Any, Any] | None:
         """Return (value, bound of its error) at a named point; None if there is no value."""
@@ -94,9 +122,20 @@ class Expression:
         return float(evaluated[0])
 
 
+def _has_log(node: Node) -> bool:
+    return node[:2] == ("fn", "log") or any(_has_log(child) for child in node[1:] if isinstance(child, tuple))
+
+
+def _with_log(node: Node, meaning: str) -> Node:
+    parts = tuple(_with_log(child, meaning) if isinstance(child, tuple) else child for child in node)
+    if node[:2] != ("fn", "log"):
+        return parts
+    return ("fn", "logbase", ("num", Fraction(2)), parts[2]) if meaning == "log2" else ("fn", meaning, parts[2])
+
+
 def _decimal(text: str) -> Decimal | None:
     match = _WRITTEN_DECIMAL.fullmatch(text.replace("(", "").replace(")", ""))
-    if match is None:
+    if match is None or REPEATING.search(text):
         return None
     exponent = int(match.group(3) or match.group(4) or 0)
     written = (match.group(1) + match.group(2)).lstrip("0")
@@ -132,11 +171,34 @@ def compare_expressions(a: Expression, b: Expression) -> Verdict:
     """
     if a.node == b.node:
         return "equal"
+    if a.has_log or b.has_log:
+        return _agreed([_compare(x, y) for x, y in zip(a.meanings, b.meanings, strict=True)])
+    return _compare(a, b)
+
+
+def _agreed(verdicts: list[Verdict]) -> Verdict:
+    return verdicts[0] if len(set(verdicts)) == 1 else "undecided"
+
+
+def _compare(a: Expression, b: Expression) -> Verdict:
     if a.exact is not None and b.exact is not None:
         return "equal" if a.exact == b.exact else _compare_decimals(a, b)
     if not a.symbols and not b.symbols:
         return _compare_constants(a, b)
-    return _compare_functions(a, b)
+    verdict = _compare_functions(a, b)
+    if verdict == "different" and a.marks != b.marks:
+        return _without_marks(a, b)
+    return verdict
+
+
+def _without_marks(a: Expression, b: Expression) -> Verdict:
+    """Return `different` for formulas that differ without their marks as well, else `undecided`.
+
+    The letters of a number (`\\overline{ab}`) or of an intersection are no product, so that nothing is known of them.
+    """
+    if any(sum(map(str.isalpha, name.partition("{")[2])) > 1 for name in a.marks ^ b.marks):
+        return "undecided"
+    return "different" if compare_expressions(a.unmarked(), b.unmarked()) == "different" else "undecided"
 
 
 def _compare_constants(a: Expression, b: Expression) -> Verdict:
@@ -208,7 +270,7 @@ def _compare_functions(a: Expression, b: Expression) -> Verdict:
         if (a.has_decimal or b.has_decimal) and all(_nearly(a, b, point) for point in _POINTS):
             return "undecided"
         if a.node[0] == b.node[0] == "sym":
-            return "different"
+            return "undecided" if {"/", "'"} <= set(a.node[1] + b.node[1]) else "different"
         renamed = a.symbols - b.symbols and b.symbols - a.symbols
         if renamed or any(positive):
             return "undecided"
@@ -247,6 +309,13 @@ def proportional(a: Expression, b: Expression) -> bool | None:
 
     None if that cannot be decided.
     """
+    if a.has_log or b.has_log:
+        verdicts = {_proportional(x, y) for x, y in zip(a.meanings, b.meanings, strict=True)}
+        return verdicts.pop() if len(verdicts) == 1 else None
+    return _proportional(a, b)
+
+
+def _proportional(a: Expression, b: Expression) -> bool | None:
     ratios = []
     for point in (*_POINTS, "signed-1"):
         first, second = a.at(point), b.at(point)

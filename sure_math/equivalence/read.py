@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Literal
 
-from sure_math.equivalence.algebra import NotAlgebra
+from sure_math.equivalence.algebra import AMBIGUOUS, NotAlgebra
 from sure_math.equivalence.connectors import LETTER, plain_connectors
 from sure_math.equivalence.coverage import unread
 from sure_math.equivalence.forms import (
@@ -76,6 +76,7 @@ def _is_mathematical(text: str) -> bool:
         bool(re.search(r"[\d=<>≤≥^∪]|\\[A-Za-z]", text))
         and len(words) < _SENTENCE_WORDS
         and not _ALL_TEXT.fullmatch(text)
+        and not AMBIGUOUS.search(text)
     )
 
 
@@ -156,8 +157,8 @@ _CHOICE = re.compile(
 )
 _ALL_TEXT = re.compile(r"\\text\s*\{([^{}]*)\}")
 _WORDS = re.compile(rf"[^\W\d_](?:{LETTER}|['’-])*(?:[\s,/&()]+(?:{LETTER}|['’.-])+)*\.?")
-_SEGMENT = re.compile(r"\\(?:overline|overrightarrow|overleftrightarrow|vec)\s*\{\s*([A-Z]{2,3})\s*\}")
-"""Points joined by a line. The answer is the same with or without the line drawn over them."""
+_SEGMENT = re.compile(r"\\(?:overline|overleftrightarrow)\s*\{\s*([A-Z]{2,3})\s*\}")
+"""Points joined by a line. The answer is the same with the line drawn over them. An arrow has a direction."""
 _KNOWN_NAMES_TEXT = "pi sqrt sin cos tan log ln exp infinity alpha beta gamma theta phi lambda omega sigma mu hbar"
 _KNOWN_NAMES = frozenset(_KNOWN_NAMES_TEXT.split())
 _REALS = frozenset({"all real numbers", "all reals", "the real numbers", "real numbers", "ℝ", "all real x", "r"}) - {
@@ -208,6 +209,8 @@ def _words(text: str) -> Form | None:
     if text == bare and (
         bare in _KNOWN_NAMES or (len(runs) == 1 and len(bare) <= 2 and bare.islower() and bare not in _SHORT_WORDS)
     ):
+        return None
+    if text == bare and re.search("[-/]|'$", bare) and max(map(len, runs)) <= 2 and is_algebra(bare):
         return None
     if any(run in _KNOWN_NAMES for run in runs) and len(runs) < 4:
         return None

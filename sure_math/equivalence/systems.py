@@ -3,7 +3,18 @@ r"""Read answers in several rows: matrices, systems of equations (`cases`, `alig
 import re
 from typing import Literal
 
-from sure_math.equivalence.forms import Collection, Form, LeftOut, Quantity, Reader, Unreadable, Words, with_source
+from sure_math.equivalence.forms import (
+    Collection,
+    Form,
+    LeftOut,
+    Quantity,
+    Reader,
+    Unreadable,
+    Words,
+    is_algebra,
+    with_source,
+)
+from sure_math.equivalence.numbers import Expression
 from sure_math.equivalence.relations import join
 from sure_math.equivalence.text import split_top
 
@@ -19,7 +30,7 @@ _OTHERWISE = frozenset({"otherwise", "else", "elsewhere", "sonst", "sinon"})
 
 
 def read_matrix(text: str, read: Reader) -> Form | None:
-    """Read a matrix or a determinant; None if the text is neither."""
+    """Read a matrix, or a determinant, which is a number or a formula if its cells are; None if the text is neither."""
     match = _MATRIX.fullmatch(text)
     bars = False
     if match is None:
@@ -28,6 +39,8 @@ def read_matrix(text: str, read: Reader) -> Form | None:
                 match, bars = inner, opening == "|"
     if match is None:
         return None
+    if (bars or match.group(2) == "vmatrix") and is_algebra(text):
+        return Quantity(Expression(text), None)
     opening, name, body, closing = match.groups()
     kind: Literal["determinant", "matrix"] = "determinant" if bars or name in ("vmatrix", "Vmatrix") else "matrix"
     rows = [_cells(row) for row in _rows(body)]

@@ -2,8 +2,25 @@ r"""Write LaTeX, Unicode and plain text in one small notation: an answer then ha
 
 After `clean`, an answer has no math delimiters, spacing commands, `\left`/`\right` or thousands separators, and the
 operators that the parsers look at are single characters: ⦃ ⦄ set braces, ⟨ ⟩, ∪ ∖ ∈ ∅ ℝ ∞, ≤ ≥ ≠ ≈ ± ∓, * /, ° % and …
+
+`clean` drops only what does not change the meaning:
+
+| dropped | where |
+|---|---|
+| delimiters of mathematics, boxes, `\left`, `\right`, `\big` | `_DELIMITERS`, `_unwrap_boxes`, `_DROPPED` |
+| null delimiters `\left.`, `\right.` | `_NULL_DELIMITER` |
+| spacing, line skips, `\phantom` | `_SPACES`, `_ROW_SKIP` |
+| sizes, styles, `\limits` | `_DROPPED` |
+| colours and coloured boxes with the name of their colour | `_COLOURED`, `_BOX_STYLE` |
+| bold and underlined (`\mathbf`, `**5**`) | `_STYLED`, `_BOLD` |
+| `\mathrm` of single letters that are no unit | `_upright` |
+| separators of thousands | `substitute_thousands` |
+| punctuation, braces and blanks at the ends | `strip_ends` |
+
+Everything else stays in the text, for `read.py` to read or refuse.
 """
 
+import html
 import re
 from collections.abc import Callable
 
@@ -12,18 +29,29 @@ from sure_math.equivalence.glyphs import (
     COMMANDS,
     DASHES,
     DEGREE_SIGNS,
+    DIGITS,
     FRACTIONS,
+    FULLWIDTH,
     GREATER_OR_EQUAL,
+    GREEK_LETTERS,
     LESS_OR_EQUAL,
-    LOWERED_DIGITS,
+    LETTERS,
+    LOWERED,
+    MORE_FRACTIONS,
     PRODUCT_SIGNS,
     QUOTIENT_SIGNS,
-    RAISED_DIGITS,
+    RAISED,
+    SETS,
 )
 from sure_math.extract import BOX, box_content
 
 _UNICODE = str.maketrans(
     {
+        **FULLWIDTH,
+        **DIGITS,
+        **LETTERS,
+        **GREEK_LETTERS,
+        **SETS,
         **dict.fromkeys(DASHES, "-"),
         **dict.fromkeys(PRODUCT_SIGNS, "*"),
         **dict.fromkeys(QUOTIENT_SIGNS, "/"),
@@ -32,20 +60,17 @@ _UNICODE = str.maketrans(
         **dict.fromkeys((*DEGREE_SIGNS, "˚"), "°"),
         **dict.fromkeys(APOSTROPHES, "'"),
         **COMMANDS,
-        **{glyph: f"^{{{digit}}}" for glyph, digit in RAISED_DIGITS.items()},
-        **{glyph: f"_{{{digit}}}" for glyph, digit in LOWERED_DIGITS.items()},
-        **{glyph: rf"\frac{{{upper}}}{{{lower}}}" for glyph, (upper, lower) in FRACTIONS.items()},
-        "ⁿ": "^{n}",
-        "𝜋": r"\pi ",
-        "θ": r"\theta ",
-        "α": r"\alpha ",
-        "β": r"\beta ",
-        "γ": r"\gamma ",
-        "φ": r"\phi ",
-        "ϕ": r"\phi ",
-        "ω": r"\omega ",
-        "λ": r"\lambda ",
-        "μ": r"\mu ",
+        **{glyph: rf"\frac{{{upper}}}{{{lower}}}" for glyph, (upper, lower) in (FRACTIONS | MORE_FRACTIONS).items()},
+        "∛": r"\sqrt[3] ",
+        "∜": r"\sqrt[4] ",
+        "∠": r"\angle ",
+        "△": r"\triangle ",
+        "⌊": r"\lfloor ",
+        "⌋": r"\rfloor ",
+        "⌈": r"\lceil ",
+        "⌉": r"\rceil ",
+        "∧": " and ",
+        "∨": " or ",
         "\u00a0": " ",
         "\u202f": r"\,",
         "\u2009": r"\,",
@@ -53,35 +78,62 @@ _UNICODE = str.maketrans(
         "\u2002": " ",
         "\u2003": " ",
         "\u200b": "",
+        "\u200e": "",
+        "\u200f": "",
         "\ufeff": "",
         "“": '"',
         "”": '"',
+        "″": "''",
         "∣": "|",
-        "，": ",",
-        "：": ":",
-        "（": "(",
-        "）": ")",
-        "％": "%",
+        "、": ",",
+        "。": ".",
+        "【": "[",
+        "】": "]",
+        "〈": "⟨",
+        "〉": "⟩",
+        "《": "⟨",
+        "》": "⟩",
+        "٪": "%",
+        "٫": ".",
+        "٬": "{,}",
+        "＄": "¤",
+        "￥": "¥",
         "∼": "~",
-        "ℯ": "e",
         "⊘": "∅",
     }
 )
+_SMALL = str.maketrans({**RAISED, **LOWERED})
+_SMALL_RUN = re.compile(f"[{''.join(RAISED)}]+|[{''.join(LOWERED)}]+")
+_OVERLINED = re.compile("(?:\\d[\u0304\u0305])+")
 
 _DOUBLED_BACKSLASH = re.compile(
     r"(?<!\\)\\\\(?=(?:d?frac|tfrac|sqrt|left|right|text|boxed|pi|cdot|times|begin|end|circ|infty|cup|pm)(?![a-z]))"
 )
 _DROPPED = re.compile(
     r"\\(?:left|right|bigl?|bigr|Bigl?|Bigr|biggl?|biggr|Biggl?|Biggr|middle|displaystyle|textstyle|scriptstyle"
-    r"|limits|nolimits"
-    r"|rm|bf|it|boldsymbol|hfill|allowbreak|mathstrut|strut|nonumber)(?![A-Za-z])|\\!"
+    r"|scriptscriptstyle|limits|nolimits|tiny|scriptsize|footnotesize|small|normalsize|[lL]arge|LARGE|huge|Huge"
+    r"|rm|bf|it|sf|tt|mathord|ensuremath|hfill|allowbreak|mathstrut|strut|nonumber|notag|noindent)(?![A-Za-z])|\\!"
 )
+_COLOURED = re.compile(
+    r"\\(?:textcolor|color|colorbox|fcolorbox\s*\{[^{}]{0,40}\})(?![A-Za-z])"
+    r"(?:\s*\[[^][{}]{0,60}\])?(?:\s*\{[^{}]{0,40}\})?"
+)
+_BOX_STYLE = re.compile(r"\\bbox(?![A-Za-z])\s*(?:\[[^][{}]{0,60}\])?")
+_STYLED = re.compile(
+    r"\\(?:mathbf|boldsymbol|bm|pmb|underline|bold|mathnormal)(?![A-Za-z])\s*(?:\{\s*([A-Za-z]{1,20})\s*\}|([A-Za-z])(?![A-Za-z]))?"
+)
+_BOLD = re.compile(r"\s*(\*\*|__|`)([^*`]+)\1\s*")
 _NULL_DELIMITER = re.compile(r"\\(?:left|right)\s*\.")
-_FRACTIONS = re.compile(r"\\[dtc]frac(?![A-Za-z])")
+_FRACTIONS = re.compile(r"\\(?:[dtc]|nice|s|x)frac(?![A-Za-z])")
 _BINOMIALS = re.compile(r"\\[dt]binom(?![A-Za-z])")
 _TEXT_COMMAND = re.compile(
-    r"\\(?:text(?:rm|bf|it|sf|tt|normal|up)?|mbox|mathrm|mathsf|mathtt|mathit|hbox|operatorname\*?)(?=\s*\{)"
+    r"\\(?:text(?:rm|bf|it|sf|sc|tt|normal|up)?|emph|mbox|mathrm|mathsf|mathtt|mathit|hbox|operatorname\*?)(?=\s*\{)"
 )
+_UPRIGHT_TOKEN = re.compile(r"\\(?:mathrm|mathsf|mathtt|mathit)(?:\s+([A-Za-z])(?![A-Za-z])|\s*(?=\\(?!text)[A-Za-z]))")
+_UPRIGHT = re.compile(r"\\text\s*\{(\s*)([A-Za-z]|[eixyz]{2,3}|pi|\\(?!mu|Omega)[A-Za-z]+)\s*\}")
+_UNIT_LETTERS = frozenset("mgshtlLNJWVAKC")
+_SPACED_UNIT_LETTERS = frozenset("FTHBDd")
+"""Letters that are a unit behind a number, always or if a blank stands between."""
 _SYMBOLS: tuple[tuple[str, str], ...] = (
     (r"\\\{|\\lbrace(?![A-Za-z])", "⦃"),
     (r"\\\}|\\rbrace(?![A-Za-z])", "⦄"),
@@ -94,10 +146,10 @@ _SYMBOLS: tuple[tuple[str, str], ...] = (
     (r"\\in(?![A-Za-z])", "∈"),
     (r"\\(?:leq|leqslant|le)(?![A-Za-z])|<=|=<", "≤"),
     (r"\\(?:geq|geqslant|ge)(?![A-Za-z])|>=", "≥"),
-    (r"\\(?:neq|ne)(?![A-Za-z])|!=", "≠"),
+    (r"\\(?:neq|ne)(?![A-Za-z])|\\not\s*=|(?<![^\s])!=", "≠"),
     (r"\\lt(?![A-Za-z])", "<"),
     (r"\\gt(?![A-Za-z])", ">"),
-    (r"\\infty(?![A-Za-z])", "∞"),
+    (r"\\infty(?![A-Za-z])|(?<![A-Za-z\\{])(?:infinity|infty)(?![A-Za-z])|(?<=[-+(\[, ])(?:oo|inf)(?=\s*[),\]])", "∞"),
     (r"\\(?:approx|simeq|doteq)(?![A-Za-z])", "≈"),
     (r"\\pm(?![A-Za-z])|\+/-|\+-", "±"),
     (r"\\mp(?![A-Za-z])", "∓"),
@@ -109,7 +161,11 @@ _SYMBOLS: tuple[tuple[str, str], ...] = (
     (r"\\(?:ldots|dots|cdots|dotsc|dotsb|dotsm|hdots|vdots|ddots)(?![A-Za-z])|\.\.\.+", "…"),
     (r"\\(?:setminus|backslash)(?![A-Za-z])", "∖"),
     (r"\\(?:emptyset|varnothing)(?![A-Za-z])", "∅"),
-    (r"\\mathbb\s*\{?\s*R\s*\}?|\\R(?![A-Za-z])", "ℝ"),
+    (r"\\mathbb\s*(?:\{\s*R\s*\}|R(?![A-Za-z]))|\\R(?![A-Za-z])", "ℝ"),
+    (r"ℝ\s*-\s*(?=⦃)", "ℝ∖"),
+    (r"ℝ\s*[-∖]\s*\{([^{}]*)\}", r"ℝ∖⦃\1⦄"),
+    (r"\^\s*\{\s*\\prime\s*\\prime\s*\}|\^\s*\\prime\s*\\prime(?![A-Za-z])", "''"),
+    (r"\^\s*\{\s*\\prime\s*\}|\^\s*\\prime(?![A-Za-z])", "'"),
     (r"\\colon(?![A-Za-z])", ":"),
     (r"\\(?:var)?(?=(?:theta|phi|epsilon|rho|sigma)(?![A-Za-z]))", r"\\"),
     (r"\\(?:land|wedge)(?![A-Za-z])", " and "),
@@ -152,22 +208,148 @@ def clean(answer: str) -> str:
     >>> clean(r"$\left( 1,\, \dfrac12 \right)$")
     '( 1, \\frac12 )'
     """
-    text = _translated(answer.strip().replace(r"\$", _CURRENCY_SIGN))
+    text = _from_unicode(_from_markup(answer.strip()))
     text = _DOUBLED_BACKSLASH.sub(r"\\", text)
     text = _strip_dollars(text)
     text = _DELIMITERS.sub(" ", _ROW_SKIP.sub(r"\\\\ ", text))
     text = _unwrap_boxes(text)
     text = substitute_thousands(text)
+    if "\\" in text:
+        text = _without_styles(text)
+    text = _SPACES.sub(" ", text)
+    if "\\text" in text:
+        text = _UPRIGHT.sub(_upright, text)
+    for pattern, replacement in _SYMBOL_RULES:
+        text = pattern.sub(replacement, text)
+    return strip_ends(_plain_signs(_BLANKS.sub(" ", _unstack(text))))
+
+
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,31}\d{0,2});")
+_SCRIPT_TAG = re.compile(r"<(sup|sub)>([^<>]{1,100})</\1>")
+
+
+def _from_markup(text: str) -> str:
+    """Read HTML (`&lt;`, `x<sup>2</sup>`) and bold of Markdown around the whole answer."""
+    if "&" in text and ";" in text:
+        ampersand = "&" if "\\begin" in text else r"\&"
+        text = _ENTITY.sub(lambda match: ampersand if match.group() == "&amp;" else html.unescape(match.group()), text)
+    if "</su" in text:
+        text = _SCRIPT_TAG.sub(lambda match: f"{'^' if match.group(1) == 'sup' else '_'}{{{match.group(2)}}}", text)
+    if text[:1] in ("*", "_", "`") and (bold := _BOLD.fullmatch(text)):
+        text = bold.group(2)
+    return text
+
+
+def _from_unicode(text: str) -> str:
+    text = text.replace(r"\$", _CURRENCY_SIGN)
+    if text.isascii():
+        return text
+    text = _OVERLINED.sub(lambda match: rf"\overline{{{match.group()[::2]}}}", text)
+    text = _SMALL_RUN.sub(
+        lambda match: f"{'^' if match.group()[0] in RAISED else '_'}{{{match.group().translate(_SMALL)}}}", text
+    )
+    return _translated(text)
+
+
+def _without_styles(text: str) -> str:
+    """Remove what only styles the text, and write each command of a kind in one way."""
     text = _NULL_DELIMITER.sub(" ", text)
     text = _DROPPED.sub("", text)
+    if "color" in text or "bbox" in text:
+        text = _COLOURED.sub(" ", _BOX_STYLE.sub(" ", text))
+    text = _STYLED.sub(_letters_alone, text)
     text = _FRACTIONS.sub(r"\\frac", text)
     text = _BINOMIALS.sub(r"\\binom", text)
     text = _TEXT_COMMAND.sub(r"\\text", text)
-    text = _SPACES.sub(" ", text)
-    for pattern, replacement in _SYMBOL_RULES:
-        text = pattern.sub(replacement, text)
-    text = _unstack(text)
-    return strip_ends(_BLANKS.sub(" ", text))
+    text = _UPRIGHT_TOKEN.sub(lambda match: rf"\text{{{match.group(1)}}}" if match.group(1) else " ", text)
+    if "\\over" in text or "\\choose" in text:
+        text = _infix_fractions(text)
+    return text
+
+
+def _letters_alone(match: re.Match[str]) -> str:
+    """Write styled letters without their braces, and apart from the letters around them."""
+    letters = match.group(1) or match.group(2)
+    if not letters:
+        return " "
+    before, after = match.string[: match.start()][-1:], match.string[match.end() : match.end() + 1]
+    return f"{' ' * before.isalpha()}{letters}{' ' * (after.isalnum())}"
+
+
+def _upright(match: re.Match[str]) -> str:
+    r"""Write an upright letter as the letter, unless it is a unit behind a number: `2\text{i}`, but `5\text{ m}`."""
+    blank, letters = match.group(1), match.group(2)
+    before = match.string[max(0, match.start() - 20) : match.start()]
+    after = match.string[match.end() : match.end() + 2].lstrip()
+    spaced = bool(blank) or before.endswith(" ")
+    if (letters in _UNIT_LETTERS or (spaced and letters in _SPACED_UNIT_LETTERS)) and _is_measured(before, after):
+        return match.group()
+    if letters == "pi":
+        letters = r"\pi"
+    joins_left = before[-1:].isalpha() and not letters.startswith("\\")
+    joins_right = letters.startswith("\\") or match.string[match.end() : match.end() + 1].isalnum()
+    return f"{' ' * joins_left}{letters}{' ' * joins_right}"
+
+
+def _is_measured(before: str, after: str) -> bool:
+    """Whether an upright letter stands where a unit may stand: behind a number or another unit."""
+    before = before.rstrip()
+    if before.endswith(("\\frac{", "}{")):
+        return True
+    return before[-1:] not in ("", *"(,;=[+-<>{_^|:⦃∈&") and after[:1] not in ("_", "(", "'")
+
+
+_INFIX = re.compile(r"\\(over|choose)(?![A-Za-z])")
+_MAX_INFIX = 8
+
+
+def _infix_fractions(text: str) -> str:
+    r"""Write `{a \over b}` as `\frac{a}{b}` and `{n \choose k}` as `\binom{n}{k}`."""
+    for _ in range(_MAX_INFIX):
+        match = _INFIX.search(text)
+        if match is None:
+            return text
+        start, end = _group_around(text, match.start())
+        command = "frac" if match.group(1) == "over" else "binom"
+        upper, lower = text[start : match.start()].strip(), text[match.end() : end].strip()
+        text = rf"{text[:start]}\{command}{{{upper}}}{{{lower}}}{text[end:]}"
+    return text
+
+
+def _group_around(text: str, index: int) -> tuple[int, int]:
+    """Return where the content of the braces around an index starts and ends; the whole text without braces."""
+    ends = []
+    for step, opening, closing in ((-1, "{", "}"), (1, "}", "{")):
+        at, depth = index, 0
+        while 0 <= at < len(text) and depth >= 0:
+            if text[at] in "{}" and (at == 0 or text[at - 1] != "\\"):
+                depth += (text[at] == closing) - (text[at] == opening)
+            at += step
+        ends.append(at + 2 if step < 0 and depth < 0 else 0 if step < 0 else at - 1 if depth < 0 else len(text))
+    return ends[0], ends[1]
+
+
+_TIMES_TEN = re.compile(r"(?<=[\d.])(\}?)\s*[xX]\s*(?=10\s*\^)")
+_TIMES = re.compile(r"(?<=\d)(\}?)\s+[xX]\s+(?=\d)")
+_UNION = re.compile(r"(?<=[)\]⦄])\s*(?:U|union)\s*(?=[(\[⦃])")
+_ANGLES = re.compile(r"(?:([^<>]*=)\s*)?<([^<>=]*)>")
+_CAPITALS = re.compile(r"[A-Z](?:\s*(?:,|,?\s+and|&)\s+[A-Z])+")
+
+
+def _plain_signs(text: str) -> str:
+    """Read signs that plain text writes as letters: x for times, U for a union, < and > for angle brackets."""
+    if "x" in text or "X" in text:
+        text = _TIMES_TEN.sub(r"\1*", text)
+        times = _TIMES.sub(r"\1 * ", text)
+        if "x" not in times and "X" not in times:
+            text = times
+    if "," in text:
+        text = _UNION.sub("∪", text)
+        if text.endswith(">") and (angles := _ANGLES.fullmatch(text)) and "," in angles.group(2):
+            text = f"{angles.group(1) or ''}⟨{angles.group(2)}⟩"
+    if " and " in text and _CAPITALS.fullmatch(text.strip()):
+        text = ", ".join(re.findall(r"[A-Z]", text))
+    return text
 
 
 _GREEK_RUN = re.compile(r"([\u0370-\u03ff\u1f00-\u1fff]+)")
