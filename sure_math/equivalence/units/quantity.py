@@ -182,6 +182,8 @@ def _read_words(words: str, number: str, blank: bool) -> tuple[Fraction, Unit | 
     if flat[0] == "\\":
         plain = blank and _PLAIN_NUMBER.fullmatch(number) and re.fullmatch(r"\\(?:mu ?[A-Za-z]|Omega|ell)", flat)
         return _known(flat) if plain or "\\text" in words else None
+    if re.fullmatch(r"[kMm] ?\\Omega", flat):
+        return _known(flat) if _PLAIN_NUMBER.fullmatch(number) else None
     upright = words.lstrip("/ ").startswith("\\text")
     runs = re.findall(rf"{LETTER}+", flat)
     if flat[0] == "°" and _FUNCTION.search(number):
