@@ -34,8 +34,8 @@ _JOINING = rf"(?:{'|'.join(sorted(set((_AND + ' ' + _OR).split()), key=len, reve
 _JOINING_WORDS = rf"(?:as well as|{_JOINING}(?:\s*/\s*{_JOINING}|\s+(?:also|either|else)\b)?)"
 _TEXT = r"\\(?:text(?:rm|bf|it|normal)?|mbox|mathrm|hbox)\s*"
 _PUNCTUATION = (
-    r"\n[-*•][ \t$]|[\s$,;.&~、，；。]|\*\*|__|\\[()\[\],;:! ]|\\\\|\\q?quad(?![A-Za-z])"
-    r"|\\(?:land|lor|wedge|vee)(?![A-Za-z])|\^\s?\{?\s?\\circ\s?\}?|°"
+    r"\n[-*•][ \t$]|[\s$,;.&~()、，；。]|\*\*|__|\\[()\[\],;:! ]|\\\\|\\q?quad(?![A-Za-z])"
+    r"|\\(?:land|lor|wedge|vee|cup)(?![A-Za-z])|∪|\^\s?\{?\s?\\circ\s?\}?|°"
 )
 _BETWEEN = re.compile(
     rf"(?:{_PUNCTUATION}|{_TEXT}\{{[\s,;]{{0,5}}(?:{_JOINING_WORDS})?[\s,;]{{0,5}}\}}"
@@ -150,9 +150,11 @@ def _joined(text: str, boxes: list[_Box]) -> str:
     names = [_INDEX.sub("", box.label) for box in boxes]
     if all(names) and len(set(names)) > 1:
         contents = [f"{box.label} = {box.content}" for box in boxes]
+    gaps = [text[box.end : following.start].lower() for box, following in pairwise(boxes)]
+    if any("∪" in gap or r"\cup" in gap for gap in gaps):
+        return r" \cup ".join(contents)
     if any(_INEQUALITY.search(content) for content in contents):
         # `x > 1 and x < 2` is an interval, `x < 1 or x > 2` is not.
-        gaps = [text[box.end : following.start].lower() for box, following in pairwise(boxes)]
         both = any(re.search(r"(?<![^\W\d_])(?:and|und|et|y|и)(?![^\W\d_])", gap) for gap in gaps)
         return (" and " if both else " or ").join(contents)
     return ", ".join(contents)

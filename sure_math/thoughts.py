@@ -33,7 +33,7 @@ _HARMONY = "harmony"
 _CHANNEL = (
     r"<\|channel\|>\s{0,3}(?:analysis|commentary|final)\b(?:[^<]{0,200}(?:<\|constrain\|>[^<]{0,40})?<\|message\|>)?"
 )
-_WITHOUT_TOKENS = r"\A\s{0,9}analysis(?=[^\s:.,;!?'’)-])|assistantfinal"
+_WITHOUT_TOKENS = r"\A\s{0,9}(?:assistant)?analysis(?=[^\s:.,;!?'’)-]|[ \t]{0,9}\n)|assistantfinal"
 _BY_PROMPT = "prompt"
 
 

@@ -16,7 +16,7 @@ A `$` in front of an amount is money if no `$` closes it as TeX would: `$5 + $3 
 
 import re
 
-from sure_math.equivalence.forms import Labelled, Opaque, Quantity, Words
+from sure_math.equivalence.forms import Collection, Labelled, Opaque, Quantity, Words
 from sure_math.equivalence.read import read_form
 from sure_math.extract import BOX, boxed_answer
 from sure_math.thoughts import visible_text
@@ -87,6 +87,12 @@ _UNSURE = re.compile(
     r"[,;]\s{0,3}(?:but|though|although|however)\b[^.;\n]{0,200}\b(?:possible|could|might|may|maybe|perhaps)\b[^.;\n]{0,200}",
     re.IGNORECASE,
 )
+_SO = re.compile(
+    r"(?:thus|so|therefore|hence|also|daher|deshalb|donc|ainsi|luego|logo|quindi|поэтому|значит|итак|因此|所以|故|则|よって|따라서)"
+    r"\s{0,3}[,，、:：]?\s{0,3}",
+    re.IGNORECASE,
+)
+"""A word that opens a conclusion."""
 _COPULA = re.compile(r"(?:です|でした|だ|である|입니다|이다|이에요|예요|है|हैं)\s*\Z")
 """A verb at the end of a sentence, in languages that put it there."""
 _STYLING = re.compile(r"(?:\*\*|__|[`*_\"])+")
@@ -224,6 +230,8 @@ def _sentence(text: str) -> str:
 
 def _in_statement(text: str, choice: bool) -> str | None:
     text = _COPULA.sub("", _unstyled(_UNSURE.sub("", text)))
+    if (so := _SO.match(text)) is not None and not _MATH.search(text) and _is_answer(text[so.end() :]):
+        text = text[so.end() :]
     if choice and (letter := _letter(text)) is not None:
         return letter
     if _is_answer(text):
@@ -274,4 +282,6 @@ def _is_answer(text: str) -> bool:
     if len(_MATH.findall(text)) > 1:
         return bool(_BETWEEN.fullmatch(_MATH.sub("", text)))
     form = read_form(text)
+    if isinstance(form, Collection) and len({isinstance(item, Words) for item in form.items}) > 1:
+        return False  # a sentence with a comma
     return not isinstance(form, Opaque) and not (isinstance(form, Words) and len(form.text.split()) > 3)

@@ -68,6 +68,8 @@ SIDE_BY_SIDE = [
     (r"\boxed{x > 1} and \boxed{x < 2}", "x > 1 and x < 2"),
     (r"$\boxed{840}$. $\boxed{840}$", "840"),
     (r"\boxed{A} or \boxed{B}", "A, B"),
+    (r"$\boxed{5}$ (or $\boxed{-5}$)", "5, -5"),
+    (r"$\boxed{(0,1)} \cup \boxed{(2,3)}$", r"(0,1) \cup (2,3)"),
     # Anything else between two boxes: the last box counts.
     (r"\boxed{1} then \boxed{2}", "2"),
     (r"\boxed{1}, so \boxed{2}", "2"),
