@@ -280,7 +280,9 @@ def _upright(match: re.Match[str]) -> str:
     r"""Write an upright letter as the letter, unless it is a unit behind a number: `2\text{i}`, but `5\text{ m}`."""
     blank, letters = match.group(1), match.group(2)
     before = match.string[max(0, match.start() - 20) : match.start()]
-    after = match.string[match.end() : match.end() + 2].lstrip()
+    after = match.string[match.end() : match.end() + 8].lstrip()
+    if after.startswith(("\\Omega", "Ω")):
+        return match.group()
     spaced = bool(blank) or before.endswith(" ")
     if (letters in _UNIT_LETTERS or (spaced and letters in _SPACED_UNIT_LETTERS)) and _is_measured(before, after):
         return match.group()

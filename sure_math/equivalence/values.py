@@ -222,12 +222,16 @@ class _Evaluator:
         return value
 
     def unknown(self, node: Node) -> Any:
-        """Evaluate an unknown function as a smooth function with coefficients by name: f(x) = f(y) only if x = y."""
-        total = _variable(self.context, f"{node[1]}()", "positive-0")
+        """Evaluate an unknown function as a smooth function with coefficients by name: f(x) = f(y) only if x = y.
+
+        Each point has other coefficients, so that a_1 is no constant.
+        """
+        point = f"positive, {self.point}"
+        total = _variable(self.context, f"{node[1]}()", point)
         for index, child in enumerate(node[2:]):
             argument = self.value(child)
             for degree in (1, 2, 3):
-                total += _variable(self.context, f"{node[1]}({index},{degree})", "positive-0") * argument**degree
+                total += _variable(self.context, f"{node[1]}({index},{degree})", point) * argument**degree
         return total
 
     def power(self, base: Any, exponent: Any, exponent_node: Node) -> Any:

@@ -389,6 +389,11 @@ LOGARITHMS = [
     (r"\log(x^2)", r"\log(x)^2", "not equal"),
 ]
 PLAIN_FORMS = [
+    ("a_1+2a_2=17", "a_1+2y_2=17", "not equal"),
+    ("a_1+a_2=3", "a_1+a_2=5", "not equal"),
+    ("f(1)+f(2)=3", "f(1)+f(3)=3", "not equal"),
+    ("f(1)+f(2)=3", "2f(1)+2f(2)=6", "equal"),
+    ("a_1+a_2=3", "3=a_2+a_1", "equal"),
     ("（－３，４］", "(-3,4]", "equal"),
     ("３．５", "3.5", "equal"),
     ("٣٫٥", "3.5", "equal"),
