@@ -48,6 +48,8 @@ WITH_BOX = "Llama-3.1"
 INCOMPLETE_GOLDS = {378: "10879, -10879", 698: "2, -1"}
 """Problems whose gold in the file is the last box of a reference solution with a box for each value: id -> all values.
 ZeroEval's rule accepts a complete answer only if it begins with the value that is the gold."""
+BASE = re.compile(r"\d\s*_\s*\w$")
+"""Digits with a base at the end of an answer."""
 NOTABLE_POINTS = 1.0
 """A model whose accuracy differs by more than this is explained."""
 
@@ -194,8 +196,8 @@ def reason(problem: Problem, answer: str, verdict: Verdict) -> str:
         return "the gold lacks a value that it has"
     if verdict == "different":
         return "its first number is the gold, its value is not"
-    if "_" in problem.gold:
-        return "it leaves out the base"
+    if BASE.search(problem.gold) or BASE.search(answer):
+        return "only one of both names the base"
     if "%" in answer:
         return "it is a percentage, the gold a bare number"
     return "its first number is the gold; it is text"
