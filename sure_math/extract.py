@@ -21,8 +21,8 @@ from sure_math.thoughts import visible_text
 
 BOX_COMMANDS = ("boxed", "fbox", "framebox")
 """LaTeX commands that mark a final answer, in a sample, in a graded response and in a reference answer."""
-BOX = re.compile(rf"\\(?:{'|'.join(BOX_COMMANDS)})(?![A-Za-z])\s*")
-"""A command of `BOX_COMMANDS` and the blanks behind it."""
+BOX = re.compile(rf"\\(?:begin)?(?:{'|'.join(BOX_COMMANDS)})(?![A-Za-z])\s*")
+"""A command of `BOX_COMMANDS`, also as models garble it (`\\beginboxed`), and the blanks behind it."""
 _BRACE_OR_ESCAPE = re.compile(r"\\.|[{}]", re.DOTALL)
 _BARE_CONTENT = re.compile(r"[^\s$\\{}]+|\\[A-Za-z]+")
 _TAGGED_BOX = ("<|begin_of_box|>", "<|end_of_box|>")

@@ -14,7 +14,9 @@ Every call is symmetric, deterministic, bounded in time and memory, and safe in 
 |---|---|
 | this file | the functions that others call: `same_answer`, `is_correct` and their kin |
 | `text`, `glyphs` | the small notation in which every answer has one spelling |
-| `read`, `labels` | from the text of an answer to a form |
+| `read`, `relations`, `lists`, `systems` | from the text of an answer to a form |
+| `labels`, `connectors` | names in front of an answer, and words between answers |
+| `coverage` | what of a text its form holds: a part that was not read is never part of an "equal" |
 | `forms` | the forms: number, tuple, set, intervals, equation, word |
 | `algebra`, `values`, `numbers` | formulas as trees, their values, the comparison of values |
 | `intervals`, `ratios` | regions of the real line, ratios |
@@ -22,6 +24,7 @@ Every call is symmetric, deterministic, bounded in time and memory, and safe in 
 | `decimal_comma` | the other reading of `1,5` |
 | `compare` | the rules by which two forms are the same answer |
 | `worker`, `symbolic` | Math-Verify in processes that can be killed: the parent's side and the worker's side |
+| `explanation` | why two answers are, or are not, the same, for people |
 | `percentages` | when a bare number counts as a percentage |
 | `response` | the answer in a response without a box, for `is_correct` only |
 """
@@ -35,6 +38,7 @@ from sure_math.equivalence import worker
 from sure_math.equivalence.compare import compare_forms
 from sure_math.equivalence.coverage import formula
 from sure_math.equivalence.decimal_comma import with_decimal_points
+from sure_math.equivalence.explanation import Explanation, Layer, reading
 from sure_math.equivalence.forms import Empty
 from sure_math.equivalence.numbers import Verdict
 from sure_math.equivalence.percentages import as_bare_numbers, asks_for_percentage, is_percentage, one_hundredfold
@@ -43,7 +47,17 @@ from sure_math.equivalence.response import stated_answer
 from sure_math.equivalence.text import canonical
 from sure_math.extract import boxed_answer
 
-__all__ = ["Verdict", "against_gold", "canonical", "is_correct", "same_answer", "same_answers", "was_stopped"]
+__all__ = [
+    "Explanation",
+    "Verdict",
+    "against_gold",
+    "canonical",
+    "explain",
+    "is_correct",
+    "same_answer",
+    "same_answers",
+    "was_stopped",
+]
 
 
 def same_answer(a: str, b: str, problem: str | None = None) -> Verdict:
@@ -59,6 +73,29 @@ def same_answer(a: str, b: str, problem: str | None = None) -> Verdict:
     'equal'
     """
     return same_answers([(a, b)], [problem])[0]
+
+
+def explain(a: str, b: str, problem: str | None = None) -> Explanation:
+    """Say whether two answers are the same, as `same_answer` does, and why: how each was read, and what decided.
+
+    >>> print(explain("x = 5 + 6 = 11", "11"))
+    equal: decided by the reading of both answers
+      'x = 5 + 6 = 11'
+        read as   x is: number 11
+        left out  '5 + 6 =' (restates the value)
+      '11'
+        read as   number 11
+    """
+    verdict = same_answer(a, b, problem)
+    layer: Layer = "reading"
+    if same_answer(a, b) != verdict:
+        layer = "problem"
+    elif verdict == "equal" and canonical(a) == canonical(b):
+        layer = "spelling"
+    elif _cheap_verdict(a, b) is None:
+        layer = "symbolic check"
+    first, second = (reading(side, read_form(boxed_answer(side) or side)) for side in (a, b))
+    return Explanation(verdict, layer, first, second)
 
 
 def same_answers(pairs: Sequence[tuple[str, str]], problems: Sequence[str | None] | None = None) -> list[Verdict]:

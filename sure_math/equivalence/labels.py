@@ -16,7 +16,7 @@ _LABEL = re.compile(
     rf"|{_ATOM}/{_ATOM}|{_ATOM}:{_ATOM}|\\angle\s*[A-Z]+|\[[A-Z]+\])\s*"
 )
 LABEL_TUPLE = re.compile(rf"\(\s*{_ATOM}(?:\s*,\s*{_ATOM})+\s*\)")
-_TEXT_LABEL = re.compile(r"(?:\\text\s*\{[^{}]*\}|[A-Za-z\s])+")
+_TEXT_LABEL = re.compile(r"(?:\\text\s*\{[^{}]*\}|\\omega_\{?\w{1,3}\}?|[A-Za-z\s])+")
 CALL = re.compile(r"([A-Za-z]\w*'*)\(\s*([A-Za-z])\s*((?:,\s*[A-Za-z]\s*)*)\)")
 _COMPUTED = re.compile(
     r"\\?(?:min|max|gcd|lcm|sin|cos|tan|cot|sec|csc|arcsin|arccos|arctan|sinh|cosh|tanh|ln|log|lg|exp|abs|floor|ceil|sqrt)"

@@ -70,6 +70,9 @@ def read_list(text: str, read: Reader) -> Form | None:
             raise Unreadable(text)
         else:
             forms.append(read(part))
+    wordy = [isinstance(form, Words) and form.choice is None for form in forms]
+    if any(wordy) and not all(wordy):
+        raise Unreadable(text)
     return with_source(_conditioned(_joined(forms, words), conditions), words)
 
 

@@ -155,6 +155,8 @@ _CHOICE = re.compile(
     r"(?:\\text\s*\{)?\s*(?:\\text\s*\{)?\s*(?:\(\s*([A-Z]|[a-j])\s*\)|([A-J])(?=\s*[):.]|\s*\}*$))\s*[):.]?\s*\}*\s*(?:\\text\s*\{)?(.*?)\}*",
     re.DOTALL,
 )
+_NAMED_CHOICE = re.compile(r"[A-J]\s+[A-Z][a-z]{2,}(?:\s+[A-Za-z]+){0,5}")
+"""A letter and the name that it stands for: `A Peter`."""
 _ALL_TEXT = re.compile(r"\\text\s*\{([^{}]*)\}")
 _WORDS = re.compile(rf"[^\W\d_](?:{LETTER}|['’-])*(?:[\s,/&()]+(?:{LETTER}|['’.-])+)*\.?")
 _SEGMENT = re.compile(r"\\(?:overline|overleftrightarrow)\s*\{\s*([A-Z]{2,3})\s*\}")
@@ -178,7 +180,7 @@ def _choice(text: str) -> Form | None:
         return None
     letter, rest = match.group(1) or match.group(2), match.group(3).strip()
     if rest and (match.group(1) is None and text.lstrip("{ ")[1:2] not in ").:"):
-        return None
+        return Words(rest.lower(), letter, source=text) if _NAMED_CHOICE.fullmatch(text) else None
     if rest and re.match(r"[-+*/^_=<>≤≥!'∪|(∈≈,]", rest):
         return None
     return Words(rest.lower(), letter, source=f"{letter} {rest}")

@@ -1,6 +1,7 @@
 r"""Read answers in several rows: matrices, systems of equations (`cases`, `aligned`) and functions by cases."""
 
 import re
+from collections.abc import Sequence
 from typing import Literal
 
 from sure_math.equivalence.forms import (
@@ -37,8 +38,8 @@ def read_matrix(text: str, read: Reader) -> Form | None:
         for opening, closing in ("()", "[]", "||"):
             if text.startswith(opening) and text.endswith(closing) and (inner := _MATRIX.fullmatch(text[1:-1].strip())):
                 match, bars = inner, opening == "|"
-    if match is None:
-        return None
+    if match is None or not _is_one_environment(match.group(3)):
+        return _matrix_product(text, read) if match else None
     if (bars or match.group(2) == "vmatrix") and is_algebra(text):
         return Quantity(Expression(text), None)
     opening, name, body, closing = match.groups()
@@ -48,13 +49,53 @@ def read_matrix(text: str, read: Reader) -> Form | None:
     return Collection(kind, items, source=f"{opening} {closing} {'||' if bars else ''}")
 
 
+def _is_one_environment(body: str) -> bool:
+    """Whether no environment ends in a body that began outside it, as between two matrices side by side."""
+    depth = 0
+    for command in re.findall(r"\\(begin|end)\{", body):
+        depth += 1 if command == "begin" else -1
+        if depth < 0:
+            return False
+    return depth == 0
+
+
+_MAX_PRODUCT = 6
+"""Rows and columns of matrices that are multiplied."""
+
+
+def _matrix_product(text: str, read: Reader) -> Form | None:
+    """Read two matrices of numbers side by side as their product."""
+    first, closing, second = text.partition("\\end{")
+    name, brace, rest = second.partition("}")
+    factors = [read_matrix(part.strip(), read) for part in (f"{first}{closing}{name}{brace}", rest.strip(" *"))]
+    rows, columns = (_expressions(factor) for factor in factors)
+    if not rows or not columns or len(rows[0]) != len(columns) or max(len(rows), len(columns[0])) > _MAX_PRODUCT:
+        raise Unreadable(text)
+    product = [[_dot(row, column) for column in zip(*columns, strict=True)] for row in rows]
+    return Collection("matrix", tuple(Collection("row", tuple(row)) for row in product), source=text)
+
+
+def _expressions(matrix: Form | None) -> list[list[str]]:
+    """Return the entries of a matrix as texts; empty if it is none, or if it has other entries than numbers."""
+    if not isinstance(matrix, Collection) or matrix.kind != "matrix":
+        return []
+    rows = [row.items for row in matrix.items if isinstance(row, Collection)]
+    if len({len(row) for row in rows}) != 1 or not all(isinstance(cell, Quantity) for row in rows for cell in row):
+        return []
+    return [[cell.value.text for cell in row if isinstance(cell, Quantity)] for row in rows]
+
+
+def _dot(row: Sequence[str], column: Sequence[str]) -> Form:
+    return Quantity(Expression("+".join(f"({x})*({y})" for x, y in zip(row, column, strict=True))), None)
+
+
 _STACK = re.compile(r"(\\substack)()\{(.*)(\})", re.DOTALL)
 
 
 def read_rows(text: str, read: Reader) -> Form | None:
     """Read a system of equations as the list of its rows, and a function by cases; None if the text is neither."""
     match = _ROWS.fullmatch(text) or _STACK.fullmatch(text)
-    if match is None:
+    if match is None or not _is_one_environment(match.group(3)):
         return None
     opening, name, body, closing = match.groups()
     if name in ("array", "matrix") and not (opening.startswith("⦃") or closing.endswith("⦄")):

@@ -12,6 +12,7 @@ from tests.helpers.processes import start_module
 
 NAMES = (
     "sure_math.extract:extract_answer",
+    "sure_math.equivalence:explain",
     "sure_math.equivalence:same_answer",
     "sure_math.equivalence:is_correct",
     "sure_math.cluster:cluster_answers",
