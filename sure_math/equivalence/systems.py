@@ -39,7 +39,8 @@ def read_matrix(text: str, read: Reader) -> Form | None:
             if text.startswith(opening) and text.endswith(closing) and (inner := _MATRIX.fullmatch(text[1:-1].strip())):
                 match, bars = inner, opening == "|"
     if match is None or not _is_one_environment(match.group(3)):
-        return _matrix_product(text, read) if match else None
+        is_product = match is not None and "{vmatrix}" not in text.lower()
+        return _matrix_product(text, read) if is_product else None
     if (bars or match.group(2) == "vmatrix") and is_algebra(text):
         return Quantity(Expression(text), None)
     opening, name, body, closing = match.groups()
