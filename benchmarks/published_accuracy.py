@@ -24,7 +24,7 @@ import json
 import re
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -59,6 +59,7 @@ Source = Literal["box", "later field, empty", "later field", "spelling", "anothe
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     id: int
+    text: str
     gold: str
     answers: Mapping[str, str | None]
     """Model, by its published name -> answer. None: the stored file has no answer."""
@@ -118,14 +119,14 @@ def load(realdata: Path) -> tuple[list[Problem], dict[str, dict[str, Any]]]:
     for line in (folder / "zeroeval_math_l5_answers.jsonl").read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
         answers = {PUBLISHED_NAME.get(item["model"], item["model"]): item["answer"] for item in row["answers"]}
-        problems.append(Problem(id=row["id"], gold=row["gold"], answers=answers))
+        problems.append(Problem(id=row["id"], text=row["problem"], gold=row["gold"], answers=answers))
     return problems, {row["Model"]: row for row in published}
 
 
-def our_verdicts(gold: str, answers: Iterable[str | None]) -> dict[str, Verdict]:
+def our_verdicts(problem: Problem) -> dict[str, Verdict]:
     """Grade the distinct answers to a problem."""
-    distinct = sorted({answer for answer in answers if answer is not None})
-    return dict(zip(distinct, against_gold(gold, distinct), strict=True))
+    distinct = sorted({answer for answer in problem.answers.values() if answer is not None})
+    return dict(zip(distinct, against_gold(problem.gold, distinct, problem.text), strict=True))
 
 
 def regrade(
@@ -218,7 +219,7 @@ def read_outputs(folder: Path, problems: Sequence[Problem]) -> dict[str, dict[st
             output = by_id[problem.id]
             answer = answer_of(output, in_box=WITH_BOX in path.stem)
             counts["right"] += is_right(problem.gold, answer)
-            counts["ours"] += answer is not None and against_gold(problem.gold, [answer]) == ["equal"]
+            counts["ours"] += answer is not None and against_gold(problem.gold, [answer], problem.text) == ["equal"]
             if answer != problem.answers[name]:
                 sources[_source(answer, problem.answers[name], output)] += 1
         read[name] = {
@@ -290,7 +291,7 @@ def main() -> None:
     arguments.add_argument("--out", type=Path, default=RESULTS)
     options = arguments.parse_args()
     problems, published = load(options.realdata)
-    verdicts = {problem.id: our_verdicts(problem.gold, problem.answers.values()) for problem in problems}
+    verdicts = {problem.id: our_verdicts(problem) for problem in problems}
     models = regrade(problems, published, verdicts)
     if options.outputs:
         read = read_outputs(options.outputs, problems)

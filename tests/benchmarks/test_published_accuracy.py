@@ -73,7 +73,10 @@ def problems() -> list[Problem]:
         {"one": "2*3 = 6", "two": None},
         {"one": "5"},
     ]
-    return [Problem(id=number, gold="6", answers=of_model) for number, of_model in enumerate(answers)]
+    return [
+        Problem(id=number, text="What is 2 times 3?", gold="6", answers=of_model)
+        for number, of_model in enumerate(answers)
+    ]
 
 
 PUBLISHED = {
@@ -83,7 +86,7 @@ PUBLISHED = {
 
 
 def test_a_difference_is_split_in_two(problems: list[Problem]) -> None:
-    verdicts = {problem.id: our_verdicts(problem.gold, problem.answers.values()) for problem in problems}
+    verdicts = {problem.id: our_verdicts(problem) for problem in problems}
     one, two = regrade(problems, PUBLISHED, verdicts)
     assert (one.problems, one.published_right, one.first_number_right, one.ours_right) == (3, 1, 1, 1)
     assert (one.other_answers, one.judged_differently, one.problems_judged_differently) == (0, 0, [0, 1])
@@ -133,7 +136,7 @@ def test_the_committed_results_explain_every_difference() -> None:
 
 def test_on_the_same_answers_the_rules_stay_close(realdata: Path) -> None:
     problems, published = load(realdata)
-    verdicts = {problem.id: our_verdicts(problem.gold, problem.answers.values()) for problem in problems}
+    verdicts = {problem.id: our_verdicts(problem) for problem in problems}
     models = regrade(problems, published, verdicts)
     assert {model.model for model in models if abs(model.judged_differently) / model.problems > 0.012} == set()
     assert sum(model.other_answers == 0 for model in models) >= 32
