@@ -180,6 +180,9 @@ def substitute(node: Node, name: str, value: Node) -> Node:
     return tuple(substitute(child, name, value) if isinstance(child, tuple) else child for child in node)
 
 
+_ORDINAL_ENDINGS = frozenset({"st", "nd", "rd", "th"})
+
+
 class _Parser:
     """A recursive descent parser of `text`; `at` is the index that it has reached."""
 
@@ -447,6 +450,8 @@ class _Parser:
 
     def letters(self) -> Node:
         run = _LETTERS.match(self.text, self.at).group()  # type: ignore[union-attr]
+        if run in _ORDINAL_ENDINGS and self.text[self.at - 1 : self.at].isdigit():
+            raise NotAlgebra(f"the ending {run!r}")
         if run[0] == "d" and "/" in self.text and (match := _PLAIN_DERIVATIVE.match(self.text, self.at)):
             return self.derived(match)
         if run == "log" and (based := _PLAIN_BASE.match(self.text, self.at)):

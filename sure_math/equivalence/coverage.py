@@ -89,11 +89,11 @@ _COMMANDS_TEXT = (
     "chi psi omega"
 )
 _COMMANDS = frozenset(_COMMANDS_TEXT.split())
+_DIFFERENTIAL = re.compile(r"[A-Za-z]?(?:d[a-z])?")
+"""One letter, a differential, or both. More letters may be a word."""
 _SIGNS = {"∞": r"\infty ", "*": r"\cdot "}
 _TOKEN = re.compile(r"\\[A-Za-z]+|\d+(?:\.\d+)?|[A-Za-z]+|\S|\s+")
 _SYMBOL = re.compile(r"\\[A-Za-z]+|\d+(?:\.\d+)?|[A-Za-z]|[-+/!]")
-_MAX_LETTERS = 2
-"""Letters side by side that are a product. More letters may be a word."""
 MAX_SYMBOLS = 40
 """Longer formulas are not checked symbol by symbol, and so not compared."""
 _TOO_LONG = 400
@@ -130,7 +130,7 @@ def _is_formula_token(token: str) -> bool:
     if token[0] == "\\":
         return token[1:] in _COMMANDS
     if token.isalpha():
-        return token.isascii() and len(token) <= _MAX_LETTERS
+        return _DIFFERENTIAL.fullmatch(token) is not None
     return token.isspace() or token[0].isdigit() or token in "+-/^_!|(){}[],="
 
 

@@ -15,10 +15,10 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from sure_math.equivalence.algebra import REPEATING, Node, is_marked, parse, symbols, unmarked
-from sure_math.equivalence.values import LOCAL, PRECISION, SLACK, Inexact, evaluate, exact_value
+from sure_math.equivalence.values import LOCAL, PRECISION, Inexact, Value, evaluate, exact_value
 
 Verdict: TypeAlias = Literal["equal", "different", "undecided"]
 
@@ -98,14 +98,15 @@ class Expression:
         """Return the formula with plain letters for marked ones."""
         return Expression(self.text, unmarked(self.node))
 
-    def at(self, point: str) -> tuple[Any, Any] | None:
-        """Return (value, bound of its error) at a named point; None if there is no value."""
-        if point not in self._values:
-            self._values[point] = evaluate(self.node, self.symbols, point)
+    def at(self, point: str, precision: int = PRECISION) -> Value | None:
+        """Return the value at a named point, computed with at least so many bits; None if there is no value."""
+        known = self._values.get(point)
+        if point not in self._values or (known is not None and known.precision < precision):
+            self._values[point] = evaluate(self.node, self.symbols, point, precision)
         return self._values[point]
 
     @cached_property
-    def _values(self) -> dict[str, tuple[Any, Any] | None]:
+    def _values(self) -> dict[str, Value | None]:
         return {}
 
     @cached_property
@@ -145,15 +146,24 @@ def _decimal(text: str) -> Decimal | None:
 
 
 def _same_at(a: Expression, b: Expression, point: str) -> bool | None:
-    """Whether two formulas have the same value at a point; None if that cannot be decided."""
+    """Whether two formulas have the same value at a point; None if that cannot be decided.
+
+    Both are computed with the bits that the larger numbers of the two take: sqrt(10^200 + 1) and 10^100 agree in their
+    first 200 digits.
+    """
     first, second = a.at(point), b.at(point)
     if first is None or second is None:
         return None
-    difference, size = abs(first[0] - second[0]), max(abs(first[0]), abs(second[0]))
-    if first[1] is None or second[1] is None:
+    if first.precision != second.precision:
+        finest = max(first.precision, second.precision)
+        first, second = a.at(point, finest), b.at(point, finest)
+        if first is None or second is None:
+            return None
+    LOCAL.context.prec = first.precision
+    difference, size = abs(first.number - second.number), max(abs(first.number), abs(second.number))
+    if first.bound is None or second.bound is None:
         return False if difference > size / 2**100 else None
-    context = LOCAL.context
-    return bool(difference <= max(first[1], second[1], size * context.mpf(2) ** (SLACK - PRECISION)) * 2)
+    return bool(difference <= max(first.bound, second.bound) * 2)
 
 
 def _nearly(a: Expression, b: Expression, point: str) -> bool:

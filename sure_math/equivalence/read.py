@@ -159,6 +159,8 @@ _NAMED_CHOICE = re.compile(r"[A-J]\s+[A-Z][a-z]{2,}(?:\s+[A-Za-z]+){0,5}")
 """A letter and the name that it stands for: `A Peter`."""
 _ALL_TEXT = re.compile(r"\\text\s*\{([^{}]*)\}")
 _WORDS = re.compile(rf"[^\W\d_](?:{LETTER}|['’-])*(?:[\s,/&()]+(?:{LETTER}|['’.-])+)*\.?")
+_FIRST_IDEOGRAPH = "\u2e80"
+"""From here on, one character may be a word (`赤`)."""
 _SEGMENT = re.compile(r"\\(?:overline|overleftrightarrow)\s*\{\s*([A-Z]{2,3})\s*\}")
 """Points joined by a line. The answer is the same with the line drawn over them. An arrow has a direction."""
 _KNOWN_NAMES_TEXT = "pi sqrt sin cos tan log ln exp infinity alpha beta gamma theta phi lambda omega sigma mu hbar"
@@ -200,6 +202,8 @@ def _words(text: str) -> Form | None:
     if bare.lower() in _REALS:
         return _reals(text)
     if len(bare) == 1 and bare.isalpha():
+        if bare > _FIRST_IDEOGRAPH:
+            return Words(bare, source=text)
         return Words(bare.lower(), bare, source=text) if bare in "ABCDFGHJ" else None
     if not _WORDS.fullmatch(bare):
         return None

@@ -113,7 +113,10 @@ _DROPPED = re.compile(
     r"\\(?:left|right|bigl?|bigr|Bigl?|Bigr|biggl?|biggr|Biggl?|Biggr|middle|displaystyle|textstyle|scriptstyle"
     r"|scriptscriptstyle|limits|nolimits|tiny|scriptsize|footnotesize|small|normalsize|[lL]arge|LARGE|huge|Huge"
     r"|rm|bf|it|sf|tt|mathord|ensuremath|hfill|allowbreak|mathstrut|strut|nonumber|notag|noindent)(?![A-Za-z])|\\!"
+    r"|\\(?:begin|end)\s*\{(?:equation|displaymath|math)\*?\}"
 )
+_FRACTION_IN_BRACES = re.compile(r"(?<=\d)\{(\\frac\{[^{}]*\}\{[^{}]*\})\}")
+"""`14{6 \\over 7}` is a mixed number."""
 _COLOURED = re.compile(
     r"\\(?:textcolor|color|colorbox|fcolorbox\s*\{[^{}]{0,40}\})(?![A-Za-z])"
     r"(?:\s*\[[^][{}]{0,60}\])?(?:\s*\{[^{}]{0,40}\})?"
@@ -218,12 +221,16 @@ def clean(answer: str) -> str:
         text = _without_styles(text)
     text = _SPACES.sub(" ", text)
     if "\\text" in text:
-        text = _UPRIGHT.sub(_upright, text)
+        text = _UPRIGHT.sub(_upright, _TEXT_AROUND_FORMULA.sub(r" \1", text))
     for pattern, replacement in _SYMBOL_RULES:
         text = pattern.sub(replacement, text)
     return strip_ends(_plain_signs(_BLANKS.sub(" ", _unstack(text))))
 
 
+_TEXT_AROUND_FORMULA = re.compile(
+    r"\\text\s*\{\s*(?=\\(?:text|frac|sqrt)(?![A-Za-z]))((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}"
+)
+r"""`\text{\frac{1}{2}}` and `\text{ \text{ cm}}`: a formula or a text inside of text."""
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,31}\d{0,2});")
 _SCRIPT_TAG = re.compile(r"<(sup|sub)>([^<>]{1,100})</\1>")
 
@@ -263,7 +270,7 @@ def _without_styles(text: str) -> str:
     text = _TEXT_COMMAND.sub(r"\\text", text)
     text = _UPRIGHT_TOKEN.sub(lambda match: rf"\text{{{match.group(1)}}}" if match.group(1) else " ", text)
     if "\\over" in text or "\\choose" in text:
-        text = _infix_fractions(text)
+        text = _FRACTION_IN_BRACES.sub(r"\1", _infix_fractions(text))
     return text
 
 

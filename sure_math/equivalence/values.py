@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import reduce
 from math import comb, factorial, gcd, isqrt, lcm, prod
-from typing import Any
+from typing import Any, NamedTuple
 
 from mpmath.ctx_mp import MPContext
 
@@ -18,6 +18,10 @@ PRECISION = 256
 _MAX_PRECISION = 60_000
 SLACK = 64
 """Bits that rounding may cost: two values agree if they agree to `precision - SLACK` bits."""
+
+
+_SATURATING = frozenset({"tanh", "coth"})
+"""Functions that are within exp(-2x) of 1."""
 
 
 class Inexact(ValueError):
@@ -200,7 +204,10 @@ class _Evaluator:
         if kind == "app":
             return self.unknown(node)
         if kind == "fn":
-            return self.function(node[1], [self.value(child) for child in node[2:]])
+            arguments = [self.value(child) for child in node[2:]]
+            if node[1] in _SATURATING:
+                self.span = max(self.span, 3 * float(min(abs(arguments[0]), _MAX_PRECISION)))
+            return self.function(node[1], arguments)
         values = [self.value(child) for child in node[1:]]
         if kind == "add":
             return context.fsum(values)
@@ -286,23 +293,30 @@ class _Evaluator:
         return getattr(context, name.replace("arc", "a"))(first)
 
 
-def evaluate(node: Node, names: frozenset[str], point: str) -> tuple[Any, Any] | None:
-    """Return (value, error bound) of a tree at a named point; None if it has no value there.
+class Value(NamedTuple):
+    """A value that was computed, and how exactly."""
 
-    The bound is None if the needed precision is too high.
-    """
+    number: Any
+    bound: Any
+    """Bound of the error; None if the precision that it takes is too high."""
+    precision: int
+    """Bits with which it was computed."""
+
+
+def evaluate(node: Node, names: frozenset[str], point: str, precision: int = PRECISION) -> Value | None:
+    """Return the value of a tree at a named point, with at least so many bits; None if it has no value there."""
     context = LOCAL.context
-    context.prec = PRECISION
+    context.prec = precision
     try:
         evaluator = _Evaluator(context, point)
         value = evaluator.value(node)
         needed = PRECISION + 2 * int(evaluator.span)
-        if needed > PRECISION + 128 and needed <= _MAX_PRECISION:
-            context.prec = needed
+        if needed > precision + 128 and needed <= _MAX_PRECISION:
+            context.prec = precision = needed
             evaluator = _Evaluator(context, point)
             value = evaluator.value(node)
         elif needed > _MAX_PRECISION:
-            return value, None
-        return value, evaluator.peak * context.mpf(2) ** (SLACK - context.prec)
+            return Value(value, None, precision)
+        return Value(value, evaluator.peak * context.mpf(2) ** (SLACK - precision), precision)
     except (NoValue, ValueError, ZeroDivisionError, OverflowError, TypeError, ArithmeticError, NotImplementedError):
         return None

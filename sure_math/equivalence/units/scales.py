@@ -4,6 +4,7 @@ A word has its English meaning where languages differ (`billion` is 10^9). Words
 (`score`, `quarters`) are in `UNCLEAR`: a number with such a word is not read.
 """
 
+import re
 from fractions import Fraction
 
 _WORDS: dict[str, str] = {
@@ -65,5 +66,22 @@ _UNCLEAR_TEXT = (
     "以内 未満 未满 左右 多 余 个百分点 成 折 割 分之 半 より以上 이상 이하 미만 초과 أو و أكثر "
     "أقل או ו יותר या और से"
 )
-UNCLEAR = frozenset(_UNCLEAR_TEXT.split())
+_OTHER_SCALES_TEXT = (
+    "hundert hundred tausend thousand hundra tusen hundre tusind hundrede honderd duizend cento cientos cien mila "
+    "mille bin yüz ratus ribu juta tisíc tisíce tisic száz ezer mie mii sută sto tysiąc nghìn ngàn ngan elfu laki"
+)
+_NUMERAL = re.compile(
+    r"(?:m|b|tr|quadr|quint|sext)[iíy]l[lyh]?[iíjy]?[oóãõ]\w*|(?:m|b)[iy]l+[iy]?[aá]r\w*|(?:tr|quadr)illiard\w*|\w*ллион\w*|\w*льйон\w*"
+)
+UNCLEAR = frozenset(f"{_UNCLEAR_TEXT} {_OTHER_SCALES_TEXT}".split()) - SCALES.keys()
 """Words that make more of the text behind a number than a unit: a condition, a comparison, an operation."""
+
+
+def is_unclear(word: str) -> bool:
+    """Return whether a word behind a number is no unit: a condition, an operation, or a scale of unknown size.
+
+    >>> is_unclear("trilyon"), is_unclear("million"), is_unclear("miles")
+    (True, False, False)
+    """
+    lower = word.lower()
+    return lower in UNCLEAR or (lower not in SCALES and word not in SCALES and _NUMERAL.fullmatch(lower) is not None)

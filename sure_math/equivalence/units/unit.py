@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Literal
 
 from sure_math.equivalence.units.names import ALTERNATIVES, MEANINGS, Dimension, Meaning
-from sure_math.equivalence.units.scales import SCALES, UNCLEAR
+from sure_math.equivalence.units.scales import SCALES, is_unclear
 
 _BLOCKS = range(0x900, 0xE00, 0x80)
 _MARKS = (
@@ -154,7 +154,7 @@ def _tokens(text: str) -> list[str] | None:
     tokens: list[str] = []
     for token in _WORD.findall(text):
         pieces = _pieces(_COMMANDS.get(token, token))
-        if pieces is None or token.lower() in UNCLEAR:
+        if pieces is None or is_unclear(token):
             return None
         if tokens and tokens[-1] == "μ" and pieces[0] in "mgslAVWJFCHT":
             tokens[-1] += pieces[0]
