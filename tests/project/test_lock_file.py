@@ -1,8 +1,8 @@
 """The lock file: every pin of the tested set with the sha256 of its file.
 
 Pinned: `constraints/cpu-lock.txt` has the pins of `constraints/cpu.txt`, each with a sha256 and none with an address;
-another version, a missing pin, a surplus pin and a pin without a hash are told by name; what is installed is pinned; the
-release workflow writes a bill of materials from the lock file.
+another version, a missing pin, a surplus pin and a pin without a hash are told by name; what is installed is pinned;
+the release workflow writes a bill of materials from the lock file.
 """
 
 import importlib.util
