@@ -126,7 +126,7 @@ def _numbers(golds: Sequence[str]) -> list[tuple[str, float]]:
 
 
 _HOLE = re.compile(r"«(\w+)(?::(\d))?»")
-_ENTRY = re.compile(r"\[(or|and|if|at|functional|unit|scale|i|e|var|f|plain|word)(?::(\d))?\]")
+_ENTRY = re.compile(r"\[(or|and|if|at|functional|unit|plain unit|scale|i|e|var|f|plain|word)(?::(\d))?\]")
 _OTHER_OF = {"A": "Y", "B": "Y", "C": "Y", "j": "n", "k": "n", "l": "n", "D": "G", "E": "G", "F": "G", "m": "n"}
 """What a hole can hold instead: numbers that stand in no other hole."""
 _LISTS = {

@@ -9,7 +9,7 @@ call some of these pairs equal.
 """
 
 OR = (
-    *(" or ", " oder ", " ou ", " o ", " или ", "或", "或者", " または ", "、", " 또는 ", " أو ", " या ", " veya "),
+    *(" or ", " oder ", " ou ", " или ", "或", "或者", " または ", "、", " 또는 ", " أو ", " या ", " veya "),
     *(" lub ", " eller ", " hoặc ", " atau ", r" \text{ or } ", r" \text{ oder } ", r" \text{ ou } ", r"\text{或}"),
     *(r"\text{ или }", r" \lor ", r" \vee ", r"\ \text{or}\ ", r" \mbox{ or } ", r"\quad\text{or}\quad "),
 )
@@ -638,6 +638,7 @@ FRAMES: tuple[str, ...] = (
 
 TABLES: dict[str, tuple[tuple[str, ...], ...]] = {
     "unit": UNITS,
+    "plain unit": tuple(row for row in UNITS if not any("\\" in unit for unit in row)),
     "scale": SCALES,
     "i": (
         (

@@ -30,7 +30,11 @@ _BOX = re.compile(r"\s*\\boxed\{(.*)\}\s*", re.DOTALL)
 def load(realdata: Path) -> list[str]:
     """Return the distinct golds of all sets in the folder, short ones only, without `$` and box."""
     found = {_bare(gold) for name, column in SETS for gold in _column(realdata / name, column)}
-    return sorted(gold for gold in found | set(OWN) if gold and len(gold) <= MAX_LENGTH and "\n" not in gold)
+    return sorted(
+        gold
+        for gold in found | set(OWN)
+        if gold and len(gold) <= MAX_LENGTH and "\n" not in gold and _is_balanced(gold)
+    )
 
 
 def _column(path: Path, column: str) -> Iterator[str]:
@@ -42,6 +46,10 @@ def _column(path: Path, column: str) -> Iterator[str]:
         value = row[column]
         for item in value if isinstance(value, list) else [value]:
             yield str(item).rpartition("####")[2]
+
+
+def _is_balanced(gold: str) -> bool:
+    return gold.count("{") == gold.count("}")
 
 
 def _bare(gold: str) -> str:

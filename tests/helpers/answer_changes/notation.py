@@ -348,7 +348,7 @@ def _slash(text: str, source: random.Random) -> str | None:
 
 
 def _big_brackets(text: str, source: random.Random) -> str | None:
-    if "left" in text or not re.search(r"[(\[]", text) or "text" in text or "bmatrix" in text:
+    if "left" in text or r"\(" in text or not re.search(r"[(\[]", text) or "text" in text or "bmatrix" in text:
         return None
     left, right = source.choice(
         ((r"\left", r"\right"), (r"\big", r"\big"), (r"\Bigl", r"\Bigr"), (r"\left ", r"\right "))
@@ -383,7 +383,7 @@ def _degrees(text: str, source: random.Random) -> str | None:
 
 
 def _matrix_style(text: str, source: random.Random) -> str | None:
-    if "pmatrix" not in text:
+    if "pmatrix" not in text or "phantom" in text:
         return None
     new = text.replace("pmatrix", "bmatrix")
     return source.choice(
@@ -447,6 +447,13 @@ TEMPLATES: tuple[tuple[str, str, str], ...] = (
     ("scale", "«D» thousand", "«D»,000"),
     ("scale", "«j» billion dollars", "\\$«j»,000,000,000"),
     ("scale", "«j» hundred", "«j»00"),
+    ("scale", "«j» dozen", "«j»\\cdot 12"),
+    ("scale", "«D»万", "«D»0000"),
+    ("scale", "«j»亿", "«j»00000000"),
+    ("scale", "«D» тыс.", "«D»000"),
+    ("scale", "«j» Millionen", "«j»000000"),
+    ("scale", "«j» lakh", "«j»00000"),
+    ("scale", "\\$«j».«k» million", "«j»«k»00000"),
     ("upright", "«D»+«E»\\mathrm{i}", "«D»+«E»i"),
     ("upright", "«D»-«E»\\text{i}", "-«E»i+«D»"),
     ("upright", "«D»\\mathrm{e}^{«j»}", "«D»e^«j»"),
@@ -477,6 +484,13 @@ TEMPLATES: tuple[tuple[str, str, str], ...] = (
     ("expanded", "(x-«j»)(x+«j»)", "x^2-«j»^2"),
     ("expanded", "«j»(x+«k»)", "«j»x+«j»\\cdot«k»"),
     ("expanded", "\\frac{x+«D»}{«j»}", "\\frac{x}{«j»}+\\frac{«D»}{«j»}"),
+    ("identity", "2^3 x «D»^2", "8\\cdot «D»^2"),
+    ("identity", "\\left|\\begin{array}{cc}«D»&1\\\\0&1\\end{array}\\right|", "«D»"),
+    ("identity", "\\frac{«D»}{«E»}", "«D»\\cdot\\frac{1}{«E»}"),
+    ("identity", "\\gcd(«D»\\cdot 2,«D»)", "«D»"),
+    ("identity", "\\lfloor «D».5\\rfloor", "«D»"),
+    ("identity", "\\ln e^{«D»}", "«D»"),
+    ("identity", "|-«D»|", "«D»"),
     ("identity", "\\log_2 8^{«j»}", "3\\cdot«j»"),
     ("identity", "\\frac{1}{\\sqrt{«D»}}", "\\frac{\\sqrt{«D»}}{«D»}"),
     ("identity", "\\frac{1}{\\sqrt{«D»}-1}", "\\frac{\\sqrt{«D»}+1}{«D»-1}"),
@@ -490,6 +504,23 @@ TEMPLATES: tuple[tuple[str, str, str], ...] = (
     ("set", "\\{x\\mid x>«D»\\}", "(«D»,\\infty)"),
     ("set", "(-infinity,«j») U («D»,infinity)", "(-\\infty,«j»)\\cup(«D»,\\infty)"),
     ("set", "|x|<«D»", "(-«D»,«D»)"),
+    ("set", "\\left\\{«D»,«E»\\right\\}", "\\{«E», «D»\\}"),
+    ("set", "\\lbrace «D»,«E» \\rbrace", "\\{«D»,«E»\\}"),
+    ("set", "｛«D»，«E»｝", "\\{«D»,«E»\\}"),
+    ("set", "]«j»,«D»[", "(«j»,«D»)"),
+    ("set", "«j»<x\\leqslant «D»", "(«j»,«D»]"),
+    ("set", "«D» > x > «j»", "«j»<x<«D»"),
+    ("set", "x &gt; «D»", "x > «D»"),
+    ("set", "x\\in\\left(«j»;«D»\\right)", "(«j»,«D»)"),
+    ("list", "«A»; «B»", "«A», «B»"),
+    ("list", "«D»、«E»", "«E», «D»"),
+    ("list", "«A» und «B»", "«B» and «A»"),
+    ("list", "«A»,\\ «B»,\\quad «C»", "«C», «A», «B»"),
+    ("list", "a=«A»; b=«B»", "a=«A»,\\, b=«B»"),
+    ("list", "x_1=«A», x_2=«B»", "x_{1}=«A» \\text{ and } x_{2}=«B»"),
+    ("tuple", "\\left(«A»;\\ «B»\\right)", "(«A», «B»)"),
+    ("tuple", "\\langle «A»,«B»\\rangle", "\\left\\langle «A», «B» \\right\\rangle"),
+    ("tuple", "(x,y)=(«A»,«B»)", "(«A», «B»)"),
     ("mixed number", "«D»\\frac{1}{«j»}", "«D»+\\frac{1}{«j»}"),
     ("mixed number", "«D» 1/«j»", "\\frac{«D»\\cdot«j»+1}{«j»}"),
     ("plus or minus", "\\pm «D»", "-«D», «D»"),
@@ -499,9 +530,13 @@ TEMPLATES: tuple[tuple[str, str, str], ...] = (
     ("units", "«D» cm^2", "«D»\\text{ square centimeters}"),
     ("units", "«D» km/h", "«D»"),
     ("units", "\\$«D»", "«D» dollars"),
-    ("units", "«D» [unit]", "«D»[unit]"),
-    ("units", "«D» [unit]", "«D»\\text{ [unit]}"),
-    ("ordinal", "«D»1st", "«D»1"),
+    ("units", "«D» [unit]", "«D»\\ [unit]"),
+    ("units", "«D» [plain unit]", "«D»\\text{ [plain unit]}"),
+    ("units", "€«D»", "«D»"),
+    ("units", "«D»\\,\\mathrm{cm}^{2}", "«D» cm²"),
+    ("units", "«D»\\%", "«D» percent"),
+    ("units", "«D».50", "«D».5"),
+    ("ordinal", "«j»31st", "«j»31"),
     ("ordinal", "«D»4^{th}", "«D»4"),
     ("word", "[word]", "\\text{[word]}"),
     ("word", "\\text{[word]}", "\\textbf{[word]}."),

@@ -28,8 +28,6 @@ _OF_WHOLES = (
     *("plain text", "order of members", "interval as inequality", "fraction command", "order of terms", "spacing"),
     *("thousands", "number split", "root of a product", "order of factors", "Unicode", "big brackets"),
 )
-_PENDING = re.compile(r"\\over|\\nicefrac")
-"""Commands that are not read yet."""
 _WRAPPED = (r"\displaystyle *", r"\left. * \right.", "$*$", "{*}", "*.", r"\,*\,")
 
 
@@ -82,8 +80,6 @@ def _near_misses(answer: str, source: random.Random) -> Iterator[str]:
 def _distinct(found: Iterator[str], count: int) -> list[str]:
     kept: dict[str, None] = {}
     for text in found:
-        if _PENDING.search(text):
-            continue
         kept[text] = None
         if len(kept) == count:
             break
