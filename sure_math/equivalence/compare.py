@@ -89,9 +89,13 @@ def _labelled(a: Form, b: Form) -> MaybeVerdict:
         and len(a.equation.symbols) > 1
     ):
         return _same_equation(a.equation, b.equation)
-    if _may_name_the_same(a, b):
+    if a.is_words or b.is_words:
         verdict = compare_forms(_point_set(a.form), _point_set(b.form))
-        return "undecided" if verdict == "equal" else verdict
+        return "undecided" if verdict == "equal" and _may_say_the_same(a, b) else verdict and "different"
+    if set(a.label.split("=")) & set(b.label.split("=")):
+        return "undecided"
+    if without_decorations(a.label) == without_decorations(b.label):
+        return "undecided"
     return "different"
 
 
@@ -105,17 +109,10 @@ def _same_label(a: Labelled, b: Labelled) -> MaybeVerdict:
     return verdict
 
 
-def _may_name_the_same(a: Labelled, b: Labelled) -> bool:
-    """Whether two labels may be two names of one thing: words beside a symbol, `AB = BC` beside `AB`, a bar or none."""
-    if a.is_words or b.is_words:
-        return (
-            not (a.is_words and b.is_words)
-            or set(a.label.split()) <= set(b.label.split())
-            or (set(b.label.split()) <= set(a.label.split()))
-        )
-    if set(a.label.split("=")) & set(b.label.split("=")):
-        return True
-    return without_decorations(a.label) == without_decorations(b.label)
+def _may_say_the_same(a: Labelled, b: Labelled) -> bool:
+    """Whether words may describe what a symbol names, or what other words describe with more detail."""
+    first, second = set(a.label.split()), set(b.label.split())
+    return not (a.is_words and b.is_words) or first <= second or second <= first
 
 
 def _conditioned(a: Form, b: Form) -> MaybeVerdict:
@@ -155,6 +152,9 @@ def _is_natural(form: Conditioned) -> bool:
 
 
 def _unlabelled(a: Labelled, b: Form) -> MaybeVerdict:
+    if "=" in a.label and isinstance(b, Collection):
+        names = tuple(Labelled(name, a.form) for name in a.label.split("="))
+        return compare_forms(Collection("list", names), b)
     verdict = compare_forms(_point_set(a.form), b)
     if (
         verdict == "different"
@@ -308,7 +308,7 @@ def _one_of(a: Collection, b: Form) -> MaybeVerdict:
             if verdict == "equal" and a.kind == "list" and len(a.items) > 1 and not _one_in_several_spellings(a):
                 return "undecided"
             return verdict
-    in_parts = isinstance(b, Quantity) and b.unit is not None and b.unit.parts
+    in_parts = isinstance(b, Quantity) and ((b.unit is not None and b.unit.parts) or b.value.symbols)
     unclear = not a.items or a.kind in ("ratio", "cases", "determinant") or isinstance(b, Equation) or in_parts
     return "undecided" if unclear else "different"
 

@@ -112,7 +112,7 @@ def _straight_line(side: Expression) -> tuple[str, str, str] | None:
 
 def union(text: str) -> Form | None:
     """Read intervals joined by ∪, the reals without points, and a half-open or unbounded interval."""
-    if "∪" in text or "∖" in text or _looks_like_interval(text):
+    if "∪" in text or "∩" in text or "∖" in text or _looks_like_interval(text):
         pieces = split_top(text, lambda t, i: int(t[i] == "∪"))
         read = [_pieces(strip_ends(piece)) for piece in pieces]
         unit = common_unit([unit for _, units in read for unit in units])
@@ -134,6 +134,8 @@ _Pieces: TypeAlias = tuple[list[Interval], list[Unit | None]]
 
 
 def _pieces(text: str) -> _Pieces:
+    if "∩" in text:
+        return _intersection([strip_ends(part) for part in split_top(text, lambda t, i: int(t[i] == "∩"))])
     if "∖" in text:
         whole, _, removed = text.partition("∖")
         return _without(whole.strip(), removed.strip())
@@ -159,15 +161,29 @@ def _points(text: str) -> tuple[list[Expression], list[Unit | None]]:
     return [point for point, _ in read], [unit for _, unit in read]
 
 
+def _intersection(parts: Sequence[str]) -> _Pieces:
+    read = [_pieces(part) for part in parts]
+    common = common_part([Region(tuple(intervals)) for intervals, _ in read])
+    if common is None:
+        raise Unreadable
+    return list(common.parts), [unit for _, units in read for unit in units]
+
+
 def _without(whole: str, removed: str) -> _Pieces:
-    if whole != "ℝ" or not (removed.startswith("⦃") and removed.endswith("⦄")):
+    """Read `ℝ ∖ {0}` and `(-1, 1) ∖ {0}`: each point removed leaves two rays."""
+    if not (removed.startswith("⦃") and removed.endswith("⦄")):
         raise Unreadable(whole)
     points, units = _points(removed)
     points.sort(key=lambda point: point.real or 0.0)
     if any(point.real is None for point in points):
         raise Unreadable(removed)
     ends = [Expression("-∞"), *points, Expression("∞")]
-    return [Interval(low, high, False, False) for low, high in pairwise(ends)], units
+    rest = Region(tuple(Interval(low, high, False, False) for low, high in pairwise(ends)))
+    intervals, whole_units = _pieces(whole)
+    common = common_part([Region(tuple(intervals)), rest])
+    if common is None:
+        raise Unreadable(whole)
+    return list(common.parts), units + whole_units
 
 
 def region_of(form: Form) -> Region:

@@ -10,7 +10,7 @@ _NAME = (
 _SUFFIX = r"(?:_\{[^{}]*\}|_\w|'|\^\{?(?:\\prime|\*|-1|\\circ)\}?|\((?:[^()]{0,40})\))*"
 _ATOM = rf"(?:m\s*)?{_NAME}\s*{_SUFFIX}"
 _OPERATOR = r"(?:\\(?:det|max|min|sup|inf|lim|dim|ker|deg|arg|Re|Im|gcd|lcm)(?![A-Za-z])|\\text\s*\{\s*[A-Za-z]+\s*\})"
-_BARRED = rf"\|\s*{_ATOM}\s*\|"
+_BARRED = rf"(?:\|\s*{_ATOM}\s*\||\\\|\s*{_ATOM}\s*\\\|)"
 _LABEL = re.compile(
     rf"(?:{_ATOM}|{_BARRED}|{_OPERATOR}\s*(?:{_ATOM}|\(\s*{_ATOM}\s*\))|\\frac\s*\{{{_ATOM}\}}\s*\{{{_ATOM}\}}"
     rf"|{_ATOM}/{_ATOM}|{_ATOM}:{_ATOM}|\\angle\s*[A-Z]+|\[[A-Z]+\])\s*"
@@ -20,7 +20,7 @@ _TEXT_LABEL = re.compile(r"(?:\\text\s*\{[^{}]*\}|\\omega_\{?\w{1,3}\}?|[A-Za-z\
 CALL = re.compile(r"([A-Za-z]\w*'*)\(\s*([A-Za-z])\s*((?:,\s*[A-Za-z]\s*)*)\)")
 _COMPUTED = re.compile(
     r"\\?(?:min|max|gcd|lcm|sin|cos|tan|cot|sec|csc|arcsin|arccos|arctan|sinh|cosh|tanh|ln|log|lg|exp|abs|floor|ceil|sqrt)"
-    r"(?![A-Za-z])"
+    r"(?![A-Za-z])(?!\s+[A-Za-z]\s*$)"
 )
 """A function whose value can be computed: `min(3, 5)` is a number and not a name."""
 _LINE_OVER_POINTS = re.compile(

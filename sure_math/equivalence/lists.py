@@ -8,6 +8,7 @@ from sure_math.equivalence.forms import (
     Collection,
     Conditioned,
     Form,
+    Interval,
     Labelled,
     Quantity,
     Reader,
@@ -86,10 +87,39 @@ def _without_condition_in_brackets(text: str) -> tuple[str, str]:
 
 
 def _joined(forms: Sequence[Form], words: str) -> Form:
+    forms = _with_points(_pairs(forms))
     regions = [form.form if isinstance(form, Labelled) else form for form in forms]
     if len(forms) > 1 and all(isinstance(region, Region) for region in regions):
         return _joined_regions(forms, words)
     return join(forms)
+
+
+def _pairs(forms: Sequence[Form]) -> Sequence[Form]:
+    """Read `(x, y) = (1, 2) or (3, 4)` as two pairs: the label in front belongs to both."""
+    first, rest = forms[0], forms[1:]
+    is_labelled_pair = isinstance(first, Collection) and first.kind == "list" and first.source.startswith("(")
+    if not is_labelled_pair or not all(isinstance(form, Collection) and form.kind == "tuple" for form in rest):
+        return forms
+    assert isinstance(first, Collection)
+    items = tuple(form.form if isinstance(form, Labelled) else form for form in first.items)
+    return [Collection("tuple", items, source=first.source), *rest] if rest else forms
+
+
+def _with_points(forms: Sequence[Form]) -> Sequence[Form]:
+    """Read the number in `x = 0 or x > 1` as a region of one point."""
+    labelled = [form for form in forms if isinstance(form, Labelled)]
+    regions = [form for form in labelled if isinstance(form.form, Region)]
+    if not regions or len(labelled) < len(forms) or len({form.label for form in labelled}) > 1:
+        return forms
+    return [_point(form) for form in labelled]
+
+
+def _point(form: Labelled) -> Labelled:
+    value = form.form
+    if not isinstance(value, Quantity) or value.value.symbols:
+        return form
+    point = Region((Interval(value.value, value.value, True, True),), value.unit, source=value.source)
+    return Labelled(form.label, point, source=form.source)
 
 
 def _is_prose(parts: Sequence[str]) -> bool:
@@ -160,7 +190,9 @@ def _condition(part: str, forms: Sequence[Form], read: Reader) -> Form | None:
     if _NOT_READ.match(part):
         raise Unreadable(part)
     if worded := _CONDITION_WORD.match(part):
-        rest = part[worded.end() :].strip().rstrip("}") if part.startswith("\\text") else part[worded.end() :]
+        rest = part[worded.end() :].strip()
+        if part.startswith("\\text") and "}" not in worded.group():
+            rest = rest.rstrip("}")
         condition = _membership(rest) or _any_letter(rest, worded.group(1)) or read(rest)
         return with_source(condition, worded.group(1))
     member = _membership(part)

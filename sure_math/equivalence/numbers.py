@@ -34,8 +34,8 @@ _BASES = ("ln", "log10", "log2")
 _WRITTEN_DECIMAL = re.compile(r"[+-]?\s*(\d*)\.(\d+)\s*(?:[eE]([+-]?\d{1,4})|\*\s*10\s*\^\s*\{?\s*(-?\d{1,4})\s*\}?)?")
 
 
-_NAMED_CONSTANTS = frozenset({"omega", "phi", "zeta", "epsilon", "tau"})
-"""Letters that answers use for a constant without defining it (a root of unity, the golden ratio)."""
+_NAMED_CONSTANTS = frozenset({"omega", "phi", "zeta", "epsilon", "tau", "j"})
+"""Letters that answers use for a constant without defining it (a root of unity, the golden ratio, an engineer's i)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,12 +287,13 @@ def _compare_functions(a: Expression, b: Expression) -> Verdict:
         return "undecided" if _compare_at_whole_points(a, b) == "equal" else "different"
     if len(positive) < 2:
         return "undecided"
-    signed = [
-        same
-        for point in _SIGNED_POINTS
-        if _real_at(a, point) and _real_at(b, point) and (same := _same_at(a, b, point)) is not None
-    ]
-    return "equal" if all(signed) and not (_has_steps(a.node) or _has_steps(b.node)) else "undecided"
+    if _has_steps(a.node) or _has_steps(b.node):
+        return "undecided"
+    for point in _SIGNED_POINTS:
+        real = (_real_at(a, point), _real_at(b, point))
+        if any(real) and not (all(real) and _same_at(a, b, point) in (True, None)):
+            return "undecided"
+    return "equal"
 
 
 def _has_steps(node: Node) -> bool:

@@ -168,6 +168,10 @@ _KNOWN_NAMES = frozenset(_KNOWN_NAMES_TEXT.split())
 _REALS = frozenset({"all real numbers", "all reals", "the real numbers", "real numbers", "ℝ", "all real x", "r"}) - {
     "r"
 }
+_NO_SOLUTION = re.compile(
+    r"(?:\\text\s*\{)?\s*(?:there (?:is|are) )?no (?:such )?(?:solutions?|numbers?|values?)(?: exists?)?\s*\}?",
+    re.IGNORECASE,
+)
 _REALS_EXCEPT = re.compile(
     r"((?:\\text\s*\{)?\s*(?:all )?(?:the )?real(?: number)?s? (?:except|without|other than|but)(?: for)?\b\s*\}?)(.+)",
     re.IGNORECASE,
@@ -196,6 +200,8 @@ def _words(text: str) -> Form | None:
         return with_source(read_part(rf"ℝ∖⦃{points}⦄"), exception.group(1))
     if text.lower() in _NOTHING or text in ("⦃⦄", "⦃ ⦄"):
         return Collection("set", (), source=text)
+    if _NO_SOLUTION.fullmatch(text):
+        return Words("no solution", source=text)
     if segment := _SEGMENT.fullmatch(text):
         return Words(segment.group(1), source=text)
     bare = re.sub(r"\s+", " ", _ALL_TEXT.sub(lambda match: f" {match.group(1)} ", text)).strip(" .")
@@ -301,7 +307,10 @@ def _ratio(text: str) -> Form | None:
 
 
 _BASE = re.compile(
-    r"(-?\s*[0-9A-F]+(?:\.[0-9A-F]+)?)_(?:\{\s*(\d{1,2})\s*\}|(\d{1,2})|\{\s*\\text\s*\{\s*(\w+)\s*\}\s*\})"
+    r"\(?(-?\s*[0-9A-F]+(?:\.[0-9A-F]+)?)\)?"
+    r"(?:_(?:\{\s*(\d{1,2})\s*\}|(\d{1,2})|\{\s*\\text\s*\{\s*(?:base )?(\w+)\s*\}\s*\}"
+    r"|\{\s*\\text\s*\{\s*base\s*\}\s*(\d{1,2})\s*\})"
+    r"|\s*(?:\\text\s*\{)?\s*\(?(?:in )?base[ -](\w+)\)?\s*\}?)"
 )
 _BASE_WORDS = {
     name: n
@@ -315,8 +324,8 @@ def _based(text: str) -> Form | None:
     match = _BASE.fullmatch(text)
     if match is None:
         return None
-    word = match.group(4)
-    base = int(match.group(2) or match.group(3) or 0) if not word else _BASE_WORDS.get(word, 0)
+    name = next(group for group in match.groups()[1:] if group)
+    base = int(name[:3]) if name.isdecimal() else _BASE_WORDS.get(name, 0)
     digits = match.group(1).replace(" ", "").lstrip("0") or "0"
     return Based(digits, base, source=text) if 2 <= base <= 36 else None
 
@@ -325,6 +334,8 @@ def _plus_minus(text: str) -> Form | None:
     """Read `a ± b` as the list a + b, a - b."""
     if "±" not in text and "∓" not in text:
         return None
+    if text.count("±") > 1 or text.count("∓") > 1:
+        raise Unreadable(text)  # one choice of sign or two
     upper, lower = text.replace("±", "+").replace("∓", "-"), text.replace("±", "-").replace("∓", "+")
     first, second = (read_part(part) for part in (upper, lower))
     if not isinstance(first, Quantity) or not isinstance(second, Quantity):

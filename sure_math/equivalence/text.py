@@ -146,6 +146,8 @@ _SYMBOLS: tuple[tuple[str, str], ...] = (
     (r"\\lbrack(?![A-Za-z])", "["),
     (r"\\rbrack(?![A-Za-z])", "]"),
     (r"\\cup(?![A-Za-z])", "∪"),
+    (r"\\cap(?![A-Za-z])", "∩"),
+    (r"\\cr(?![A-Za-z])", r"\\\\"),
     (r"\\in(?![A-Za-z])", "∈"),
     (r"\\(?:leq|leqslant|le)(?![A-Za-z])|<=|=<", "≤"),
     (r"\\(?:geq|geqslant|ge)(?![A-Za-z])|>=", "≥"),
