@@ -89,6 +89,8 @@ _COMMANDS_TEXT = (
     "chi psi omega"
 )
 _COMMANDS = frozenset(_COMMANDS_TEXT.split())
+_LARGE_OPERATOR = re.compile(r"\\(?:sum|prod|int|lim)(?![A-Za-z])")
+"""What Math-Verify reads and our reader does not. It is asked about nothing else."""
 _DIFFERENTIAL = re.compile(r"[A-Za-z]?(?:d[a-z])?")
 """One letter, a differential, or both. More letters may be a word."""
 _SIGNS = {"∞": r"\infty ", "*": r"\cdot "}
@@ -115,6 +117,8 @@ def formula(form: Form) -> Formula | None:
         sides = split_top(form.text, lambda text, index: int(text[index] == "="))
         name = read_label(sides[0]) if len(sides) == 2 else None
         label, text = (name.name, sides[1]) if name is not None else ("", form.text)
+    if isinstance(form, Opaque) and not _LARGE_OPERATOR.search(text):
+        return None
     latex = "".join(_SIGNS.get(char, char) for char in text).strip()
     return Formula(label, latex) if latex and _is_formula(latex) else None
 

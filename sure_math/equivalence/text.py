@@ -23,6 +23,7 @@ Everything else stays in the text, for `read.py` to read or refuse.
 import html
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 from sure_math.equivalence.glyphs import (
     APOSTROPHES,
@@ -501,6 +502,7 @@ _KEPT_BLANK = re.compile(r"(?<=[A-Za-z0-9]) (?=[A-Za-z0-9])|(?<=\d,) (?=\d{3}(?!
 _FRAC_DIGITS = re.compile(r"\\frac\s*(?:(\d)|\{\s*(\d+)\s*\})\s*(?:(\d)|\{\s*(\d+)\s*\})")
 
 
+@lru_cache(maxsize=65_536)
 def canonical(answer: str) -> str:
     r"""Return a string for exact matching: equal strings are the same answer; different strings may be, too.
 
