@@ -20,6 +20,7 @@ from lm_eval import evaluator
 from lm_eval.api.model import CachingLM
 
 from eval_harness.generate import RecordedModel, journal_path, model_identity
+from eval_harness.local_models import check_local_model
 from eval_harness.options import OptionError
 from eval_harness.protocol import OurTask
 from eval_harness.summary import add_summary
@@ -47,6 +48,7 @@ def _around(original: Any, task_class: type[OurTask]) -> Any:
             return original(lm, task_dict, *arguments, **named)
         _check_data(tasks)
         first = next(iter(tasks.values()))
+        check_local_model(first.model_arguments)
         identity = model_identity(lm, first.model_arguments)
         with _journal(lm) as journal, _counted_as_running():
             model = RecordedModel(lm, tasks=list(tasks), journal=journal, identity=identity)

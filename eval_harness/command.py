@@ -94,6 +94,7 @@ def _lm_eval(words: Sequence[str]) -> int:
 
     from eval_harness.backends import ServerError
     from eval_harness.generate import GenerationError
+    from eval_harness.local_models import check_local_model, model_arguments
     from eval_harness.options import OptionError
     from sure_math.models.engines import EngineUnavailable
     from sure_math.models.responders.journal import JournalError
@@ -108,6 +109,8 @@ def _lm_eval(words: Sequence[str]) -> int:
     earlier_files = _result_files(output)
     sys.argv = ["lm_eval", *arguments]
     try:
+        if words[0] == "run":
+            check_local_model(model_arguments(arguments))
         cli_evaluate()
     except (OptionError, GenerationError, ServerError, InputError, EngineUnavailable, JournalError) as error:
         print(f"\n{error}", file=sys.stderr)

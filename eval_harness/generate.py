@@ -288,10 +288,10 @@ def model_identity(lm: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 def _content(value: str, revision: str | None) -> str | None:
     """Return the digest of a folder's files, or the commit of a Hub model in the local cache, or None."""
-    from sure_math.models.engines.files import fingerprint_of
+    from sure_math.models.engines.files import folder_digest
 
     if Path(value).is_dir():
-        return fingerprint_of(Path(value))
+        return folder_digest(Path(value))
     if re.fullmatch(r"[\w.-]+/[\w.-]+", value):
         from huggingface_hub import try_to_load_from_cache
 

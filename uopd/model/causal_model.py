@@ -14,8 +14,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import AutoModelForCausalLM
 
+from sure_math.models.engines.checked_load import load_causal_model
 from sure_math.models.engines.files import model_folder
 from uopd.model.errors import StudentError
 from uopd.model.micro_batches import MicroBatch
@@ -52,17 +52,13 @@ def load_model(model: str, revision: str | None, dtype: str, device: str, attent
         dtype, device, attention: as in the configuration.
 
     Raises:
+        EngineUnavailable: the files are damaged, or their tensors are not exactly those of the model.
         StudentError: the model's logits are not a plain product of its head, or flash attention cannot be used.
     """
     if attention == "flash_attention_2":
         _check_flash_attention(device)
-    loaded = AutoModelForCausalLM.from_pretrained(
-        model_folder(model, revision),
-        dtype=dtype_of(dtype, device),
-        attn_implementation=attention,
-        use_safetensors=True,
-        trust_remote_code=False,
-        local_files_only=True,
+    loaded = load_causal_model(
+        model_folder(model, revision), dtype=dtype_of(dtype, device), attn_implementation=attention
     ).to(device_of(device))
     check_logits(loaded, model)
     return loaded

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from sure_math.models.engines.files import fingerprint_of, model_folder, text_config
+from sure_math.models.engines.files import fingerprint_of, model_folder, positions_of, text_config
 from uopd.config import TrainConfig
 from uopd.dataset import DataError, Dataset
 from uopd.dry_run.layout import refuse_layout
@@ -94,7 +94,7 @@ def check_positions(prompts: Sequence[Prompt], student: Path, scorer: tuple[str,
         RefusedError: the message names the problem with the longest text.
     """
     name, folder = scorer
-    most, room = (text_config(path).max_position_embeddings for path in (student, folder))
+    most, room = (positions_of(path) for path in (student, folder))
 
     def needed(prompt: Prompt) -> int:
         return len(prompt.scorer_ids) + max(0, min(new_tokens, most - len(prompt.token_ids)))

@@ -8,7 +8,6 @@ Shapes: V vocabulary, E hidden width of the scorer.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,12 +18,10 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from sure_math.models.engines.files import model_folder
+from sure_math.models.engines.files import check_config, model_folder
+from sure_math.models.engines.weight_files import INDEX, SINGLE_FILE, indexed_files, plain_file
 from uopd.model.causal_model import HeadWeights, dtype_of
 from uopd.model.errors import StudentError
-
-SINGLE_FILE, INDEX = "model.safetensors", "model.safetensors.index.json"
-"""The only file of a model, or the index that names the file of each tensor."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +45,7 @@ def load_head(spec: HeadSpec, vocabulary: int, device: torch.device) -> HeadWeig
         device: of the student.
 
     Raises:
+        EngineUnavailable: the index of the files is damaged, or names something else than files in the folder.
         StudentError: the files have no head, or its vocabulary is not the student's.
     """
     folder = model_folder(spec.model, spec.revision)
@@ -76,6 +74,7 @@ def _names(folder: Path) -> tuple[list[str], list[str]]:
     The names follow from the architecture, which is built without memory for its weights. A head without a bias has no
     name for it.
     """
+    check_config(folder)
     config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
@@ -110,23 +109,13 @@ def _files(folder: Path) -> dict[str, Path]:
     """The file of every tensor, found as transformers finds it."""
     single = folder / SINGLE_FILE
     if not single.is_file() and (folder / INDEX).is_file():
-        return _indexed(folder / INDEX)
+        return indexed_files(folder / INDEX)
     with _as_student_error(single), safe_open(single, framework="pt") as file:
         return dict.fromkeys(file.keys(), single)
 
 
-def _indexed(path: Path) -> dict[str, Path]:
-    """The file of every tensor that an index names; all files must be in the folder of the index."""
-    with _as_student_error(path):
-        file_names: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))["weight_map"]
-        for file in file_names.values():
-            if Path(file).name != file:
-                raise ValueError(f"it names the file {file!r}, which is not in the same folder")
-        return {name: path.parent / file for name, file in file_names.items()}
-
-
 def _tensor(path: Path, name: str) -> Tensor:
-    with _as_student_error(path), safe_open(path, framework="pt") as file:
+    with _as_student_error(path), safe_open(plain_file(path), framework="pt") as file:
         tensor: Tensor = file.get_tensor(name)
         return tensor
 

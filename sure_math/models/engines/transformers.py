@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import AutoModelForCausalLM, DynamicCache
+from transformers import DynamicCache
 
 from sure_math.models.engines import (
     Completion,
@@ -24,6 +24,7 @@ from sure_math.models.engines import (
     Sampling,
     refuse,
 )
+from sure_math.models.engines.checked_load import load_causal_model
 from sure_math.models.engines.spec import ModelFiles, ModelSpec
 
 COMPACT_AT = 7 / 8
@@ -248,13 +249,10 @@ def start_transformers(spec: ModelSpec, files: ModelFiles) -> TransformersEngine
     device = _device(spec.device)
     if options["cpu_threads"]:
         torch.set_num_threads(int(options["cpu_threads"]))
-    model = AutoModelForCausalLM.from_pretrained(
+    model = load_causal_model(
         files.folder,
         dtype=_dtype(spec.dtype, device),
         attn_implementation=str(options["attn_implementation"]),
-        use_safetensors=True,
-        trust_remote_code=False,
-        local_files_only=True,
     )
     return TransformersEngine(
         model.to(device).eval(),

@@ -6,6 +6,7 @@ because `n` > 1 derives its seeds in a way that the journal cannot name, and vLL
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from vllm import LLM, SamplingParams
@@ -22,7 +23,9 @@ from sure_math.models.engines import (
     Sampling,
     refuse,
 )
+from sure_math.models.engines.checked_load import check_tensors
 from sure_math.models.engines.spec import ModelFiles, ModelSpec
+from sure_math.models.engines.weight_files import INDEX, named, weight_files
 
 SAMPLED_TOKEN_ONLY = 0
 """`logprobs=0` returns the log-probability of the sampled token and no alternatives."""
@@ -141,4 +144,16 @@ def start_llm(spec: ModelSpec, files: ModelFiles, **arguments: Any) -> LLM:
     clash = sorted(set(spec.options) & (set(fixed) | {"override_generation_config", "hf_overrides", "tokenizer"}))
     if clash:
         raise EngineUnavailable(f"engine option {clash[0]!r} is set by the config's own fields or must not be changed")
+    check_tensors(files.folder)
+    _refuse_other_weights(files.folder)
     return LLM(**fixed, **spec.options)
+
+
+def _refuse_other_weights(folder: Path) -> None:
+    """Refuse safetensors files beside the weights if there is no index: vLLM would load them as well."""
+    others = {path.name for path in folder.glob("*.safetensors")} - {path.name for path in weight_files(folder)}
+    if others and not (folder / INDEX).exists():
+        raise EngineUnavailable(
+            f"model folder {folder}: vLLM would load {named(sorted(others))} beside the weights; move "
+            f"{'this file' if len(others) == 1 else 'these files'} to another folder"
+        )

@@ -137,12 +137,13 @@ def load_encoder(model: str, revision: str | None = None, *, device: str = "auto
     """
     # Only builds with this check need PyTorch here.
     import torch
-    from transformers import AutoModel
+
+    from sure_math.models.engines.checked_load import load_base_model
 
     folder = model_folder(model, revision)
     chosen_device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     tokenizer = load_tokenizer(folder)
-    network = AutoModel.from_pretrained(folder, trust_remote_code=False, local_files_only=True, use_safetensors=True)
+    network = load_base_model(folder)
     network = network.float().to(chosen_device).eval()
     positions = getattr(network.config, "max_position_embeddings", _MAX_TOKENS)
     longest = min(_MAX_TOKENS, positions, tokenizer.model_max_length)

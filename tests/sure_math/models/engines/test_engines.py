@@ -353,8 +353,10 @@ def test_the_fingerprint_follows_the_contents(tiny_model: Path, tmp_path: Path, 
     assert fingerprint_of(copy) != fingerprint_of(tiny_model)
 
 
-def test_a_hub_snapshot_is_named_by_its_commit(tmp_path: Path) -> None:
-    assert fingerprint_of(tmp_path / "snapshots" / "abc123") == "abc123"
+def test_a_hub_snapshot_is_named_by_its_commit(tmp_path: Path, tiny_model: Path) -> None:
+    snapshot = tmp_path / "models--someone--tiny" / "snapshots" / ("0123456789" * 4)
+    shutil.copytree(tiny_model, snapshot)
+    assert fingerprint_of(snapshot) == snapshot.name
 
 
 @pytest.mark.parametrize(
