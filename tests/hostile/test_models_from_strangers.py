@@ -421,5 +421,5 @@ def test_the_evaluation_refuses_what_the_engines_refuse(folder: Path) -> None:
     ],
 )
 def test_the_evaluation_runs_no_code_and_loads_no_adapter(words: list[str]) -> None:
-    with pytest.raises(EngineUnavailable, match="is not run here|adapters are not loaded"):
+    with pytest.raises(EngineUnavailable, match=r"is not run here|adapters are not loaded"):
         check_local_model(model_arguments(["run", *words]))

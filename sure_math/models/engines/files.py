@@ -279,7 +279,7 @@ def positions_of(folder: Path) -> int:
     """Return the positions that a model has.
 
     >>> positions_of(model_folder("pocket:teacher"))
-    512
+    2048
 
     Raises:
         EngineUnavailable: `config.json` does not say how many, or says something else than a number of them.
