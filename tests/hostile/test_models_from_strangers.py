@@ -38,7 +38,7 @@ from sure_math.models.engines.spec import ModelSpec
 from sure_math.models.engines.weight_files import INDEX, SINGLE_FILE, weight_files
 from uopd.model.causal_model import load_model
 
-Break = Callable[[Path], None]
+Break = Callable[[Path], object]
 SMALL: dict[str, Any] = {
     "vocab_size": 64,
     "hidden_size": 32,
@@ -133,7 +133,7 @@ def _link(name: str, target: str) -> Break:
 
 
 def _write(name: str, text: str) -> Break:
-    return lambda folder: (folder / name).write_text(text) and None
+    return lambda folder: (folder / name).write_text(text)
 
 
 def _pipe(folder: Path) -> None:
@@ -174,7 +174,7 @@ STRANGE: dict[str, tuple[Break, str]] = {
     "no JSON": (_write("config.json", "{"), "config.json: is not JSON"),
     "a list": (_write("config.json", "[]"), "config.json: must hold a JSON object"),
     "nested": (_write("config.json", "[" * 100_000), "config.json"),
-    "not UTF-8": (lambda folder: (folder / "config.json").write_bytes(b'{"a": "\xff"}') and None, "config.json"),
+    "not UTF-8": (lambda folder: (folder / "config.json").write_bytes(b'{"a": "\xff"}'), "config.json"),
     "empty": (_write("config.json", ""), "config.json: is not JSON"),
     "an unknown kind": (_setting("model_type", "no_such_model"), "config.json"),
     "a kind that is a number": (_setting("model_type", 7), "model folder|config.json"),
