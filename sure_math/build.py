@@ -26,7 +26,7 @@ from sure_math.annotation.grade import grade_phase
 from sure_math.annotation.label import label_phase
 from sure_math.annotation.sample import sample_phase
 from sure_math.annotation.uncertainties import entropy_phase
-from sure_math.command_line.arguments import config_parser, print_disk_full, print_error, print_plan
+from sure_math.command_line.arguments import config_parser, plan_settings, print_error, print_os_error, print_plan
 from sure_math.command_line.progress import Progress, funnel_table
 from sure_math.command_line.settings import ConfigError
 from sure_math.config import PLACEMENT, BuildConfig, config_names, load_config
@@ -47,10 +47,19 @@ from sure_math.problems.sources.stored_samples import kind_of
 from sure_math.problems.sources.table_files import InputError
 from sure_math.prompts import PromptError
 from sure_math.publication.publish import publish
-from sure_math.publication.published import PublishedDataset, PublishError
+from sure_math.publication.published import (
+    VALIDATION,
+    DatasetError,
+    PublishedDataset,
+    PublishError,
+    check_dataset_folder,
+    open_dataset,
+    published_names,
+)
 from sure_math.publication.run_facts import BuildTables, run_facts
 from sure_math.publication.upload import push
 from sure_math.storage.files import digest_if_file
+from sure_math.storage.output_folder import WORK, OutputError
 from sure_math.storage.store import Store, StoreError
 
 EXPECTED = (
@@ -62,6 +71,7 @@ EXPECTED = (
     EngineUnavailable,
     WorkerUnavailable,
     PublishError,
+    OutputError,
 )
 """Errors whose message says what to do; anything else is a defect and keeps its traceback."""
 
@@ -113,6 +123,7 @@ def open_build(
 ) -> Iterator[OpenBuild]:
     """Open `out` for this configuration, and close it at the end, also after an error."""
     with contextlib.ExitStack() as stack:
+        check_dataset_folder(out)
         store = stack.enter_context(contextlib.closing(Store(out, progress)))
         store.claim(config.model_dump(mode="json"), update=update, harmless=PLACEMENT)
         journal = stack.enter_context(contextlib.closing(Journal(store.folder / "journal.sqlite")))
@@ -140,8 +151,8 @@ def run_build(
     >>> published = run_build(load_config("pocket"), Path("out"), name="pocket")  # doctest: +SKIP
 
     Raises:
-        StoreError, JournalError, InputError, PromptError, EngineUnavailable, WorkerUnavailable, PublishError: with a
-            message that says what to do.
+        OutputError, StoreError, JournalError, InputError, PromptError, EngineUnavailable, WorkerUnavailable,
+            PublishError: with a message that says what to do.
     """
     progress = Progress(console or Console(stderr=True))
     with open_build(config, out, progress, update=update, load=load) as opened:
@@ -149,7 +160,8 @@ def run_build(
         stored = digest_if_file(config.samples.path)
         facts = run_facts(config, name, command, tables, opened.models.identities(), stored)
         with progress.phase("publish", tables.problems.kept) as bar:
-            published = publish(tables.shards(bar.advance), facts, out)
+            opened.store.check_in_place()
+            published = publish(tables.shards(bar.advance), facts, out, lambda line: _say(progress.console, line))
         progress.stop()
         _report(progress.console, tables, opened.journal, published)
     return published
@@ -163,17 +175,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         config = load_config(options.config, options.overrides)
         if options.dry_run:
-            return _dry_run(config, BuildAssumptions.with_settings(options.assume), console)
+            return _dry_run(config, options, console)
         command = " ".join(["python -m sure_math.build", *words])
         name = Path(options.config).stem
         published = run_build(config, options.out, name=name, command=command, update=options.update, console=console)
         if options.push is not None:
-            console.print(push(published.folder, options.push, private=config.publish.private))
+            _say(console, push(published.folder, options.push, private=config.publish.private))
     except EXPECTED as error:
         print_error(console, error)
         return 1
     except OSError as error:
-        print_disk_full(console, error, options.out, "; what is computed so far is kept")
+        print_os_error(console, error, options.out, "; what is computed so far is kept")
         return 1
     return 0
 
@@ -195,12 +207,29 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _dry_run(config: BuildConfig, assumptions: BuildAssumptions, console: Console) -> int:
-    plan = make_plan(config, assumptions)
+def _dry_run(config: BuildConfig, options: argparse.Namespace, console: Console) -> int:
+    plan = make_plan(config, BuildAssumptions.with_settings(options.assume))
     print_plan(plan_table(plan))
+    check_dataset_folder(options.out)
+    print_plan(plan_settings("Files", _files(options.out, options.push)))
     for message in plan.missing:
         console.print(f"missing: {message}", style="red", markup=False, highlight=False, soft_wrap=True)
     return 1 if plan.missing else 0
+
+
+def _files(out: Path, repo: str | None) -> Iterator[tuple[str, str]]:
+    """What a build writes where, and what an upload takes."""
+    written = ", ".join(published_names())
+    yield "--out", f"{out}: {'goes on there' if (out / WORK).is_dir() else 'is made' if not out.exists() else 'exists'}"
+    yield "written", f"{written}; work files in {WORK}/"
+    yield "kept", "every other file; one that has the place of a new file gets the ending .kept"
+    if repo is None:
+        return
+    yield "--push", f"to {repo}: the written files, what validate wrote in {VALIDATION}/, and nothing else"
+    try:
+        yield "there now", ", ".join(open_dataset(out).upload_list())
+    except DatasetError as error:
+        yield "there now", f"nothing to upload ({error})"
 
 
 def _report(console: Console, tables: BuildTables, journal: Journal, published: PublishedDataset) -> None:
@@ -213,7 +242,12 @@ def _report(console: Console, tables: BuildTables, journal: Journal, published: 
     if journal.damaged:
         console.print(f"journal: {journal.damaged:,} damaged rows were asked again")
     rows = ", ".join(f"{table} {count:,}" for table, count in published.row_counts.items())
-    console.print(f"{published.folder}: {rows}", soft_wrap=True)
+    _say(console, f"{published.folder}: {rows}")
+
+
+def _say(console: Console, line: str) -> None:
+    """Print a line as it is: a path may look like markup."""
+    console.print(line, soft_wrap=True, markup=False, highlight=False)
 
 
 if __name__ == "__main__":

@@ -16,11 +16,12 @@ from pathlib import Path
 import transformers
 from rich.console import Console
 
-from sure_math.command_line.arguments import config_parser, print_disk_full, print_error, print_plan
+from sure_math.command_line.arguments import config_parser, print_error, print_os_error, print_plan
 from sure_math.command_line.settings import ConfigError
 from sure_math.equivalence.worker import WorkerUnavailable
 from sure_math.models.engines import EngineUnavailable
 from sure_math.prompts import PromptError
+from sure_math.storage.output_folder import OutputError
 from uopd.config import TrainConfig, config_names, load_config
 from uopd.dataset import DataError
 from uopd.methods import training_rows
@@ -39,6 +40,7 @@ EXPECTED = (
     ConfigError,
     DataError,
     EngineUnavailable,
+    OutputError,
     FloatingPointError,  # a teacher's logits
     OutOfStep,
     PromptError,
@@ -96,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print_error(console, error)
         return 1
     except OSError as error:
-        print_disk_full(console, error, options.out, ", which goes on from the last checkpoint")
+        print_os_error(console, error, options.out, ", which goes on from the last checkpoint")
         return 1
     return 0
 

@@ -12,7 +12,7 @@ from rich import box
 from rich.console import Console, RenderableType
 from rich.table import Table
 
-from sure_math.storage.files import disk_full
+from sure_math.storage.files import disk_full, explain_os_error
 
 PLAN_WIDTH = 120
 """Columns of a plan that goes into a file or a pipe."""
@@ -24,7 +24,7 @@ def config_parser(
     """Make the parser of a command that runs a configuration; `holds` describes `--out`, the last two are examples."""
     parser = argparse.ArgumentParser(prog=prog, description=description)
     parser.add_argument("--config", required=True, metavar="NAME|FILE", help=f"{', '.join(configs)}, or a YAML file")
-    parser.add_argument("--out", type=Path, default=out, metavar="DIR", help=holds)
+    parser.add_argument("--out", type=output_path, default=out, metavar="DIR", help=holds)
     parser.add_argument("--dry-run", action="store_true", help="print the plan and stop; no model is loaded")
     parser.add_argument(
         "--assume",
@@ -37,22 +37,39 @@ def config_parser(
     return parser
 
 
+def output_path(text: str) -> Path:
+    """Read the name of a file or folder to write; an empty name is refused, because it would be the current folder.
+
+    >>> output_path("out").name
+    'out'
+    """
+    if not text:
+        raise argparse.ArgumentTypeError("is empty; name a folder, such as out, or . for the one you are in")
+    return Path(text)
+
+
 def print_error(console: Console, message: object) -> None:
     """Print an error as it is: its paths and values may look like markup to rich."""
     console.print(f"error: {message}", style="red", markup=False, highlight=False, soft_wrap=True)
 
 
-def print_disk_full(console: Console, error: OSError, out: Path, then: str) -> None:
-    """Say that the disk of `out` is full and what a repeated command does; raise any other error again."""
-    if not disk_full(error):
+def print_os_error(console: Console, error: OSError, out: Path, then: str) -> None:
+    """Say in one line what is wrong with a file or a disk; raise an error that is not of the file system again.
+
+    Args:
+        then: what a repeated command does, after the words "repeat the command".
+    """
+    line = explain_os_error(error, out)
+    if line is None:
         raise error
-    print_error(console, f"no space left on the disk of {out}: free some and repeat the command{then}")
+    print_error(console, f"{line}{then}" if disk_full(error) else line)
 
 
 def print_plan(plan: RenderableType) -> None:
     """Print the plan to standard output, for a pipe or a file too, wide enough for whole names."""
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PLAN_WIDTH
-    Console(width=width).print(plan)
+    # Names of files and models may look like markup.
+    Console(width=width, markup=False, emoji=False).print(plan)
 
 
 def plan_part(title: str, *columns: str, right: tuple[str, ...] = ()) -> Table:

@@ -4,6 +4,10 @@
 number of problems. Everything is written to a staging folder, opened with `datasets`, compared with the rows that were
 written, and then renamed into place. The manifest comes last: a folder without `manifest.json` is not finished.
 
+Only files that an earlier build wrote are replaced. The manifest lists them with their digests (`files`), and
+`.build/written.json` does so while they change. Any other file stays where it is, or gets the ending `.kept` if a new
+file must have its place: a file of the user, or a file of ours that the user has changed by hand.
+
 `datasets` cannot open a split without rows. A split or configuration without rows is therefore left out of the card's
 metadata; the manifest counts it as 0 and the card says so.
 """
@@ -12,8 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -22,10 +25,13 @@ from sure_math.publication.card import render_card
 from sure_math.publication.card_numbers import CardNumbers
 from sure_math.publication.facts import RunFacts
 from sure_math.publication.published import (
+    CARD,
     DATA,
+    FIGURES,
     MANIFEST,
     MANIFEST_FORMAT,
-    WORK,
+    OWN_NAMES,
+    VALIDATION,
     DatasetError,
     PublishedDataset,
     PublishError,
@@ -34,11 +40,29 @@ from sure_math.publication.published import (
 from sure_math.publication.read_back import check_readable
 from sure_math.publication.shard_rows import ShardRows, joined_problems
 from sure_math.publication.tables import SCHEMAS, TableFiles, published_row, published_samples
-from sure_math.storage.files import file_digest
+from sure_math.storage.files import file_digest, named_in_errors
+from sure_math.storage.output_folder import (
+    LIST,
+    WORK,
+    Written,
+    clear_staging,
+    install,
+    kept_line,
+    read_list,
+    refuse_links,
+    remove_written,
+)
+
+WRITTEN = "written.json"
+"""In `.build`: what was written into the folder, also by a build that was killed while it moved files."""
 
 
-def publish(shards: Iterable[ShardRows], facts: RunFacts, folder: Path) -> PublishedDataset:
+def publish(
+    shards: Iterable[ShardRows], facts: RunFacts, folder: Path, say: Callable[[str], None] = lambda line: None
+) -> PublishedDataset:
     """Write `folder` (data, card, figures, manifest) from the rows of a run; an older dataset in it is replaced.
+
+    A file of the user in the place of a new file is kept under another name, which `say` is told.
 
     >>> dataset = publish(tables.shards(), facts, Path("sure-math"))  # doctest: +SKIP
     >>> dataset.row_counts["train"]  # doctest: +SKIP
@@ -47,13 +71,17 @@ def publish(shards: Iterable[ShardRows], facts: RunFacts, folder: Path) -> Publi
     Raises:
         PublishError: a problem has neither an uncertainty nor a dropped row, no problem is left, or the written files
             do not read back as they were written.
+        OutputError: a link stands where a file must go.
     """
+    refuse_links(folder, (WORK, *OWN_NAMES, VALIDATION), "folder")
+    (folder / WORK).mkdir(parents=True, exist_ok=True)
     staging = folder / WORK / "publish"
-    shutil.rmtree(staging, ignore_errors=True)
-    (staging / DATA).mkdir(parents=True)
+    clear_staging(staging)
+    staging.mkdir()
+    (staging / DATA).mkdir()
     teacher = next((model.name for model in facts.models if model.role == "teacher"), None)
     numbers = CardNumbers()
-    with TableFiles(staging / DATA) as tables:
+    with named_in_errors(staging / DATA), TableFiles(staging / DATA) as tables:
         for shard in shards:
             _write_shard(shard, teacher, tables, numbers)
     rows = dict(tables.rows)
@@ -63,10 +91,18 @@ def publish(shards: Iterable[ShardRows], facts: RunFacts, folder: Path) -> Publi
         )
     files = {path.name: file_digest(path) for path in sorted((staging / DATA).iterdir())}
     manifest = _manifest(facts, numbers, rows, files)
-    _write_card(manifest, staging)
-    check_readable(staging, rows)
-    (staging / MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    _move_into_place(staging, folder, manifest["dataset"]["fingerprint"])
+    with named_in_errors(staging):
+        _write_card(manifest, staging)
+        check_readable(staging, rows)
+        manifest["files"] = {
+            str(path.relative_to(staging)): file_digest(path) for path in sorted(staging.rglob("*")) if path.is_file()
+        }
+        text = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
+        # A word of the command line that is no UTF-8 becomes an escape, which JSON reads back.
+        (staging / MANIFEST).write_text(text, encoding="utf-8", errors="backslashreplace")
+    kept = _move_into_place(staging, folder, manifest["dataset"]["fingerprint"])
+    if kept:
+        say(kept_line(folder, kept))
     return open_dataset(folder)
 
 
@@ -104,27 +140,44 @@ def _manifest(facts: RunFacts, numbers: CardNumbers, rows: Mapping[str, int], fi
 def _write_card(manifest: Mapping, staging: Path) -> None:
     from sure_math.reporting.figures import draw_histogram  # imports matplotlib: a second that a dry run does not need
 
-    figures = staging / "figures"
+    figures = staging / FIGURES
     figures.mkdir()
     draw_histogram(manifest["numbers"]["entropy_histogram"], figures / "entropy_histogram")
-    (staging / "README.md").write_text(render_card(manifest, SCHEMAS), encoding="utf-8")
+    (staging / CARD).write_text(render_card(manifest, SCHEMAS), encoding="utf-8", errors="backslashreplace")
 
 
-def _move_into_place(staging: Path, folder: Path, fingerprint: str) -> None:
-    """Rename the staged files into the folder. In between, the folder has no manifest and counts as unfinished."""
-    if _fingerprint(folder) != fingerprint:
-        shutil.rmtree(folder / "validation", ignore_errors=True)  # it describes the old rows
-    (folder / MANIFEST).unlink(missing_ok=True)
-    for name in (DATA, "figures"):
-        shutil.rmtree(folder / name, ignore_errors=True)
-    for name in (DATA, "figures", "README.md", MANIFEST):
-        (staging / name).rename(folder / name)
-    shutil.rmtree(staging)
+def _move_into_place(staging: Path, folder: Path, fingerprint: str) -> dict[str, str]:
+    """Move the staged files into the folder; return which files of the user were kept, and under which names.
+
+    In between, the folder has no manifest and counts as unfinished.
+    """
+    earlier = _earlier(folder)
+    if earlier is None or earlier.fingerprint != fingerprint:
+        _remove_reports(folder / VALIDATION)
+    return install(staging, folder, written=_written(folder, earlier), list_path=folder / WORK / WRITTEN, last=MANIFEST)
 
 
-def _fingerprint(folder: Path) -> str | None:
-    """Fingerprint of the dataset in `folder`; None if there is no finished dataset."""
+def _written(folder: Path, earlier: PublishedDataset | None) -> Written:
+    """What builds have written into the folder; the manifest counts as ours if no list says how it was written."""
+    listed = read_list(folder / WORK / WRITTEN, OWN_NAMES)
+    if earlier is None:
+        return listed
+    manifest = {} if MANIFEST in listed else {MANIFEST: frozenset({file_digest(folder / MANIFEST)})}
+    return {**earlier.written_files(), **manifest, **listed}
+
+
+def _remove_reports(validation: Path) -> None:
+    """Remove what `validate` wrote about the old rows."""
+    if validation.is_dir():
+        folders = [path for path in sorted(validation.iterdir()) if path.is_dir() and not path.is_symlink()]
+        for report in (*folders, validation):
+            if (report / LIST).is_file():
+                remove_written(report, read_list(report / LIST))
+
+
+def _earlier(folder: Path) -> PublishedDataset | None:
+    """The dataset in `folder`; None if there is no finished dataset."""
     try:
-        return open_dataset(folder).fingerprint
-    except (DatasetError, KeyError, TypeError):  # a manifest of another shape is of no dataset that could be kept
+        return open_dataset(folder)
+    except DatasetError:
         return None

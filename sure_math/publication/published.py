@@ -15,19 +15,34 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sure_math.storage.files import file_digest
+from sure_math.storage.output_folder import (
+    LIST,
+    WORK,
+    as_written,
+    check_place,
+    foreign_names,
+    is_plain,
+    own_files,
+    read_list,
+    refuse_foreign,
+    refuse_links,
+)
 
 MANIFEST = "manifest.json"
 MANIFEST_FORMAT = 1
-WORK = ".build"
-"""Folder of what a build keeps to resume; it is not part of the dataset."""
 DATA = "data"
 """Folder of the Parquet files; a table is stored in `data/TABLE-*.parquet`."""
+FIGURES, CARD, VALIDATION = "figures", "README.md", "validation"
+OWN_NAMES = (DATA, FIGURES, CARD, MANIFEST)
+"""Names in a dataset folder that a build writes; `WORK` is beside them and is not part of the dataset."""
 SPLITS = ("train", "test")
 """Tables that hold problems; the other two are `samples` and `rejected`."""
 
 _KEYS = frozenset({"dataset", "config", "models", "prompts", "numbers"})
 """Keys of a manifest that its readers rely on."""
 _BATCH_ROWS = 1024
+_EARLY_FILES = (CARD, f"{FIGURES}/entropy_histogram.png", f"{FIGURES}/entropy_histogram.svg")
+"""Files beside the data. The manifests of early versions do not list them."""
 
 
 class DatasetError(ValueError):
@@ -107,13 +122,55 @@ class PublishedDataset:
         """
         paths = set(self.files(table)) if table else {self.folder / DATA / name for name in self._digests}
         if table is None and (self.folder / DATA).is_dir():
-            paths |= set((self.folder / DATA).iterdir())
+            # A reader could take these for rows of the dataset. Other files of the user do no harm here.
+            paths |= set((self.folder / DATA).glob("*.parquet"))
         damaged = [path for path in sorted(paths) if not self._is_as_published(path)]
         if damaged:
             raise DatasetError(_damaged(damaged))
 
     def _is_as_published(self, path: Path) -> bool:
         return path.is_file() and file_digest(path) == self._digests.get(path.name)
+
+    def written_files(self) -> dict[str, frozenset[str]]:
+        """Path in the folder -> digests, of what the build wrote; without the manifest, which holds this list.
+
+        The manifests of early versions list the data files only.
+        """
+        listed = own_files(self.manifest.get("files"), OWN_NAMES)
+        data = own_files({f"{DATA}/{name}": digest for name, digest in self._digests.items()}, [DATA])
+        return {**data, **listed}
+
+    def upload_list(self) -> list[str]:
+        """The paths that an upload takes: what the build wrote, its manifest, and the reports of `validate` about it.
+
+        Raises:
+            DatasetError: naming every file of the build that is missing or was changed.
+        """
+        self.check_files()
+        card = {} if "files" in self.manifest else dict.fromkeys(_EARLY_FILES)
+        listed = {**card, **self.written_files()}
+        damaged = [
+            self.folder / name
+            for name, digests in listed.items()
+            if digests and not as_written(self.folder / name, digests)
+        ]
+        if damaged:
+            raise DatasetError(_damaged(damaged))
+        plain = [name for name, digests in listed.items() if digests or _is_plain_file(self.folder / name)]
+        return sorted([*plain, MANIFEST, *self._reports()])
+
+    def _reports(self) -> list[str]:
+        """The files that `validate` wrote and nobody has changed."""
+        root = self.folder / VALIDATION
+        if root.is_symlink() or not root.is_dir():
+            return []
+        folders = [root, *(path for path in sorted(root.iterdir()) if path.is_dir() and not path.is_symlink())]
+        return [
+            str((folder / name).relative_to(self.folder))
+            for folder in folders
+            for name, digests in read_list(folder / LIST).items()
+            if as_written(folder / name, digests)
+        ]
 
     @property
     def _digests(self) -> Mapping[str, str]:
@@ -145,7 +202,7 @@ def open_dataset(folder: Path, name: str | None = None) -> PublishedDataset:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError):
         manifest = None
-    if not isinstance(manifest, dict) or not manifest.keys() >= _KEYS:
+    if not isinstance(manifest, dict) or not manifest.keys() >= _KEYS or not _has_dataset(manifest):
         raise DatasetError(f"{path} is not the manifest of a dataset; build the dataset again")
     if manifest.get("format") != MANIFEST_FORMAT:
         raise DatasetError(
@@ -153,6 +210,53 @@ def open_dataset(folder: Path, name: str | None = None) -> PublishedDataset:
             "install the version that wrote the dataset, or build it again"
         )
     return PublishedDataset(folder=folder, manifest=manifest)
+
+
+def published_names() -> list[str]:
+    """The names of the files that a build publishes; a table is in one file or more.
+
+    >>> published_names()[0]
+    'data/train-*.parquet'
+    """
+    data = [f"{DATA}/{table}-*.parquet" for table in (*SPLITS, "samples", "rejected")]
+    return [*data, *_EARLY_FILES[1:], CARD, MANIFEST]
+
+
+def check_dataset_folder(folder: Path, option: str = "--out") -> None:
+    """Refuse a folder in which no build may write; nothing in it is touched.
+
+    A build may write into a folder that is missing or empty, that a build began, or that holds a finished dataset.
+
+    Raises:
+        OutputError: the folder cannot be used, or holds something else.
+    """
+    check_place(folder, option)
+    refuse_links(folder, (WORK, *OWN_NAMES, VALIDATION), option)
+    work = folder / WORK
+    if any((work / name).is_file() for name in ("lock", "config.json", "journal.sqlite")):
+        return
+    try:
+        open_dataset(folder)
+    except DatasetError:
+        names = foreign_names(folder, [WORK] if work.is_dir() and not any(work.iterdir()) else [])
+        refuse_foreign(folder, names, "dataset of this package", option)
+
+
+def _has_dataset(manifest: Mapping[str, Any]) -> bool:
+    """Whether the parts of a manifest that name files and rows have the right shape, and no file leaves the folder."""
+    dataset = manifest["dataset"]
+    if not isinstance(dataset, dict) or not isinstance(manifest["models"], list):
+        return False
+    files, rows = dataset.get("files"), dataset.get("rows")
+    if not isinstance(files, dict) or not isinstance(rows, dict) or "fingerprint" not in dataset:
+        return False
+    return all(is_plain(name) and "/" not in name and isinstance(files[name], str) for name in files) and all(
+        isinstance(count, int) for count in rows.values()
+    )
+
+
+def _is_plain_file(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
 
 
 def _damaged(paths: Sequence[Path]) -> str:

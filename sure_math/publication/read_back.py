@@ -9,22 +9,46 @@ from pathlib import Path
 
 from sure_math.publication.published import PublishError
 from sure_math.publication.tables import CONFIGS, SCHEMAS
+from sure_math.storage.files import explain_os_error, os_error_of
+from sure_math.storage.output_folder import clear_staging
 
 
 def check_readable(folder: Path, rows: Mapping[str, int]) -> None:
     """Open every configuration of a published folder with `datasets` and compare the numbers of rows.
 
+    `datasets` takes some characters of a path for a pattern. It is given a folder of links to the files, whose path has
+    no such characters. The copy that it makes is on the disk of the dataset.
+
     Raises:
-        PublishError: a table has other rows or other columns than were written.
+        PublishError: a table has other rows or other columns than were written, or cannot be opened.
+        OSError: of the disk.
     """
     import datasets  # takes seconds to import
 
-    with tempfile.TemporaryDirectory() as cache, _without_progress_bars():
+    with tempfile.TemporaryDirectory(prefix="sure-math-") as plain, _without_progress_bars():
+        links, cache = Path(plain) / "dataset", Path(plain) / "cache"
+        for path in (*folder.glob("*.md"), *folder.glob("data/*")):
+            link = links / path.relative_to(folder)
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(path.absolute())
+        copy = folder.with_name(f"{folder.name}-copy")
+        clear_staging(copy)
+        copy.mkdir()
+        cache.symlink_to(copy.absolute())
         for config, splits in CONFIGS.items():
             present = {split: table for split, table in splits.items() if rows[table]}
             if not present:
                 continue
-            loaded = datasets.load_dataset(str(folder), config, cache_dir=cache)
+            try:
+                loaded = datasets.load_dataset(str(links), config, cache_dir=str(cache))
+            except Exception as error:
+                behind = os_error_of(error)
+                if behind is not None and explain_os_error(behind, folder) is not None:
+                    raise behind from None
+                raise PublishError(
+                    f"{folder}: configuration {config!r} does not read back ({type(error).__name__}: {error}). Publish "
+                    "again; the shards are kept"
+                ) from error
             for split, table in present.items():
                 if (loaded[split].num_rows, loaded[split].column_names) != (rows[table], SCHEMAS[table].names):
                     raise PublishError(
@@ -33,6 +57,7 @@ def check_readable(folder: Path, rows: Mapping[str, int]) -> None:
                         f"{SCHEMAS[table].names}. Publish again; the shards are kept"
                     )
             del loaded
+        clear_staging(copy)
 
 
 @contextmanager

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 from pathlib import Path
 from typing import Protocol
 
-from sure_math.publication.published import WORK, DatasetError, PublishError, open_dataset
+from sure_math.publication.published import DatasetError, PublishError, open_dataset
 
 
 class HubApi(Protocol):
@@ -14,7 +15,7 @@ class HubApi(Protocol):
     def create_repo(self, repo_id: str, *, repo_type: str, private: bool, exist_ok: bool) -> object: ...
 
     def upload_folder(
-        self, *, repo_id: str, folder_path: str, repo_type: str, ignore_patterns: list[str], commit_message: str
+        self, *, repo_id: str, folder_path: str, repo_type: str, allow_patterns: list[str], commit_message: str
     ) -> object: ...
 
 
@@ -22,21 +23,22 @@ def push(folder: Path, repo: str, *, private: bool = True, api: HubApi | None = 
     """Upload a published folder to the Hub as a dataset and return its address.
 
     `HfApi.upload_folder` commits large folders in parts and skips files that are uploaded already, so the same call
-    resumes an interrupted upload. Work files (`.build/`) are never uploaded. A new repository is private unless
-    `private=False`, because licences and benchmark overlaps deserve a look before the world sees them; the visibility
-    of an existing repository does not change. The token is that of `hf auth login` or `HF_TOKEN`. It is never an
-    argument here, nor part of a message.
+    resumes an interrupted upload. Only what the build wrote is uploaded, as the manifest lists it, and the reports
+    that `validate` wrote in the folder; work files (`.build/`) and files of the user never are. A new repository is
+    private unless `private=False`, because licences and benchmark overlaps deserve a look before the world sees them;
+    the visibility of an existing repository does not change. The token is that of `hf auth login` or `HF_TOKEN`. It is
+    never an argument here, nor part of a message.
 
     >>> push(Path("sure-math"), "me/sure-math")  # doctest: +SKIP
     'https://huggingface.co/datasets/me/sure-math'
 
     Raises:
-        PublishError: the folder is not a finished dataset, its data files are not those of its manifest, or the Hub
+        PublishError: the folder is not a finished dataset, a file of it is not as its manifest says, or the Hub
             refused or could not be reached.
     """
     try:
         dataset = open_dataset(folder)
-        dataset.check_files()
+        files = dataset.upload_list()
     except DatasetError as error:
         raise PublishError(str(error)) from None
     try:
@@ -46,7 +48,7 @@ def push(folder: Path, repo: str, *, private: bool = True, api: HubApi | None = 
             repo_id=repo,
             folder_path=str(folder),
             repo_type="dataset",
-            ignore_patterns=[f"{WORK}/**", f"{WORK}/*", WORK],
+            allow_patterns=[glob.escape(name) for name in files],
             commit_message=f"sure-math dataset {dataset.fingerprint[:12]}",
         )
     except Exception as error:  # network, authentication, quota: one message for all, without secrets

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import re
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sure_math.command_line.settings import differing_keys
-from sure_math.storage.files import write_whole
+from sure_math.storage.files import write_synced
 
 
 class FolderInUse(RuntimeError):
     """Another process holds the folder."""
+
+
+class RecordDamaged(ValueError):
+    """The file that says whose folder it is cannot be read; the message names it and the reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +49,12 @@ class ClaimedFolder:
 
         Raises:
             FolderInUse: another process holds the lock.
+            OSError: the lock cannot be opened, for example because it is a symbolic link.
         """
-        self._record = record
-        self._lock = lock.open("w")
+        self._record, self._path = record, lock
+        # Nothing is cut off and no link is followed: somebody else may have put a link to another file here.
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+        self._lock = os.fdopen(os.open(lock, flags, 0o666), "r+b", buffering=0)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -53,15 +62,32 @@ class ClaimedFolder:
             raise FolderInUse(str(lock)) from None
 
     def record(self) -> dict[str, Any] | None:
-        """What the folder was claimed with; None if nobody has claimed it."""
+        """What the folder was claimed with; None if nobody has claimed it.
+
+        Raises:
+            RecordDamaged: the file is empty, cut off, or not a mapping in JSON.
+        """
         if not self._record.is_file():
             return None
-        record: dict[str, Any] = json.loads(self._record.read_text(encoding="utf-8"))
+        try:
+            record = json.loads(self._record.read_bytes())
+        except (ValueError, RecursionError) as error:
+            raise RecordDamaged(f"{self._record}: is damaged ({error or 'nested too deep'})") from None
+        if not isinstance(record, dict):
+            raise RecordDamaged(f"{self._record}: is damaged (a {type(record).__name__}, not a mapping)")
         return record
 
     def claim(self, record: str) -> None:
-        """Write down whose folder it is from now on, as JSON."""
-        write_whole(self._record, record.encode())
+        """Write down whose folder it is from now on, as JSON. The file survives a power cut."""
+        write_synced(self._record, record.encode())
+
+    def in_place(self) -> bool:
+        """Return whether the folder is still where it was: nobody has moved or deleted it since."""
+        try:
+            there = self._path.stat(follow_symlinks=False)
+        except OSError:
+            return False
+        return stat.S_ISREG(there.st_mode) and os.path.samestat(there, os.fstat(self._lock.fileno()))
 
     def close(self) -> None:
         """Let another process have the folder."""

@@ -28,12 +28,14 @@ from sure_math.batched import batched
 from sure_math.command_line.progress import Progress
 from sure_math.identity import digest
 from sure_math.rows import Dropped, Output, RowT, read_rows, to_table
-from sure_math.storage.claimed_folder import ClaimedFolder, FolderInUse, changed_settings
-from sure_math.storage.files import file_digest, write_whole
+from sure_math.storage.claimed_folder import ClaimedFolder, FolderInUse, RecordDamaged, changed_settings
+from sure_math.storage.files import file_digest, strange_files, write_synced, write_whole
+from sure_math.storage.output_folder import WORK, check_place
 from sure_math.storage.phase import Phase
 
 FORMAT = 1
 """Version of the work files; part of every fingerprint."""
+_SHARDS = "shards"
 _INPUT = re.compile(r"(seeds|benchmark)([.-]|$)")
 """Names of the tables of inputs: `seeds`, `seeds.1`, `seeds-math`, `benchmark-gsm8k`."""
 
@@ -84,19 +86,44 @@ class Store:
     """The work files of one output folder. Only one build at a time can hold it."""
 
     def __init__(self, out: Path, progress: Progress) -> None:
-        self.folder = out / ".build"
+        """Make the folder of work files, or open the one that is there, and hold it until `close`.
+
+        Raises:
+            OutputError: no folder can be there.
+            StoreError: another build holds it, or something in it is not ours.
+        """
+        self.folder = out / WORK
         self._mapped: list[Table[Any]] = []
         self._progress = progress
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except (FileExistsError, NotADirectoryError):
-            raise StoreError(f"--out {out}: is a file; name a folder") from None
+        check_place(out)
+        if self.folder.is_symlink() or (self.folder.exists() and not self.folder.is_dir()):
+            raise StoreError(f"--out {out}: {self.folder} is not a folder; move it away, or choose another --out")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        strange = next(strange_files(self.folder), None)
+        if strange is not None:
+            raise StoreError(
+                f"--out {out}: {strange} is a link or a special file, and a build makes plain files only; remove it, "
+                "or choose another --out"
+            )
         try:
             self._claimed = ClaimedFolder(lock=self.folder / "lock", record=self.folder / "config.json")
         except FolderInUse:
             raise StoreError(
                 f"--out {out}: another build is running there; wait for it or choose another --out"
             ) from None
+        (self.folder / _SHARDS).mkdir(exist_ok=True)
+
+    def check_in_place(self) -> None:
+        """Refuse to write into a folder that has appeared where the folder of this build was.
+
+        Raises:
+            StoreError: the folder was moved or deleted since it was opened.
+        """
+        if not self._claimed.in_place():
+            raise StoreError(
+                f"--out {self.folder.parent}: was moved or deleted while the build was running; repeat the command "
+                "with its new place as --out, and everything that is finished is found there"
+            )
 
     def claim(self, config: Mapping[str, Any], *, update: bool, harmless: re.Pattern[str]) -> None:
         """Make this the folder of `config`, a resolved configuration in JSON types.
@@ -109,8 +136,11 @@ class Store:
             StoreError: the folder belongs to another configuration and `update` is False.
         """
         # A folder with nothing but inputs holds no results yet: a first command with a typo can be corrected.
-        worked = any(not _INPUT.match(shard.parts[-2]) for shard in self.folder.glob("shards/*/[0-9]*.json"))
-        before = self._claimed.record()
+        worked = any(not _INPUT.match(shard.parts[-2]) for shard in (self.folder / _SHARDS).glob("*/[0-9]*.json"))
+        try:
+            before = self._claimed.record()
+        except RecordDamaged:  # every shard carries a digest of its settings, so this file is made again
+            before = None
         if before is not None and worked and not update:
             changed = [
                 f"  {setting.key}: {setting.before!r} -> {setting.after!r}"
@@ -136,16 +166,18 @@ class Store:
             source: a fingerprint of the stream. A finished split of an unchanged source is not read again.
         """
         names = [name, *(f"{name}.{index}" for index in range(1, len(makes)))]
-        done = self.folder / "shards" / name / "done.json"
+        done = self.folder / _SHARDS / name / "done.json"
         fingerprint = digest([FORMAT, name, size, source])
         with self._progress.phase(name, None) as bar:
             shards = self._finished_split(done, names, fingerprint)
             if not shards:
+                self.check_in_place()
                 done.unlink(missing_ok=True)
                 for shard, batch in enumerate(batched(items, size)):
                     shards.append(self._write_tables(names, makes, shard, fingerprint, batch))
                     bar.advance(len(batch))
-                write_whole(done, json.dumps({"fingerprint": fingerprint, "shards": len(shards)}).encode())
+                done.parent.mkdir(exist_ok=True)
+                write_synced(done, json.dumps({"fingerprint": fingerprint, "shards": len(shards)}).encode())
         return [
             self._table(table, row_type, [manifests[index] for manifests in shards])
             for index, (table, row_type) in enumerate(zip(names, makes, strict=True))
@@ -154,11 +186,13 @@ class Store:
     def pin(self, name: str, resolve: Callable[[], str | None]) -> str | None:
         """Return what `resolve` gave when `name` was first pinned here: a build keeps the commits it began with."""
         path = self.folder / "pins.json"
-        pins = json.loads(path.read_bytes()) if path.is_file() else {}
-        if name not in pins:
+        pins = _mapping_in(path)
+        if not isinstance(pins.get(name, 0), str | None):
             pins[name] = resolve()
-            write_whole(path, json.dumps(pins, indent=1, sort_keys=True).encode())
-        return pins[name]
+            self.check_in_place()
+            write_synced(path, json.dumps(pins, indent=1, sort_keys=True).encode())
+        pinned: str | None = pins[name]
+        return pinned
 
     def map(self, phase: Phase[RowT] | None, *inputs: Table[Any]) -> Table[RowT]:
         """Run a phase over all shards of its inputs. Shards that are finished and still valid are not made again.
@@ -202,7 +236,7 @@ class Store:
         return Table(
             name=name,
             makes=makes,
-            folder=self.folder / "shards" / name,
+            folder=self.folder / _SHARDS / name,
             digests=tuple(manifest.files[_rows_file(shard)] for shard, manifest in enumerate(manifests)),
             kept=sum(manifest.kept for manifest in manifests),
             dropped=dict(dropped),
@@ -210,8 +244,8 @@ class Store:
 
     def _finished_split(self, done: Path, names: Sequence[str], fingerprint: str) -> list[list[_Manifest]]:
         """The manifests of a finished split, a list of one per table for every shard; empty if any is not valid."""
-        known = json.loads(done.read_bytes()) if done.is_file() else {}
-        if known.get("fingerprint") != fingerprint:
+        known = _mapping_in(done)
+        if known.get("fingerprint") != fingerprint or not isinstance(known.get("shards"), int):
             return []
         shards = []
         for shard in range(known["shards"]):
@@ -223,13 +257,15 @@ class Store:
         return shards
 
     def _finished(self, name: str, shard: int, fingerprint: str) -> _Manifest | None:
-        folder = self.folder / "shards" / name
-        try:
-            manifest = _Manifest(**json.loads((folder / f"{shard:05d}.json").read_bytes()))
-            whole = all(file_digest(folder / file) == sha256 for file, sha256 in manifest.files.items())
-        except (FileNotFoundError, ValueError, TypeError):
+        folder = self.folder / _SHARDS / name
+        manifest = _manifest_of(_mapping_in(folder / f"{shard:05d}.json"), shard)
+        if manifest is None or manifest.fingerprint != fingerprint:
             return None
-        return manifest if whole and manifest.fingerprint == fingerprint else None
+        try:
+            whole = all(file_digest(folder / file) == sha256 for file, sha256 in manifest.files.items())
+        except (FileNotFoundError, IsADirectoryError):
+            return None
+        return manifest if whole else None
 
     def _write_tables(
         self, names: Sequence[str], makes: Sequence[type], shard: int, fingerprint: str, batch: Sequence[Sequence[Any]]
@@ -243,8 +279,9 @@ class Store:
     def _write_shard(
         self, name: str, makes: type[RowT], shard: int, fingerprint: str, output: Output[RowT]
     ) -> _Manifest:
-        folder = self.folder / "shards" / name
-        folder.mkdir(parents=True, exist_ok=True)
+        self.check_in_place()
+        folder = self.folder / _SHARDS / name
+        folder.mkdir(exist_ok=True)
         contents = {_rows_file(shard): _parquet(makes, output.rows)}
         if output.dropped:
             contents[_dropped_file(shard)] = _parquet(Dropped, output.dropped)
@@ -260,9 +297,36 @@ class Store:
         for file, content in contents.items():
             if not (folder / file).is_file() or file_digest(folder / file) != files[file]:
                 write_whole(folder / file, content)
-        # No fsync: the digests find files that a power cut tore, and the journal, which is synced, has the replies.
+        # Not synced: the digests find files that a power cut tore, and the journal, which is synced, has the replies.
         write_whole(folder / f"{shard:05d}.json", json.dumps(dataclasses.asdict(manifest)).encode())
         return manifest
+
+
+def _mapping_in(path: Path) -> dict[str, Any]:
+    """The mapping that a work file holds in JSON; empty if the file is missing, empty, damaged or of another kind."""
+    try:
+        stored = json.loads(path.read_bytes())
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError, ValueError, RecursionError):
+        return {}
+    return stored if isinstance(stored, dict) else {}
+
+
+def _manifest_of(stored: Mapping[str, Any], shard: int) -> _Manifest | None:
+    """The record of a shard, from what its file holds; None if a field is missing or is not what it should be."""
+    files, dropped = stored.get("files"), stored.get("dropped")
+    if not isinstance(files, dict) or not isinstance(dropped, dict) or _rows_file(shard) not in files:
+        return None
+    if not {*files} <= {_rows_file(shard), _dropped_file(shard)}:
+        return None
+    if not isinstance(stored.get("fingerprint"), str) or not _is_count(stored.get("kept")):
+        return None
+    if not all(_is_count(count) for count in dropped.values()):
+        return None
+    return _Manifest(fingerprint=stored["fingerprint"], files=files, kept=stored["kept"], dropped=dropped)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _rows_file(shard: int) -> str:

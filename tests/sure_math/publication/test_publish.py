@@ -264,14 +264,14 @@ class RecordingHub:
         self.repositories.append({"id": repo_id, "type": repo_type, "private": private, "exist_ok": exist_ok})
 
     def upload_folder(
-        self, *, repo_id: str, folder_path: str, repo_type: str, ignore_patterns: list[str], commit_message: str
+        self, *, repo_id: str, folder_path: str, repo_type: str, allow_patterns: list[str], commit_message: str
     ) -> None:
         from huggingface_hub.utils import filter_repo_objects
 
         if self.failure is not None:
             raise self.failure
         names = [str(path.relative_to(folder_path)) for path in Path(folder_path).rglob("*") if path.is_file()]
-        kept = sorted(filter_repo_objects(names, ignore_patterns=ignore_patterns))
+        kept = sorted(filter_repo_objects(names, allow_patterns=allow_patterns))
         self.uploads.append({"id": repo_id, "type": repo_type, "files": kept, "message": commit_message})
 
 
