@@ -377,7 +377,8 @@ def test_a_folder_that_is_moved_meanwhile(tmp_path: Path) -> None:
     """The build stops with a line, makes nothing at the old place, and goes on at the new place."""
     problems = write_problems(tmp_path / "p.jsonl", 8)
     models = Scripted()
-    solve, moved = models.scripts["teacher"], []
+    solve = models.scripts["teacher"]
+    moved: list[Path] = []
 
     def moving(question, seed):
         if not moved:
