@@ -11,7 +11,7 @@ from sure_math.models.responders.roles import Models
 from sure_math.rows import Answer, Cluster, Output, Problem
 from sure_math.storage.phase import Phase
 
-VERSION = 1
+VERSION = 2
 """Raise it with every change of this file, `judge.py`, `sure_math/cluster.py` or `sure_math/equivalence/` that makes
 other rows of the same inputs."""
 

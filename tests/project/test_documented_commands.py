@@ -71,6 +71,7 @@ COMMANDS: dict[str, RunBy | Checked | NotRun] = {
     "python -m sure_math.validate sure-math": RunBy(WHEEL),
     "python -m sure_math.validate graded.jsonl": RunBy("tests/sure_math/test_validate.py"),
     "python -m sure_math.export": RunBy("tests/sure_math/test_export.py"),
+    "python -m sure_math.equivalence": RunBy("tests/sure_math/equivalence/test_explanation.py"),
     "python -m sure_math.curated.generate": RunBy("tests/sure_math/curated/test_file.py"),
     "python -m sure_math.pocket.train": NotRun("trains four models for hours; the models are in the package"),
     "python -m sure_math.pocket.evaluate": RunBy("tests/sure_math/pocket/test_models.py"),

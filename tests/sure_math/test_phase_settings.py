@@ -56,7 +56,7 @@ DIGESTS = {
     "label": "2f92cd4b5eb69b41",
     "sample": "c71acff214fe3b24",
     "extract": "145cae49c07514fa",
-    "cluster": "30764eae369292f7",
+    "cluster": "6cc48ad7e0930a32",
     "entropy": "030bbb651b6e956f",
     "verdict": "9f64e550112baa85",
 }
