@@ -6,7 +6,9 @@ Phase 1, labels, rewards, the trainer's evaluation, the recipes and the evaluati
 2. The last box of the visible text holds the answer. If this box is not closed, there is no answer.
 3. Boxes that stand side by side are read together as a list: between them are only punctuation, words such as "and" and
    "or", or labels (`$n=\boxed{1}$ or $n=\boxed{-2}$` is `1, -2`).
-4. A percent sign, or the word, directly behind a box belongs to the answer.
+4. A percent sign, or the word, directly behind a box belongs to the answer, and so does a sign in front of it.
+5. If something else outside a box belongs to its formula (`2\boxed{3}`, `x > \boxed{3}`, `\frac{1}{\boxed{3}}`), the
+   box holds only a part, and there is no answer (`beside_box.py`). A reference is trusted: its box is the answer.
 
 `equivalence/response.py` adds what only `is_correct` does: it reads answers without a box. Every function here takes
 linear time.
@@ -16,6 +18,7 @@ import re
 from dataclasses import dataclass
 from itertools import pairwise
 
+from sure_math.beside_box import is_part, sign_before
 from sure_math.rows import FinishReason, Missing
 from sure_math.thoughts import visible_text
 
@@ -57,6 +60,10 @@ _PERCENT = re.compile(
     re.IGNORECASE,
 )
 """A percent sign, or the word, directly behind a box."""
+_CHOICE = re.compile(r"[\W_]{0,9}(?:\\?(?:text|math)[a-z]{0,6})?[\W_]{0,9}[A-J][\W_]{0,9}")
+"""The letter of a multiple choice answer."""
+_SIMPLE = re.compile(r"[\w.%$ ]*(?:\\[A-Za-z]+(?:\{[^{}]*\})*[\w.%]*)?")
+"""A content that a sign is put in front of without brackets."""
 _MAX_GAP = 200
 """Characters between boxes that are read together, at most."""
 
@@ -69,7 +76,7 @@ class FinalAnswer:
     """Content of the last box, or of the last boxes that stand side by side; stripped, never empty."""
     missing: Missing | None
     """`truncated`: cut by the length limit or inside its thinking; `empty`: no text; `unboxed`: no box that is closed
-    and holds something.
+    and holds the whole answer.
     """
 
 
@@ -78,18 +85,21 @@ class _Box:
     """A box that is closed."""
 
     start: int
-    """Position of the command."""
+    """Position of the command, or of a sign that belongs to the answer."""
     end: int
     """Position behind the closing brace and behind a percent sign that belongs to the answer."""
     content: str
     label: str
 
 
-def extract_answer(text: str) -> str | None:
+def extract_answer(text: str, *, is_reference: bool = False) -> str | None:
     r"""Return the answer that a response gives in its last box, or boxes; None if it gives none.
 
     Returns None also if the last box is not closed: its content is then not known, and an earlier box was not the final
     answer. Escaped braces `\{ \}` do not count as delimiters.
+
+    Args:
+        is_reference: the text is a reference solution. Its box is the answer whatever stands beside it.
 
     >>> extract_answer(r"First \boxed{1}, but then \boxed{\frac{1}{2}}.")
     '\\frac{1}{2}'
@@ -99,20 +109,21 @@ def extract_answer(text: str) -> str | None:
     True
     """
     visible = visible_text(text)
-    return None if visible is None else boxed_answer(visible)
+    return None if visible is None else boxed_answer(visible, is_reference=is_reference)
 
 
-def boxed_answer(text: str) -> str | None:
-    r"""Return the content of the last box, or boxes, of a text without thoughts; None if the last box is not closed.
+def boxed_answer(text: str, *, is_reference: bool = False) -> str | None:
+    r"""Return the content of the last box, or boxes, of a text without thoughts; None if the last box is not closed, or
+    if it holds only a part of the answer.
 
-    >>> boxed_answer(r"$n=\boxed{1}$ and $n=\boxed{-2}$")
-    '1, -2'
+    >>> boxed_answer(r"$n=\boxed{1}$ and $n=\boxed{-2}$"), boxed_answer(r"$x > \boxed{1}$")
+    ('1, -2', None)
     """
     opening = text.rfind(_TAGGED_BOX[0])
     boxes = list(BOX.finditer(text, max(opening, 0)))
     if opening >= 0 and not (boxes and boxes[-1].start() > text.find(_TAGGED_BOX[1], opening) >= 0):
         content, closing, _ = text[opening + len(_TAGGED_BOX[0]) :].partition(_TAGGED_BOX[1])
-        return (boxed_answer(content) or content.strip()) if closing else None
+        return (boxed_answer(content, is_reference=is_reference) or content.strip()) if closing else None
     together: list[_Box] = []
     for command in reversed(boxes):
         following = together[-1] if together else None
@@ -120,7 +131,16 @@ def boxed_answer(text: str) -> str | None:
         if box is None or (following is not None and not _side_by_side(text, box, following)):
             break
         together.append(box)
-    return _joined(text, together[::-1]) if together else None
+    together.reverse()
+    if not together or (not is_reference and _holds_a_part(text, together)):
+        return None
+    return _joined(text, together)
+
+
+def _holds_a_part(text: str, boxes: list[_Box]) -> bool:
+    first, last = boxes[0], boxes[-1]
+    letter = _CHOICE.fullmatch(last.content) is not None
+    return is_part(text, first.start, last.end, letter=letter)
 
 
 def _box_at(text: str, command: re.Match[str], before: int) -> _Box | None:
@@ -132,8 +152,11 @@ def _box_at(text: str, command: re.Match[str], before: int) -> _Box | None:
     if (percent := _PERCENT.match(text, end)) is not None:
         end = percent.end()
         content += "" if re.search(r"[%％]|percent", content) or not content else r"\%"
-    label = _LABEL.search(text[max(0, command.start() - 40) : command.start()])
-    return _Box(start=command.start(), end=end, content=content, label=label.group(1) if label else "")
+    start, sign = sign_before(text, command.start())
+    if sign:
+        content = f"{sign}{content}" if _SIMPLE.fullmatch(content) else f"{sign}({content})"
+    label = _LABEL.search(text[max(0, start - 40) : start])
+    return _Box(start=start, end=end, content=content, label=label.group(1) if label else "")
 
 
 def _side_by_side(text: str, box: _Box, following: _Box) -> bool:

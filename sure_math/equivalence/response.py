@@ -111,8 +111,9 @@ def stated_answer(text: str, *, is_gold: bool, unboxed: str, choice: bool = Fals
     """Return the answer that a text states outside its thoughts; None if it states none.
 
     Args:
-        is_gold: a gold is read with more trust. A thought that never ends is read, a box that is not closed is read to
-            its end, and a short text without a phrase is the answer as a whole.
+        is_gold: a gold is read with more trust. Its box is the answer whatever stands beside it, a thought that never
+            ends is read, a box that is not closed is read to its end, and a short text without a phrase is the answer
+            as a whole.
         unboxed: `reject` returns the answer in the last complete box only.
         choice: the gold is a letter, so a letter in a sentence is an answer.
 
@@ -124,7 +125,7 @@ def stated_answer(text: str, *, is_gold: bool, unboxed: str, choice: bool = Fals
         if not is_gold:
             return None
         visible = text
-    boxed = boxed_answer(visible)
+    boxed = boxed_answer(visible, is_reference=is_gold)
     if unboxed == "reject":
         return boxed
     boxes = list(BOX.finditer(visible)) if boxed is not None or "\\" in visible else []

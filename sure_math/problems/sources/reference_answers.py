@@ -43,7 +43,9 @@ def reference_of(row: Row, answer: str | None, solution: str | None = None) -> R
     """
     worked = _first_text(row, solution)
     if answer is None:
-        return Reference(answer=(extract_answer(worked) or None) if worked else None, solution=worked)
+        return Reference(
+            answer=(extract_answer(worked, is_reference=True) or None) if worked else None, solution=worked
+        )
     what = f"the column {answer}"
     value = unfolded(cell(row, answer), what)
     if isinstance(value, (list, tuple)):
@@ -51,7 +53,10 @@ def reference_of(row: Row, answer: str | None, solution: str | None = None) -> R
     text = text_of({answer: value}, answer)
     if text is not None and _ends_in_hashes(text):
         return Reference(answer=after_hashes(text), solution=worked or before_hashes(text))
-    return Reference(answer=(extract_answer(text) or text) if text and "\\boxed" in text else text, solution=worked)
+    return Reference(
+        answer=(extract_answer(text, is_reference=True) or text) if text and "\\boxed" in text else text,
+        solution=worked,
+    )
 
 
 def _ends_in_hashes(text: str) -> bool:

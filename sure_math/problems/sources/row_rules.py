@@ -28,7 +28,7 @@ def plain(cell: Any) -> str | None:
 
 def last_box(cell: Any) -> str | None:
     r"""Return the content of the last `\boxed{}`, or of several side by side; solutions also box earlier steps."""
-    return extract_answer(plain(cell) or "") or None
+    return extract_answer(plain(cell) or "", is_reference=True) or None
 
 
 def box_or_text(cell: Any) -> str | None:
