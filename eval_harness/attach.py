@@ -20,7 +20,7 @@ from lm_eval import evaluator
 from lm_eval.api.model import CachingLM
 
 from eval_harness.generate import RecordedModel, journal_path, model_identity
-from eval_harness.local_models import check_local_model
+from eval_harness.local_models import bounded_templates, check_local_model
 from eval_harness.options import OptionError
 from eval_harness.protocol import OurTask
 from eval_harness.summary import add_summary
@@ -50,7 +50,7 @@ def _around(original: Any, task_class: type[OurTask]) -> Any:
         first = next(iter(tasks.values()))
         check_local_model(first.model_arguments)
         identity = model_identity(lm, first.model_arguments)
-        with _journal(lm) as journal, _counted_as_running():
+        with _journal(lm) as journal, _counted_as_running(), bounded_templates(lm):
             model = RecordedModel(lm, tasks=list(tasks), journal=journal, identity=identity)
             results = original(model, task_dict, *arguments, **named)
         if results is not None:

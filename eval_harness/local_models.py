@@ -6,7 +6,8 @@ runs code from the folder if `trust_remote_code` is set. So the folder is checke
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,3 +73,54 @@ def model_arguments(words: list[str]) -> dict[str, Any]:
             except ValueError:
                 break  # lm-eval says what is wrong
     return found
+
+
+@contextlib.contextmanager
+def bounded_templates(lm: Any) -> Iterator[None]:
+    """Let the tokenizer of a back end render its chat template within the limits of all models, while this lasts."""
+    tokenizer = getattr(lm, "tokenizer", None)
+    original = getattr(tokenizer, "apply_chat_template", None)
+    if original is None or not getattr(tokenizer, "chat_template", None):
+        yield
+        return
+    assert tokenizer is not None
+    tokenizer.apply_chat_template = _bounded(tokenizer, original)
+    try:
+        yield
+    finally:
+        del tokenizer.apply_chat_template
+
+
+def _bounded(tokenizer: Any, original: Any) -> Any:
+    from jinja2.exceptions import TemplateError
+
+    from sure_math.models.responders.templates import TemplateFailure, apply_chat_template
+
+    def apply(
+        conversation: Sequence[Mapping[str, str]],
+        *,
+        tokenize: bool = True,
+        add_generation_prompt: bool = False,
+        continue_final_message: bool = False,
+        **options: Any,
+    ) -> Any:
+        try:
+            text = apply_chat_template(tokenizer, conversation, options)
+        except TemplateFailure as error:
+            if error.kind == "TemplateError":  # the template refuses a system prompt: lm-eval tries without
+                raise TemplateError(str(error)) from None
+            raise EngineUnavailable(
+                f"the model's chat template {' '.join(str(error).split())}; use another model, or leave out "
+                "--apply_chat_template"
+            ) from None
+        if add_generation_prompt and not tokenize and not continue_final_message:
+            return text
+        return original(
+            conversation,
+            tokenize=tokenize,
+            add_generation_prompt=add_generation_prompt,
+            continue_final_message=continue_final_message,
+            **options,
+        )
+
+    return apply

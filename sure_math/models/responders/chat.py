@@ -22,6 +22,8 @@ from sure_math.models.engines import (
 from sure_math.models.engines.files import load_tokenizer, model_folder
 from sure_math.models.engines.load import load_engine
 from sure_math.models.engines.spec import ModelSpec
+from sure_math.models.engines.weight_files import in_one_line
+from sure_math.models.responders.templates import TemplateFailure, apply_chat_template
 from sure_math.rows import LogprobMode
 from sure_math.thoughts import TAG_TOKENS, opened_thought
 
@@ -104,7 +106,7 @@ class Chat:
                 f"model {name!r}: its tokenizer has no chat template; use a model trained for conversation, or put a "
                 "chat_template.jinja into its folder"
             )
-        self._tokenizer = tokenizer
+        self._tokenizer, self._name = tokenizer, name
         self._template_options = dict(template_options)
         special = set(tokenizer.all_special_tokens)
         self._hidden = set(tokenizer.all_special_ids) - {
@@ -112,15 +114,21 @@ class Chat:
         }
 
     def encode(self, messages: Sequence[Message]) -> tuple[int, ...]:
-        """Return the tokens of the conversation and of the header of the reply; none if no user turn has text."""
+        """Return the tokens of the conversation and of the header of the reply; none if no user turn has text.
+
+        Raises:
+            EngineUnavailable: the chat template fails, or takes too long or too much memory.
+        """
         if not any(message.content.strip() for message in messages if message.role == "user"):
             return ()
-        text = self._tokenizer.apply_chat_template(
-            [{"role": message.role, "content": self._as_text(message.content)} for message in messages],
-            tokenize=False,
-            add_generation_prompt=True,
-            **self._template_options,
-        )
+        turns = [{"role": message.role, "content": self._as_text(message.content)} for message in messages]
+        try:
+            text = apply_chat_template(self._tokenizer, turns, self._template_options)
+        except TemplateFailure as error:
+            raise EngineUnavailable(
+                f"model {self._name!r}: its chat template {in_one_line(error)}; put another chat_template.jinja into "
+                "its folder, or use another model"
+            ) from None
         return tuple(self._tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def decode(self, token_ids: Sequence[int]) -> str:
