@@ -30,7 +30,8 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal, Protocol
 
-from sure_math.equivalence import Verdict, canonical, same_answers
+from sure_math.equivalence import Verdict, canonical, same_answers, was_stopped
+from sure_math.equivalence.unseen import visible
 
 Procedure = Literal["default", "paper"]
 MissingPolicy = Literal["own", "shared", "exclude"]
@@ -64,6 +65,8 @@ class Equivalence:
     symbolic: PairCheck | None
     """None: no pair is decided symbolically."""
     ask_judge: bool
+    stopped: Callable[[str, str], bool] | None = None
+    """Says whether `symbolic` gave up a pair that it left undecided. None: it gives up no pair."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +92,8 @@ class Clustering:
     are connected."""
     uncompared: int
     """Distinct answers beyond `MAX_DISTINCT_ANSWERS`; each is a cluster of its own."""
+    stopped: int = 0
+    """Pairs whose symbolic check took too long and was given up, so that a judge or nobody decided them."""
 
 
 def exact(answer: str) -> str:
@@ -102,7 +107,7 @@ def _symbolic(pairs: Sequence[Pair], /) -> Sequence[Verdict]:
 
 
 EQUIVALENCES: dict[str, Equivalence] = {
-    "math": Equivalence(canonical=canonical, symbolic=_symbolic, ask_judge=True),
+    "math": Equivalence(canonical=canonical, symbolic=_symbolic, ask_judge=True, stopped=was_stopped),
     "string": Equivalence(canonical=exact, symbolic=None, ask_judge=False),
     "judge": Equivalence(canonical=exact, symbolic=None, ask_judge=True),
 }
@@ -159,7 +164,7 @@ def cluster_shard(
     if procedure == "paper":
         _resolve_as_in_the_paper(partitions, judge)
     else:
-        _resolve(partitions, equivalence.symbolic, judge)
+        _resolve(partitions, equivalence, judge)
     return [partition.clustering(missing) for partition in partitions]
 
 
@@ -182,6 +187,7 @@ class _Partition:
         self.verdicts: dict[tuple[int, int], Verdict] = {}
         self._judged: set[tuple[int, int]] = set()
         self.conflicts = 0
+        self.stopped = 0
 
     def open_pairs(self) -> Iterator[tuple[int, int]]:
         """Yield the pairs that no check has decided, in sorted order."""
@@ -252,15 +258,19 @@ class _Partition:
             undecided=sum(self.verdicts[nodes] == "undecided" for nodes in self._judged),
             conflicts=self.conflicts,
             uncompared=self._uncompared,
+            stopped=self.stopped,
         )
 
 
-def _resolve(partitions: Sequence[_Partition], symbolic: PairCheck | None, judge: PairCheck | None) -> None:
-    if symbolic is not None:
+def _resolve(partitions: Sequence[_Partition], equivalence: Equivalence, judge: PairCheck | None) -> None:
+    if equivalence.symbolic is not None:
         for partition, nodes, verdict in _decide(
-            symbolic, [(partition, partition.open_pairs()) for partition in partitions]
+            equivalence.symbolic, [(partition, partition.open_pairs()) for partition in partitions]
         ):
             partition.verdicts[nodes] = verdict
+            if verdict == "undecided" and equivalence.stopped is not None:
+                pair = partition.pair(nodes)
+                partition.stopped += equivalence.stopped(pair.first, pair.second)
     if judge is not None:
         for partition, nodes, verdict in _decide(
             judge, [(partition, partition.open_pairs()) for partition in partitions]
@@ -310,7 +320,7 @@ def _key(answer: str | None, key_of: Callable[[str], str]) -> str | None:
 
     An answer of markup alone ("$$", "{}") would have a blank form. It is its own form instead.
     """
-    if answer is None or not answer.strip():
+    if answer is None or not visible(answer).strip():
         return None
     form = key_of(answer)
     return form if form.strip() else exact(answer)

@@ -108,6 +108,9 @@ class Cluster:
     uncompared: int = 0
     """Distinct answers that were too many to be compared; each is a cluster of its own. 0 in shards of builds that did
     not keep this number yet."""
+    stopped: int = 0
+    """Pairs of answers whose symbolic check took too long and was given up. 0 in shards of builds that did not keep
+    this number yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -67,6 +67,7 @@ def cluster(
             undecided=result.undecided,
             conflicts=result.conflicts,
             uncompared=result.uncompared,
+            stopped=result.stopped,
         )
         for row, result in zip(sampled, results, strict=True)
     ]

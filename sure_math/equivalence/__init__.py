@@ -7,34 +7,41 @@ A pair goes through three layers. Each layer is asked only if the layer before i
 A pair that no layer decides is `undecided`: the verdict depends on the problem, or an answer cannot be read. A judge
 has to decide it.
 
-Every call is symmetric, deterministic, bounded in time and memory, and safe in threads. Layer 3 blocks for up to
-`worker.TIMEOUT` seconds per pair; asynchronous callers use `asyncio.to_thread`.
+Every call is symmetric, deterministic, bounded in time and memory, and safe in threads and after a fork. Layer 3 blocks
+for up to `worker.TIMEOUT` seconds per pair, and for the answers to one problem as long as their budget allows
+(`budget.py`). A pair that is given up is `undecided`; `was_stopped` says so, and a later call asks again. Asynchronous
+callers use `asyncio.to_thread`.
 
 | module | what it holds |
 |---|---|
 | this file | the functions that others call: `same_answer`, `is_correct` and their kin |
 | `text`, `glyphs` | the small notation in which every answer has one spelling |
+| `unseen` | characters that nobody sees |
 | `read`, `relations`, `lists`, `systems` | from the text of an answer to a form |
 | `labels`, `connectors` | names in front of an answer, and words between answers |
 | `coverage` | what of a text its form holds: a part that was not read is never part of an "equal" |
 | `forms` | the forms: number, tuple, set, intervals, equation, word |
 | `algebra`, `values`, `numbers` | formulas as trees, their values, the comparison of values |
-| `intervals`, `ratios` | regions of the real line, ratios |
+| `intervals`, `ratios`, `residues` | regions of the real line, ratios, residues |
 | `units` | units, scale words and currencies beside a number |
 | `decimal_comma` | the other reading of `1,5` |
 | `compare` | the rules by which two forms are the same answer |
 | `worker`, `symbolic` | Math-Verify in processes that can be killed: the parent's side and the worker's side |
+| `starter` | the process that starts the workers |
+| `budget` | how long the symbolic check may take for the answers to one problem |
 | `explanation` | why two answers are, or are not, the same, for people |
 | `percentages` | when a bare number counts as a percentage |
 | `response` | the answer in a response without a box, for `is_correct` only |
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Literal
 
 from sure_math.equivalence import worker
+from sure_math.equivalence.budget import Budget
 from sure_math.equivalence.compare import compare_forms
 from sure_math.equivalence.coverage import formula
 from sure_math.equivalence.decimal_comma import with_decimal_points
@@ -101,18 +108,23 @@ def explain(a: str, b: str, problem: str | None = None) -> Explanation:
 def same_answers(pairs: Sequence[tuple[str, str]], problems: Sequence[str | None] | None = None) -> list[Verdict]:
     """Decide many pairs as `same_answer` does: each distinct pair once, the symbolic checks side by side.
 
+    The symbolic checks of one problem share a budget of time (`budget.py`). Without `problems`, all pairs share one.
+
     Args:
         problems: the problem of each pair.
 
     >>> same_answers([("x = 3", "3"), ("(1, 2)", "(2, 1)")])
     ['equal', 'different']
     """
-    return _decided(pairs, [problem is not None and asks_for_percentage(problem) for problem in problems or ()])
+    in_percent = [problem is not None and asks_for_percentage(problem) for problem in problems or ()]
+    return _decided(pairs, in_percent, problems or [None] * len(pairs))
 
 
-def _decided(pairs: Sequence[tuple[str, str]], in_percent: Sequence[bool]) -> list[Verdict]:
+def _decided(
+    pairs: Sequence[tuple[str, str]], in_percent: Sequence[bool], problems: Sequence[str | None]
+) -> list[Verdict]:
     """Decide every pair; `in_percent` says for each pair, or is empty, whether a bare number counts as a percentage."""
-    verdicts = _plain_verdicts(pairs)
+    verdicts = _plain_verdicts(pairs, problems)
     for number in (index for index, asked in enumerate(in_percent) if asked and verdicts[index] != "equal"):
         verdicts[number] = _in_percent(pairs[number], verdicts[number])
     return verdicts
@@ -127,26 +139,45 @@ def _in_percent(pair: tuple[str, str], verdict: Verdict) -> Verdict:
     return "undecided" if readings and "equal" in _plain_verdicts(readings) else verdict
 
 
-def _plain_verdicts(pairs: Sequence[tuple[str, str]]) -> list[Verdict]:
+def _plain_verdicts(pairs: Sequence[tuple[str, str]], problems: Sequence[str | None] = ()) -> list[Verdict]:
     ordered = [(min(pair), max(pair)) for pair in pairs]
     verdicts: dict[tuple[str, str], Verdict | None] = {pair: _cheap_verdict(*pair) for pair in set(ordered)}
     open_pairs = sorted(pair for pair, verdict in verdicts.items() if verdict is None)
+    problem_of = dict(zip(ordered, problems, strict=True)) if problems else dict.fromkeys(ordered)
+    count = Counter(problem_of[pair] for pair in open_pairs)
+    budgets = {problem: Budget(number) for problem, number in count.items()}
+
+    def decide(pair: tuple[str, str]) -> Verdict:
+        return _symbolic(pair, budgets[problem_of[pair]])
+
     if len(open_pairs) == 1:
-        verdicts[open_pairs[0]] = _symbolic(open_pairs[0])
+        verdicts[open_pairs[0]] = decide(open_pairs[0])
     elif open_pairs:
         with ThreadPoolExecutor(worker.WORKERS) as threads:
-            verdicts.update(zip(open_pairs, threads.map(_symbolic, open_pairs), strict=True))
+            verdicts.update(zip(open_pairs, threads.map(decide, open_pairs), strict=True))
     return [verdicts[pair] or "undecided" for pair in ordered]
 
 
 @lru_cache(maxsize=65_536)
-def _cached_symbolic(first: str, second: str) -> Verdict:
-    return worker.symbolic_verdict(first, second)
+def _cached_symbolic(first: str, second: str) -> worker.Checked:
+    """Ask the workers. A pair that is stopped raises `Stopped`, which is not cached."""
+    return worker.check(first, second)
 
 
-def _symbolic(pair: tuple[str, str]) -> Verdict:
+def _symbolic(pair: tuple[str, str], budget: Budget) -> Verdict:
     formulas = _formulas(*(boxed_answer(side) or side for side in pair))
-    return "undecided" if formulas is None else _cached_symbolic(*formulas)
+    if formulas is None:
+        return "undecided"
+    if not budget.allows(formulas):
+        worker.give_up(*formulas)
+        return "undecided"
+    try:
+        checked = _cached_symbolic(*formulas)
+    except worker.Stopped as stopped:
+        budget.stopped(stopped.text, worker.TIMEOUT)
+        return "undecided"
+    budget.spent(checked.seconds)
+    return checked.verdict
 
 
 def _cheap_verdict(a: str, b: str) -> Verdict | None:
@@ -184,7 +215,9 @@ def _formulas(a: str, b: str) -> tuple[str, str] | None:
 
 
 def was_stopped(a: str, b: str) -> bool:
-    """Say whether this process gave up the symbolic check of two answers: its worker was late or died."""
+    """Say whether this process gave up the symbolic check of two answers: it took too long, or its worker died."""
+    if not worker.any_was_stopped():
+        return False
     formulas = _formulas(*(boxed_answer(side) or side for side in (a, b)))
     return formulas is not None and worker.was_stopped(*formulas)
 
@@ -229,7 +262,7 @@ def against_gold(gold: str, answers: Sequence[str], problem: str | None = None) 
     golds = (gold, _stated(gold))
     in_percent = (problem is not None and asks_for_percentage(problem)) or is_percentage(golds[1])
     pairs = [(form, answer) for answer in answers for form in golds]
-    verdicts = _decided(pairs, [in_percent] * len(pairs))
+    verdicts = _decided(pairs, [in_percent] * len(pairs), [problem] * len(pairs))
     return [
         "equal" if "equal" in (as_written, as_stated) else as_stated
         for as_written, as_stated in zip(verdicts[::2], verdicts[1::2], strict=True)

@@ -12,10 +12,10 @@ from the plain letter.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
-from typing import Literal, TypeAlias
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from sure_math.equivalence.algebra import REPEATING, Node, is_marked, parse, symbols, unmarked
 from sure_math.equivalence.values import LOCAL, PRECISION, Inexact, Value, evaluate, exact_value
@@ -49,15 +49,38 @@ class Decimal:
     """Significant digits, trailing zeros included."""
 
 
+_T = TypeVar("_T")
+
+
+class _computed_once(Generic[_T]):
+    """A property whose value is kept. It takes no lock, as `functools.cached_property` of Python 3.11 does.
+
+    If a process forks while another thread holds a lock, the child waits for it for ever. Here two threads may compute
+    the same value.
+    """
+
+    def __init__(self, compute: Callable[[Any], _T]) -> None:
+        self._compute = compute
+        self.__doc__ = compute.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: object, owner: type | None = None) -> _T:
+        value = self._compute(instance)
+        instance.__dict__[self._name] = value
+        return value
+
+
 class Expression:
-    """A formula. Each of its values is computed at most once. Users cannot change it, so threads can share it."""
+    """A formula. Its values are computed when they are first needed. It cannot be changed, so threads can share it."""
 
     def __init__(self, text: str, node: Node | None = None) -> None:
         self.text = text
         self.node = parse(text) if node is None else node
         self.symbols = symbols(self.node)
 
-    @cached_property
+    @_computed_once
     def exact(self) -> Fraction | None:
         """The value, if it is rational and of moderate size."""
         if self.symbols:
@@ -67,29 +90,29 @@ class Expression:
         except (Inexact, ZeroDivisionError, OverflowError):
             return None
 
-    @cached_property
+    @_computed_once
     def decimal(self) -> Decimal | None:
         """The number as it was written, if it is a decimal (also negative, also times a power of ten)."""
         return _decimal(self.text) if "." in self.text and self.exact is not None else None
 
-    @cached_property
+    @_computed_once
     def has_decimal(self) -> bool:
         """Whether a number is written with a decimal point, other than with a period, which is exact."""
         return "." in self.text and "." in REPEATING.sub("", self.text)
 
-    @cached_property
+    @_computed_once
     def has_log(self) -> bool:
         """Whether a logarithm has no base."""
         return "log" in self.text and _has_log(self.node)
 
-    @cached_property
+    @_computed_once
     def meanings(self) -> tuple["Expression", ...]:
         """The formula with each meaning of its logarithms without a base, in the order of `_BASES`."""
         if not self.has_log:
             return (self,) * len(_BASES)
         return tuple(Expression(self.text, _with_log(self.node, base)) for base in _BASES)
 
-    @cached_property
+    @_computed_once
     def marks(self) -> frozenset[str]:
         """The marked variables, such as `\\bar{z}`."""
         return frozenset(name for name in self.symbols if is_marked(name))
@@ -105,11 +128,11 @@ class Expression:
             self._values[point] = evaluate(self.node, self.symbols, point, precision)
         return self._values[point]
 
-    @cached_property
+    @_computed_once
     def _values(self) -> dict[str, Value | None]:
         return {}
 
-    @cached_property
+    @_computed_once
     def real(self) -> float | None:
         """The value as a float, for sorting; None if the value is not a finite real number."""
         if self.exact is not None:

@@ -92,6 +92,7 @@ class CardNumbers:
         self.counts["judge_undecided"] += row.cluster.undecided
         self.counts["cluster_conflicts"] += row.cluster.conflicts
         self.counts["answers_uncompared"] += row.cluster.uncompared
+        self.counts["comparisons_stopped"] += row.cluster.stopped
         self.counts["problems_judged"] += row.cluster.judge_calls > 0
         self.counts["unlabelled"] += row.grade.teacher_correct is None
 
@@ -224,5 +225,6 @@ COUNTS = (
     "judge_undecided",
     "cluster_conflicts",
     "answers_uncompared",
+    "comparisons_stopped",
     "problems_judged",
 )

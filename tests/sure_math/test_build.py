@@ -15,6 +15,7 @@ from datasets import load_dataset
 
 from sure_math.build import main
 from sure_math.cluster import MAX_DISTINCT_ANSWERS
+from sure_math.equivalence import budget
 from tests.helpers.scripted_build import Scripted, evolve, run, run_phases, shard_files, solve, write_problems
 
 NUM_PROBLEMS = 10
@@ -212,6 +213,18 @@ def test_answers_that_were_not_compared_are_published(tmp_path: Path) -> None:
     assert json.loads((out / "manifest.json").read_text())["numbers"]["answers_uncompared"] == 6
     text = f"answers not compared, beyond the {MAX_DISTINCT_ANSWERS} most frequent distinct answers to a problem"
     assert f"| {text} | 6 |" in (out / "README.md").read_text()
+
+
+def test_comparisons_that_were_given_up_are_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budget, "SECONDS_STOPPED", 0.0)
+    path = tmp_path / "samples.jsonl"
+    answers = [r"\boxed{\sum_{k=1}^{10} k}", r"\boxed{55}", r"\boxed{\sum_{k=1}^{11} k}"]
+    path.write_text(json.dumps({"problem": "Name a number.", "responses": answers}) + "\n")
+    out = tmp_path / "out"
+    run(out, f"samples.path={path}", "cluster.equivalence=math")
+    assert json.loads((out / "manifest.json").read_text())["numbers"]["comparisons_stopped"] == 3
+    text = "pairs of answers whose comparison by formulas took too long and was given up"
+    assert f"| {text} | 3 |" in (out / "README.md").read_text()
 
 
 REAL = {

@@ -171,7 +171,7 @@ def test_order_of_the_samples_changes_nothing(
     for first, second in combinations(range(len(answers)), 2):
         assert (straight.ids[first] == straight.ids[second]) == (back[first] == back[second])
     assert [straight.ids[index] == -1 for index in order] == [cluster_id == -1 for cluster_id in shuffled.ids]
-    for name in ("judge_calls", "undecided", "conflicts", "uncompared"):
+    for name in ("judge_calls", "undecided", "conflicts", "uncompared", "stopped"):
         assert getattr(straight, name) == getattr(shuffled, name)
 
 

@@ -2,28 +2,18 @@
 
 Pins: every false merge and every miss that probing Math-Verify 0.9.0 turned up, its intransitive chains and
 one-direction verdicts; the rules for units, percent, decimals, labels, order, bases and words; symmetry and
-reflexivity; bounds in time for hostile input; use from threads, from asyncio, after a fork, and with a worker killed
-in the middle of a call.
+reflexivity; bounds in time for hostile input. `tests/hostile/test_workers.py` attacks the processes of the symbolic
+check.
 """
 
-import asyncio
-import multiprocessing
-import os
-import signal
-import subprocess
-import sys
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
-import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sure_math.equivalence import canonical, is_correct, same_answer, same_answers
-from sure_math.equivalence import worker as equivalence_worker
 
 FALSE_MERGES = [
     (r"\frac{1}{2004!}", r"\frac{1}{2006!}"),
@@ -497,92 +487,3 @@ def test_hostile_input_is_bounded_and_never_equal_to_a_number(hostile: str) -> N
     assert not is_correct("5", hostile)
     canonical(hostile)
     assert time.process_time() - started < 10.0
-
-
-def test_a_symbolic_check_that_hangs_is_cut_off() -> None:
-    started = time.monotonic()
-    verdict = equivalence_worker.symbolic_verdict(r"\sum_{n=1}^{10^{9}} \sin(n!)", r"10^{10^{10^{10}}}", timeout=2.0)
-    assert verdict == "undecided"
-    assert time.monotonic() - started < BOUND_SECONDS
-
-
-# ------------------------------------------------------------------------------------------ threads, loops, processes
-
-SYMBOLIC_PAIRS = [(rf"\sum_{{k=1}}^{{{n}}} k", str(n * (n + 1) // 2)) for n in range(2, 8)]
-"""Pairs that our own layers cannot read, so that a worker is asked."""
-
-
-def worker_processes() -> list[int]:
-    """Process ids of the workers that this process has started and that are alive."""
-    children = psutil.Process().children()
-    return sorted(child.pid for child in children if "sure_math.equivalence.symbolic" in child.cmdline())
-
-
-def test_usable_from_threads() -> None:
-    with ThreadPoolExecutor(8) as threads:
-        verdicts = list(
-            threads.map(
-                lambda pair: equivalence_worker.symbolic_verdict(pair[0], pair[1], timeout=60.0), SYMBOLIC_PAIRS * 2
-            )
-        )
-    assert verdicts == ["equal"] * len(verdicts)
-    assert len(worker_processes()) <= equivalence_worker.WORKERS
-
-
-def test_usable_from_asyncio() -> None:
-    async def check() -> list[str]:
-        return await asyncio.gather(*(asyncio.to_thread(same_answer, a, b) for a, b in EQUAL[:20]))
-
-    assert asyncio.run(check()) == ["equal"] * 20
-
-
-def test_a_worker_killed_in_the_middle_of_a_call_costs_one_verdict() -> None:
-    equivalence_worker.close()
-    equivalence_worker.symbolic_verdict("1", "1", timeout=60.0)
-    (worker,) = worker_processes()
-    threading.Timer(0.3, os.kill, (worker, signal.SIGKILL)).start()
-    assert equivalence_worker.symbolic_verdict(r"\sum_{n=1}^{10^{9}} \sin(n!)", "x^2", timeout=60.0) == "undecided"
-    assert equivalence_worker.symbolic_verdict(*SYMBOLIC_PAIRS[0], timeout=60.0) == "equal"
-
-
-def test_workers_are_recycled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(equivalence_worker, "MAX_CALLS", 2)
-    equivalence_worker.close()
-    seen = set()
-    for pair in SYMBOLIC_PAIRS[:3]:
-        assert equivalence_worker.symbolic_verdict(*pair, timeout=60.0) == "equal"
-        seen.update(worker_processes())
-    assert len(seen) == 2
-
-
-def _in_child(connection: object) -> None:
-    connection.send(equivalence_worker.symbolic_verdict(*SYMBOLIC_PAIRS[1], timeout=60.0))  # type: ignore[attr-defined]
-
-
-@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
-def test_a_forked_process_gets_workers_of_its_own() -> None:
-    equivalence_worker.symbolic_verdict(*SYMBOLIC_PAIRS[0], timeout=60.0)
-    before = worker_processes()
-    context = multiprocessing.get_context("fork")
-    receiving, sending = context.Pipe(duplex=False)
-    child = context.Process(target=_in_child, args=(sending,))
-    child.start()
-    assert receiving.recv() == "equal"
-    child.join(60)
-    assert worker_processes() == before
-    assert equivalence_worker.symbolic_verdict(*SYMBOLIC_PAIRS[2], timeout=60.0) == "equal"
-
-
-def test_workers_end_with_their_parent() -> None:
-    program = (
-        "from sure_math.equivalence import worker as w\n"
-        "w.symbolic_verdict('1', '1', timeout=60.0)\n"
-        "import os, psutil\n"
-        "print(psutil.Process().children()[0].pid, flush=True)\n"
-        "os._exit(0)"
-    )
-    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-    deadline = time.monotonic() + BOUND_SECONDS
-    while os.path.exists(f"/proc/{int(printed)}") and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert not os.path.exists(f"/proc/{int(printed)}")
