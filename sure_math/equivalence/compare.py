@@ -22,6 +22,7 @@ from sure_math.equivalence.forms import (
     Opaque,
     Quantity,
     Region,
+    Residue,
     Words,
     is_algebra,
     renamed,
@@ -31,6 +32,7 @@ from sure_math.equivalence.intervals import compare_regions
 from sure_math.equivalence.labels import without_decorations
 from sure_math.equivalence.numbers import Expression, Verdict, compare_expressions, proportional
 from sure_math.equivalence.ratios import compare_sizes
+from sure_math.equivalence.residues import compare_lists, compare_residues, compare_with_number
 from sure_math.equivalence.units import (
     DEGREE,
     PERCENT,
@@ -58,7 +60,19 @@ def compare_forms(a: Form, b: Form) -> MaybeVerdict:
     return _RULES[_rank(first)](first, second)
 
 
-_KINDS: tuple[type, ...] = (Empty, Opaque, Conditioned, Labelled, Words, Collection, Region, Equation, Based, Quantity)
+_KINDS: tuple[type, ...] = (
+    Empty,
+    Opaque,
+    Conditioned,
+    Labelled,
+    Words,
+    Collection,
+    Region,
+    Equation,
+    Residue,
+    Based,
+    Quantity,
+)
 
 
 def _rank(form: Form) -> int:
@@ -76,6 +90,9 @@ def _all_of(verdicts: Sequence[MaybeVerdict]) -> MaybeVerdict:
 def _labelled(a: Form, b: Form) -> MaybeVerdict:
     """Compare a labelled answer. A label may be missing on one side; different labels are different statements."""
     assert isinstance(a, Labelled)
+    if _residue_and_number(a, b):
+        verdict = compare_forms(a.form, b.form if isinstance(b, Labelled) else b)
+        return "undecided" if verdict == "equal" else verdict
     if isinstance(b, Equation):
         return _labelled_and_equation(a, b)
     if not isinstance(b, Labelled):
@@ -97,6 +114,14 @@ def _labelled(a: Form, b: Form) -> MaybeVerdict:
     if without_decorations(a.label) == without_decorations(b.label):
         return "undecided"
     return "different"
+
+
+def _residue_and_number(a: Labelled, b: Form) -> bool:
+    """Whether one side says `x \\equiv 3 \\pmod 7` and the other one is a number, with the same label or none."""
+    if isinstance(b, Labelled):
+        kinds = {type(a.form), type(b.form)}
+        return a.label == b.label and kinds == {Residue, Quantity}
+    return isinstance(a.form, Residue) and isinstance(b, Quantity)
 
 
 def _same_label(a: Labelled, b: Labelled) -> MaybeVerdict:
@@ -258,6 +283,8 @@ def _two_words(a: Words, b: Words) -> MaybeVerdict:
 
 def _collection(a: Form, b: Form) -> MaybeVerdict:
     assert isinstance(a, Collection)
+    if (verdict := compare_lists(a, b)) is not None:
+        return verdict
     if isinstance(b, Region):
         return _collection_and_region(a, b)
     if not isinstance(b, Collection):
@@ -487,6 +514,13 @@ def _equation(a: Form, b: Form) -> MaybeVerdict:
     return "undecided" if verdict == "different" else _in_unit(verdict, a.unit, b.unit)
 
 
+def _residue(a: Form, b: Form) -> MaybeVerdict:
+    assert isinstance(a, Residue)
+    if isinstance(b, Residue):
+        return compare_residues(a, b)
+    return compare_with_number(a, b) if isinstance(b, Quantity) else "undecided"
+
+
 def _based(a: Form, b: Form) -> MaybeVerdict:
     """Compare digits with a base. If only one side names a base, the meaning of the other digits is undecided."""
     assert isinstance(a, Based)
@@ -594,4 +628,16 @@ def _two_units(a: Quantity, b: Quantity, first: Unit, second: Unit) -> MaybeVerd
     return "different"
 
 
-_RULES = (_empty, _opaque, _conditioned, _labelled, _words, _collection, _region, _equation, _based, _quantity)
+_RULES = (
+    _empty,
+    _opaque,
+    _conditioned,
+    _labelled,
+    _words,
+    _collection,
+    _region,
+    _equation,
+    _residue,
+    _based,
+    _quantity,
+)

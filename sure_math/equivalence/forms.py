@@ -47,6 +47,14 @@ class Based(Form):
     base: int
 
 
+@dataclass(frozen=True, slots=True)
+class Residue(Form):
+    """All numbers that differ from `value` by a multiple of `modulus`."""
+
+    value: Expression
+    modulus: Expression
+
+
 CollectionKind: TypeAlias = Literal[
     "tuple", "bracket", "angle", "set", "list", "matrix", "row", "ratio", "determinant", "cases"
 ]

@@ -34,9 +34,11 @@ from sure_math.equivalence.intervals import union
 from sure_math.equivalence.lists import read_list, separator_at
 from sure_math.equivalence.numbers import Expression
 from sure_math.equivalence.relations import flattened, framed, read_relation
+from sure_math.equivalence.residues import read_residue
 from sure_math.equivalence.systems import read_matrix, read_rows
 from sure_math.equivalence.text import clean, closing_index, split_top, strip_ends
 from sure_math.equivalence.units import Split, Unit, split_parts, split_quantity
+from sure_math.equivalence.unseen import hides_something, visible
 
 MAX_LENGTH = 3_000
 """Longer answers are compared as strings only; the longest gold of the public test sets has about 400 characters."""
@@ -52,10 +54,13 @@ def read_form(answer: str) -> Form:
     if len(answer) > MAX_LENGTH:
         return Opaque(answer, mathematical=False)
     text = clean(answer)
+    if hides_something(text):
+        return Opaque(text, mathematical=False)
+    answer = visible(answer)
     if "\n" in answer.strip() and (lines := _one_per_line(answer)):
         text = lines
     if not re.search(r"[^\s{}()\[\].,;:!?$\\]", text):
-        return Empty() if not answer.strip(" \t\r\n${}.,;:\\") else Opaque(text, mathematical=False)
+        return Empty() if not re.search(r"[^\s${}.,;:\\]", answer) else Opaque(text, mathematical=False)
     try:
         form = read_part(text)
     except (Unreadable, RecursionError):
@@ -385,6 +390,7 @@ def _measured(form: Form, unit: Unit | None) -> Form:
 
 
 _READERS: tuple[Callable[[str], Form | None], ...] = (
+    read_residue,
     _choice,
     _words,
     _based,

@@ -7,6 +7,7 @@ operators that the parsers look at are single characters: ⦃ ⦄ set braces, �
 
 | dropped | where |
 |---|---|
+| characters that are not seen | `unseen.py` |
 | delimiters of mathematics, boxes, `\left`, `\right`, `\big` | `_DELIMITERS`, `_unwrap_boxes`, `_DROPPED` |
 | null delimiters `\left.`, `\right.` | `_NULL_DELIMITER` |
 | spacing, line skips, `\phantom` | `_SPACES`, `_ROW_SKIP` |
@@ -44,6 +45,7 @@ from sure_math.equivalence.glyphs import (
     RAISED,
     SETS,
 )
+from sure_math.equivalence.unseen import visible
 from sure_math.extract import BOX, box_content
 
 _UNICODE = str.maketrans(
@@ -72,16 +74,9 @@ _UNICODE = str.maketrans(
         "⌉": r"\rceil ",
         "∧": " and ",
         "∨": " or ",
-        "\u00a0": " ",
         "\u202f": r"\,",
         "\u2009": r"\,",
         "\u200a": r"\,",
-        "\u2002": " ",
-        "\u2003": " ",
-        "\u200b": "",
-        "\u200e": "",
-        "\u200f": "",
-        "\ufeff": "",
         "“": '"',
         "”": '"',
         "″": "''",
@@ -190,7 +185,7 @@ _SPACES = re.compile(
     r"|enspace|thinspace|space|newline)(?![A-Za-z])|(?<!\\)\\[,;:> \n]|~"
 )
 _ROW_SKIP = re.compile(r"\\\\\s{0,3}\[[^\]]{0,12}\]")
-_BLANKS = re.compile(r"\s+")
+_BLANKS = re.compile(r"[^\S\x1c-\x1f]+")
 _BRACED_BOX = re.compile(BOX.pattern + r"(?=\{)")
 _DELIMITERS = re.compile(r"(?<!\\)\\[()\[\]]|\$")
 _CURRENCY_SIGN = "¤"
@@ -214,7 +209,7 @@ def clean(answer: str) -> str:
     >>> clean(r"$\left( 1,\, \dfrac12 \right)$")
     '( 1, \\frac12 )'
     """
-    text = _from_unicode(_from_markup(answer.strip()))
+    text = _from_unicode(visible(_from_markup(visible(answer).strip())))
     text = _DOUBLED_BACKSLASH.sub(r"\\", text)
     text = _strip_dollars(text)
     text = _DELIMITERS.sub(" ", _ROW_SKIP.sub(r"\\\\ ", text))
@@ -514,5 +509,5 @@ def canonical(answer: str) -> str:
     """
     text = clean(answer)
     text = _FRAC_DIGITS.sub(lambda m: f"\\frac{{{m.group(1) or m.group(2)}}}{{{m.group(3) or m.group(4)}}}", text)
-    kept = _KEPT_BLANK.sub("\x00", text)
-    return kept.replace(" ", "").replace("\x00", " ") or answer.strip()
+    parts = _KEPT_BLANK.split(text)
+    return " ".join(part.replace(" ", "") for part in parts) or visible(answer).strip()
