@@ -148,11 +148,6 @@ ROWS: list[tuple[str, str, str, str]] = [
 ]
 
 PENDING: set[tuple[str, str]] = {
-    ("-\x0crac{1}{6}", "-1/6"),
-    ("-\x0crac{220}{7}", "-220/7"),
-    ("-\x0crac{1}{2}", "-0.5"),
-    ("\text{5 cm}", "5"),
-    ("\theta", "heta"),
     ("Infinity", "infinity"),
     ("Infinity", "\\infty"),
 }

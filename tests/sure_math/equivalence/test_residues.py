@@ -1,7 +1,8 @@
 r"""Residues: pairs of answers with their right verdicts, each tried in both orders.
 
 Pins: the same modulus decides by congruence, another modulus is another statement; `7 (mod 11)` is 7, but the statement
-x ≡ 7 (mod 11) does not say that x is 7; `\bmod` is an operation with a number as its result; lists of residues are sets; what has
+x ≡ 7 (mod 11) does not say that x is 7; `\bmod` is an operation with a number as its result; lists of residues are
+sets; what has
 two readings, or no reading, is undecided and never equal.
 """
 
