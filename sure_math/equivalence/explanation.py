@@ -16,6 +16,7 @@ from sure_math.equivalence.forms import (
     Opaque,
     Quantity,
     Region,
+    Residue,
     Words,
 )
 from sure_math.equivalence.numbers import Verdict
@@ -97,6 +98,8 @@ def describe(form: Form) -> str:
         return f"{describe(form.form)}, if {' and '.join(map(describe, form.conditions))}"
     if isinstance(form, Based):
         return f"digits {form.digits} in base {form.base}"
+    if isinstance(form, Residue):
+        return f"{form.value.text} modulo {form.modulus.text}"
     if isinstance(form, Words):
         return f"choice {form.choice} {form.text}".strip() if form.choice else f"words {form.text!r}"
     if isinstance(form, Empty):
