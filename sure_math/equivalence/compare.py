@@ -293,6 +293,8 @@ def _collection(a: Form, b: Form) -> MaybeVerdict:
         return _matrices(a, b)
     if "ratio" in (a.kind, b.kind) and a.kind != b.kind:
         return "undecided"
+    if "group" in (a.kind, b.kind):
+        return _groups(a, b)
     if "cases" in (a.kind, b.kind):
         return _by_cases(a, b) if a.kind == b.kind else "undecided"
     if a.kind in _ORDERED and b.kind in _ORDERED:
@@ -305,6 +307,15 @@ def _collection(a: Form, b: Form) -> MaybeVerdict:
     if a.kind in _ORDERED or b.kind in _ORDERED:
         return _ordered_and_not(a, b)
     return _labelled_lists(a, b)
+
+
+def _groups(a: Collection, b: Collection) -> MaybeVerdict:
+    """Compare values that belong together: by label if both sides have labels, else by position."""
+    if all(isinstance(item, Labelled) for item in (*a.items, *b.items)):
+        return _unordered(a.items, b.items)
+    if {a.kind, b.kind} <= {"group", *_VECTORS}:
+        return _in_order(a.items, b.items)
+    return "undecided"
 
 
 def _by_cases(a: Collection, b: Collection) -> MaybeVerdict:
@@ -336,7 +347,7 @@ def _one_of(a: Collection, b: Form) -> MaybeVerdict:
                 return "undecided"
             return verdict
     in_parts = isinstance(b, Quantity) and ((b.unit is not None and b.unit.parts) or b.value.symbols)
-    unclear = not a.items or a.kind in ("ratio", "cases", "determinant") or isinstance(b, Equation) or in_parts
+    unclear = not a.items or a.kind in ("ratio", "cases", "determinant", "group") or isinstance(b, Equation) or in_parts
     return "undecided" if unclear else "different"
 
 
@@ -367,6 +378,9 @@ def _plain(items: Sequence[Form]) -> list[Form]:
 
 def _labelled_lists(a: Collection, b: Collection) -> MaybeVerdict:
     """Compare x = 1, y = 2 by label, and with a bare 1, 2 by position. Another order is undecided."""
+    in_groups = [any(isinstance(item, Collection) and item.kind == "group" for item in side.items) for side in (a, b)]
+    if any(in_groups) and not all(all(isinstance(item, Collection) for item in side.items) for side in (a, b)):
+        return "undecided"
     first, second = (sum(isinstance(item, Labelled) for item in side.items) for side in (a, b))
     if (first == len(a.items) and second == len(b.items)) or (not first and not second):
         either_set = "set" in (a.kind, b.kind)
@@ -415,12 +429,18 @@ def _matched(first: Sequence[Form], second: Sequence[Form]) -> MaybeVerdict:
     """Return equal if the members pair up as equals, undecided if they pair up without a known difference."""
     if len(first) != len(second):
         return "different"
-    table = [[compare_forms(x, y) for y in second] for x in first]
+    table = [[_member(x, y) for y in second] for x in first]
     if _matches([[cell == "equal" for cell in row] for row in table]):
         return "equal"
     if not _matches([[cell != "different" for cell in row] for row in table]):
         return "different"
     return None if any(cell is None for row in table for cell in row) else "undecided"
+
+
+def _member(a: Form, b: Form) -> MaybeVerdict:
+    """Compare two members of a set. The set {1} is not its member 1, though as an answer alone it says the same."""
+    sets = [isinstance(form, Collection) and form.kind == "set" for form in (a, b)]
+    return "different" if any(sets) and not all(sets) else compare_forms(a, b)
 
 
 def _matches(allowed: list[list[bool]]) -> bool:

@@ -107,7 +107,13 @@ def describe(form: Form) -> str:
     return "not read" + (", a formula that only the symbolic check may read" if _is_mathematical(form) else "")
 
 
-_COLLECTIONS = {"tuple": "tuple (..)", "bracket": "tuple [..]", "angle": "vector", "cases": "function by cases"}
+_COLLECTIONS = {
+    "tuple": "tuple (..)",
+    "bracket": "tuple [..]",
+    "angle": "vector",
+    "cases": "function by cases",
+    "group": "group",
+}
 
 
 def _is_mathematical(form: Form) -> bool:

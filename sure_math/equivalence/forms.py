@@ -56,7 +56,7 @@ class Residue(Form):
 
 
 CollectionKind: TypeAlias = Literal[
-    "tuple", "bracket", "angle", "set", "list", "matrix", "row", "ratio", "determinant", "cases"
+    "tuple", "bracket", "angle", "set", "list", "matrix", "row", "ratio", "determinant", "cases", "group"
 ]
 
 
@@ -64,7 +64,8 @@ CollectionKind: TypeAlias = Literal[
 class Collection(Form):
     """Several answers. A `tuple` (..), a `bracket` [..] and the rows of a `matrix` are ordered.
 
-    A `set` {..} and a `list` (without brackets) are not ordered.
+    A `set` {..} and a `list` (without brackets) are not ordered. A `group` holds values that belong together: one
+    solution of a system.
     """
 
     kind: CollectionKind

@@ -3,10 +3,11 @@ r"""Read answers side by side (`1, 2`, `6 and 8`, `x < 1 or x > 2`) and their co
 import re
 from collections.abc import Sequence
 
+from sure_math.equivalence.conditions import read_condition, split_last_condition, with_conditions
 from sure_math.equivalence.connectors import connector_at, may_join, says_and, says_or, without_leading_connector
 from sure_math.equivalence.forms import (
     Collection,
-    Conditioned,
+    Equation,
     Form,
     Interval,
     Labelled,
@@ -18,7 +19,6 @@ from sure_math.equivalence.forms import (
     with_source,
 )
 from sure_math.equivalence.intervals import common_part, region_of
-from sure_math.equivalence.labels import read_label
 from sure_math.equivalence.relations import join
 from sure_math.equivalence.text import is_thousands_comma, split_top, strip_ends
 
@@ -34,64 +34,141 @@ def separator_at(text: str, index: int) -> int:
     return connector_at(text, index)
 
 
-def split_list(text: str) -> tuple[list[str], str]:
-    """Return the parts of a list that are not empty, and the words between them."""
+def split_list(text: str) -> tuple[list[str], list[str]]:
+    """Return the parts of a list that are not empty, and what stands between each part and the next."""
     words: list[str] = []
 
     def separator(text: str, index: int) -> int:
         length = separator_at(text, index)
-        words.append(text[index : index + length])
+        if length:
+            words.append(text[index : index + length])
         return length
 
-    parts = []
-    for part in split_top(text, separator):
-        plain, word = without_leading_connector(strip_ends(part))
-        words.append(word)
-        parts.append(plain)
-    return [part for part in parts if part], " ".join(words)
+    parts: list[str] = []
+    between: list[str] = []
+    gap = ""
+    for part, word in zip(split_top(text, separator), [*words, ""], strict=True):
+        plain, leading = without_leading_connector(strip_ends(part))
+        gap += leading
+        if plain:
+            between.append(gap)
+            parts.append(plain)
+            gap = ""
+        gap += f"{word} "
+    return parts, [*between[1:], gap]
 
 
 def read_list(text: str, read: Reader) -> Form | None:
     """Read a list without brackets; None if there is only one part or if the parts are prose."""
     if may_join(text):
         raise Unreadable(text)
-    text, behind = _without_condition_in_brackets(_ANY_WORD.sub(r"\1, \2", text))
-    parts, words = split_list(text)
+    text, behind = split_last_condition(text)
+    parts, between = split_list(text)
     if behind:
         parts.append(behind)
+        between.append("")
     if len(parts) < 2 or _is_prose(parts):
         return None
+    breaks = [index for index, gap in enumerate(between[:-1]) if ";" in gap or "\\\\" in gap]
+    if not breaks or len(breaks) == len(parts) - 1:
+        return _members(parts, between, read)
+    starts, ends = [0, *(index + 1 for index in breaks)], [*(index + 1 for index in breaks), len(parts)]
+    rows = [_members(parts[start:end], between[start:end], read) for start, end in zip(starts, ends, strict=True)]
+    return Collection("list", tuple(_group(row) for row in rows), source=" ".join(between[index] for index in breaks))
+
+
+def _members(parts: Sequence[str], between: Sequence[str], read: Reader) -> Form:
+    """Read the members of a list, and the conditions behind them."""
     forms: list[Form] = []
     conditions: list[Form] = []
     for part in parts:
-        condition = _condition(part, forms, read) if forms else None
+        condition = read_condition(part, forms, read) if forms else None
         if condition is not None:
             conditions.append(condition)
         elif conditions:
-            raise Unreadable(text)
+            raise Unreadable(part)
         else:
             forms.append(read(part))
     wordy = [isinstance(form, Words) and form.choice is None for form in forms]
     if any(wordy) and not all(wordy):
-        raise Unreadable(text)
-    return with_source(_conditioned(_joined(forms, words), conditions), words)
+        raise Unreadable
+    words = " ".join(between)
+    joined = _joined(forms, list(between[: len(forms) - 1])) if len(forms) > 1 else forms[0]
+    return with_source(with_conditions(joined, conditions), words)
 
 
-_LAST_BRACKET = re.compile(r"(.*\S)\s*\(([^()]*(?:∈|≠|[<>≤≥])[^()]*|[^()]*\b(?:integer|real)s?)\)", re.DOTALL)
-
-
-def _without_condition_in_brackets(text: str) -> tuple[str, str]:
-    """Split `x = 2kπ (k ∈ ℤ)` into the answer and its condition."""
-    match = _LAST_BRACKET.fullmatch(text)
-    return (match.group(1), match.group(2)) if match else (text, "")
-
-
-def _joined(forms: Sequence[Form], words: str) -> Form:
+def _joined(forms: Sequence[Form], between: Sequence[str]) -> Form:
+    """Join the members of a list: one region, values of one variable, solutions of a system, or a plain list."""
+    words = " ".join(between)
     forms = _with_points(_pairs(forms))
     regions = [form.form if isinstance(form, Labelled) else form for form in forms]
-    if len(forms) > 1 and all(isinstance(region, Region) for region in regions):
+    labels = [form.label for form in forms if isinstance(form, Labelled)]
+    if all(isinstance(region, Region) for region in regions) and len(set(labels)) < 2:
         return _joined_regions(forms, words)
-    return join(forms)
+    if any(map(_is_system, forms)):
+        return Collection("list", tuple(_group(form) for form in forms))
+    if len(set(labels)) < 2:
+        if not labels and _is_ambiguous(between):
+            raise Unreadable
+        return join(forms)
+    if any(isinstance(form, Equation) for form in forms):
+        return join(forms)
+    return _assignments(forms, between)
+
+
+def _is_system(form: Form) -> bool:
+    """Whether a member is itself the values of several unknowns."""
+    return (
+        isinstance(form, Collection)
+        and form.kind == "list"
+        and len({item.label for item in form.items if isinstance(item, Labelled)}) > 1
+    )
+
+
+def _group(form: Form) -> Form:
+    """Read several values that belong together, as in `x = 1, y = 2; x = 3, y = 4`."""
+    if isinstance(form, Collection) and form.kind == "list":
+        return Collection("group", form.items, source=form.source, left_out=form.left_out)
+    return form
+
+
+def _is_ambiguous(between: Sequence[str]) -> bool:
+    """Whether a comma follows a joining word: `1, 2 or 3, 4` may be four numbers or two pairs."""
+    has_word = [says_and(gap) or says_or(gap) for gap in between]
+    return any(has_word) and not all(has_word) and any(has_word[:-1])
+
+
+def _assignments(forms: Sequence[Form], between: Sequence[str]) -> Form:
+    """Read the values of several variables. A value without a label belongs to the variable before it.
+
+    `x = 1, y = 2, x = 3, y = 4` is two solutions: the labels repeat. An `or` between two variables is not read.
+    """
+    if not isinstance(forms[0], Labelled):
+        raise Unreadable
+    runs: list[list[Form]] = []
+    gaps: list[str] = []
+    for form, gap in zip(forms, ["", *between], strict=True):
+        if isinstance(form, Labelled) and not (runs and _label(runs[-1]) == form.label):
+            runs.append([form])
+            gaps.append(gap)
+        else:
+            runs[-1].append(form)
+    labels = [_label(run) for run in runs]
+    period = len(set(labels))
+    if len(runs) % period or labels != labels[:period] * (len(runs) // period):
+        raise Unreadable
+    if any(says_or(gap) for index, gap in enumerate(gaps) if index % period):
+        raise Unreadable
+    values = [join(run) for run in runs]
+    if len(runs) == period:
+        return join(values)
+    groups = [Collection("group", tuple(values[at : at + period])) for at in range(0, len(values), period)]
+    return Collection("list", tuple(groups))
+
+
+def _label(run: Sequence[Form]) -> str:
+    first = run[0]
+    return first.label if isinstance(first, Labelled) else ""
 
 
 def _pairs(forms: Sequence[Form]) -> Sequence[Form]:
@@ -149,125 +226,3 @@ def _are_rays(regions: Sequence[Region]) -> bool:
     """Whether two regions are a ray to the left and a ray to the right: `x > 1, x < 2` is what both say."""
     ends = [(part.low.text, part.high.text) for region in regions for part in region.parts]
     return len(ends) == 2 and {low == "-∞" for low, _ in ends} == {True, False} == {high == "∞" for _, high in ends}
-
-
-_CONDITION_WORD = re.compile(
-    r"(?:\\text\s*\{\s*)?((?:where|for|if|when|with|such that|provided(?: that)?|given(?: that)?|whenever)\b\s*"
-    r"(?:(?:any|all|every|each|some)\b\s*)?)(?:\}\s*)?"
-)
-_ANY_WORD = re.compile(r"(\S)\s+((?:\\text\s*\{\s*)?for (?:any|all|every|each|some)\b)")
-_NOT_READ = re.compile(r"(?:\\text\s*\{\s*)?(?:since|because|otherwise|as|so)\b")
-_NUMBER_SETS = {
-    "ℝ": "ℝ",
-    r"\mathbb{Z}": "ℤ",
-    "ℤ": "ℤ",
-    r"\mathbb{N}": "ℕ",
-    "ℕ": "ℕ",
-    r"\mathbb{Q}": "ℚ",
-    "ℚ": "ℚ",
-    r"\mathbb{C}": "ℂ",
-    "ℂ": "ℂ",
-    "Z": "ℤ",
-    "R": "ℝ",
-    "N": "ℕ",
-    "integer": "ℤ",
-    "integers": "ℤ",
-    "real": "ℝ",
-    "real number": "ℝ",
-    "real constant": "ℝ",
-    "constant": "ℝ",
-    "reals": "ℝ",
-    "natural number": "ℕ",
-    "rational number": "ℚ",
-    "complex number": "ℂ",
-}
-_SIGNED_SET = re.compile(r"(\^\s*\{?\s*[+*-]\s*\}?|_\s*\{?\s*[+>≥\s0-9]+\}?|∖⦃0⦄|\^\s*\{\s*\\geq?\s*0\s*\})$")
-_WORDED = re.compile(r"(\\?[A-Za-z](?:_\w)?)\s+(?:is |are )?(?:an? |any |some |arbitrary )*([a-z]+(?: [a-z]+)?)")
-
-
-def _condition(part: str, forms: Sequence[Form], read: Reader) -> Form | None:
-    """Return the condition that a part of a list is; None if it is an answer itself."""
-    if _NOT_READ.match(part):
-        raise Unreadable(part)
-    if worded := _CONDITION_WORD.match(part):
-        rest = part[worded.end() :].strip()
-        if part.startswith("\\text") and "}" not in worded.group():
-            rest = rest.rstrip("}")
-        condition = _membership(rest) or _any_letter(rest, worded.group(1)) or read(rest)
-        return with_source(condition, worded.group(1))
-    member = _membership(part)
-    if member is not None:
-        return member if member.label not in _labels(forms) else None
-    if not re.search(r"[<>≤≥≠]", part):
-        return None
-    form = read(part)
-    if not (isinstance(form, Labelled) and isinstance(form.form, Region)):
-        return None
-    regions = [inner for inner in map(_unlabelled, forms) if isinstance(inner, Region)]
-    if regions:
-        return form if "≠" in part and form.label in _labels(forms) else None
-    return form if form.label in _letters(forms) else None
-
-
-def _membership(part: str) -> Labelled | None:
-    r"""Read `k \in \mathbb{Z}` and `k is an integer`."""
-    text = re.sub(r"\\text\s*\{([^{}]*)\}", r" \1 ", part).strip()
-    name, sign, number_set = text.partition("∈")
-    if not sign:
-        worded = _WORDED.fullmatch(re.sub(r"\s+", " ", text))
-        if worded is None or worded.group(2) not in _NUMBER_SETS:
-            return None
-        name, number_set = worded.groups()
-    label = read_label(name)
-    if label is None or label.is_words:
-        return None
-    plain = re.sub(r"\s+", "", number_set) if sign else number_set
-    plain = re.sub(r"\\mathbb([A-Z])", r"\\mathbb{\1}", plain)
-    signed = _SIGNED_SET.search(plain)
-    base = _NUMBER_SETS.get(plain[: signed.start()] if signed else plain)
-    if base is None:
-        return None
-    return Labelled(label.name, Words(base + (signed.group() if signed else ""), source=part))
-
-
-def _any_letter(text: str, words: str) -> Labelled | None:
-    """Read `for any c`: the letter ranges over the real numbers unless something else is said."""
-    label = read_label(text)
-    if label is None or label.is_words or not re.search(r"\b(?:any|all|every|each|some)\b", words):
-        return None
-    return Labelled(label.name, Words("ℝ", source=text))
-
-
-def _unlabelled(form: Form) -> Form:
-    return form.form if isinstance(form, Labelled) else form
-
-
-def _labels(forms: Sequence[Form]) -> set[str]:
-    return {form.label for form in forms if isinstance(form, Labelled)}
-
-
-def _letters(forms: Sequence[Form]) -> frozenset[str]:
-    """Return the variables in the values of the answers."""
-    letters: frozenset[str] = frozenset()
-    for form in map(_unlabelled, forms):
-        if isinstance(form, Quantity):
-            letters |= form.value.symbols
-        elif isinstance(form, Collection):
-            letters |= _letters(form.items)
-    return letters
-
-
-def _conditioned(form: Form, conditions: Sequence[Form]) -> Form:
-    """Put conditions behind an answer. `x > 0, x ≠ 1` is one region without a point."""
-    if not conditions:
-        return form
-    if isinstance(form, Labelled) and isinstance(form.form, Region):
-        points = [part for part in conditions if isinstance(part, Labelled) and part.label == form.label]
-        if len(points) != len(conditions):
-            raise Unreadable
-        common = common_part([form.form, *(region_of(point) for point in points)])
-        if common is None:
-            raise Unreadable
-        source = " ".join(part.source for point in points for part in (form.form, point, point.form))
-        return Labelled(form.label, Region(common.parts, form.form.unit, source=source), source=form.source)
-    return Conditioned(form, tuple(conditions))
