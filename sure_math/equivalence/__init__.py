@@ -34,6 +34,7 @@ callers use `asyncio.to_thread`.
 | `response` | the answer in a response without a box, for `is_correct` only |
 """
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -46,13 +47,13 @@ from sure_math.equivalence.compare import compare_forms
 from sure_math.equivalence.coverage import formula
 from sure_math.equivalence.decimal_comma import with_decimal_points
 from sure_math.equivalence.explanation import Explanation, Layer, reading
-from sure_math.equivalence.forms import Empty
+from sure_math.equivalence.forms import Empty, Opaque
 from sure_math.equivalence.numbers import Verdict
 from sure_math.equivalence.percentages import as_bare_numbers, asks_for_percentage, is_percentage, one_hundredfold
 from sure_math.equivalence.read import MAX_LENGTH, read_form
 from sure_math.equivalence.response import stated_answer
 from sure_math.equivalence.text import canonical
-from sure_math.extract import boxed_answer
+from sure_math.extract import BOX, box_content, boxed_answer
 
 __all__ = [
     "Explanation",
@@ -101,7 +102,7 @@ def explain(a: str, b: str, problem: str | None = None) -> Explanation:
         layer = "spelling"
     elif _cheap_verdict(a, b) is None:
         layer = "symbolic check"
-    first, second = (reading(side, read_form(boxed_answer(side) or side)) for side in (a, b))
+    first, second = (reading(side, read_form(_content(side))) for side in (a, b))
     return Explanation(verdict, layer, first, second)
 
 
@@ -165,7 +166,7 @@ def _cached_symbolic(first: str, second: str) -> worker.Checked:
 
 
 def _symbolic(pair: tuple[str, str], budget: Budget) -> Verdict:
-    formulas = _formulas(*(boxed_answer(side) or side for side in pair))
+    formulas = _formulas(*map(_content, pair))
     if formulas is None:
         return "undecided"
     if not budget.allows(formulas):
@@ -187,7 +188,7 @@ def _cheap_verdict(a: str, b: str) -> Verdict | None:
         return "different"
     if first == second:
         return "equal"
-    a, b = (boxed_answer(side) or side for side in (a, b))
+    a, b = _content(a), _content(b)
     if max(len(a), len(b)) > MAX_LENGTH:
         return "undecided"
     verdict = compare_forms(read_form(a), read_form(b))
@@ -206,6 +207,23 @@ def _same_with_decimal_points(a: str, b: str) -> bool:
     )
 
 
+def _content(answer: str) -> str:
+    """Return what an answer says: the boxes in a text that is not read as a whole, such as `So it is \\boxed{5}.`"""
+    boxes = list(BOX.finditer(answer))
+    last = box_content(answer, boxes[-1].end()) if boxes else None
+    if last is None or not isinstance(read_form(answer), Opaque):
+        return answer
+    is_alone = not _BEFORE.search(answer[: boxes[0].start()]) and not _BEHIND.search(answer[last[1] + 1 :])
+    return (boxed_answer(answer) or answer) if is_alone else answer
+
+
+_BEFORE = re.compile(
+    r"\b(?:not|no|least|most|less|more|greater|fewer|than|half|twice|minus|negative)\b|[-+*/^_=<>]\s*$"
+)
+_BEHIND = re.compile(r"[^\s$.,;!)\]\\%]")
+"""Text beside a box that changes what its content says, or may."""
+
+
 def _formulas(a: str, b: str) -> tuple[str, str] | None:
     """Return what the symbolic check compares; None if an answer is no formula, or if their names differ."""
     first, second = formula(read_form(a)), formula(read_form(b))
@@ -218,7 +236,7 @@ def was_stopped(a: str, b: str) -> bool:
     """Say whether this process gave up the symbolic check of two answers: it took too long, or its worker died."""
     if not worker.any_was_stopped():
         return False
-    formulas = _formulas(*(boxed_answer(side) or side for side in (a, b)))
+    formulas = _formulas(_content(a), _content(b))
     return formulas is not None and worker.was_stopped(*formulas)
 
 

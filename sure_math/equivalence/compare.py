@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import TypeAlias
 
-from sure_math.equivalence.algebra import NotAlgebra
+from sure_math.equivalence.algebra import NotAlgebra, substitute
 from sure_math.equivalence.forms import (
     Based,
     Collection,
@@ -168,12 +168,24 @@ def _parameters(form: Conditioned) -> list[str]:
 
 
 def _is_natural(form: Conditioned) -> bool:
-    """Whether the conditions are the range of a letter or a point left out, which an answer may leave unsaid."""
+    """Whether an answer without the conditions says the same: the range of a letter, or a point without a value."""
     return all(
-        isinstance(part, Labelled)
-        and (isinstance(part.form, Words) or (isinstance(part.form, Region) and len(part.form.parts) == 2))
+        isinstance(part, Labelled) and (isinstance(part.form, Words) or _has_no_value(form.form, part))
         for part in form.conditions
     )
+
+
+def _has_no_value(form: Form, condition: Labelled) -> bool:
+    """Whether the condition leaves out one point, and the formula has no value there: `1/x, x ≠ 0`."""
+    value = form.form if isinstance(form, Labelled) else form
+    region = condition.form
+    if not isinstance(value, Quantity) or not isinstance(region, Region) or len(region.parts) != 2:
+        return False
+    left, right = region.parts
+    if left.high.node != right.low.node or value.value.symbols != {condition.label}:
+        return False
+    point = Expression(value.value.text, substitute(value.value.node, condition.label, left.high.node))
+    return point.exact is None and point.at("constant") is None
 
 
 def _unlabelled(a: Labelled, b: Form) -> MaybeVerdict:

@@ -210,6 +210,8 @@ def _joined_regions(forms: Sequence[Form], words: str) -> Form:
     labels = {form.label for form in forms if isinstance(form, Labelled)}
     if len(labels) > 1:
         return join(forms)
+    if labels and not all(isinstance(form, Labelled) for form in forms):
+        raise Unreadable
     regions = [region_of(form) for form in forms]
     units = {region.unit for region in regions}
     if len(units) > 1:

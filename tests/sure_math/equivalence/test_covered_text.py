@@ -83,3 +83,45 @@ def test_equal(a: str, b: str) -> None:
 @pytest.mark.parametrize(("a", "b"), NOT_EQUAL)
 def test_not_equal(a: str, b: str) -> None:
     assert "equal" not in same_answers([(a, b), (b, a)])
+
+
+GROUPS_EQUAL = [
+    (r"x=1,y=2 \text{ or } x=3,y=4", "(1,2),(3,4)"),
+    ("x=1,y=2;x=3,y=4", "x=3,y=4;x=1,y=2"),
+    ("a=1,2; b=3", "b=3, a=2,1"),
+    (r"\begin{cases}x=1\\y=2\end{cases} \text{ or } \begin{cases}x=3\\y=4\end{cases}", "(3,4), (1,2)"),
+    ("(x,y)=(1,2) or (3,4)", "(3,4),(1,2)"),
+    ("x=y=3", "x=3, y=3"),
+    ("x=0 or x>=1", r"\{0\}\cup[1,\infty)"),
+    ("1, 2, or 3", "3, 2, 1"),
+]
+GROUPS_NOT_EQUAL = [
+    ("x=1,y=2;x=3,y=4", "x=1,y=4;x=3,y=2"),
+    (r"x=1, y=2 \text{ or } x=3, y=4", r"x=1, y=4 \text{ or } x=3, y=2"),
+    ("1,2;3,4", "1,3;2,4"),
+    ("1,2;3,4", "1,2,3,4"),
+    ("a=1,2; b=3", "a=1; b=2,3"),
+    ("x=1,2, y=3", "x=1, y=2,3"),
+    (r"x=1 \text{ or } y=2", r"x=1 \text{ and } y=2"),
+    ("x<1 or y<2", "x<1 and y<2"),
+    ("1, 2 or 3, 4", "1, 3 or 2, 4"),
+    (r"\{\{1\},2\}", r"\{1,\{2\}\}"),
+    ("(-\\infty,\\infty), n\\neq 2", "(-\\infty,\\infty)"),
+    ("n^2, n\\neq 2", "n^2"),
+    (r"\boxed{68} \text{ or more}", "68"),
+    (r"\boxed{68}", r"-\boxed{68}"),
+    (r"\boxed{8} \text{ if } n>1", "8"),
+    ("not \\approx 8.24", "8.24"),
+    ("half of x = 5", "5"),
+    ("at most = 5", "5"),
+]
+
+
+@pytest.mark.parametrize(("a", "b"), GROUPS_EQUAL)
+def test_values_that_belong_together_are_equal(a: str, b: str) -> None:
+    assert same_answers([(a, b), (b, a)]) == ["equal", "equal"]
+
+
+@pytest.mark.parametrize(("a", "b"), GROUPS_NOT_EQUAL)
+def test_values_that_are_grouped_otherwise_are_not_equal(a: str, b: str) -> None:
+    assert "equal" not in same_answers([(a, b), (b, a)])
