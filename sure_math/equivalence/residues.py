@@ -68,12 +68,12 @@ def _around(text: str, sign: re.Match[str]) -> tuple[str, str]:
 
 def _residues(text: str, sides: list[str], modulus: Expression) -> Form:
     """Read `x ≡ 1, 3` with its modulus: a residue, or a list of residues."""
-    parts, words = split_list(strip_ends(sides[-1]).strip("⦃⦄"))
+    parts, between = split_list(strip_ends(sides[-1]).strip("⦃⦄"))
     values = [value for part in parts for value in _both_signs(part)]
     residues = [Residue(expression(value), modulus, source=text) for value in values]
     if not residues:
         raise Unreadable(text)
-    form: Form = residues[0] if len(residues) == 1 else with_source(join(residues), words)
+    form: Form = residues[0] if len(residues) == 1 else with_source(join(residues), " ".join(between))
     if len(sides) == 1:
         return form
     label = read_label(sides[0])
