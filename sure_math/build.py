@@ -29,11 +29,13 @@ from sure_math.annotation.uncertainties import entropy_phase
 from sure_math.command_line.arguments import config_parser, plan_settings, print_error, print_os_error, print_plan
 from sure_math.command_line.progress import Progress, funnel_table
 from sure_math.command_line.settings import ConfigError
+from sure_math.command_line.terminal import prepare_output, terminal_console
 from sure_math.config import PLACEMENT, BuildConfig, config_names, load_config
 from sure_math.dry_run.cost import BuildAssumptions
 from sure_math.dry_run.plan import make_plan
 from sure_math.dry_run.tables import plan_table
 from sure_math.equivalence.worker import WorkerUnavailable
+from sure_math.escaping import shell_command
 from sure_math.models.engines import EngineUnavailable
 from sure_math.models.responders.journal import CallLog, Journal, JournalError
 from sure_math.models.responders.roles import ModelResolver, Models, resolve_model
@@ -154,7 +156,7 @@ def run_build(
         OutputError, StoreError, JournalError, InputError, PromptError, EngineUnavailable, WorkerUnavailable,
             PublishError: with a message that says what to do.
     """
-    progress = Progress(console or Console(stderr=True))
+    progress = Progress(console or terminal_console(stderr=True))
     with open_build(config, out, progress, update=update, load=load) as opened:
         tables = build(config, opened.models, opened.store)
         stored = digest_if_file(config.samples.path)
@@ -169,14 +171,15 @@ def run_build(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line. Returns 0, or 1 after a message that says what to do."""
+    prepare_output()
     words = list(sys.argv[1:] if arguments is None else arguments)
     options = _parser().parse_intermixed_args(words)
-    console = Console(stderr=True)
+    console = terminal_console(stderr=True)
     try:
         config = load_config(options.config, options.overrides)
         if options.dry_run:
             return _dry_run(config, options, console)
-        command = " ".join(["python -m sure_math.build", *words])
+        command = shell_command(["python", "-m", "sure_math.build", *words])
         name = Path(options.config).stem
         published = run_build(config, options.out, name=name, command=command, update=options.update, console=console)
         if options.push is not None:

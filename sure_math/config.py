@@ -156,8 +156,10 @@ class ServerConfig(Section):
     @field_validator("url")
     @classmethod
     def _no_secret(cls, url: str) -> str:
-        if "@" in url or "?" in url:
-            raise ValueError("must hold no user name, password or query; the key goes into server.key_variable")
+        if any(mark in url for mark in "@?#"):
+            raise ValueError(
+                "must hold no user name, password, query or fragment; the key goes into server.key_variable"
+            )
         return url
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,6 +22,8 @@ from typing import Any, Literal, get_args
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from sure_math.command_line.terminal import prepare_output, say
+from sure_math.escaping import file_bytes
 from sure_math.prompts import load_prompt
 from sure_math.prompts.template import solve_messages
 from sure_math.publication.published import DatasetError, PublishedDataset, open_dataset
@@ -211,7 +212,7 @@ def export(
                 **{name: counts[name] for name in ("rows", "left_out", "unlabelled", "overlapping")},
             )
         )
-        (staging / "README.md").write_text(readme, encoding="utf-8")
+        (staging / "README.md").write_bytes(file_bytes(readme))
         recipes = resources.files("sure_math.publication.recipes")
         recipe = recipes.joinpath(f"{chosen.recipe}.py").read_text(encoding="utf-8")
         (staging / chosen.recipe_file).write_text(recipe, encoding="utf-8")
@@ -225,15 +226,16 @@ def export(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line. Returns 0, or 1 after a message that says what to do."""
+    prepare_output()
     options = _parser().parse_args(arguments)
     out = options.out or options.folder.resolve().with_name(f"{options.folder.resolve().name}-{options.to}")
     try:
         made = export(options.folder, options.to, out, split=options.split, unlabelled=options.unlabelled)
     except (ExportError, DatasetError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        say(f"error: {error}", stderr=True)
         return 1
-    print(made.readme)
-    print(f"{made.folder}: {made.rows:,} rows", file=sys.stderr)
+    say(made.readme)
+    say(f"{made.folder}: {made.rows:,} rows", stderr=True)
     return 0
 
 

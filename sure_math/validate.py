@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from sure_math.command_line.terminal import prepare_output, say
 from sure_math.validation.from_dataset import read_dataset
 from sure_math.validation.from_file import read_file
 from sure_math.validation.graded_answers import GradedAnswers, ValidationInputError
@@ -21,6 +22,7 @@ from sure_math.validation.report import ReportSettings, make_report, render_repo
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line. Returns 0, or 2 after a message if the input cannot be used."""
+    prepare_output()
     options = _parser().parse_args(arguments)
     try:
         answers = _read(options)
@@ -28,12 +30,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = ReportSettings(label=label, seed=options.seed, resamples=options.resamples)
         report = make_report(answers, settings)
     except (ValidationInputError, OSError) as error:
-        print(f"validate: {error}", file=sys.stderr)
+        say(f"validate: {error}", stderr=True)
         return 2
     out = options.out or _default_out(options.input, options.label)
     write_report(report, judge_problems(answers, settings.label, settings.seed), out)
-    print(render_report(report, examples=False))
-    print(f"Written: {out}/report.md, report.json, and the figures histogram, accuracy, roc, risk_coverage (PNG, SVG)")
+    say(render_report(report, examples=False))
+    say(f"Written: {out}/report.md, report.json, and the figures histogram, accuracy, roc, risk_coverage (PNG, SVG)")
     return 0
 
 

@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import transformers
-from rich.console import Console
 
 from sure_math.command_line.arguments import config_parser, print_error, print_os_error, print_plan
 from sure_math.command_line.settings import ConfigError
+from sure_math.command_line.terminal import prepare_output, terminal_console
 from sure_math.equivalence.worker import WorkerUnavailable
 from sure_math.models.engines import EngineUnavailable
 from sure_math.prompts import PromptError
@@ -84,9 +84,10 @@ def score(components: Components, rows: Sequence[TrainingRow]) -> list[Share]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return 0, or 1 after a message that says what to do."""
+    prepare_output()
     words = list(sys.argv[1:] if arguments is None else arguments)
     options = _parser().parse_intermixed_args(words)
-    console = Console(stderr=True)
+    console = terminal_console(stderr=True)
     transformers.utils.logging.disable_progress_bar()  # one bar is enough
     try:
         config = load_config(options.config, options.overrides)

@@ -10,12 +10,13 @@ formulas stay LaTeX; if they are still too long, their middles are left out, and
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from eval_harness.page.page import MEGABYTES, render_page
 from eval_harness.results import ResultError, read_result_file
+from sure_math.command_line.terminal import prepare_output, say
+from sure_math.escaping import file_bytes
 from sure_math.storage.files import write_whole
 
 
@@ -29,15 +30,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("results", type=Path, help="a results_*.json, or a folder that contains one")
     parser.add_argument("--out", type=Path, help="the file to write (default: page_*.html beside the results)")
     parser.add_argument("--megabytes", type=float, default=MEGABYTES, help=f"size of the file (default {MEGABYTES:g})")
+    prepare_output()
     options = parser.parse_args(arguments)
     try:
         result = read_result_file(options.results)
         text = render_page(result, megabytes=options.megabytes)
     except ResultError as error:
-        print(f"page: {error}", file=sys.stderr)
+        say(f"page: {error}", stderr=True)
         return 2
     out = options.out or result.path.with_name(f"page_{result.path.stem.removeprefix('results_')}.html")
     out.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(out, text.encode())
-    print(f"{out}: {len(text.encode()) / 1e6:.1f} MB")
+    content = file_bytes(text)
+    write_whole(out, content)
+    say(f"{out}: {len(content) / 1e6:.1f} MB")
     return 0

@@ -17,6 +17,7 @@ from eval_harness.grade import OUTCOMES
 from eval_harness.page import mathml
 from eval_harness.results import ResultError, ResultFile
 from sure_math.cluster import AnswerSet, cluster_shard
+from sure_math.escaping import visible
 from sure_math.reporting.templates import environment
 
 TEMPLATE, SCRIPT = "results_page.html.j2", "results_page.js"
@@ -81,7 +82,7 @@ def render_page(result: ResultFile, *, megabytes: float = MEGABYTES) -> str:
     logs = {name: _read_log(result, name) for name in result.tasks}
     share = int(megabytes * 1e6 / max(1, sum(map(len, logs.values()))))
     tasks = [_task(name, summary, logs[name], share) for name, summary in result.tasks.items()]
-    templates = environment().overlay(autoescape=True)
+    templates = environment().overlay(autoescape=True, finalize=_finished)
     script = templates.loader.get_source(templates, SCRIPT)[0]  # type: ignore[union-attr]
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return templates.get_template(TEMPLATE).render(
@@ -96,6 +97,13 @@ def render_page(result: ResultFile, *, megabytes: float = MEGABYTES) -> str:
         script=Markup(script),
         script_hash=f"sha256-{digest}",
     )
+
+
+def _finished(value: object) -> object:
+    """Show control characters as escapes, also in text that is HTML already; Jinja escapes all other text."""
+    if isinstance(value, Markup):
+        return Markup(visible(value))
+    return visible(value) if isinstance(value, str) else value
 
 
 def _read_log(result: ResultFile, task: str) -> list[dict[str, Any]]:
@@ -219,6 +227,7 @@ def _bodies(texts: Sequence[str], max_bytes: int) -> dict[str, Markup]:
 def _shown(text: str, length: int, *, formulas: bool) -> Markup:
     """Return a text, without its middle if it is longer than `length`: a response has its answer at the end."""
     form = mathml.rendered if formulas else escape
+    text = visible(text.replace("\r\n", "\n"))
     if len(text) <= length:
         return form(text)
     head, tail = length // 3, length - length // 3
@@ -229,6 +238,7 @@ def _shown(text: str, length: int, *, formulas: bool) -> Markup:
 def _answer(answer: str | None) -> Markup:
     if answer is None:
         return Markup('<span class="grey">none</span>')
+    answer = visible(answer)
     if len(answer) > MAX_ANSWER:
         return _shown(answer, MAX_ANSWER, formulas=False)
     bare = answer.strip().strip("$")

@@ -10,7 +10,6 @@ result excludes 0. Results in one column must have the same data, sampling and g
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +17,8 @@ from eval_harness.results import ResultError
 from eval_harness.tables.build import build_tables
 from eval_harness.tables.plan import read_plan
 from eval_harness.tables.text import latex, markdown
+from sure_math.command_line.terminal import prepare_output, say
+from sure_math.escaping import file_bytes
 
 EXAMPLE = """
 example of a plan (paths are relative to its folder; every part may be missing):
@@ -58,19 +59,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "results", nargs="*", metavar="RESULTS", help="plan.yaml, LABEL=PATH, or a result without a label"
     )
     parser.add_argument("--out", type=Path, default=Path("tables"), help="folder to write to (default: tables)")
+    prepare_output()
     options = parser.parse_args(arguments)
     try:
         tables = build_tables(read_plan(options.results))
     except ResultError as error:
-        print(f"tables: {error}", file=sys.stderr)
+        say(f"tables: {error}", stderr=True)
         return 2
     options.out.mkdir(parents=True, exist_ok=True)
     for table in tables:
         stem = options.out / table.grid.label
         text = markdown(table.grid)
-        stem.with_suffix(".md").write_text(text, encoding="utf-8")
-        stem.with_suffix(".tex").write_text(latex(table.grid), encoding="utf-8")
+        stem.with_suffix(".md").write_bytes(file_bytes(text))
+        stem.with_suffix(".tex").write_bytes(file_bytes(latex(table.grid)))
         table.draw(stem)
-        print(text)
-    print(f"Written: {options.out}/{{{','.join(table.grid.label for table in tables)}}}.{{md,tex,png,svg}}")
+        say(text)
+    say(f"Written: {options.out}/{{{','.join(table.grid.label for table in tables)}}}.{{md,tex,png,svg}}")
     return 0

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from eval_harness.tables.cells import Cell
-from sure_math.reporting.templates import cell as markdown_cell
+from sure_math.escaping import markdown as markdown_text
+from sure_math.escaping import visible
 
 DASH = "–"
 """An empty cell."""
@@ -47,13 +48,13 @@ def markdown(grid: Grid) -> str:
     """
     spread = [title for title, span in grid.groups for _ in range(span)] or [""] * (len(grid.columns) - 1)
     heads = [" ".join(filter(None, pair)) for pair in zip(spread, grid.columns[1:], strict=True)]
-    header = _line([grid.columns[0], *map(markdown_cell, heads)])
+    header = _line([markdown_text(grid.columns[0]), *map(markdown_text, heads)])
     rule = _line(["---", *["---:"] * len(heads)])
-    parts = [f"**{grid.caption}**"]
+    parts = [f"**{markdown_text(grid.caption)}**"]
     for title, rows in grid.blocks:
         table = [header, rule, *(_line([_markdown(value) for value in row]) for row in rows)]
-        parts += [*([markdown_cell(title)] if title else []), "\n".join(table)]
-    parts += ["\n".join(f"- {note}" for note in grid.notes)] if grid.notes else []
+        parts += [*([markdown_text(title)] if title else []), "\n".join(table)]
+    parts += ["\n".join(f"- {markdown_text(note)}" for note in grid.notes)] if grid.notes else []
     return "\n\n".join(parts) + "\n"
 
 
@@ -98,7 +99,7 @@ def in_percent(cell: Cell) -> tuple[str, str | None]:
 
 def _markdown(value: Cell | str | None) -> str:
     if not isinstance(value, Cell):
-        return DASH if value is None else markdown_cell(value)
+        return DASH if value is None else markdown_text(value)
     number, error = in_percent(value)
     shown = f"**{number}**" if value.bold else number
     return shown if error is None else f"{shown} ± {error}"
@@ -121,4 +122,4 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def _escaped(text: str) -> str:
-    return "".join(_LATEX.get(character, character) for character in text)
+    return "".join(_LATEX.get(character, character) for character in visible(text, keep=""))

@@ -12,6 +12,9 @@ from rich import box
 from rich.console import Console, RenderableType
 from rich.table import Table
 
+from sure_math.command_line.terminal import terminal_console
+from sure_math.escaping import terminal
+from sure_math.redaction import hidden
 from sure_math.storage.files import disk_full, explain_os_error
 
 PLAN_WIDTH = 120
@@ -49,8 +52,9 @@ def output_path(text: str) -> Path:
 
 
 def print_error(console: Console, message: object) -> None:
-    """Print an error as it is: its paths and values may look like markup to rich."""
-    console.print(f"error: {message}", style="red", markup=False, highlight=False, soft_wrap=True)
+    """Print an error without secrets. Its paths and values may look like markup, or hold control characters."""
+    text = terminal(hidden(message))
+    console.print(f"error: {text}", style="red", markup=False, highlight=False, soft_wrap=True)
 
 
 def print_os_error(console: Console, error: OSError, out: Path, then: str) -> None:
@@ -68,8 +72,7 @@ def print_os_error(console: Console, error: OSError, out: Path, then: str) -> No
 def print_plan(plan: RenderableType) -> None:
     """Print the plan to standard output, for a pipe or a file too, wide enough for whole names."""
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PLAN_WIDTH
-    # Names of files and models may look like markup.
-    Console(width=width, markup=False, emoji=False).print(plan)
+    terminal_console(width=width).print(plan)
 
 
 def plan_part(title: str, *columns: str, right: tuple[str, ...] = ()) -> Table:

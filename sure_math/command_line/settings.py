@@ -14,6 +14,8 @@ from typing import Any, Generic, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from sure_math.redaction import hidden, hidden_values, secrets_in
+
 
 class ConfigError(ValueError):
     """The configuration cannot be used; the message says which field and what to do."""
@@ -46,9 +48,11 @@ class Settings(Generic[ConfigT]):
         for override in overrides:
             self._set(tree, override)
         try:
-            return self._model.model_validate(tree)
+            config = self._model.model_validate(tree)
         except ValidationError as error:
             raise ConfigError("\n".join(self._explain(detail) for detail in error.errors())) from None
+        refuse_secrets(config)
+        return config
 
     def names(self) -> list[str]:
         """The configurations that come with the package."""
@@ -79,14 +83,14 @@ class Settings(Generic[ConfigT]):
     def _set(self, tree: dict[str, Any], override: str) -> None:
         key, equals, text = override.partition("=")
         if not equals or not key:
-            raise ConfigError(f"{override!r}: an override looks like {self._example}")
+            raise ConfigError(f"{hidden(override)!r}: an override looks like {self._example}")
         *parents, last = key.split(".")
         for name in parents:
             below = tree.setdefault(name, {})
             if below is None:
                 below = tree[name] = {}
             if not isinstance(below, dict):
-                raise ConfigError(f"{override!r}: {name} is a value, not a section")
+                raise ConfigError(f"{hidden(override)!r}: {name} is a value, not a section")
             tree = below
         try:
             tree[last] = yaml.safe_load(text) if text else None
@@ -103,11 +107,29 @@ class Settings(Generic[ConfigT]):
             return f"{key}: {message}" if key else message
         if detail["type"] == "missing":
             return f"{key}: is missing{self._about(key)}"
-        return f"{key} = {detail['input']!r}: {message[0].lower()}{message[1:]}{self._about(key)}"
+        value = hidden_values({key: detail["input"]})[key]
+        return f"{key} = {value!r}: {message[0].lower()}{message[1:]}{self._about(key)}"
 
     def _about(self, key: str) -> str:
         description = self._keys.get(key)
         return f". {description}" if description else ""
+
+
+def refuse_secrets(config: BaseModel) -> None:
+    """Refuse a configuration that holds a secret: every run writes its configuration beside its results.
+
+    >>> from sure_math.config import SampleConfig
+    >>> refuse_secrets(SampleConfig(num_samples=16))
+
+    Raises:
+        ConfigError: with the key and the kind of secret, never with its value.
+    """
+    for key, kind in secrets_in(config.model_dump(mode="json")):
+        raise ConfigError(
+            f"{key}: holds {kind}, and the configuration is written beside the results; leave it out and put the "
+            "secret into an environment variable: HF_TOKEN for the Hub, for a server the one that "
+            "server.key_variable names"
+        )
 
 
 def _keys(section: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str | None]]:

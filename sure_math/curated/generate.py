@@ -12,7 +12,6 @@ import json
 import pkgutil
 import random
 import re
-import sys
 from collections.abc import Iterator, Sequence
 from importlib import resources
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any
 
 import yaml
 
+from sure_math.command_line.terminal import say
 from sure_math.curated.problems import FILE
 from sure_math.curated.template import TEMPLATES, Draft, Draw, Template, agreement
 from sure_math.equivalence.text import is_thousands_comma, split_top
@@ -164,7 +164,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     if path.is_file() and path.read_text(encoding="utf-8") == content:
         return 0
-    print(f"{path}: is not what the templates make; run python -m sure_math.curated.generate", file=sys.stderr)
+    say(f"{path}: is not what the templates make; run python -m sure_math.curated.generate", stderr=True)
     return 1
 
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
-from rich.console import Console
 from rich.table import Table
 
+from sure_math.command_line.terminal import terminal_console
 from sure_math.equivalence import is_correct
 from sure_math.models.engines import Refusal, Sampling
 from sure_math.models.engines.spec import ModelSpec
@@ -123,7 +123,7 @@ def _table(accuracy: Accuracy) -> Table:
     for group, (right, total) in accuracy.groups.items():
         table.add_row(group, str(right), str(total), f"{100 * right / total:.1f}")
     for reason, times in accuracy.defects.items():
-        table.add_row(f"[dim]{reason}[/dim]", "", str(times), "")
+        table.add_row(reason, "", str(times), "")
     return table
 
 
@@ -157,7 +157,7 @@ def main() -> None:
         responder = load_responder(ModelSpec(model=name, dtype="float32"))
         accuracies += measures[role](responder)
         responder.close()
-    console = Console()
+    console = terminal_console()
     for accuracy in accuracies:
         console.print(_table(accuracy))
     if options.out:

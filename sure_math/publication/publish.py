@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+from sure_math.escaping import file_bytes
 from sure_math.identity import digest
 from sure_math.publication.card import render_card
 from sure_math.publication.card_numbers import CardNumbers
@@ -130,7 +131,7 @@ def _manifest(facts: RunFacts, numbers: CardNumbers, rows: Mapping[str, int], fi
         "sources": [asdict(source) for source in facts.sources],
         "funnel": [{**asdict(phase), "dropped": dict(sorted(phase.dropped.items()))} for phase in facts.funnel],
         "prompts": {
-            name: {"sha256": hashlib.sha256(text.encode()).hexdigest(), "text": text}
+            name: {"sha256": hashlib.sha256(file_bytes(text)).hexdigest(), "text": text}
             for name, text in sorted(facts.prompts.items())
         },
         "numbers": numbers.numbers(),

@@ -1,4 +1,9 @@
-"""The Markdown templates of `cards/`, and the filters that they use."""
+"""The Markdown templates of `cards/`, and the filters that they use.
+
+A template writes every value as a text in a line of Markdown, escaped, unless a filter says what else it is: `code`,
+`code_cell`, `fenced`, `html`, `quoted`, or `written` for Markdown that the template itself made, such as a macro's. So
+a template that forgets a filter is safe.
+"""
 
 from importlib import resources
 from pathlib import Path
@@ -6,7 +11,7 @@ from pathlib import Path
 import jinja2
 import yaml
 
-MARKDOWN_CELL = str.maketrans({"\\": "\\\\", "|": "\\|", "\n": " ", "\r": " "})
+from sure_math.escaping import Markdown, code, code_cell, fenced, html, markdown, visible, yaml_scalar
 
 
 def environment() -> jinja2.Environment:
@@ -22,33 +27,45 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
         autoescape=False,  # Markdown, not HTML
+        finalize=_finished,
     )
-    templates.filters.update(cell=cell, percent=percent, count=count, number=number, yaml=_yaml)
+    templates.filters.update(
+        code=code, code_cell=code_cell, fenced=fenced, html=_html, quoted=yaml_scalar, written=Markdown
+    )
+    templates.filters.update(percent=percent, count=count, number=number, yaml=_yaml)
     return templates
 
 
-def cell(value: object) -> str:
-    """Write any text as one cell of a Markdown table."""
-    return str(value).translate(MARKDOWN_CELL)
-
-
-def percent(part: float, whole: float = 1.0) -> str:
+def percent(part: float, whole: float = 1.0) -> Markdown:
     """Write `12.3 %`; `-` if there is nothing to divide by."""
-    return f"{100 * part / whole:.1f} %" if whole else "-"
+    return Markdown(f"{100 * part / whole:.1f} %" if whole else "-")
 
 
-def count(value: int) -> str:
+def count(value: int) -> Markdown:
     """Write `8,800`."""
-    return f"{value:,}"
+    return Markdown(f"{value:,}")
 
 
-def number(value: float | None, digits: int = 3) -> str:
+def number(value: float | None, digits: int = 3) -> Markdown:
     """Write fixed digits; `-` for None."""
-    return "-" if value is None else f"{value:.{digits}f}"
+    return Markdown("-" if value is None else f"{value:.{digits}f}")
+
+
+def _html(value: object) -> Markdown:
+    return Markdown(html(value))
+
+
+def _finished(value: object) -> object:
+    """Escape what a template writes. Numbers have nothing to escape, and `Markdown` is escaped already."""
+    return value if isinstance(value, (int, float, Markdown, jinja2.Undefined)) or value is None else markdown(value)
 
 
 def _yaml(value: object) -> str:
-    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=120).rstrip()
+    """Write JSON types as YAML, with every character that a viewer would act on as an escape of YAML."""
+    text = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=120)
+    if visible(text) != text:
+        text = yaml.safe_dump(value, sort_keys=False, allow_unicode=False, width=120)
+    return text.rstrip()
 
 
 def _template_folder() -> Path:

@@ -15,10 +15,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.progress import track
 
 from sure_math.cluster import EQUIVALENCES, AnswerSet, cluster_shard
+from sure_math.command_line.terminal import terminal_console
 from sure_math.entropy import majority_answer
 from sure_math.extract import final_answer
 from sure_math.problems.sources import columns as usual
@@ -98,7 +98,7 @@ def read_file(
         )
     graded: list[SampledProblem] = []
     starts = range(0, len(usable), CLUSTERED_AT_ONCE)
-    for start in track(starts, "clustering answers", console=Console(stderr=True), transient=True):
+    for start in track(starts, "clustering answers", console=terminal_console(stderr=True), transient=True):
         part = usable[start : start + CLUSTERED_AT_ONCE]
         sets = [AnswerSet(problem=row["problem"] or None, answers=tuple(row["answers"])) for row in part]
         results = cluster_shard(sets, None, equivalence=equivalence, missing=missing)  # type: ignore[arg-type]

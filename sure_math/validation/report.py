@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sure_math.entropy import UNANIMOUS
+from sure_math.escaping import file_bytes
 from sure_math.reporting.auroc import (
     auroc,
     bins,
@@ -188,7 +189,7 @@ def _examples(judged: Sequence[JudgedProblem], settings: ReportSettings) -> dict
 
 
 def _drawn(rows: Sequence[JudgedProblem], seed: int) -> list[JudgedProblem]:
-    return sorted(rows, key=lambda row: hashlib.sha256(f"{seed}/example/{row.sampled.problem_id}".encode()).digest())
+    return sorted(rows, key=lambda row: hashlib.sha256(file_bytes(f"{seed}/example/{row.sampled.problem_id}")).digest())
 
 
 def _example(row: JudgedProblem) -> dict[str, object]:
@@ -212,8 +213,8 @@ def write_report(report: Mapping, judged: Sequence[JudgedProblem], out: Path) ->
     from sure_math.reporting.figures import draw_validation  # imports matplotlib, which `--help` does not need
 
     out.mkdir(parents=True, exist_ok=True)
-    (out / "report.json").write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    (out / "report.md").write_text(render_report(report, examples=True), encoding="utf-8")
+    (out / "report.json").write_bytes(file_bytes(json.dumps(report, indent=1, ensure_ascii=False) + "\n"))
+    (out / "report.md").write_bytes(file_bytes(render_report(report, examples=True)))
     draw_validation(
         report,
         scores={name: [score(row.measures) for row in judged] for name, score in SCORES.items()},

@@ -54,7 +54,7 @@ ERRORS = {
     "teacher.engine=tgi": "teacher.engine = 'tgi': input should be 'transformers', 'vllm' or 'server'",
     "teacher.dtype=int4": "teacher.dtype = 'int4'",
     "teacher.engine=server": "teacher: engine = server: engine=server and server.url=... go together",
-    "teacher.server.url=http://me:secret@host/v1": "teacher.server.url: must hold no user name, password or query",
+    "teacher.server.url=http://me:secret@host/v1": "teacher.server.url: must hold no user name, password, query",
     "teacher.replicas.min=2": "teacher.replicas: min = 2 is above max = 1",
     "label.by=model": "label: by = model: by=model and model.model=... go together",
     "decontaminate.skip=[math50]": "decontaminate.skip: 'math50' is not one of math500, aime24",

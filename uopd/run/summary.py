@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from sure_math.escaping import file_bytes
 from sure_math.reporting.accuracy import paired_difference
 from sure_math.reporting.figures import BLUE, GREEN, GREY, ORANGE, RED, panels
 from sure_math.reporting.templates import environment
@@ -30,9 +31,9 @@ def write_summary(folder: Path, config: TrainConfig, student: Student, say: Call
     draw_curves(read_lines(folder / METRICS), read_lines(folder / EVALUATIONS), folder / "curves")
     facts = {**run, "summary": summary, "method": config.method}
     templates = environment()
-    (folder / "summary.md").write_text(templates.get_template(REPORT).render(**facts), encoding="utf-8")
+    (folder / "summary.md").write_bytes(file_bytes(templates.get_template(REPORT).render(**facts)))
     student.export(folder / MODEL)
-    (folder / MODEL / "README.md").write_text(templates.get_template(MODEL_CARD).render(**facts), encoding="utf-8")
+    (folder / MODEL / "README.md").write_bytes(file_bytes(templates.get_template(MODEL_CARD).render(**facts)))
     say(_closing_line(folder, summary))
 
 

@@ -19,9 +19,11 @@ from typing import Any, TypeVar
 
 import httpx2
 
+from sure_math.escaping import terminal_line
 from sure_math.identity import digest
 from sure_math.models.engines import EngineUnavailable, Interrupted, Refusal
 from sure_math.models.engines.spec import ServerSpec
+from sure_math.redaction import hidden
 
 T = TypeVar("T")
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 15.0
@@ -223,10 +225,13 @@ class Endpoint:
         )
 
     def _shown(self, text: str) -> str:
-        """Return a server's words on one line, cut, and without the key, which some servers repeat."""
+        """Return a server's words on one line, cut, without control characters that a terminal would run.
+
+        Some servers repeat the key, and a proxy may repeat other secrets of the environment: none of them is shown.
+        """
         if self._key:
             text = text.replace(self._key, "[key]")
-        text = " ".join(text.split())
+        text = terminal_line(" ".join(hidden(text).split()))
         return text if len(text) <= LONGEST_DETAIL else f"{text[:LONGEST_DETAIL]}..."
 
 
@@ -285,10 +290,10 @@ def _checked(url: str) -> str:
         parsed = httpx2.URL(url)
     except httpx2.InvalidURL as error:
         raise EngineUnavailable(f"server.url is not an address ({error}); it looks like http://host:8000/v1") from None
-    if parsed.userinfo or parsed.query:
+    if parsed.userinfo or parsed.query or parsed.fragment or any(mark in url for mark in "@?#"):
         raise EngineUnavailable(
-            "server.url must hold no user name, password or query: put the key into an environment variable and name "
-            "it in server.key_variable"
+            "server.url must hold no user name, password, query or fragment: put the key into an environment variable "
+            "and name it in server.key_variable"
         )
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise EngineUnavailable(f"server.url={url!r}: it looks like http://host:8000/v1")
