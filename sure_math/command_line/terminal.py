@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Iterable
 from types import TracebackType
 
-from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderableType, RenderResult
+from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderableType, RenderHook, RenderResult
 from rich.control import Control
 from rich.segment import Segment
 
@@ -49,7 +49,7 @@ def prepare_output() -> None:
     sys.excepthook = _print_traceback
 
 
-class _Shown:
+class _Shown(RenderHook):
     """A hook of rich: what it renders is escaped after the layout, so that all renderables are, tables included."""
 
     def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
