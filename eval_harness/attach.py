@@ -23,6 +23,7 @@ from eval_harness.generate import RecordedModel, journal_path, model_identity
 from eval_harness.local_models import bounded_templates, check_local_model
 from eval_harness.options import OptionError
 from eval_harness.protocol import OurTask
+from eval_harness.secrets import refuse_secrets
 from eval_harness.summary import add_summary
 from sure_math.models.responders.journal import Journal
 
@@ -48,6 +49,7 @@ def _around(original: Any, task_class: type[OurTask]) -> Any:
             return original(lm, task_dict, *arguments, **named)
         _check_data(tasks)
         first = next(iter(tasks.values()))
+        refuse_secrets(first.model_arguments)
         check_local_model(first.model_arguments)
         identity = model_identity(lm, first.model_arguments)
         with _journal(lm) as journal, _counted_as_running(), bounded_templates(lm):

@@ -18,7 +18,11 @@ from rich.console import Console
 from rich.table import Table
 
 from eval_harness.doctor import TASKS, is_registered, lm_eval_folder, report
+from eval_harness.options import OptionError
 from eval_harness.results import Comparison, ResultError, ResultFile, compare_results, read_result_file
+from eval_harness.secrets import hidden_output, refuse_secret_words
+from sure_math.command_line.terminal import prepare_output, say, terminal_console
+from sure_math.escaping import file_bytes
 
 LM_EVAL = ("run", "ls", "validate")
 """Commands that are passed on to lm-eval."""
@@ -31,6 +35,7 @@ OWN_MODULES = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return the exit code: 0, or 2 if an argument or a file cannot be used."""
+    prepare_output()
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words and words[0] in LM_EVAL:
         return _lm_eval(words)
@@ -51,13 +56,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(words)
     try:
         if options.command == "doctor":
-            print(report())
+            say(report())
         elif options.command == "summary":
             _show(read_result_file(options.results))
         else:
             _show_comparisons(compare_results(read_result_file(options.first), read_result_file(options.second)))
     except ResultError as error:
-        print(error, file=sys.stderr)
+        say(error, stderr=True)
         return 2
     return 0
 
@@ -86,16 +91,25 @@ def lm_eval_arguments(arguments: Sequence[str]) -> list[str]:
 
 
 def _lm_eval(words: Sequence[str]) -> int:
-    """Run a command of lm-eval in this process."""
+    """Run a command of lm-eval in this process, without a secret in its arguments or its output."""
     if lm_eval_folder() is None:
-        print("lm-eval is not installed: pip install 'sure-math[eval]'", file=sys.stderr)
+        say("lm-eval is not installed: pip install 'sure-math[eval]'", stderr=True)
         return 2
+    try:
+        refuse_secret_words(words)
+    except OptionError as error:
+        say(error, stderr=True)
+        return 2
+    with hidden_output():
+        return _run_lm_eval(words)
+
+
+def _run_lm_eval(words: Sequence[str]) -> int:
     from lm_eval.__main__ import cli_evaluate
 
     from eval_harness.backends import ServerError
     from eval_harness.generate import GenerationError
     from eval_harness.local_models import check_local_model, model_arguments
-    from eval_harness.options import OptionError
     from sure_math.models.engines import EngineUnavailable
     from sure_math.models.responders.journal import JournalError
     from sure_math.problems.sources.table_files import InputError
@@ -103,7 +117,7 @@ def _lm_eval(words: Sequence[str]) -> int:
     try:
         arguments = lm_eval_arguments(words)
     except ValueError as error:
-        print(error, file=sys.stderr)
+        say(error, stderr=True)
         return 2
     output = _value(arguments, "--output_path", "-o") if words[0] == "run" else None
     earlier_files = _result_files(output)
@@ -113,7 +127,7 @@ def _lm_eval(words: Sequence[str]) -> int:
             check_local_model(model_arguments(arguments))
         cli_evaluate()
     except (OptionError, GenerationError, ServerError, InputError, EngineUnavailable, JournalError) as error:
-        print(f"\n{error}", file=sys.stderr)
+        say(f"\n{error}", stderr=True)
         return 2
     for file in sorted(_result_files(output) - earlier_files):
         _write_summary(file)
@@ -127,9 +141,9 @@ def _write_summary(file: Path) -> None:
         return
     section = json.loads(file.read_text(encoding="utf-8"))["sure_math"]
     summary = file.with_name(file.name.replace("results_", "summary_", 1))
-    summary.write_text(json.dumps({"model": result.model, **section}, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    summary.write_bytes(file_bytes(json.dumps({"model": result.model, **section}, indent=1, ensure_ascii=False) + "\n"))
     _show(result)
-    print(f"summary: {summary}")
+    say(f"summary: {summary}")
 
 
 def _result_files(output: str | None) -> set[Path]:
@@ -197,5 +211,5 @@ def _show_comparisons(comparisons: Sequence[Comparison]) -> None:
 
 def _console() -> Console:
     """Return a console as wide as the terminal, or wide enough for the tables if the output is a file or a pipe."""
-    console = Console()
-    return console if console.is_terminal else Console(width=160)
+    console = terminal_console()
+    return console if console.is_terminal else terminal_console(width=160)

@@ -29,6 +29,7 @@ from eval_harness.backends import (
 )
 from eval_harness.grade import Response
 from sure_math.batched import batched
+from sure_math.escaping import whole_characters
 from sure_math.identity import digest
 from sure_math.models.engines.spec import VLLM_SPEED_OPTIONS
 from sure_math.models.responders.chat import Reply
@@ -43,7 +44,7 @@ SPEED_ARGUMENTS = VLLM_SPEED_OPTIONS | frozenset(
 )
 """Model arguments that affect only speed or authentication, not the text of a response.
 
-They are not written into results, because some of them are secrets.
+They are not written into this package's section of the results. `eval_harness.secrets` refuses those that are secrets.
 """
 
 
@@ -228,7 +229,7 @@ def _reply(text: str, endings: Mapping[str, Ending]) -> Reply:
     if isinstance(text, Response):
         ending = Ending(finish_reason=text.finish_reason, token_count=text.token_count)
     return Reply(
-        text=str(text),
+        text=whole_characters(str(text)),
         token_count=(ending.token_count if ending else None) or 0,
         sum_logprob=0.0,
         finish_reason="length" if ending and ending.finish_reason == "length" else "stop",

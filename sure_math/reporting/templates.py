@@ -52,7 +52,8 @@ def number(value: float | None, digits: int = 3) -> Markdown:
 
 
 def _html(value: object) -> Markdown:
-    return Markdown(html(value))
+    """Write HTML inside Markdown: on one line, because an empty line would end the HTML."""
+    return Markdown(html(" ".join(str(value).split())))
 
 
 def _finished(value: object) -> object:
