@@ -79,7 +79,7 @@ def test_a_build_with_a_server_that_repeats_every_secret(
     assert "\x1b[31mno" not in printed.err and "\x1b" not in printed.err
     server.faults.clear()
     server.faults.default_factory = list
-    build(words)
+    assert build(words) == 0
     assert_no_secret(tmp_path, printed)
     assert_no_secret(tmp_path, capfd.readouterr())
 
@@ -175,7 +175,7 @@ def test_an_evaluation_with_secrets_in_the_environment(tmp_path: Path, capfd: py
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("Authorization: Bearer abcdef123456", "Authorization: [secret]"),
+        ("Authorization: Bearer abcdef123456", "Authorization: Bearer [secret]"),
         ('{"token": "abc", "eos_token": "</s>"}', '{"token": [secret], "eos_token": "</s>"}'),
         ("GET https://u:p@host/x?sig=1#f failed", "GET https://host/x failed"),
         ("api_key=abc, max_tokens=5", "api_key=[secret], max_tokens=5"),
@@ -185,14 +185,12 @@ def test_an_evaluation_with_secrets_in_the_environment(tmp_path: Path, capfd: py
     ],
 )
 def test_what_is_hidden_in_a_text(text: str, shown: str) -> None:
-    assert hidden(text, []).replace("[secret] [secret]", "[secret]") == shown
+    assert hidden(text, []) == shown
 
 
 def test_names_of_secrets() -> None:
     secret = "token api_key X-API-Key hfToken db.password Proxy-Authorization Set-Cookie client_secret ssh_key PASSWD"
-    plain = (
-        "tokenizer eos_token max_tokens think_end_token key_variable answer_key pass@1 author credit monkey keyboard"
-    )
+    plain = "tokenizer eos_token max_tokens think_end_token key_variable answer_key pass@1 author monkey"
     assert [name for name in secret.split() if not is_secret_name(name)] == []
     assert [name for name in plain.split() if is_secret_name(name)] == []
 

@@ -2,8 +2,8 @@ r"""Cards, reports, pages and terminal lines are safe in any viewer.
 
 Pinned, with every hostile text in every field that comes from outside: the dataset card, the model card, the report of
 a training, the report of a validation, the READMEs of exports, the tables of results and the page of a run have the
-same elements as with harmless texts, with HTML switched on and in a real browser; no byte of them is a control character;
-half a character stops none of them; an error runs nothing on the terminal.
+same elements as with harmless texts, with HTML switched on and in a real browser; no byte of them is a control
+character; half a character stops none of them; an error runs nothing on the terminal.
 """
 
 import json
