@@ -6,6 +6,7 @@ evaluations whose arguments hold a token; a configuration with a secret is refus
 
 import contextlib
 import json
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,18 +68,17 @@ def test_a_build_with_a_server_that_repeats_every_secret(
     words += ["decontaminate.skip=all", "sample.num_samples=4", "cluster.equivalence=string"]
     body = json.dumps({"error": {"message": "\x1b[31mno: " + ", ".join(ENVIRONMENT.values())}}).encode()
 
-    def refuse(status: int) -> None:
-        server.faults.clear()
-        server.faults.default_factory = lambda: [Fault(status=status, body=body)] * 50
-
     for status in (401, 500, 400):
-        refuse(status)
-        build(words)
+        server.faults = defaultdict(lambda status=status: [Fault(status=status, body=body)] * 50)  # type: ignore[misc]
+        assert build(words) == 1
     printed = capfd.readouterr()
     assert "[secret]" in printed.err or "[key]" in printed.err
     assert "\x1b[31mno" not in printed.err and "\x1b" not in printed.err
-    server.faults.clear()
-    server.faults.default_factory = list
+    server.faults = defaultdict(list)
+    server.models = {"object": "list", "data": [{"id": NAME, "max_model_len": 4096}]}
+    server.change = lambda body, answer: answer["choices"][0]["message"].update(
+        content=r"<b> \boxed{2}" + "\x1b \ud83d"
+    )
     assert build(words) == 0
     assert_no_secret(tmp_path, printed)
     assert_no_secret(tmp_path, capfd.readouterr())

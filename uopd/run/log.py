@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from sure_math.models.engines.spec import SPEED_OPTIONS
+from sure_math.redaction import hidden_values
 from sure_math.storage.claimed_folder import ClaimedFolder, FolderInUse, changed_settings
 from uopd.config import TrainConfig
 from uopd.run.evaluation import Evaluation
@@ -175,6 +176,5 @@ def _wandb(config: TrainConfig, folder: Path) -> Any:
         import wandb  # type: ignore[import-not-found]
     except ImportError:
         raise RunError("log.wandb: it is not installed; pip install wandb, or leave log.wandb out") from None
-    return wandb.init(
-        project=config.log.wandb, dir=str(folder), config=config.model_dump(mode="json"), resume="allow", id=folder.name
-    )
+    settings = hidden_values(config.model_dump(mode="json"))
+    return wandb.init(project=config.log.wandb, dir=str(folder), config=settings, resume="allow", id=folder.name)

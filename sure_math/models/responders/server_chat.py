@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from sure_math.escaping import whole_characters
 from sure_math.models.engines import EngineUnavailable, ModelIdentity, Refusal, Sampling
 from sure_math.models.engines.endpoint import Call, Endpoint, Incomplete
 from sure_math.models.engines.files import load_tokenizer
@@ -179,7 +180,7 @@ def _tokens(choice: dict[str, Any]) -> list[tuple[str, float]]:
 
 
 def _text(choice: dict[str, Any]) -> str:
-    """Return the text of a message.
+    """Return the text of a message. Half a character, which no file can hold, is shown as its escape.
 
     It is empty if the answer was cut during the thinking and the server leaves the thinking out.
     """
@@ -189,4 +190,4 @@ def _text(choice: dict[str, Any]) -> str:
         return ""
     if not isinstance(content, str):
         raise Incomplete("no text in an answer")
-    return content
+    return whole_characters(content)
