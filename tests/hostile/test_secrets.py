@@ -76,10 +76,9 @@ def test_a_build_with_a_server_that_repeats_every_secret(
     assert "\x1b[31mno" not in printed.err and "\x1b" not in printed.err
     server.faults = defaultdict(list)
     server.models = {"object": "list", "data": [{"id": NAME, "max_model_len": 4096}]}
-    server.change = lambda body, answer: answer["choices"][0]["message"].update(
-        content=r"<b> \boxed{2}" + "\x1b \ud83d"
-    )
-    assert build(words) == 0
+    reply = r"<b> \boxed{2}" + "\x1b \ud83d"
+    server.change = lambda body, answer: answer["choices"][0]["message"].update(content=reply)
+    assert build([*words, "--out", str(tmp_path / "answered")]) == 0
     assert_no_secret(tmp_path, printed)
     assert_no_secret(tmp_path, capfd.readouterr())
 
