@@ -75,7 +75,7 @@ def test_a_build_with_a_server_that_repeats_every_secret(
     assert "[secret]" in printed.err or "[key]" in printed.err
     assert "\x1b[31mno" not in printed.err and "\x1b" not in printed.err
     server.faults = defaultdict(list)
-    server.models = {"object": "list", "data": [{"id": NAME, "max_model_len": 4096}]}
+    server.models = {"object": "list", "data": [{"id": NAME, "max_model_len": 100_000}]}
     reply = r"<b> \boxed{2}" + "\x1b \ud83d"
     server.change = lambda body, answer: answer["choices"][0]["message"].update(content=reply)
     assert build([*words, "--out", str(tmp_path / "answered")]) == 0
