@@ -155,7 +155,7 @@ def test_workers_that_are_killed_all_the_time_cost_no_verdict() -> None:
     over = threading.Event()
 
     def kill() -> None:
-        while not over.wait(0.4):
+        while not over.wait(1.0):
             for process in processes()[1:]:
                 with contextlib.suppress(psutil.Error):
                     process.kill()
