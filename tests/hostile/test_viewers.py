@@ -269,3 +269,15 @@ def test_an_error_runs_nothing_on_the_terminal(text: str, capsys: pytest.Capture
     assert_shown_only(printed.err)
     assert_shown_only(printed.out)
     assert MARK in printed.err and MARK in printed.out
+
+
+def test_a_reply_with_half_a_character_stops_no_evaluation(tmp_path: Path) -> None:
+    from tests.helpers.evaluations import WrittenModel, benchmark_file, evaluate
+
+    data = benchmark_file(tmp_path, [{"id": "p", "problem": "Compute 2 + 3.", "answer": "5"}])
+    model = WrittenModel(lambda prompt, settings, number: "half \ud83d so \\boxed{5}")
+    results = evaluate(
+        model, "math500", metadata={"data": str(data)}, use_cache=str(tmp_path / "cache"), log_samples=True
+    )
+    json.dumps(results["samples"], ensure_ascii=False, default=str).encode()
+    assert results["sure_math"]["tasks"]["math500"]["pass@1"]["value"] == 1.0
