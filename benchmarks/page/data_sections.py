@@ -82,6 +82,38 @@ def equivalence(result: Result) -> Section:
     )
 
 
+def changes(result: Result) -> Section:
+    """Make the section on changed answers, other notations and hostile strings."""
+    names = {
+        "differing": "changed answers, none may be equal",
+        "respelled": "the same answers in another notation",
+        "hostile": "hostile strings",
+    }
+    rows = [
+        [
+            name,
+            f"{result[part]['pairs']:,}",
+            *(f"{result[part]['verdicts'].get(verdict, 0):,}" for verdict in ("equal", "different", "undecided")),
+            f"{result[part]['seconds']:.0f} s",
+        ]
+        for part, name in names.items()
+    ]
+    hostile = result["hostile"]
+    return Section(
+        title="Changed answers and other notations",
+        what=f"{result['golds']:,} reference answers of public sets are changed in one place, put into systems, "
+        "chains, units and sentences of many languages, and written in another notation, by a seeded generator that "
+        "proves that changed answers differ. The slowest verdict on hostile strings took "
+        f"{hostile['slowest'][0][0]:.1f} s; "
+        f"{len(hostile['exceptions'])} raised an exception, {hostile['asymmetric']} depended on the order.",
+        command="python -m benchmarks.equivalence_changes --realdata DIR",
+        blocks=[
+            machine_line(result["machine"]),
+            table(["pairs", "number", "equal", "different", "undecided", "time"], rows),
+        ],
+    )
+
+
 def build_memory(result: Result) -> Section:
     """Make the section on the memory of a build."""
     rows = [

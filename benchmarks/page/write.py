@@ -28,6 +28,7 @@ SECTIONS: Mapping[str, Callable[[Any], Section]] = {
     "step_speed": training_sections.step,
     "grading_speed": data_sections.grading,
     "equivalence_speed": data_sections.equivalence,
+    "equivalence_changes": data_sections.changes,
     "published_accuracy": published_section.section,
     "build_memory": data_sections.build_memory,
     "decontamination": data_sections.decontamination,
