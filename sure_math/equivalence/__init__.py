@@ -24,6 +24,7 @@ callers use `asyncio.to_thread`.
 | `algebra`, `values`, `numbers` | formulas as trees, their values, the comparison of values |
 | `intervals`, `ratios`, `residues` | regions of the real line, ratios, residues |
 | `units` | units, scale words and currencies beside a number |
+| `number_words` | numbers that are written as words |
 | `decimal_comma` | the other reading of `1,5` |
 | `compare` | the rules by which two forms are the same answer |
 | `worker`, `symbolic` | Math-Verify in processes that can be killed: the parent's side and the worker's side |
@@ -278,6 +279,8 @@ def against_gold(gold: str, answers: Sequence[str], problem: str | None = None) 
     ['equal', 'different']
     """
     golds = (gold, _stated(gold))
+    if _LETTERS.fullmatch(canonical(golds[1])):
+        answers = [_letters_apart(answer) for answer in answers]
     in_percent = (problem is not None and asks_for_percentage(problem)) or is_percentage(golds[1])
     pairs = [(form, answer) for answer in answers for form in golds]
     verdicts = _decided(pairs, [in_percent] * len(pairs), [problem] * len(pairs))
@@ -288,7 +291,22 @@ def against_gold(gold: str, answers: Sequence[str], problem: str | None = None) 
 
 
 def _stated(gold: str) -> str:
+    if (named := _NAMED_CHOICES.match(gold)) is not None:
+        return named.group(1)
     return stated_answer(gold, is_gold=True, unboxed="parse") or gold
+
+
+_NAMED_CHOICES = re.compile(r"\s*([A-J])[ ).:]{1,3}[A-Z][a-z]+(?: [A-Za-z]+){0,5}\n[A-Za-z \n]{1,200}\Z")
+"""A letter with the name that it stands for, and other names in the lines behind it."""
+
+
+_LETTERS = re.compile(r"\(?[A-J]\)?(?:[,;]\(?[A-J]\)?)+")
+
+
+def _letters_apart(answer: str) -> str:
+    """Write `AC` as `A, C`: the gold is a list of the letters of choices."""
+    letters = re.sub(r"\\text\{\(?([A-J]+)\)?\}", r"\1", canonical(answer))
+    return ", ".join(letters) if re.fullmatch("[A-J]{2,10}", letters) and len(set(letters)) == len(letters) else answer
 
 
 def _is_choice(gold: str) -> bool:

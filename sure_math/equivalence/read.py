@@ -32,6 +32,7 @@ from sure_math.equivalence.forms import (
 )
 from sure_math.equivalence.intervals import union
 from sure_math.equivalence.lists import read_list, separator_at
+from sure_math.equivalence.number_words import number_in_words
 from sure_math.equivalence.numbers import Expression
 from sure_math.equivalence.relations import flattened, framed, read_relation
 from sure_math.equivalence.residues import read_residue
@@ -128,15 +129,21 @@ def _beside(remark: str, answer_word: str) -> Sequence[tuple[str, Literal["remar
 
 
 _ANSWER_WORD = re.compile(
-    r"(?:\\text\s*\{\s*)?(?:the |final |correct )*(?:answer|result|solution)s?(?:\s*:\s*\}|\s*\}\s*:|\s*:)",
+    r"(?:\\text\s*\{\s*)?(?:the |final |correct )*(?:answer|result|solution)s?"
+    r"(?:\s*:\s*\}|\s*\}\s*:|\s*:|\s(?:is|are)\s*:?\s*\}|\s(?:is|are)\s*:?(?=\s*[-+\d(\\]))",
     re.IGNORECASE,
 )
 
 
 def _without_answer_word(text: str) -> tuple[str, str]:
-    """Split `Answer:` off the front of an answer."""
+    """Split `Answer:` or `The answer is` off the front of an answer."""
     match = _ANSWER_WORD.match(text)
-    return (text[match.end() :].strip(), match.group()) if match else (text, "")
+    if match is None:
+        return text, ""
+    rest = text[match.end() :].strip()
+    if match.group().count("{") > match.group().count("}") and rest.count("}") > rest.count("{"):
+        rest = rest[: rest.rindex("}")] + rest[rest.rindex("}") + 1 :]
+    return rest.strip(), match.group()
 
 
 _WORDLESS_TEXT = re.compile(r"\\text\s*\{\s*[\s,.:;]*\}")
@@ -218,6 +225,8 @@ def _words(text: str) -> Form | None:
         return Words(bare.lower(), bare, source=text) if bare in "ABCDFGHJ" else None
     if not _WORDS.fullmatch(bare):
         return None
+    if (number := number_in_words(bare)) is not None:
+        return Quantity(Expression(number), None, source=text)
     runs = re.findall(r"[A-Za-z]+", bare)
     if not runs:
         return Words(bare.lower(), source=text)

@@ -24,6 +24,8 @@ from sure_math.thoughts import visible_text
 _PHRASE = re.compile(
     r"(?:final\s+answer|correct\s+answer|correct\s+option|correct\s+choice|answer)\**\s*(?:is|are|:|=|\bwould\s+be\b)+\**\s*:?\s*"
     r"(?:for\s+sure\s+|therefore\s+|simply\s+|option\s+|choice\s+|\(?the\s+option\s+)?(?=\S)|(?:^|\n)\s*####\s*"
+    # "So choose C" in Chinese.
+    r"|(?:故|应|所以|因此)(?:本题)?应?选择?\s{0,3}[:：]?\s{0,3}(?=[A-J\d(（$])"
     # The same in other languages: "the answer" and "is", a colon or a dash.
     r"|(?:\bAntwort|\bLösung|\bErgebnis|\bantwoord)\**\s{0,3}(?:(?:ist|lautet|beträgt|is)\b|:)\**\s{0,3}:?\s{0,3}(?=\S)"
     r"|(?:\brespuesta|\bresposta|\bréponse|\brisposta)(?:\s(?:final|finale|correcta|correta|corretta|correcte))?\**\s{0,3}"
@@ -95,6 +97,36 @@ _SO = re.compile(
 """A word that opens a conclusion."""
 _COPULA = re.compile(r"(?:です|でした|だ|である|입니다|이다|이에요|예요|है|हैं)\s*\Z")
 """A verb at the end of a sentence, in languages that put it there."""
+_FILLERS = r"(?:\s(?:than|equals?|to|or|be|been|the|a|number|value|exactly|simply|just|is|of)\b){0,5}"
+_DENIED_BEFORE = re.compile(
+    r"(?:\b(?:not|never|cannot|neither|nor|nicht|keine?|greater|less|more|fewer|larger|smaller|higher|lower|bigger"
+    r"|exceeds?|exceeding|at\s(?:most|least)|over|under|above|below|beyond|up\sto|other|between)|n['’]t)\b"
+    rf"{_FILLERS}[\s$€£(\\*]{{0,6}}\Z|[<>≤≥≠]\s{{0,3}}\Z",
+    re.IGNORECASE,
+)
+"""Words in front of a number that deny it or only bound it: `is not equal to`, `at most`."""
+_DENIED_BEHIND = re.compile(
+    r"[\s$*),]{0,5}(?:(?:which|that|but\sthis|but\sthat)\s)?(?:(?:is|was|are|would\sbe|can|could|does|do)\s?(?:not\b|n['’]t\b|wrong|incorrect|impossible|false"
+    r"|too\b)|cannot\b|isn['’]t\b|can['’]t\b)|[^.!\n]{0,60}\?\s{0,9}\Z",
+    re.IGNORECASE,
+)
+"""What denies a number in front of it, or makes its sentence a question."""
+_GIVES_UP = re.compile(
+    r"\b(?:I\s(?:really\s|still\s|honestly\s)?(?:can['’]?t|cannot|can\snot|could\snot|couldn['’]t|don['’]t\sknow|do\snot\sknow"
+    r"|give\sup|failed\sto)|I(?:\sam|['’]m)\s(?:unable|not\s(?:able|sure|certain)|stuck)|unable\sto\s(?:solve|determine|find|answer)"
+    r"|(?:cannot|can['’]?t|could\snot)\sbe\s(?:determined|solved|found|answered|known|computed)"
+    r"|impossible\sto\s(?:solve|determine|find|say|know|tell)|not\s(?:the\scase|true)\sthat|(?:false|impossible|wrong|incorrect)\sthat)\b"
+    r"(?![^.!?\n]{0,200}\b(?:but|so|however|still)\b)",
+    re.IGNORECASE,
+)
+"""A response that says that it has no answer, or that what follows is false."""
+_TAIL_BEHIND_VERB = re.compile(r"(?:\b(?:is|are|equals?|gives?|get|obtain|be)\b|[=:])\s{0,3}(?=[-+−–√π(\[{|\\\d])")
+_BOLD_SPAN = re.compile(r"\*\*([^*\n]{1,60})\*\*(?!\s{0,2}[-+*/=^×])")
+_END_OF_PROOF = re.compile(r"(?:\s|[□■∎◻◼]|\bq\.?e\.?d\.?)+\Z", re.IGNORECASE)
+_NOUN_BEHIND_BOX = re.compile(
+    r"(\\boxed\{[^{}]{0,100}\}\$?)\s(?!is\b|are\b|was\b|then\b|so\b|but\b|not\b|or\b|and\b)[a-z]{3,20}(?=,?\s(?:and|or)\s\$?\\boxed)"
+)
+"""A noun between the boxes of a gold: `\\boxed{1} papers and \\boxed{2} bins`."""
 _STYLING = re.compile(r"(?:\*\*|__|[`*_\"])+")
 _BETWEEN = re.compile(r"(?:\s|[,;.]|and|or)*")
 """The text between formulas that form a list of answers."""
@@ -125,6 +157,8 @@ def stated_answer(text: str, *, is_gold: bool, unboxed: str, choice: bool = Fals
         if not is_gold:
             return None
         visible = text
+    if is_gold and visible.lstrip("$ ").startswith("\\boxed"):
+        visible = _NOUN_BEHIND_BOX.sub(r"\1", visible)
     boxed = boxed_answer(visible, is_reference=is_gold)
     if unboxed == "reject":
         return boxed
@@ -159,14 +193,20 @@ def _from_prose(text: str, choice: bool) -> str | None:
             return None
         statement = _sentence(behind)
         if _NEGATED.match(statement):
-            instead = _INSTEAD.search(statement)
+            instead = _INSTEAD.search(behind[:400])
             if instead is None:
                 return None
-            statement = statement[instead.end() :]
+            statement = _sentence(behind[instead.end() :])
         return _in_statement(_first_number(_without_afterthought(statement)), choice)
-    last_line = _unstyled(text.rpartition("\n")[2].strip().rstrip(".").strip("$ "))
+    text = _END_OF_PROOF.sub("", text)
+    last_line = _unstyled(text.rpartition("\n")[2].strip().rstrip(".").lstrip("=").strip("$ "))
     if _is_quantity(last_line):
         return last_line
+    if _GIVES_UP.search(text):
+        return None
+    bold = _BOLD_SPAN.findall(text.rpartition("\n")[2])
+    if len(bold) == 1 and _is_quantity(bold[0].strip().rstrip(".")):
+        return str(bold[0]).strip().rstrip(".")
     return _in_statement(text, choice) if _states_something(text) else None
 
 
@@ -242,13 +282,43 @@ def _in_statement(text: str, choice: bool) -> str | None:
         after = text[formulas[-1].end() :]
     numbers = [match for match in _NUMBER.finditer(after) if re.search(r"\d", match.group())]
     if formulas and not (numbers and re.search(r"[.!?]\s", after[: numbers[-1].start()])):
+        if _is_denied(text, formulas[-1].start(), formulas[-1].end()):
+            return None
         if len(formulas) > 1 and _are_alike(text, formulas[-2], formulas[-1]):
+            if _is_denied(text, formulas[-2].start(), formulas[-1].end()):
+                return None
             return text[formulas[-2].start() : formulas[-1].end()]
         last = _content(formulas[-1])
         return f"{last}\\%" if _PERCENT_AFTER.match(after) else last
+    if (tail := _behind_verb(after)) is not None:
+        return tail
+    if numbers and _is_denied(after, numbers[-1].start(), numbers[-1].end()):
+        return None
     if len(numbers) > 1 and _JOINED.fullmatch(after, numbers[-2].end(), numbers[-1].start()):
+        if _is_denied(after, numbers[-2].start(), numbers[-1].end()):
+            return None
         return after[numbers[-2].start() : numbers[-1].end()].strip()
-    return numbers[-1].group().strip() if numbers else text
+    return _RAISED_UNIT.sub(r" \\text{\1}\2", numbers[-1].group().strip()) if numbers else text
+
+
+_RAISED_UNIT = re.compile(r"(?<=\d)\s?([a-zµ]{1,2})([²³])\Z")
+
+
+def _is_denied(text: str, start: int, end: int) -> bool:
+    """Whether the words around a number deny it, only bound it, or ask for it."""
+    before = re.sub(r"<[^<>\s]{1,20}>\Z", " ", text[max(0, start - 60) : start])
+    return bool(_DENIED_BEFORE.search(before) or _DENIED_BEHIND.match(text[end : end + 100]))
+
+
+def _behind_verb(text: str) -> str | None:
+    """Return what stands behind the last verb of the last sentence, if it is more than a number: `is (1, 2)`."""
+    sentence = re.split(r"[.!?]\s", text[-400:].rstrip(" .!"))[-1]
+    verbs = list(_TAIL_BEHIND_VERB.finditer(sentence))
+    tail = sentence[verbs[-1].end() :].strip() if verbs else ""
+    number = _NUMBER.match(tail)
+    if not tail or len(tail) > 100 or (number and number.end() == len(tail)) or not _is_answer(tail):
+        return None
+    return None if isinstance(read_form(tail), Words) else tail
 
 
 def _content(formula: re.Match[str]) -> str:
@@ -264,9 +334,21 @@ def _are_alike(text: str, first: re.Match[str], second: re.Match[str]) -> bool:
     return len(labels) == 1 and all(isinstance(form, Quantity | Labelled) for form in forms)
 
 
+def _is_word(text: str, letter: re.Match[str]) -> bool:
+    """Whether a letter is the pronoun `I`, or the article `A` that opens a sentence."""
+    behind = text[letter.end() : letter.end() + 12]
+    if letter.group() == "I":
+        return re.match(r"\s[a-z]", behind) is not None and re.match(r"\s(?:is|and|or|because|since)\b", behind) is None
+    opens = letter.group() == "A" and re.search(
+        r"(?:\A|[.!?\n])\s{0,3}\Z", text[max(0, letter.start() - 5) : letter.start()]
+    )
+    verb = r"\s(?:is|was|are|and|or|because|since|but|not|fails?|holds|und|oder|ou|et|o|y)\b"
+    return bool(opens) and re.match(r"\s[a-z]", behind) is not None and re.match(verb, behind) is None
+
+
 def _letter(text: str) -> str | None:
     """Return the first letter that stands alone, without the article `A` inside a sentence; or all joined letters."""
-    letters = list(_LETTER.finditer(text))
+    letters = [letter for letter in _LETTER.finditer(text) if not _is_word(text, letter)]
     if not letters:
         return None
     names = [match.group(1) for match in letters]

@@ -248,8 +248,82 @@ PROSE = [
     ("so\n#### -3", "-3", True),
 ]
 
+DENIED = [
+    # response, gold, right
+    ("The value is not 42.", "42", False),
+    ("The sum isn't 42.", "42", False),
+    ("It is never 42.", "42", False),
+    ("x is larger than $42$.", "42", False),
+    ("There are no more than 42 of them.", "42", False),
+    ("There are at least 42.", "42", False),
+    ("The total exceeds 42.", "42", False),
+    ("so $x < 42$.", "42", False),
+    ("Is it 42?", "42", False),
+    ("42 is wrong.", "42", False),
+    ("We got 42, which is incorrect.", "42", False),
+    ("It is not the case that the sum is 42.", "42", False),
+    ("I am not sure. There are 42 cases.", "42", False),
+    ("I'm unable to solve this. We have 42 apples.", "42", False),
+    ("The problem cannot be solved. We have 7 equations.", "7", False),
+    ("The answer must be smaller than $42$.", "42", False),
+    ("The answer is under 42.", "42", False),
+    ("The answer is at least $42$.", "42", False),
+    ("We cannot solve this directly. The total is 5.", "5", True),
+    ("The smallest number greater than 41 is 42.", "42", True),
+    ("He has more than 3, so he has 42.", "42", True),
+    ("The answer is not 41. It is 42.", "42", True),
+    ("It is not 3 but 5.", "5", True),
+    ("The sum is 42. Any questions?", "42", True),
+    ("She pays **$64** for 16 glasses.", "64", True),
+    ("In total she needs **64** dollars for 3 weeks.", "64", True),
+    ("The area equals 2√3.", r"2\sqrt{3}", True),
+    ("so the vertex is (3, -1).", "(3,-1)", True),
+    ("The range is [0, 1].", "[0,1]", True),
+    ("The angle is π/2.", r"\pi/2", True),
+    ("所以选B", "B", True),
+    ("因此，应选D。", "D", True),
+    ("故选AC。", "AC", True),
+    ("故选：AC", "A, C", True),
+    (r"\boxed{CA}", "A, C", True),
+    (r"\boxed{AB}", "A, C", False),
+    (r"\boxed{ACD}", "A, C", False),
+    (r"\boxed{\text{ABD}}", "A,B,D", True),
+    ("I think that is a hard one. A proof is long.", "A", False),
+    ("A is right.", "A", True),
+    ("I would choose B.", "B", True),
+    (r"\boxed{\text{The answer is } 42}", "42", True),
+    (r"\boxed{\text{The answer is 42}}", "42", True),
+    (r"\boxed{\text{The answer is not } 42}", "42", False),
+    ("The answer is twelve.", "12", True),
+    (r"\boxed{twelve}", "12", True),
+    ("so the sum is not equal to $42$.", "42", False),
+    ("The answer cannot be 42.", "42", False),
+    ("The answer is greater than 42.", "42", False),
+    ("The answer is at most 42.", "42", False),
+    ("It is less than 42.", "42", False),
+    ("As of 2024 I can't determine the answer.", "2024", False),
+    ("I cannot solve it. There are 7 cases.", "7", False),
+    ("A quick check shows the claim fails.", "A", False),
+    (r"Kylar needs to pay **\$64** for 16 glasses.", "64", True),
+    ("The length is 3√2.", r"3\sqrt{2}", True),
+    ("The point is (1, 2).", "(1,2)", True),
+    ("故选：18", "18", True),
+    ("故选C", "C", True),
+    ("故选：AC", "AC", True),
+    (r"\boxed{AC}", "A, C", True),
+    ("选项C错误，故选D", "D", True),
+    ("选项C错误，故选D", "C", False),
+    ("I think it's B because A is wrong.", "B", True),
+    ("it's not 10 it's 1,000.99m²", "1000.99", True),
+    (r"$\boxed{1,2}$", r"\boxed{1} papers and \boxed{2} bins", True),
+    ("A", "A Peter\nCelina bum", True),
+    ("B", "A Peter\nCelina bum", False),
+    ("limit = −g(1)\n= −1013\u2009ln\u20092026.\n\n□", r"-1013\ln 2026", True),
+    (r"\beginboxed{8\sqrt{6}}", r"8\sqrt{6}", True),
+]
 
-@pytest.mark.parametrize(("response", "gold", "right"), [*THOUGHTS, *BOXES, *PERCENT, *PROSE])
+
+@pytest.mark.parametrize(("response", "gold", "right"), [*THOUGHTS, *BOXES, *PERCENT, *PROSE, *DENIED])
 def test_is_correct(response: str, gold: str, right: bool) -> None:
     assert is_correct(gold, response) is right
     assert right or not is_correct(gold, response, unboxed="reject")
@@ -361,6 +435,7 @@ def test_a_gold_that_is_a_percentage_needs_no_problem() -> None:
 
 
 HOSTILE = [
+    "I can't ", "not ", "**1** ", "is 1 ", "= ", "□", "故选A", r"\boxed{1} pens and ",
     "<think>", r"\boxed{", "$", "|", "(", "$5 + ", "answer is ", "the answer is 5, ", "A or ", "**", "`", "1,", "1/",
     "what is the ", "as a ", "___", "? ", "<answer>", "answer: A\n", r"\(", "$$a", "−3 ", "5 but ", "答案", "if ", '"',
 ]  # fmt: skip
