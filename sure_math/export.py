@@ -22,12 +22,15 @@ from typing import Any, Literal, get_args
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from sure_math.command_line.arguments import output_path
 from sure_math.command_line.terminal import prepare_output, say
 from sure_math.escaping import file_bytes
 from sure_math.prompts import load_prompt
 from sure_math.prompts.template import solve_messages
 from sure_math.publication.published import DatasetError, PublishedDataset, open_dataset
 from sure_math.reporting.templates import environment
+from sure_math.storage.files import explain_os_error
+from sure_math.storage.output_folder import OutputError, check_place, foreign_names, fresh_staging
 
 Unlabelled = Literal["keep", "drop"]
 BATCH_ROWS = 1024
@@ -183,15 +186,21 @@ def export(
 
     Raises:
         ExportError: `folder` is not a finished dataset or lacks the split, no row is left, or `out` exists already.
+        OutputError: no folder can be at `out`.
     """
     chosen = FORMATS[to]
     dataset = _checked(folder, split)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if out.is_file() or foreign_names(out):
         raise ExportError(f"--out {out}: exists already; remove it, or name another folder")
+    check_place(out)
     prompt = dataset.prompt("solve").get("text")
     rows = _rows(dataset, split, prompt or load_prompt("default", "solve"))
-    out.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    there = out.is_dir()
+    if there:
+        staging = fresh_staging(out)
+    else:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=".sure-math-", dir=out.parent))
     try:
         counts = _write(rows, chosen, staging / f"{split}.parquet", drop=(unlabelled or chosen.unlabelled) == "drop")
         if not counts["rows"]:
@@ -216,8 +225,13 @@ def export(
         recipes = resources.files("sure_math.publication.recipes")
         recipe = recipes.joinpath(f"{chosen.recipe}.py").read_text(encoding="utf-8")
         (staging / chosen.recipe_file).write_text(recipe, encoding="utf-8")
-        staging.chmod(0o755)  # mkdtemp's folder is closed to others
-        staging.rename(out)
+        if there:
+            for path in sorted(staging.iterdir()):
+                path.rename(out / path.name)
+            staging.rmdir()
+        else:
+            staging.chmod(0o755)  # mkdtemp's folder is closed to others
+            staging.rename(out)
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise
@@ -231,8 +245,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     out = options.out or options.folder.resolve().with_name(f"{options.folder.resolve().name}-{options.to}")
     try:
         made = export(options.folder, options.to, out, split=options.split, unlabelled=options.unlabelled)
-    except (ExportError, DatasetError) as error:
+    except (ExportError, DatasetError, OutputError) as error:
         say(f"error: {error}", stderr=True)
+        return 1
+    except OSError as error:
+        line = explain_os_error(error, out)
+        if line is None:
+            raise
+        say(f"error: {line}", stderr=True)
         return 1
     say(made.readme)
     say(f"{made.folder}: {made.rows:,} rows", stderr=True)
@@ -243,7 +263,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sure_math.export", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("folder", type=Path, metavar="DIR", help="a dataset that `sure_math.build` has finished")
     parser.add_argument("--to", required=True, choices=sorted(FORMATS), help="trainer whose format is written")
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="folder to make (default: DIR-trl or DIR-verl)")
+    parser.add_argument(
+        "--out", type=output_path, metavar="FOLDER", help="folder to make (default: DIR-trl or DIR-verl)"
+    )
     parser.add_argument("--split", default="train", help="split of the dataset (default: train)")
     parser.add_argument(
         "--unlabelled",

@@ -12,28 +12,40 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from sure_math.command_line.arguments import output_path
 from sure_math.command_line.terminal import prepare_output, say
+from sure_math.publication.published import VALIDATION
+from sure_math.storage.files import explain_os_error
+from sure_math.storage.output_folder import OutputError, check_report_folder, kept_line, refuse_links
 from sure_math.validation.from_dataset import read_dataset
 from sure_math.validation.from_file import read_file
 from sure_math.validation.graded_answers import GradedAnswers, ValidationInputError
 from sure_math.validation.labels import LABELS, judge_problems
-from sure_math.validation.report import ReportSettings, make_report, render_report, write_report
+from sure_math.validation.report import REPORT_FILES, ReportSettings, make_report, render_report, write_report
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line. Returns 0, or 2 after a message if the input cannot be used."""
     prepare_output()
     options = _parser().parse_args(arguments)
+    out = options.out or _default_out(options.input, options.label)
     try:
+        if options.out is None:
+            refuse_links(options.input, [VALIDATION], "DIR")
+        check_report_folder(out, REPORT_FILES, "report of this command")
         answers = _read(options)
         label = options.label or ("greedy" if answers.has_greedy else "majority")
         settings = ReportSettings(label=label, seed=options.seed, resamples=options.resamples)
         report = make_report(answers, settings)
-    except (ValidationInputError, OSError) as error:
+        kept = write_report(report, judge_problems(answers, settings.label, settings.seed), out)
+    except (ValidationInputError, OutputError) as error:
         say(f"validate: {error}", stderr=True)
         return 2
-    out = options.out or _default_out(options.input, options.label)
-    write_report(report, judge_problems(answers, settings.label, settings.seed), out)
+    except OSError as error:
+        say(f"validate: {explain_os_error(error, out) or error}", stderr=True)
+        return 2
+    if kept:
+        say(kept_line(out, kept), stderr=True)
     say(render_report(report, examples=False))
     say(f"Written: {out}/report.md, report.json, and the figures histogram, accuracy, roc, risk_coverage (PNG, SVG)")
     return 0
@@ -52,7 +64,7 @@ def _read(options: argparse.Namespace) -> GradedAnswers:
 
 def _default_out(source: Path, label: str | None) -> Path:
     """`DIR/validation`, or beside the user in `STEM-validation` for a file; a label that was asked for has its own."""
-    base = source / "validation" if source.is_dir() else Path(f"{source.stem}-validation")
+    base = source / VALIDATION if source.is_dir() else Path(f"{source.stem}-validation")
     return base / label if label else base
 
 
@@ -66,7 +78,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR|FILE",
         help="a built dataset, or a file with graded answers",
     )
-    parser.add_argument("--out", type=Path, help="folder of the report (default: DIR/validation, or STEM-validation)")
+    parser.add_argument(
+        "--out", type=output_path, help="folder of the report (default: DIR/validation, or STEM-validation)"
+    )
     parser.add_argument("--label", choices=LABELS, help="default: greedy if it is stored, else majority")
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap, the held-out sample and the examples")
     parser.add_argument("--resamples", type=int, default=1000, help="of the bootstrap (default: 1000)")

@@ -30,6 +30,7 @@ from uopd.model.micro_batches import rows_by_rank
 from uopd.protocols import Components
 from uopd.rows import Share, TrainingRow
 from uopd.run.checks import RefusedError
+from uopd.run.folder import check_run_folder
 from uopd.run.log import RunError
 from uopd.run.metrics import Stopwatch
 from uopd.run.open_run import open_run
@@ -92,6 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         config = load_config(options.config, options.overrides)
         if options.dry_run:
+            check_run_folder(options.out)
             return _dry_run(config, options.assume)
         with open_run(config, options.out, console) as run:
             train(run)

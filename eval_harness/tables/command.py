@@ -14,11 +14,23 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from eval_harness.results import ResultError
-from eval_harness.tables.build import build_tables
+from eval_harness.tables.build import BuiltTable, build_tables
 from eval_harness.tables.plan import read_plan
 from eval_harness.tables.text import latex, markdown
+from sure_math.command_line.arguments import output_path
 from sure_math.command_line.terminal import prepare_output, say
 from sure_math.escaping import file_bytes
+from sure_math.storage.files import explain_os_error
+from sure_math.storage.output_folder import (
+    LIST,
+    OutputError,
+    check_place,
+    check_report_folder,
+    fresh_staging,
+    install,
+    kept_line,
+    read_list,
+)
 
 EXAMPLE = """
 example of a plan (paths are relative to its folder; every part may be missing):
@@ -58,21 +70,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "results", nargs="*", metavar="RESULTS", help="plan.yaml, LABEL=PATH, or a result without a label"
     )
-    parser.add_argument("--out", type=Path, default=Path("tables"), help="folder to write to (default: tables)")
+    parser.add_argument("--out", type=output_path, default=Path("tables"), help="folder to write to (default: tables)")
     prepare_output()
     options = parser.parse_args(arguments)
     try:
+        check_place(options.out)
         tables = build_tables(read_plan(options.results))
-    except ResultError as error:
+        own = [f"{table.grid.label}.{ending}" for table in tables for ending in ("md", "tex", "png", "svg")]
+        check_report_folder(options.out, own, "tables of this command")
+        staging = fresh_staging(options.out)
+        texts = [_write(table, staging) for table in tables]
+        kept = install(staging, options.out, written=read_list(options.out / LIST), list_path=options.out / LIST)
+    except (ResultError, OutputError) as error:
         say(f"tables: {error}", stderr=True)
         return 2
-    options.out.mkdir(parents=True, exist_ok=True)
-    for table in tables:
-        stem = options.out / table.grid.label
-        text = markdown(table.grid)
-        stem.with_suffix(".md").write_bytes(file_bytes(text))
-        stem.with_suffix(".tex").write_bytes(file_bytes(latex(table.grid)))
-        table.draw(stem)
+    except OSError as error:
+        line = explain_os_error(error, options.out)
+        if line is None:
+            raise
+        say(f"tables: {line}", stderr=True)
+        return 2
+    if kept:
+        say(kept_line(options.out, kept), stderr=True)
+    for text in texts:
         say(text)
     say(f"Written: {options.out}/{{{','.join(table.grid.label for table in tables)}}}.{{md,tex,png,svg}}")
     return 0
+
+
+def _write(table: BuiltTable, folder: Path) -> str:
+    """Write a table as Markdown, LaTeX and figures, and return the Markdown."""
+    stem = folder / table.grid.label
+    text = markdown(table.grid)
+    stem.with_suffix(".md").write_bytes(file_bytes(text))
+    stem.with_suffix(".tex").write_bytes(file_bytes(latex(table.grid)))
+    table.draw(stem)
+    return text

@@ -2,6 +2,8 @@
 
 The templates of a tier take turns until the tier has its share of a split. Randomness follows from the seed and the
 name of the template, so a new template does not change the numbers of other templates.
+
+The file of the package is replaced. A file of `--file` that holds anything else than these problems is refused.
 """
 
 from __future__ import annotations
@@ -19,12 +21,15 @@ from typing import Any
 
 import yaml
 
+from sure_math.command_line.arguments import output_path
 from sure_math.command_line.terminal import say
 from sure_math.curated.problems import FILE
 from sure_math.curated.template import TEMPLATES, Draft, Draw, Template, agreement
 from sure_math.equivalence.text import is_thousands_comma, split_top
 from sure_math.identity import digest, normalised
 from sure_math.rows import Split
+from sure_math.storage.files import explain_os_error, write_whole
+from sure_math.storage.output_folder import OutputError, check_new_file
 
 ATTEMPTS = 200
 """Draws of numbers for one problem. A template that needs more draws from too wide a range."""
@@ -155,12 +160,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m sure_math.curated.generate", description=__doc__.split("\n")[0])
     parser.add_argument("--check", action="store_true", help="compare with the file that is there and write nothing")
     packaged = Path(str(resources.files(__package__).joinpath(FILE)))
-    parser.add_argument("--file", type=Path, default=packaged, metavar="FILE", help="another place than the package")
+    parser.add_argument(
+        "--file", type=output_path, default=packaged, metavar="FILE", help="another place than the package"
+    )
     options = parser.parse_args(arguments)
     path: Path = options.file
     content = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows(load_settings()))
     if not options.check:
-        path.write_text(content, encoding="utf-8")
+        try:
+            same = path.is_file() and path.read_bytes() == content.encode()
+            check_new_file(path, "--file", ours=same or path == packaged)
+            write_whole(path, content.encode())
+        except OutputError as error:
+            say(f"error: {error}", stderr=True)
+            return 1
+        except OSError as error:
+            say(f"error: {explain_os_error(error, path) or error}", stderr=True)
+            return 1
         return 0
     if path.is_file() and path.read_text(encoding="utf-8") == content:
         return 0

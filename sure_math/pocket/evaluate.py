@@ -15,6 +15,7 @@ from random import Random
 
 from rich.table import Table
 
+from sure_math.command_line.arguments import output_path
 from sure_math.command_line.terminal import terminal_console
 from sure_math.equivalence import is_correct
 from sure_math.models.engines import Refusal, Sampling
@@ -24,6 +25,7 @@ from sure_math.pocket.lessons import author_messages, draw_problem, held_pair, j
 from sure_math.pocket.world import Instance, render, to_problem
 from sure_math.pocket.world.evolution import STRATEGIES, check_child
 from sure_math.prompts.yes_or_no import MAX_REPLY_TOKENS, says_yes
+from sure_math.storage.output_folder import OutputError, check_new_file
 
 AUTHOR_TEMPERATURE = 0.7
 """As in `configs/pocket.yaml`."""
@@ -140,11 +142,16 @@ def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--models", type=Path, help="folder with one folder per role; the shipped models if left out")
-    parser.add_argument("--out", type=Path, help="JSON file for the figures")
+    parser.add_argument("--out", type=output_path, help="JSON file for the figures")
     parser.add_argument("--count", type=int, default=600, help="problems, pairs (four times as many) and parents")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--roles", nargs="+", default=["teacher", "student", "judge", "author"])
     options = parser.parse_args()
+    try:
+        if options.out:
+            check_new_file(options.out)
+    except OutputError as error:
+        parser.exit(1, f"error: {error}\n")
     measures: dict[str, Callable[[Responder], list[Accuracy]]] = {
         "teacher": lambda model: solver_accuracy("teacher", model, options.count, options.seed),
         "student": lambda model: solver_accuracy("student", model, options.count, options.seed),

@@ -11,6 +11,7 @@ import argparse
 import json
 import math
 import os
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,12 +19,28 @@ from pathlib import Path
 
 import torch
 from rich.progress import Progress
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
+from sure_math.command_line.arguments import output_path
 from sure_math.models.engines.pocket_files import ROLES
 from sure_math.pocket.lessons import Lesson, lessons
 from sure_math.pocket.tokenizer import train_tokenizer
+from sure_math.storage.files import explain_os_error, sync_folder
+from sure_math.storage.output_folder import (
+    LIST,
+    STAGING,
+    OutputError,
+    check_place,
+    foreign_names,
+    fresh_staging,
+    install,
+    read_list,
+    refuse_foreign,
+    refuse_links,
+    write_list,
+)
 
 _CHUNK_LESSONS = 2048
 """Lessons that are drawn, sorted by length and batched together, so that a batch holds little padding."""
@@ -133,7 +150,9 @@ def train_role(
                 log.flush()
             if (step + 1) % course.checkpoint_every == 0:
                 _save_checkpoint(out / f"{role}.checkpoint", model, optimizer, step + 1)
-    _save_model(model, tokenizer, out / role)
+    staging = fresh_staging(out / role)
+    _save_model(model, tokenizer, staging)
+    install(staging, out / role, written=read_list(out / role / LIST), list_path=out / role / LIST)
 
 
 def _learning_rate(course: Course, step: int) -> float:
@@ -194,15 +213,23 @@ def _save_checkpoint(path: Path, model: Qwen3ForCausalLM, optimizer: torch.optim
     for index, state in optimizer.state_dict()["state"].items():
         tensors |= {f"adam.{index}.{key}": torch.as_tensor(value).clone() for key, value in state.items()}
     temporary = path.with_suffix(".tmp")
+    temporary.unlink(missing_ok=True)
     save_file(tensors, temporary, metadata={"step": str(step)})
+    with temporary.open("rb") as file:
+        os.fsync(file.fileno())
     os.replace(temporary, path)
+    sync_folder(path.parent)
 
 
 def _load_checkpoint(path: Path, model: Qwen3ForCausalLM, optimizer: torch.optim.Optimizer) -> int:
     if not path.exists():
         return 0
-    tensors = load_file(path)
     named = dict(model.named_parameters())
+    try:
+        tensors = load_file(path)
+    except SafetensorError as error:
+        print(f"{path}: is damaged ({error}); this model is trained from its beginning", file=sys.stderr)
+        return 0
     with torch.no_grad():
         for name, parameter in named.items():
             parameter.copy_(tensors[f"model.{name}"])
@@ -224,7 +251,7 @@ def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument(
-        "--out", type=Path, required=True, help="folder for the models; a stopped run goes on from here"
+        "--out", type=output_path, required=True, help="folder for the models; a stopped run goes on from here"
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--roles", nargs="+", choices=ROLES, default=["teacher", "student", "author", "judge"])
@@ -232,12 +259,36 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    options.out.mkdir(parents=True, exist_ok=True)
-    tokenizer = _tokenizer(options.out / "tokenizer", options.seed)
-    for role in options.roles:
-        train_role(
-            role, options.out, seed=options.seed, tokenizer=tokenizer, device=options.device, course=COURSES[role]
-        )
+    out = options.out
+    try:
+        check_folder(out)
+        out.mkdir(parents=True, exist_ok=True)
+        write_list(out / LIST, {})  # says whose folder it is
+        tokenizer = _tokenizer(out / "tokenizer", options.seed)
+        for role in options.roles:
+            train_role(role, out, seed=options.seed, tokenizer=tokenizer, device=options.device, course=COURSES[role])
+    except OutputError as error:
+        parser.exit(1, f"error: {error}\n")
+    except OSError as error:
+        line = explain_os_error(error, out)
+        if line is None:
+            raise
+        parser.exit(1, f"error: {line}\n")
+
+
+def check_folder(out: Path) -> None:
+    """Refuse a folder that holds anything else than a training of pocket models; nothing in it is touched.
+
+    Raises:
+        OutputError: the folder cannot be used.
+    """
+    check_place(out)
+    files = [f"{role}.{ending}" for role in ROLES for ending in ("jsonl", "checkpoint", "tmp")]
+    own = ["tokenizer", *ROLES, *files]
+    refuse_links(out, [LIST, STAGING, *own])
+    begun = (out / LIST).is_file() or any((out / name).is_file() for name in files)
+    if not begun:
+        refuse_foreign(out, foreign_names(out), "training of pocket models")
 
 
 if __name__ == "__main__":

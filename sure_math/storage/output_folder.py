@@ -249,6 +249,44 @@ def remove_written(folder: Path, written: Written) -> None:
             parent.rmdir()
 
 
+def check_report_folder(folder: Path, own: Iterable[str], what: str, option: str = "--out") -> None:
+    """Refuse a folder in which a command may not write its files; nothing in it is touched.
+
+    The folder may be missing or empty, may have a list of files that the command wrote, or may have only files with the
+    names in `own`, as early versions left them without a list. Folders in it that have a list are ours, too.
+
+    Args:
+        what: what the command writes, for the message.
+
+    Raises:
+        OutputError: the folder cannot be used, or holds something else.
+    """
+    check_place(folder, option)
+    own = tuple(own)
+    refuse_links(folder, (LIST, STAGING, *own), option)
+    if folder.is_dir() and not (folder / LIST).is_file():
+        foreign = [name for name in foreign_names(folder, own) if not (folder / name / LIST).is_file()]
+        refuse_foreign(folder, foreign, what, option)
+
+
+def check_new_file(path: Path, option: str = "--out", *, ours: bool = False) -> None:
+    """Refuse a file that exists already, unless it is `ours`; nothing is touched.
+
+    Raises:
+        OutputError: something is there, or no file can be there.
+    """
+    name = f"{option} {path}"
+    check_place(path.parent, option)
+    try:
+        there = _is_there(path)
+    except OSError as error:
+        raise OutputError(f"{option} {explain_os_error(error, path) or f'{path}: {error}'}") from None
+    if path.is_dir():
+        raise OutputError(f"{name}: is a folder; name a file")
+    if there and (path.is_symlink() or not ours):
+        raise OutputError(f"{name}: exists already, and is not as this command wrote it; move it away, or name another")
+
+
 def kept_line(folder: Path, kept: Mapping[str, str]) -> str:
     """Say which files of the user were kept under another name.
 

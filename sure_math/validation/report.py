@@ -24,6 +24,7 @@ from sure_math.reporting.auroc import (
     risk_coverage,
 )
 from sure_math.reporting.templates import environment
+from sure_math.storage.output_folder import LIST, fresh_staging, install, read_list
 from sure_math.validation.graded_answers import GradedAnswers, Measures
 from sure_math.validation.labels import JudgedProblem, is_tied, judge_first_majorities, judge_problems
 
@@ -32,6 +33,11 @@ GROUP_MINIMUM = 10  # positives, and negatives, that a slice needs for its AUROC
 EXAMPLES = 5
 COVERAGES = (0.25, 0.5, 0.75, 1.0)
 REPORT = "validation_report.md.j2"
+REPORT_FILES = (
+    *("report.json", "report.md"),
+    *(f"{name}.{ending}" for name in ("histogram", "accuracy", "roc", "risk_coverage") for ending in ("png", "svg")),
+)
+"""What `write_report` writes."""
 
 SCORES: Mapping[str, Callable[[Measures], float | None]] = {
     "semantic entropy": lambda measures: measures.entropy,
@@ -208,19 +214,26 @@ def _counted(values: Iterable[int | str]) -> dict[str, int]:
     return {str(value): number for value, number in sorted(Counter(values).items())}
 
 
-def write_report(report: Mapping, judged: Sequence[JudgedProblem], out: Path) -> None:
-    """Write `report.json`, `report.md` and the figures (PNG and SVG) to `out`."""
+def write_report(report: Mapping, judged: Sequence[JudgedProblem], out: Path) -> Mapping[str, str]:
+    """Write `report.json`, `report.md` and the figures (PNG and SVG) to `out`.
+
+    Returns:
+        The files of the user that stood there and were kept: old name -> new name.
+    """
     from sure_math.reporting.figures import draw_validation  # imports matplotlib, which `--help` does not need
 
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "report.json").write_bytes(file_bytes(json.dumps(report, indent=1, ensure_ascii=False) + "\n"))
-    (out / "report.md").write_bytes(file_bytes(render_report(report, examples=True)))
+    staging = fresh_staging(out)
+    text = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
+    (staging / "report.json").write_bytes(file_bytes(text))
+    rendered = render_report(report, examples=True)
+    (staging / "report.md").write_bytes(file_bytes(rendered))
     draw_validation(
         report,
         scores={name: [score(row.measures) for row in judged] for name, score in SCORES.items()},
         wrong=[row.wrong for row in judged],
-        folder=out,
+        folder=staging,
     )
+    return install(staging, out, written=read_list(out / LIST, REPORT_FILES), list_path=out / LIST)
 
 
 def render_report(report: Mapping, *, examples: bool) -> str:

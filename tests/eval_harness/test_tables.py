@@ -219,7 +219,9 @@ def test_the_same_call_writes_the_same_bytes(tmp_path: Path) -> None:
         folders.append({path.name: path.read_bytes() for path in sorted((tmp_path / name).iterdir())})
     names = ("table1", "table2", "ablation_samples", "ablation_topk", "ablation_rollouts", "convergence")
     assert folders[0] == folders[1]
-    assert set(folders[0]) == {f"{name}.{ending}" for name in names for ending in ("md", "tex", "png", "svg")}
+    assert set(folders[0]) == {f"{name}.{ending}" for name in names for ending in ("md", "tex", "png", "svg")} | {
+        ".written.json"
+    }
     assert folders[0]["table2.png"].startswith(b"\x89PNG")
 
 

@@ -273,7 +273,7 @@ def test_command_writes_reports_and_figures(tmp_path, monkeypatch, capsys):
     figures = {
         f"{name}.{kind}" for name in ("histogram", "accuracy", "roc", "risk_coverage") for kind in ("png", "svg")
     }
-    assert {path.name for path in out.iterdir()} == figures | {"report.md", "report.json"}
+    assert {path.name for path in out.iterdir()} == figures | {"report.md", "report.json", ".written.json"}
     assert "## Highest entropy" in (out / "report.md").read_text()
     first = {path.name: path.read_bytes() for path in out.iterdir()}
     assert main(arguments) == 0

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sure_math.models.responders.chat import Chat
+from uopd.dataset import DataError
 from uopd.rollouts.prompt_pool import PromptPool
 from uopd.rollouts.sources import RolloutSource
 from uopd.rows import Prompt, Rollout
@@ -42,7 +43,10 @@ class LoggedRollouts:
     def __call__(self, step: int) -> list[Rollout]:
         path = self._folder / f"step-{step:06d}.parquet"
         if self._replay and path.is_file():
-            return read_rollouts(path, self._pool.batch(step))
+            try:
+                return read_rollouts(path, self._pool.batch(step))
+            except (pa.ArrowException, KeyError, IndexError, TypeError):
+                pass  # a file that a power cut or a failing disk has damaged: the step is sampled again
         rollouts = self._source(step)
         write_rollouts(path, rollouts, self._chat)
         return rollouts
@@ -80,13 +84,13 @@ def read_rollouts(path: Path, prompts: Sequence[Prompt]) -> list[Rollout]:
         prompts: of the step, by slot.
 
     Raises:
-        ValueError: the file has a response to another problem than the slot's.
+        DataError: the file has a response to another problem than the slot's.
     """
     rollouts = []
     for row in pq.read_table(path).to_pylist():
         prompt = prompts[row["slot"]]
         if prompt.problem_id != row["problem_id"]:
-            raise ValueError(
+            raise DataError(
                 f"{path}: slot {row['slot']} holds a response to {row['problem_id']}, and this run draws "
                 f"{prompt.problem_id}; delete the file, or set rollouts.replay=false"
             )

@@ -16,13 +16,28 @@ from pathlib import Path
 from typing import Any
 
 from sure_math.storage.files import write_whole
+from sure_math.storage.output_folder import LIST, STAGING, check_place, foreign_names, refuse_foreign, refuse_links
 
 RUN, METRICS, EVALUATIONS = "run.json", "metrics.jsonl", "evaluations.jsonl"
 ROLLOUTS, CHECKPOINTS, MODEL = "rollouts", "checkpoints", "model"
+LOCK = ".lock"
+
+
+def check_run_folder(folder: Path) -> None:
+    """Refuse a folder in which no run may write; nothing in it is touched.
+
+    Raises:
+        OutputError: the folder cannot be used, or holds something else than a run.
+    """
+    check_place(folder)
+    refuse_links(folder, (LOCK, RUN, METRICS, EVALUATIONS, ROLLOUTS, CHECKPOINTS, MODEL, LIST, STAGING, "tensorboard"))
+    if not (folder / LOCK).is_file() and not (folder / RUN).is_file():
+        refuse_foreign(folder, foreign_names(folder, (METRICS, EVALUATIONS)), "run of uopd.train")
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """Read the lines of a JSONL file. A missing file has no lines, and a last line that was cut off is left out.
+    """Read the lines of a JSONL file. A missing file has no lines; a line that was cut off or is damaged, and what
+    comes after it, is left out.
 
     Example:
         >>> read_lines(Path("uopd-run") / METRICS)[-1]["loss"]  # doctest: +SKIP
@@ -30,11 +45,14 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     if not path.is_file():
         return []
     lines = []
-    for text in path.read_text(encoding="utf-8").splitlines():
+    for text in path.read_bytes().split(b"\n"):
         try:
-            lines.append(json.loads(text))
-        except json.JSONDecodeError:
+            line = json.loads(text)
+        except (ValueError, RecursionError):
             break
+        if not isinstance(line, dict):
+            break
+        lines.append(line)
     return lines
 
 

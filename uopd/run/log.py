@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,21 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from sure_math.models.engines.spec import SPEED_OPTIONS
 from sure_math.redaction import hidden_values
-from sure_math.storage.claimed_folder import ClaimedFolder, FolderInUse, changed_settings
+from sure_math.storage.claimed_folder import ClaimedFolder, FolderInUse, RecordDamaged, changed_settings
 from uopd.config import TrainConfig
 from uopd.run.evaluation import Evaluation
-from uopd.run.folder import CHECKPOINTS, EVALUATIONS, METRICS, ROLLOUTS, RUN, append_line, read_lines, write_lines
+from uopd.run.folder import (
+    CHECKPOINTS,
+    EVALUATIONS,
+    LOCK,
+    METRICS,
+    ROLLOUTS,
+    RUN,
+    append_line,
+    check_run_folder,
+    read_lines,
+    write_lines,
+)
 
 HARMLESS = re.compile(
     r"^((log|checkpoint|sync|runtime)\..*|eval\.every|data\.path|rollouts\.replay"
@@ -45,17 +57,23 @@ class RunLog:
             facts: dataset, models and versions, for `run.json`.
 
         Raises:
+            OutputError: the folder holds something of the user, or no folder can be there.
             RunError: another process writes here, or the folder holds a run of another configuration or dataset.
         """
         self.folder, self.console = folder, console
         self._config, self._facts = config, dict(facts)
+        check_run_folder(folder)
         folder.mkdir(parents=True, exist_ok=True)
         self._remarked: set[str] = set()
         try:
-            self._claimed = ClaimedFolder(lock=folder / ".lock", record=folder / RUN)
+            self._claimed = ClaimedFolder(lock=folder / LOCK, record=folder / RUN)
         except FolderInUse:
             raise RunError(f"{folder}: another process trains here; wait for it, or give another --out") from None
-        self._claim()
+        try:
+            self._claim()
+        except BaseException:
+            self._claimed.close()
+            raise
         self._board = _tensorboard(folder, console) if config.log.tensorboard else None
         self._wandb = _wandb(config, folder) if config.log.wandb else None
         self._bar = Progress(
@@ -81,7 +99,7 @@ class RunLog:
     def begin(self, done: int) -> None:
         """Forget what was logged after the `done` steps of the checkpoint, since those steps are repeated."""
         for name, last in ((METRICS, done - 1), (EVALUATIONS, done)):
-            kept = [line for line in read_lines(self.folder / name) if line["step"] <= last]
+            kept = [line for line in read_lines(self.folder / name) if _step_of(line) <= last]
             write_lines(self.folder / name, kept)
         self._task = self._bar.add_task("steps", total=self._config.steps, completed=done, note="")
         self._bar.start()
@@ -112,7 +130,7 @@ class RunLog:
 
     def evaluated(self, steps: int) -> bool:
         """Whether an evaluation after that many steps is in the log."""
-        return any(line["step"] == steps for line in read_lines(self.folder / EVALUATIONS))
+        return any(_step_of(line) == steps for line in read_lines(self.folder / EVALUATIONS))
 
     def say(self, text: str) -> None:
         """Print a line, in which nothing counts as markup."""
@@ -140,8 +158,18 @@ class RunLog:
     def _claim(self) -> None:
         """Make the folder this run's; RunError if it holds steps of another configuration, dataset or model."""
         record = {"config": self._config.model_dump(mode="json"), **self._facts}
-        before = self._claimed.record()
-        changed = [] if before is None else list(_changes(before, record))
+        try:
+            before = self._claimed.record()
+            changed = [] if before is None else list(_changes(before, record))
+        except (RecordDamaged, KeyError, TypeError, AttributeError) as error:
+            if self._begun():
+                damaged = self.folder / RUN
+                raise RunError(
+                    f"{damaged}: is damaged or of another version ({type(error).__name__}), so it cannot tell whether "
+                    f"this is the same run. If it is, move the file away (mv {shlex.quote(str(damaged))} "
+                    f"{shlex.quote(f'{damaged}.damaged')}) and repeat the command; if not, give another --out"
+                ) from None
+            changed = []
         if changed and self._begun():
             raise RunError(
                 f"{self.folder}: it holds another run: {'; '.join(changed[:5])}; give another --out, or undo the change"
@@ -149,6 +177,12 @@ class RunLog:
         if changed:
             (self.folder / EVALUATIONS).unlink(missing_ok=True)  # of a student that may be another
         self._claimed.claim(f"{json.dumps(record, indent=1)}\n")
+
+
+def _step_of(line: Mapping[str, Any]) -> float:
+    """The step of a line of a log; a line without one comes after every step."""
+    step = line.get("step")
+    return step if isinstance(step, int) else float("inf")
 
 
 def _changes(before: Mapping[str, Any], record: Mapping[str, Any]) -> Iterator[str]:

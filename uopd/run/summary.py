@@ -12,6 +12,7 @@ from sure_math.escaping import file_bytes
 from sure_math.reporting.accuracy import paired_difference
 from sure_math.reporting.figures import BLUE, GREEN, GREY, ORANGE, RED, panels
 from sure_math.reporting.templates import environment
+from sure_math.storage.output_folder import LIST, fresh_staging, install, kept_line, read_list
 from uopd.config import TrainConfig
 from uopd.protocols import Student
 from uopd.run.folder import EVALUATIONS, METRICS, MODEL, RUN, read_lines
@@ -24,16 +25,23 @@ COMPARED = ("loss", "kl", "agreement", "reward", "mean_response_tokens", "trunca
 
 
 def write_summary(folder: Path, config: TrainConfig, student: Student, say: Callable[[str], None]) -> None:
-    """Write `model/` with its card, `summary.json`, `summary.md` and `curves.png` into the folder of a finished run."""
+    """Write `model/` with its card, `summary.json`, `summary.md` and `curves.png` into the folder of a finished run.
+
+    A file that was changed by hand since an earlier call is kept under another name.
+    """
     run = json.loads((folder / RUN).read_text(encoding="utf-8"))
     summary = summarise(read_lines(folder / METRICS), read_lines(folder / EVALUATIONS))
-    (folder / "summary.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
-    draw_curves(read_lines(folder / METRICS), read_lines(folder / EVALUATIONS), folder / "curves")
+    staging = fresh_staging(folder)
+    (staging / "summary.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    draw_curves(read_lines(folder / METRICS), read_lines(folder / EVALUATIONS), staging / "curves")
     facts = {**run, "summary": summary, "method": config.method}
     templates = environment()
-    (folder / "summary.md").write_bytes(file_bytes(templates.get_template(REPORT).render(**facts)))
-    student.export(folder / MODEL)
-    (folder / MODEL / "README.md").write_bytes(file_bytes(templates.get_template(MODEL_CARD).render(**facts)))
+    (staging / "summary.md").write_bytes(file_bytes(templates.get_template(REPORT).render(**facts)))
+    student.export(staging / MODEL)
+    (staging / MODEL / "README.md").write_bytes(file_bytes(templates.get_template(MODEL_CARD).render(**facts)))
+    kept = install(staging, folder, written=read_list(folder / LIST), list_path=folder / LIST)
+    if kept:
+        say(kept_line(folder, kept))
     say(_closing_line(folder, summary))
 
 

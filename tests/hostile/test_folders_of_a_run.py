@@ -1,0 +1,141 @@
+"""A training run touches nothing of the user, and finds its own damaged files.
+
+Pins: a folder with content that is not a run is refused; a copy of a checkpoint is not the run's; a damaged checkpoint
+is passed over; a damaged `run.json` is one line with a remedy; damaged lines of a log are left out; a file of the
+finished run that was changed by hand is kept.
+"""
+
+import json
+import os
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from sure_math.storage.output_folder import LIST, OutputError
+from tests.helpers.short_training_runs import short_config
+from tests.hostile.test_folders_of_the_user import CONTENTS, tree
+from tests.uopd.test_resume import FACTS, Saved
+from uopd.run.checkpoints import Checkpoints
+from uopd.run.folder import METRICS, MODEL, RUN, read_lines
+from uopd.run.log import RunError, RunLog
+from uopd.run.summary import write_summary
+
+
+def claim(out: Path) -> RunLog:
+    return RunLog(out, short_config(out), FACTS, Console(file=StringIO()))
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "model/weights", "checkpoints/mine", ".env", "rollouts/x"])
+def test_a_folder_of_the_user_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("mine")
+    before = tree(tmp_path)
+    with pytest.raises(OutputError, match=r"and no run of uopd\.train; name a new or empty folder"):
+        claim(tmp_path)
+    assert tree(tmp_path) == before
+
+
+@pytest.mark.parametrize("name", [".lock", "run.json", "metrics.jsonl", "model", "checkpoints", "rollouts"])
+def test_no_link_is_followed(tmp_path: Path, name: str) -> None:
+    (tmp_path / "victim").write_text("mine")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / name).symlink_to(tmp_path / "victim")
+    with pytest.raises(OutputError, match="is a symbolic link, and nothing is written through a link"):
+        claim(tmp_path / "out")
+    assert (tmp_path / "victim").read_text() == "mine"
+
+
+@pytest.mark.parametrize("content", CONTENTS.values(), ids=CONTENTS)
+def test_a_damaged_record_of_the_run(tmp_path: Path, content: bytes) -> None:
+    claim(tmp_path).__exit__()
+    (tmp_path / RUN).write_bytes(content)
+    claim(tmp_path).__exit__()
+    assert json.loads((tmp_path / RUN).read_text())["config"], "no step was made: the record is written again"
+    (tmp_path / METRICS).write_text('{"step": 0}\n')
+    (tmp_path / RUN).write_bytes(content)
+    with pytest.raises(
+        RunError, match=r"run\.json: is damaged or of another version .* move the file away \(mv "
+    ) as error:
+        claim(tmp_path)
+    assert len(str(error.value).splitlines()) == 1
+    (tmp_path / RUN).rename(tmp_path / "run.json.damaged")
+    claim(tmp_path).__exit__()
+
+
+@pytest.mark.parametrize("content", CONTENTS.values(), ids=CONTENTS)
+def test_damaged_lines_of_a_log(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / METRICS).write_bytes(b'{"step": 0}\n' + content + b'\n{"step": 1}\n')
+    assert read_lines(tmp_path / METRICS)[0] == {"step": 0}
+    log = claim(tmp_path)
+    log.begin(1)
+    log.__exit__()
+    assert read_lines(tmp_path / METRICS) == [{"step": 0}]
+
+
+def saved(tmp_path: Path, keep: int = 2) -> tuple[Checkpoints, Any]:
+    checkpoints, student = Checkpoints(tmp_path / "checkpoints", keep=keep), Saved()
+    for steps in (5, 10):
+        student.value = steps
+        checkpoints.save(student, steps)  # type: ignore[arg-type]
+    return checkpoints, student
+
+
+@pytest.mark.parametrize("content", CONTENTS.values(), ids=CONTENTS)
+@pytest.mark.parametrize("name", ["checkpoint.json", "student/value"])
+def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path, name: str, content: bytes) -> None:
+    checkpoints, student = saved(tmp_path)
+    (tmp_path / "checkpoints/step-000010" / name).write_bytes(content + b"   ")
+    assert (checkpoints.restore(student), student.value) == (5, 5)
+
+
+def test_copies_and_notes_of_the_user_stay(tmp_path: Path) -> None:
+    import shutil
+
+    checkpoints, student = saved(tmp_path)
+    folder = tmp_path / "checkpoints"
+    for copy in ("step-000005-good", "step-000005.bak", "step-final"):
+        shutil.copytree(folder / "step-000005", folder / copy)
+    (folder / "step-000005" / "notes.txt").write_text("mine")
+    for steps in (15, 20):
+        checkpoints.save(student, steps)
+    assert [checkpoint.steps for checkpoint in checkpoints.all()] == [15, 20]
+    assert os.listdir(folder / "step-000005") == ["notes.txt"]
+    assert (folder / "step-000005-good/student/value").read_text() == "5"
+    assert (folder / "step-final/student/value").is_file() and not (folder / "step-000010").exists()
+
+
+def test_an_early_checkpoint_is_loaded(tmp_path: Path) -> None:
+    checkpoints, student = saved(tmp_path)
+    (tmp_path / "checkpoints/step-000010/checkpoint.json").write_text('{"steps": 10}')
+    assert (checkpoints.restore(student), student.value) == (10, 10)
+
+
+class Exported:
+    """The part of a `Student` that the summary touches."""
+
+    def export(self, folder: Path) -> None:
+        folder.mkdir()
+        (folder / "model.safetensors").write_bytes(b"weights")
+
+
+def test_the_end_of_a_run_keeps_what_was_changed_by_hand(tmp_path: Path) -> None:
+    with claim(tmp_path):
+        said: list[str] = []
+        record = json.loads((tmp_path / RUN).read_text())
+        facts = {"learns_from": "pocket:teacher", "prompt": "{problem}", "versions": {}}
+        dataset = {"teacher": "t", "teacher_fingerprint": "f" * 64, "train": 1, "test": 1, **record["dataset"]}
+        student = {"student": {"name": "pocket:student", "fingerprint": "s" * 64}}
+        models = {**student, **record["models"]}
+        (tmp_path / RUN).write_text(json.dumps({**record, **facts, "dataset": dataset, "models": models}))
+        write_summary(tmp_path, short_config(tmp_path), Exported(), said.append)  # type: ignore[arg-type]
+        (tmp_path / MODEL / "README.md").write_text("my card")
+        (tmp_path / MODEL / "mine.txt").write_text("mine")
+        write_summary(tmp_path, short_config(tmp_path), Exported(), said.append)  # type: ignore[arg-type]
+    assert (tmp_path / MODEL / "README.md.kept").read_text() == "my card"
+    assert (tmp_path / MODEL / "mine.txt").read_text() == "mine"
+    assert (tmp_path / MODEL / "model.safetensors").read_bytes() == b"weights"
+    assert any("model/README.md is now model/README.md.kept" in line for line in said)
+    assert (tmp_path / LIST).is_file() and not (tmp_path / ".sure-math-new").exists()
