@@ -135,13 +135,15 @@ def explain_os_error(error: OSError, place: Path) -> str | None:
     """Say in one line what is wrong with a file and what to do; None if the error is not of the file system.
 
     Args:
-        place: where the command writes; it is named if the error names no file.
+        place: where the command writes; it is named if a full disk is told without a file.
 
     >>> explain_os_error(OSError(errno.EROFS, "Read-only file system", "/mnt/x"), Path("out"))
     '/mnt/x: read-only file system; name a folder on a disk that can be written'
     """
     if error.errno is None or isinstance(error, ConnectionError | TimeoutError):
         return None
+    if error.filename is None and not disk_full(error):
+        return None  # without a file, it is no state of the disk that a user could mend
     name = error.filename if error.filename is not None else place
     where = os.fsdecode(name) if isinstance(name, (str, bytes, os.PathLike)) else str(name)
     if disk_full(error):
