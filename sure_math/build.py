@@ -133,7 +133,7 @@ def open_build(
         stack.callback(progress.stop)
         models = stack.enter_context(contextlib.closing(Models(config, load, journal, log, progress.replied)))
         if config.samples.path is not None and config.samples.kind == "auto":
-            kind = kind_of(config.samples)
+            kind = kind_of(config.samples, config.limits.plain())
             progress.console.print(f"samples.kind: {kind} (told from the file; samples.kind=text|answer overrides it)")
         yield OpenBuild(store=store, journal=journal, models=models)
 

@@ -15,6 +15,7 @@ from pydantic import Field, field_validator, model_validator
 from sure_math.command_line.settings import Section, Settings
 from sure_math.models.engines.spec import Dtype, EngineName, ModelSpec, ReplicasSpec, ServerSpec
 from sure_math.problems.sources.catalogue import BENCHMARKS, SOURCES
+from sure_math.problems.sources.limits import DEFAULT, Limits
 from sure_math.rows import Tier
 
 Strategy = Literal["harder", "rewrite", "algebraize", "apply", "compose", "competition"]
@@ -100,6 +101,23 @@ class SeedsConfig(Section):
         if unknown:
             raise ValueError(f"{unknown[0]!r} is not one of {', '.join(SOURCES)}")
         return sources
+
+
+class LimitsConfig(Section):
+    """How large the parts of a file or dataset may be that is read. No row depends on it."""
+
+    text_characters: int = Field(DEFAULT.text_characters, ge=1, description="Characters of one text in a cell.")
+    row_characters: int = Field(DEFAULT.row_characters, ge=1, description="Characters of one row.")
+    list_items: int = Field(DEFAULT.list_items, ge=1, description="Items of a list or mapping in a cell.")
+    nesting: int = Field(DEFAULT.nesting, ge=1, le=200, description="Lists and mappings inside each other.")
+    json_characters: int = Field(
+        DEFAULT.json_characters, ge=1, description="Characters of a file that is one JSON array or object."
+    )
+    rows: int = Field(DEFAULT.rows, ge=1, description="Rows of one file or split.")
+
+    def plain(self) -> Limits:
+        """Return the limits as plain values."""
+        return Limits(**self.model_dump())
 
 
 class SampleColumnsConfig(Section):
@@ -361,6 +379,7 @@ class BuildConfig(Section):
     prompts: str = Field("default", description="`default`, `pocket`, or a folder of prompt files.")
     seeds: SeedsConfig = SeedsConfig()
     samples: SamplesConfig = SamplesConfig()
+    limits: LimitsConfig = LimitsConfig()
     evolve: EvolveConfig = EvolveConfig(enabled=False)
     decontaminate: DecontaminateConfig = DecontaminateConfig()
     label: LabelConfig = LabelConfig()
@@ -427,5 +446,8 @@ def config_names() -> list[str]:
     return SETTINGS.names()
 
 
-PLACEMENT = re.compile(r"(server\.(url|max_concurrency|timeout|patience|key_variable)|replicas(\..+)?|keep_loaded)$")
-"""Ends of keys that set where and how fast a model answers, but not what. A build continues if they change."""
+PLACEMENT = re.compile(
+    r"(^limits\..+|server\.(url|max_concurrency|timeout|patience|key_variable)|replicas(\..+)?|keep_loaded)$"
+)
+"""Keys that set where and how fast a model answers, but not what, and how much is read at most. A build continues if
+they change."""

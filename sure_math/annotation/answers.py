@@ -20,7 +20,7 @@ rows of the same inputs.
 def extract_phase(config: BuildConfig) -> Phase[Answer]:
     """Read the final answer of every sample."""
     tags = config.extract.model_dump()
-    kind: SampleKind = kind_of(config.samples) if config.samples.path is not None else "text"
+    kind: SampleKind = kind_of(config.samples, config.limits.plain()) if config.samples.path is not None else "text"
 
     def run(samples: Sequence[Sample]) -> Output[Answer]:
         return Output(rows=extract(samples, kind, tags))

@@ -126,7 +126,7 @@ def _stored(config: BuildConfig) -> tuple[SeedCounts, str]:
             yield from (row for row in rows if isinstance(row, Problem))
 
     pool = _counted(problems())
-    return pool, f"{samples:,} stored samples, read as kind `{kind_of(config.samples)}`"
+    return pool, f"{samples:,} stored samples, read as kind `{kind_of(config.samples, config.limits.plain())}`"
 
 
 def _counted(problems: Iterable[Problem]) -> SeedCounts:

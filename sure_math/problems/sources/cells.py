@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
+from sure_math.problems.sources.limits import DEFAULT, within
 from sure_math.problems.sources.table_files import InputError, Row, plain_list
 
 _ROLES = {"human": "user", "gpt": "assistant", "developer": "system", "model": "assistant"}
@@ -240,7 +241,11 @@ def unfolded(value: Any, what: str) -> Any:
     if not isinstance(value, str) or not looks_nested(value):
         return value
     try:
-        return json.loads(value)
+        read = json.loads(value)
+        next(within(iter([{what: read}]), what, DEFAULT))
+        return read
+    except InputError as error:
+        raise CellError(str(error)) from None
     except (ValueError, RecursionError):
         raise CellError(
             f"{what} holds the text of a Python object, {value.strip()[:60]}...; save the file as JSON lines or "

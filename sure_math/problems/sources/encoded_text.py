@@ -12,7 +12,7 @@ import gzip
 import io
 import shlex
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
@@ -104,13 +104,19 @@ def opened_text(path: Path, name: str, newline: str | None = None) -> Iterator[T
         raise InputError(f"{name}: cannot be read ({error.strerror or error}); check the file and its rights") from None
 
 
-def lines_without_nul(file: Iterable[str], path: Path, name: str) -> Iterator[str]:
+def lines_without_nul(file: TextIO, path: Path, name: str, longest: int = 2**30) -> Iterator[str]:
     """Yield the lines of a text file.
+
+    Args:
+        longest: characters of a line. A line that is longer is not read to its end: it is yielded with `longest` + 1
+            characters, and its rest as further lines.
 
     Raises:
         InputError: a line holds a NUL, which no text has: the file is UTF-16 without a mark, or damaged.
     """
-    for number, line in enumerate(file, start=1):
+    number = 0
+    while line := file.readline(longest + 1):
+        number += 1
         if "\0" in line:
             raise InputError(f"{name}, line {number}: holds a NUL byte; {_nul_remedy(path, line)}")
         yield line

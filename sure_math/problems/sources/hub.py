@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from sure_math.problems.sources.limits import DEFAULT, Limits
 from sure_math.problems.sources.table_files import InputError, Row, Rows, peek_columns
 
 _PATIENCE = 30
@@ -37,7 +38,7 @@ class HubSplit:
         return f"{self.key}: {self.dataset}" + (f" ({named})" if named else "")
 
 
-def open_split(place: HubSplit) -> Rows:
+def open_split(place: HubSplit, limits: Limits = DEFAULT) -> Rows:
     """Stream the rows of a split; images stay undecoded.
 
     Raises:
@@ -57,7 +58,7 @@ def open_split(place: HubSplit) -> Rows:
             rows = rows.decode(False)
     except Exception as error:  # the Hub client, its HTTP library and the readers each raise their own
         raise _unreadable(place, error) from None
-    return peek_columns(str(place), _guarded(iter(rows), place))
+    return peek_columns(str(place), _guarded(iter(rows), place), limits)
 
 
 def commit_at(place: HubSplit) -> str:

@@ -109,9 +109,9 @@ def _public_table(
         commit = store.pin(f"{role} {name} at {revision}", lambda: commit_of(name, place))
     rows: Iterator[Problem | Dropped]
     if isinstance(place, SourceConfig):
-        rows = read_source(name, place, run_seed=config.run.seed, commit=commit)
+        rows = read_source(name, place, run_seed=config.run.seed, commit=commit, limits=config.limits.plain())
     else:
-        rows = read_benchmark(name, place, commit)
+        rows = read_benchmark(name, place, commit, config.limits.plain())
     (table,) = store.split(
         f"{role}-{name}",
         (Problem,),

@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from sure_math.problems.sources.encoded_text import InputError, lines_without_nul, opened_text
+from sure_math.problems.sources.limits import DEFAULT, Limits, beyond
 
 _ARRAY_OF_OBJECTS = re.compile(r"\s*\[\s*(?:\{|\]|\Z)")
 _SURE_DIGITS = 15
@@ -19,7 +20,7 @@ _LONG_INTEGER = 4000
 """Digits; Python refuses to read longer integers (4,300), whose time grows with their square."""
 
 
-def json_lines(path: Path, name: str) -> Iterator[Mapping[str, Any]]:
+def json_lines(path: Path, name: str, limits: Limits = DEFAULT) -> Iterator[Mapping[str, Any]]:
     """Yield the object of each line. A file that is an array of objects as a whole is read as one.
 
     Raises:
@@ -27,15 +28,18 @@ def json_lines(path: Path, name: str) -> Iterator[Mapping[str, Any]]:
     """
     with opened_text(path, name) as file:
         if _ARRAY_OF_OBJECTS.match(file.read(4096)):
-            yield from _array(path, name)
+            yield from _array(path, name, limits)
             return
     with opened_text(path, name) as file:
-        for number, line in enumerate(lines_without_nul(file, path, name), start=1):
+        for number, line in enumerate(lines_without_nul(file, path, name, limits.row_characters), start=1):
+            if len(line) > limits.row_characters:
+                what = f"is longer than {limits.row_characters:,} characters"
+                raise beyond(f"{name}, line {number}", what, 4 * limits.row_characters, limits, "row_characters")
             if line.strip():
                 yield _object_of_line(line, f"{name}, line {number}")
 
 
-def json_array(path: Path, name: str) -> Iterator[Mapping[str, Any]]:
+def json_array(path: Path, name: str, limits: Limits = DEFAULT) -> Iterator[Mapping[str, Any]]:
     """Yield the objects of an array, the rows of an object of columns, or the objects of lines.
 
     Raises:
@@ -44,14 +48,14 @@ def json_array(path: Path, name: str) -> Iterator[Mapping[str, Any]]:
     with opened_text(path, name) as file:
         start = file.read(4096).lstrip()
     if start.startswith("{"):
-        rows = _rows_of_object(path, name)
-        yield from json_lines(path, name) if rows is None else rows
+        rows = _rows_of_object(path, name, limits)
+        yield from json_lines(path, name, limits) if rows is None else rows
     else:
-        yield from _array(path, name)
+        yield from _array(path, name, limits)
 
 
-def _array(path: Path, name: str) -> Iterator[Mapping[str, Any]]:
-    rows = _whole(path, name)
+def _array(path: Path, name: str, limits: Limits) -> Iterator[Mapping[str, Any]]:
+    rows = _whole(path, name, limits)
     if not isinstance(rows, list):
         raise InputError(f"{name}: must be an array of objects; one object per line belongs in a .jsonl file")
     for number, row in enumerate(rows, start=1):
@@ -60,15 +64,15 @@ def _array(path: Path, name: str) -> Iterator[Mapping[str, Any]]:
         yield row
 
 
-def _rows_of_object(path: Path, name: str) -> Iterator[Mapping[str, Any]] | None:
+def _rows_of_object(path: Path, name: str, limits: Limits) -> Iterator[Mapping[str, Any]] | None:
     """The rows of a file that is one object; None if it holds an object per line."""
     with opened_text(path, name) as file:
-        lines = (line for line in lines_without_nul(file, path, name) if line.strip())
+        lines = (line for line in lines_without_nul(file, path, name, limits.json_characters) if line.strip())
         first, more = next(lines), next(lines, None)
         if more is not None and _is_json(first):
             return None
     try:
-        whole = _whole(path, name)
+        whole = _whole(path, name, limits)
     except InputError:
         if more is not None and "}" in first:  # the first line of several is damaged: the reader of lines names it
             return None
@@ -92,15 +96,25 @@ def _columns(whole: Mapping[str, Any]) -> dict[str, Sequence[Any]] | None:
     return None
 
 
-def _whole(path: Path, name: str) -> Any:
+def _whole(path: Path, name: str, limits: Limits) -> Any:
     with opened_text(path, name) as file:
-        text = "".join(lines_without_nul(file, path, name))
+        text = "".join(_pieces(file, path, name, limits))
     if not text.strip():
         return []
     try:
         return _DECODER.decode(text)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{name}: is not JSON ({_why(error)}); one object per line belongs in a .jsonl file") from None
+
+
+def _pieces(file: TextIO, path: Path, name: str, limits: Limits) -> Iterator[str]:
+    read = 0
+    for line in lines_without_nul(file, path, name, limits.json_characters):
+        read += len(line)
+        if read > limits.json_characters:
+            what = f"is one JSON value of more than {limits.json_characters:,} characters"
+            raise beyond(name, what, 4 * limits.json_characters, limits, "json_characters")
+        yield line
 
 
 def _object_of_line(line: str, where: str) -> Mapping[str, Any]:

@@ -15,6 +15,7 @@ from sure_math.identity import digest, normalised, short_id
 from sure_math.problems.sources.catalogue import SOURCES, SourceColumns, columns_of, read_row
 from sure_math.problems.sources.cells import conversation, reading
 from sure_math.problems.sources.hub import HubSplit, commit_at, open_split
+from sure_math.problems.sources.limits import DEFAULT, Limits
 from sure_math.problems.sources.row_rules import VERSION, Unusable
 from sure_math.problems.sources.seeds import dropped_seed, seed_problem
 from sure_math.problems.sources.table_files import InputError, Rows, open_rows, plain_list
@@ -22,7 +23,9 @@ from sure_math.rows import Dropped, Problem
 from sure_math.storage.files import digest_if_file, file_digest
 
 
-def read_source(name: str, config: SourceConfig, *, run_seed: int, commit: str | None) -> Iterator[Problem | Dropped]:
+def read_source(
+    name: str, config: SourceConfig, *, run_seed: int, commit: str | None, limits: Limits = DEFAULT
+) -> Iterator[Problem | Dropped]:
     """Yield the seeds of one public source, and a dropped row with its reason for each row that cannot be used as one.
 
     With `pick: spread`, yields the `rows` problems of lowest rank, sorted by rank; the order of the stream does not
@@ -35,19 +38,21 @@ def read_source(name: str, config: SourceConfig, *, run_seed: int, commit: str |
     Raises:
         InputError: the source is gated, does not exist, cannot be reached, is empty, or lacks a column.
     """
-    candidates = _candidates(name, config, commit)
+    candidates = _candidates(name, config, commit, limits)
     if config.rows is None or config.pick == "first":
         return _first(candidates, config.rows)
     return _spread(candidates, config.rows, run_seed)
 
 
-def read_benchmark(name: str, config: CopyConfig, commit: str | None) -> Iterator[Problem | Dropped]:
+def read_benchmark(
+    name: str, config: CopyConfig, commit: str | None, limits: Limits = DEFAULT
+) -> Iterator[Problem | Dropped]:
     """Yield every problem of an evaluation set, with or without an answer; a row without text is dropped.
 
     Raises:
         InputError: as `read_source`.
     """
-    for number, candidate in enumerate(_candidates(name, config, commit), start=1):
+    for number, candidate in enumerate(_candidates(name, config, commit, limits), start=1):
         if candidate.problem.problem:
             yield candidate.problem
         else:
@@ -80,9 +85,11 @@ class _Candidate:
     unusable: Unusable | None
 
 
-def _candidates(name: str, config: SourceConfig | CopyConfig, commit: str | None) -> Iterator[_Candidate]:
+def _candidates(
+    name: str, config: SourceConfig | CopyConfig, commit: str | None, limits: Limits
+) -> Iterator[_Candidate]:
     source = SOURCES[name]
-    for parts, rows in _streams(name, config, commit):
+    for parts, rows in _streams(name, config, commit, limits):
         columns = _columns(name, config, rows)
         for number, row in enumerate(rows.stream, start=1):
             with reading(f"{rows.name}, row {number}"):
@@ -103,17 +110,17 @@ def _candidates(name: str, config: SourceConfig | CopyConfig, commit: str | None
 
 
 def _streams(
-    name: str, config: SourceConfig | CopyConfig, commit: str | None
+    name: str, config: SourceConfig | CopyConfig, commit: str | None, limits: Limits
 ) -> Iterator[tuple[tuple[str, ...], Rows]]:
     """Each part of a source that is read, with the beginning of its rows' ids."""
     if config.path is not None and not config.path.is_dir():
-        yield (name,), open_rows(config.path, f"{_key(name, config)}.path")
+        yield (name,), open_rows(config.path, f"{_key(name, config)}.path", limits)
         return
     subsets, splits = _extent(name, config)
     for subset, split in itertools.product(subsets or (None,), splits):
         yield (
             tuple(part for part in (name, subset, split) if part),
-            open_split(_place(name, config, subset, split, commit)),
+            open_split(_place(name, config, subset, split, commit), limits),
         )
 
 

@@ -154,12 +154,14 @@ def _limited(problems: Iterator[Problem], limit: int | None) -> Iterator[Problem
 def _from_file(config: BuildConfig) -> Iterator[Problem]:
     path = config.seeds.path
     assert path is not None, "the configuration checks it"
-    return _from_rows(open_rows(path, "seeds.path"), config.seeds, config.seeds.name or stem_of(path))
+    return _from_rows(
+        open_rows(path, "seeds.path", config.limits.plain()), config.seeds, config.seeds.name or stem_of(path)
+    )
 
 
 def _from_hub(config: BuildConfig) -> Iterator[Problem]:
     seeds = config.seeds
-    return _from_rows(open_split(_hub_place(seeds)), seeds, seeds.name or str(seeds.dataset))
+    return _from_rows(open_split(_hub_place(seeds), config.limits.plain()), seeds, seeds.name or str(seeds.dataset))
 
 
 def _hub_place(seeds: SeedsConfig) -> HubSplit:

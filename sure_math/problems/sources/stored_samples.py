@@ -22,6 +22,7 @@ from sure_math.identity import digest
 from sure_math.problems.sources import columns as usual
 from sure_math.problems.sources.cells import CellError, cell, conversation, is_missing, known_word, reading, text_of
 from sure_math.problems.sources.columns import choose_column, column_of_problem
+from sure_math.problems.sources.limits import DEFAULT, Limits
 from sure_math.problems.sources.reference_answers import reference_of
 from sure_math.problems.sources.sample_values import (
     SampleKind,
@@ -42,6 +43,8 @@ SAMPLES = (*usual.COMPLETIONS, *usual.EXTRACTED, *usual.TEXT, *usual.MESSAGES)
 FIELDS = (*usual.COMPLETION_FIELDS, *usual.EXTRACTED_FIELDS)
 """Keys of a sample that is a mapping, beside the names of columns."""
 
+_ROUNDING = 1e-3
+"""A sum of log-probabilities may be above 0 by so much, from rounding."""
 _LARGEST = 2**31
 """Above this a count or a log-probability is an error of the file."""
 
@@ -71,7 +74,7 @@ def read_stored(config: BuildConfig) -> Iterator[StoredItem]:
     Raises:
         InputError: the file does not exist, is empty, lacks a column, or has an id twice.
     """
-    rows = _open(config.samples)
+    rows = _open(config.samples, config.limits.plain())
     columns = _columns(rows, config.samples)
     with reading(rows.name):
         lists = holds_lists(rows.first, columns.samples)
@@ -90,11 +93,11 @@ def stored_fingerprint(config: BuildConfig) -> str:
     )
 
 
-def kind_of(samples: SamplesConfig) -> SampleKind:
+def kind_of(samples: SamplesConfig, limits: Limits = DEFAULT) -> SampleKind:
     """Tell whether samples are completions or extracted answers; `auto` looks at the first rows."""
     if samples.kind != "auto":
         return samples.kind
-    rows = _open(samples)
+    rows = _open(samples, limits)
     column = _columns(rows, samples).samples
     texts = []
     for number, row in enumerate(rows.first, start=1):
@@ -104,9 +107,9 @@ def kind_of(samples: SamplesConfig) -> SampleKind:
     return kind_of_texts(texts)
 
 
-def _open(samples: SamplesConfig) -> Rows:
+def _open(samples: SamplesConfig, limits: Limits) -> Rows:
     assert samples.path is not None, "the caller checks it"
-    return open_rows(samples.path, "samples.path")
+    return open_rows(samples.path, "samples.path", limits)
 
 
 def _columns(rows: Rows, samples: SamplesConfig) -> _Columns:
@@ -238,17 +241,37 @@ def _sample(problem_id: str, index: int, text: str, facts: Mapping[str, Any]) ->
 
 
 def _logprob(value: Any) -> float | None:
-    """A log-probability; None for anything else."""
+    """A sum of log-probabilities; None if there is none, or if it is a text.
+
+    Raises:
+        CellError: it is positive or infinite, as no sum of log-probabilities is.
+    """
     if not isinstance(value, (int, float, Decimal)) or isinstance(value, bool) or is_missing(value):
         return None
-    return float(value) if -_LARGEST < value <= 0 else None
+    if not -_LARGEST < value <= _ROUNDING:
+        raise CellError(
+            f"sum_logprob = {str(value)[:40]} must be the logarithm of a probability, at most 0; mend it, or leave the "
+            "column out"
+        )
+    return min(float(value), 0.0)
 
 
 def _count(value: Any) -> int | None:
-    """A number of tokens; None for anything else. A table of pandas holds it as 12.0 if another row has none."""
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or is_missing(value):
+    """A number of tokens; None if there is none, if it is 0, or if it is a text.
+
+    A table of pandas holds it as 12.0 if another row has none.
+
+    Raises:
+        CellError: it is negative, infinite, no whole number, or too large.
+    """
+    if not isinstance(value, (int, float, Decimal)) or isinstance(value, bool) or is_missing(value):
         return None
-    return int(value) if 1 <= value < _LARGEST and value == int(value) else None
+    if not 0 <= value < _LARGEST or value != int(value):
+        raise CellError(
+            f"token_count = {str(value)[:40]} must be a whole number of tokens, 0 or more; mend it, or leave the "
+            "column out"
+        )
+    return int(value) or None
 
 
 def _read(value: Any, samples: SamplesConfig, column: str) -> tuple[str, Mapping[str, Any]]:

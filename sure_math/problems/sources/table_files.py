@@ -22,6 +22,8 @@ from sure_math.problems.sources.encoded_text import (
     stem_of,
 )
 from sure_math.problems.sources.json_rows import json_array, json_lines
+from sure_math.problems.sources.limits import DEFAULT, Limits, beyond, within
+from sure_math.problems.sources.parquet_rows import refuse_long_texts, rows_per_batch
 
 __all__ = ["InputError", "Row", "Rows", "open_rows", "peek_columns", "plain_list", "stem_of"]
 
@@ -48,7 +50,7 @@ class Rows:
     """The first rows."""
 
 
-def open_rows(path: Path, key: str) -> Rows:
+def open_rows(path: Path, key: str, limits: Limits = DEFAULT) -> Rows:
     """Open a file as a stream of rows; `key` is the setting that names the file.
 
     >>> open_rows(Path("my.jsonl"), "seeds.path").columns  # doctest: +SKIP
@@ -69,15 +71,16 @@ def open_rows(path: Path, key: str) -> Rows:
         endings = ", ".join([*_READERS, *(f"{known}.gz" for known in _READERS if known != ".parquet")])
         raise InputError(f"{name}: the ending must be one of {endings}" + (f"; {remedy}" if remedy else ""))
     refuse_by_content(path, name, ending)
-    return peek_columns(name, reader(path, name))
+    return peek_columns(name, reader(path, name, limits), limits)
 
 
-def peek_columns(name: str, stream: Iterator[Row]) -> Rows:
+def peek_columns(name: str, stream: Iterator[Row], limits: Limits = DEFAULT) -> Rows:
     """Look up the columns of a stream in its first rows. An error behind the first row is raised where it is met.
 
     Raises:
-        InputError: the stream is empty, or its first row cannot be read.
+        InputError: the stream is empty, or its first row cannot be read or is larger than the limits.
     """
+    stream = within(stream, name, limits)
     first: list[Row] = []
     failed: InputError | None = None
     try:
@@ -123,11 +126,12 @@ def _parts(row: Row, prefix: str = "", depth: int = 0) -> Iterator[str]:
             yield from _parts(value, f"{prefix}{name}.", depth + 1)
 
 
-def _csv(path: Path, name: str) -> Iterator[Row]:
-    csv.field_size_limit(2**31 - 1)
+def _csv(path: Path, name: str, limits: Limits) -> Iterator[Row]:
+    csv.field_size_limit(min(limits.text_characters, 2**31 - 1))
     with opened_text(path, name, newline="") as file:
         # `strict` refuses a quote that is never closed: without it the rest of the file would become one cell.
-        reader = csv.reader(lines_without_nul(file, path, name), strict=True, skipinitialspace=True)
+        lines = _LinesOfRow(lines_without_nul(file, path, name, limits.row_characters), name, limits)
+        reader = csv.reader(lines, strict=True, skipinitialspace=True)
         line = 0
         try:
             header = _header(next((cells for cells in reader if any(map(str.strip, cells))), []), name)
@@ -136,11 +140,45 @@ def _csv(path: Path, name: str) -> Iterator[Row]:
                 if any(cell.strip() for cell in cells):
                     yield _csv_row(header, cells, f"{name}, line {line + 1}")
                 line = reader.line_num
+                lines.characters = 0
         except csv.Error as error:
+            if "field larger" in str(error):
+                where, what = (
+                    f"{name}, line {line + 1}",
+                    f"has a cell of more than {limits.text_characters:,} characters",
+                )
+                closed = "if a quote is never closed, write each quote in a cell twice; else "
+                raise InputError(
+                    f"{where}: {what}; {closed}shorten it, or, in a build, set "
+                    f"limits.text_characters={10 * limits.text_characters}"
+                ) from None
             raise InputError(
                 f"{name}, line {line + 1}: this row is not CSV ({error}); put a cell that holds commas, quotes or "
                 'line breaks between quotes, and write each quote in it twice ("")'
             ) from None
+
+
+class _LinesOfRow:
+    """The lines of a CSV file. A row may extend over several lines, which together must not be larger than a row."""
+
+    def __init__(self, lines: Iterator[str], name: str, limits: Limits) -> None:
+        self._lines, self._name, self._limits = lines, name, limits
+        self.characters = 0
+        """Of the row that is being read."""
+        self._number = 0
+
+    def __iter__(self) -> _LinesOfRow:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        self._number += 1
+        self.characters += len(line)
+        if self.characters > self._limits.row_characters:
+            what = f"belongs to a row of more than {self._limits.row_characters:,} characters"
+            where = f"{self._name}, line {self._number}"
+            raise beyond(where, what, 4 * self._limits.row_characters, self._limits, "row_characters")
+        return line
 
 
 def _header(cells: list[str], name: str) -> list[str]:
@@ -166,7 +204,7 @@ def _csv_row(header: list[str], cells: list[str], where: str) -> Row:
     return dict(zip(header, cells, strict=False))  # empty cells may follow the last column
 
 
-def _parquet(path: Path, name: str) -> Iterator[Row]:
+def _parquet(path: Path, name: str, limits: Limits) -> Iterator[Row]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -177,11 +215,11 @@ def _parquet(path: Path, name: str) -> Iterator[Row]:
             if twice:
                 raise InputError(f"{name}: has the column {twice} twice; rename or remove one")
             before = 0
-            for batch in file.iter_batches(batch_size=256):
-                columns = {
-                    column: _values(batch.column(index), f"{name}, rows {before + 1} to {before + len(batch)}", column)
-                    for index, column in enumerate(names)
-                }
+            for batch in file.iter_batches(batch_size=rows_per_batch(file, name, limits)):
+                where = f"{name}, rows {before + 1} to {before + len(batch)}"
+                for index, column in enumerate(names):
+                    refuse_long_texts(batch.column(index), where, column, limits)
+                columns = {column: _values(batch.column(index), where, column) for index, column in enumerate(names)}
                 before += len(batch)
                 for cells in zip(*columns.values(), strict=True):
                     yield dict(zip(columns, cells, strict=True))
@@ -227,7 +265,7 @@ def _has_short_floats(kind: Any) -> bool:
     return "float" in str(kind).replace("halffloat", "float")
 
 
-_READERS: dict[str, Callable[[Path, str], Iterator[Row]]] = {
+_READERS: dict[str, Callable[[Path, str, Limits], Iterator[Row]]] = {
     ".jsonl": json_lines,
     ".ndjson": json_lines,
     ".json": json_array,
