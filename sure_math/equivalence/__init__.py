@@ -46,7 +46,7 @@ from sure_math.equivalence import worker
 from sure_math.equivalence.budget import Budget
 from sure_math.equivalence.compare import compare_forms
 from sure_math.equivalence.coverage import formula
-from sure_math.equivalence.decimal_comma import with_decimal_points
+from sure_math.equivalence.decimal_comma import other_groupings, with_decimal_points
 from sure_math.equivalence.explanation import Explanation, Layer, reading
 from sure_math.equivalence.forms import Empty, Opaque
 from sure_math.equivalence.numbers import Verdict
@@ -199,13 +199,16 @@ def _cheap_verdict(a: str, b: str) -> Verdict | None:
 
 
 def _same_with_decimal_points(a: str, b: str) -> bool:
-    """Whether two answers may be the same if a comma between digits is a decimal comma."""
+    """Whether two answers may be the same if a comma or point between digits separates otherwise than was read."""
     first, second = with_decimal_points(a), with_decimal_points(b)
     pairs = ((first, second), (first, b), (a, second))
-    return any(
+    if any(
         x is not None and y is not None and compare_forms(read_form(x), read_form(y)) in ("equal", "undecided")
         for x, y in pairs
-    )
+    ):
+        return True
+    grouped = [(x, b) for x in other_groupings(a)] + [(a, y) for y in other_groupings(b)]
+    return any(compare_forms(read_form(x), read_form(y)) == "equal" for x, y in grouped)
 
 
 def _content(answer: str) -> str:

@@ -134,13 +134,23 @@ AMBIGUOUS = re.compile(
 """What is refused here because people read it in two ways. No other reader is asked about such a text."""
 
 
-def parse(text: str) -> Node:
+GLUED_DENOMINATOR = re.compile(r"/\s*(?:\d+(?:\.\d+)?|[A-Za-z])(?=[A-Za-z\\(])")
+"""What may stand below a slash as a whole: `1/2x`, `a/bc`, `1/2\\pi`."""
+_DATE = re.compile(r"\s*(?:\d{4}([-/])\d{1,2}\1\d{1,2}|\d{1,2}([-/])\d{1,2}\2\d{4})\s*")
+
+
+def parse(text: str, *, tight: bool = False) -> Node:
     """Parse a formula in the notation of `text.clean`; `NotAlgebra` if the text is not a formula.
+
+    Args:
+        tight: what is glued behind a slash stands below it: `1/2x` is 1/(2x) and not x/2.
 
     >>> parse("2x + 1")
     ('add', ('mul', ('num', Fraction(2, 1)), ('sym', 'x')), ('num', Fraction(1, 1)))
     """
-    parser = _Parser(text)
+    if _DATE.fullmatch(text):
+        raise NotAlgebra("a date")
+    parser = _Parser(text, tight=tight)
     node = parser.sum()
     if parser.peek():
         raise NotAlgebra(f"unexpected {text[parser.at : parser.at + 10]!r}")
@@ -186,8 +196,9 @@ _ORDINAL_ENDINGS = frozenset({"st", "nd", "rd", "th"})
 class _Parser:
     """A recursive descent parser of `text`; `at` is the index that it has reached."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, tight: bool = False) -> None:
         self.text = text
+        self.tight = tight
         self.at = 0
         self.depth = 0
         self.bars = 0
@@ -243,6 +254,8 @@ class _Parser:
             if operator and operator in "*/":
                 self.at += 1
                 factor = self.signed_power() if self.peek() == "-" else self.power()
+                if operator == "/" and self.tight:
+                    factor = self.with_glued(factor)
                 factors.append(factor if operator == "*" else ("div", ("num", Fraction(1)), factor))
             elif self.command() == "text" and (unit := self.single_letter_text()) is not None:
                 factors.append(unit)
@@ -251,6 +264,13 @@ class _Parser:
                 factors.append(self.power())
             else:
                 return factors[0] if len(factors) == 1 else ("mul", *factors)
+
+    def with_glued(self, factor: Node) -> Node:
+        """Return a denominator with the factors that follow it without a blank."""
+        factors = [factor]
+        while self.text[self.at : self.at + 1].strip() and self.starts_atom():
+            factors.append(self.power())
+        return factor if len(factors) == 1 else ("mul", *factors)
 
     def check_neighbours(self, left: Node) -> None:
         """Refuse a number behind a number, and behind a letter (`x2`) unless it has an exponent (`n2^{n-1}`)."""
@@ -371,14 +391,30 @@ class _Parser:
             return ("const", "oo")
         raise NotAlgebra(f"unexpected {char!r} at {self.at}")
 
-    def bracket(self) -> Node:
-        closing = {"(": ")", "[": "]"}[self.text[self.at]]
+    def bracket(self, *, is_argument: bool = False) -> Node:
+        start = self.at
+        closing = {"(": ")", "[": "]"}[self.text[start]]
         self.at += 1
         bars, self.bars = self.bars, 0
         node = self.sum()
         self.bars = bars
         self.take(closing)
+        if closing == "]" and not (is_argument or self.is_group(start, node)):
+            raise NotAlgebra("square brackets that may round down")
         return node
+
+    def is_group(self, start: int, node: Node) -> bool:
+        """Whether square brackets are a group, as in `5[x+1]`. `[x]` is often the largest integer up to x."""
+        if node[0] == "num" and node[1].denominator == 1:
+            return True
+        inner = self.text[start + 1 : self.at - 1]
+        before, after = self.text[:start].rstrip()[-1:], self.peek()
+        joined = before.isalnum() or (before and before in ")]}*") or after.isalnum() or (after and after in "([{^*\\")
+        if node[0] == "add":
+            return bool(joined) or "(" in inner
+        if after == "^" and "(" in inner:
+            return True
+        return bool(joined) and "(" in inner and "/" not in inner and "frac" not in inner
 
     def absolute(self) -> Node:
         if bars := _BARS_OF_MATRIX.match(self.text, self.at):
@@ -537,7 +573,7 @@ class _Parser:
         """Read the argument of a function: brackets, or factors up to an operator or another function."""
         char = self.peek()
         if char in ("(", "["):
-            return self.atom()
+            return self.bracket(is_argument=True)
         if char == "|":
             operand = self.atom()
             if (behind := self.peek()) and behind in "^!":
@@ -660,9 +696,11 @@ class _Parser:
             self.at += 1
             index = self.sum()
             self.take("]")
-        if self.peek().isdigit():
-            return ("root", index, self.number())
-        return ("root", index, self.argument())
+        start = self.at
+        argument = self.argument()
+        if self.text[start : self.at].strip().isdigit() and self.text[self.at : self.at + 1].isdigit():
+            raise NotAlgebra("a root of several digits without braces")
+        return ("root", index, argument)
 
     def rounded(self, kind: str) -> Node:
         node = self.sum()
@@ -729,7 +767,7 @@ class _Parser:
         """Read what d/dx is applied to: brackets, or the product behind it."""
         if self.peek() not in ("(", "["):
             return self.term()
-        node = self.atom()
+        node = self.bracket(is_argument=True)
         char = self.peek()
         if (char and char in "^!'/*") or self.starts_atom():
             raise NotAlgebra("more than brackets behind d/dx")

@@ -616,11 +616,21 @@ def _unit_and_number(measured: Quantity, bare: Quantity, unit: Unit) -> MaybeVer
     if unit.parts:
         return _parts_and_number(measured, bare, unit)
     verdict = compare_expressions(measured.value, bare.value)
+    if verdict == "different" and _is_product_of_letters(measured, bare):
+        return "undecided"
     if verdict == "different" and unit == DEGREE:
         return (
             "undecided" if compare_expressions(_scaled(measured.value, r"\pi/180"), bare.value) == "equal" else verdict
         )
     return verdict
+
+
+def _is_product_of_letters(measured: Quantity, bare: Quantity) -> bool:
+    """Whether a unit such as the cm of `3cm` may be a product of letters, as in `3mc`."""
+    product = f"{measured.value.text} {measured.source}"
+    if not bare.value.symbols or not measured.source.isalpha() or not is_algebra(product):
+        return False
+    return compare_expressions(Expression(product), bare.value) == "equal"
 
 
 def _share_and_number(share: Quantity, bare: Quantity, unit: Unit) -> MaybeVerdict:

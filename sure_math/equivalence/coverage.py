@@ -99,6 +99,8 @@ _SYMBOL = re.compile(r"\\[A-Za-z]+|\d+(?:\.\d+)?|[A-Za-z]|[-+/!]")
 MAX_SYMBOLS = 40
 """Longer formulas are not checked symbol by symbol, and so not compared."""
 _TOO_LONG = 400
+_SQUARE_BRACKET = re.compile(r"(?<!\\sqrt)\[")
+"""Perhaps the largest integer up to a number. Math-Verify reads it as a group."""
 
 
 def formula(form: Form) -> Formula | None:
@@ -124,7 +126,7 @@ def formula(form: Form) -> Formula | None:
 
 
 def _is_formula(latex: str) -> bool:
-    if len(latex) > _TOO_LONG or len(_SYMBOL.findall(latex)) > MAX_SYMBOLS:
+    if len(latex) > _TOO_LONG or len(_SYMBOL.findall(latex)) > MAX_SYMBOLS or _SQUARE_BRACKET.search(latex):
         return False
     outside = split_top(latex, lambda text, index: int(text[index] in ",=<>"))
     return len(outside) == 1 and all(_is_formula_token(token) for token in _TOKEN.findall(latex))

@@ -2,6 +2,7 @@
 
 Rounding policy, for a number written as a decimal (`0.333333`) against a value v that it does not equal exactly:
     v rounded or cut off at the last digit is the decimal, 6 or more significant digits    equal (v is not a decimal)
+    the same, but the last digit written is 0                                              undecided
     v rounded or cut off at the last digit is the decimal, 3 to 5 significant digits       undecided
     two decimals, one of them a rounding of the other                                      undecided
     anything else                                                                          different
@@ -12,13 +13,17 @@ from the plain letter.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
-from sure_math.equivalence.algebra import REPEATING, Node, is_marked, parse, symbols, unmarked
-from sure_math.equivalence.values import LOCAL, PRECISION, Inexact, Value, evaluate, exact_value
+from sure_math.equivalence.algebra import GLUED_DENOMINATOR, REPEATING, Node, is_marked, parse, symbols, unmarked
+from sure_math.equivalence.families import may_be_one_family
+from sure_math.equivalence.kinks import has_kinks, unseen, wide_points
+from sure_math.equivalence.normal_form import normal
+from sure_math.equivalence.products import order_matters
+from sure_math.equivalence.values import COMPLEX, LOCAL, PRECISION, Inexact, Value, evaluate, exact_value
 
 Verdict: TypeAlias = Literal["equal", "different", "undecided"]
 
@@ -47,6 +52,11 @@ class Decimal:
     """One unit of the last digit written."""
     digits: int
     """Significant digits, trailing zeros included."""
+
+    @property
+    def ends_in_zero(self) -> bool:
+        """Whether the last digit is 0: such a number may be meant exactly."""
+        return (self.value / self.unit) % 10 == 0
 
 
 _T = TypeVar("_T")
@@ -78,7 +88,17 @@ class Expression:
     def __init__(self, text: str, node: Node | None = None) -> None:
         self.text = text
         self.node = parse(text) if node is None else node
+        self._has_one_tree = node is not None or "/" not in text or not GLUED_DENOMINATOR.search(text)
         self.symbols = symbols(self.node)
+
+    @property
+    def other(self) -> "Expression":
+        """The formula with what is glued behind a slash below it: `1/2x` as 1/(2x)."""
+        return self if self._has_one_tree else self._tight
+
+    @_computed_once
+    def _tight(self) -> "Expression":
+        return Expression(self.text, parse(self.text, tight=True))
 
     @_computed_once
     def exact(self) -> Fraction | None:
@@ -104,6 +124,16 @@ class Expression:
     def has_log(self) -> bool:
         """Whether a logarithm has no base."""
         return "log" in self.text and _has_log(self.node)
+
+    @_computed_once
+    def has_kinks(self) -> bool:
+        """Whether the formula may be put together from pieces, as |x - 7| is."""
+        return has_kinks(self.node)
+
+    def unseen(self, points: Sequence[str]) -> list["Expression"]:
+        """Return what stands in |..|, or decides a maximum, and has one sign at all these points."""
+        found = unseen(self.node, lambda argument: _real_values(Expression("", argument), points))
+        return [Expression("", argument) for argument in found]
 
     @_computed_once
     def meanings(self) -> tuple["Expression", ...]:
@@ -144,6 +174,10 @@ class Expression:
         if evaluated is None or getattr(evaluated[0], "imag", 0) != 0:
             return None
         return float(evaluated[0])
+
+
+def _real_values(formula: Expression, points: Sequence[str]) -> list[Any]:
+    return [value.number for point in points if _real_at(formula, point) and (value := formula.at(point)) is not None]
 
 
 def _has_log(node: Node) -> bool:
@@ -202,11 +236,19 @@ def compare_expressions(a: Expression, b: Expression) -> Verdict:
     >>> compare_expressions(Expression("1/3"), Expression("0.333333"))
     'equal'
     """
+    if a.other is not a or b.other is not b:
+        return _agreed([_compare_trees(a, b), _compare_trees(a.other, b.other)])
+    return _compare_trees(a, b)
+
+
+def _compare_trees(a: Expression, b: Expression) -> Verdict:
     if a.node == b.node:
         return "equal"
     if a.has_log or b.has_log:
-        return _agreed([_compare(x, y) for x, y in zip(a.meanings, b.meanings, strict=True)])
-    return _compare(a, b)
+        verdict = _agreed([_compare(x, y) for x, y in zip(a.meanings, b.meanings, strict=True)])
+    else:
+        verdict = _compare(a, b)
+    return "undecided" if verdict == "equal" and order_matters(a.node, b.node) else verdict
 
 
 def _agreed(verdicts: list[Verdict]) -> Verdict:
@@ -265,7 +307,11 @@ def _compare_decimals(a: Expression, b: Expression) -> Verdict:
     value = _as_fraction(other)
     if value is None or not _is_rounding(written, value) or written.digits < ROUNDED_DIGITS:
         return "different"
-    if written.digits < EQUAL_DIGITS or (other.exact is not None and (other.exact / written.unit).denominator == 1):
+    if (
+        written.digits < EQUAL_DIGITS
+        or written.ends_in_zero
+        or (other.exact is not None and (other.exact / written.unit).denominator == 1)
+    ):
         return "undecided"
     return "equal"
 
@@ -304,6 +350,8 @@ def _compare_functions(a: Expression, b: Expression) -> Verdict:
             return "undecided"
         if a.node[0] == b.node[0] == "sym":
             return "undecided" if {"/", "'"} <= set(a.node[1] + b.node[1]) else "different"
+        if may_be_one_family(a.node, b.node):
+            return "undecided"
         renamed = a.symbols - b.symbols and b.symbols - a.symbols
         if renamed or any(positive):
             return "undecided"
@@ -311,12 +359,33 @@ def _compare_functions(a: Expression, b: Expression) -> Verdict:
     if len(positive) < 2:
         return "undecided"
     if _has_steps(a.node) or _has_steps(b.node):
-        return "undecided"
+        return "equal" if normal(a.node) == normal(b.node) else "undecided"
     for point in _SIGNED_POINTS:
         real = (_real_at(a, point), _real_at(b, point))
         if any(real) and not (all(real) and _same_at(a, b, point) in (True, None)):
             return "undecided"
-    return "equal"
+    return "equal" if _same_pieces(a, b, lambda point: _same_at(a, b, point)) else "undecided"
+
+
+def _same_pieces(a: Expression, b: Expression, same: Callable[[str], bool | None]) -> bool:
+    """Whether two formulas that agree near 1 agree everywhere, as far as points of many sizes can show it.
+
+    Args:
+        same: whether the two agree at a point; None if that cannot be decided.
+    """
+    if not (a.has_kinks or b.has_kinks):
+        return True
+    if (a.symbols | b.symbols) & COMPLEX and same("complex") is False:
+        return False
+    points = wide_points(a.node, b.node)
+    for point in points:
+        real = (_real_at(a, point), _real_at(b, point))
+        if any(real) and not (all(real) and same(point) in (True, None)):
+            return False
+    first, second = a.unseen(points), b.unseen(points)
+    return all(any(_ratio(x, y) for y in second) for x in first) and all(
+        any(_ratio(x, y) for y in first) for x in second
+    )
 
 
 def _has_steps(node: Node) -> bool:
@@ -350,6 +419,26 @@ def proportional(a: Expression, b: Expression) -> bool | None:
 
 
 def _proportional(a: Expression, b: Expression) -> bool | None:
+    if a.other is not a or b.other is not b:
+        return None
+    ratio = _ratio(a, b)
+    if not ratio:
+        return False if ratio is False else None
+    if order_matters(a.node, b.node):
+        return None
+    return True if _same_pieces(a, b, lambda point: _has_ratio(a, b, ratio, point)) else None
+
+
+def _has_ratio(a: Expression, b: Expression, ratio: Any, point: str) -> bool | None:
+    first, second = a.at(point), b.at(point)
+    if first is None or second is None or first.bound is None or second.bound is None:
+        return None
+    error = max(first.bound, second.bound * abs(ratio)) + abs(first.number) / 2**120
+    return bool(abs(first.number - second.number * ratio) <= error)
+
+
+def _ratio(a: Expression, b: Expression) -> Any:
+    """Return the constant ratio of two formulas; False if it varies, None if that cannot be decided."""
     ratios = []
     for point in (*_POINTS, "signed-1"):
         first, second = a.at(point), b.at(point)
@@ -360,4 +449,4 @@ def _proportional(a: Expression, b: Expression) -> bool | None:
         ratios.append(first[0] / second[0])
     if len(ratios) < 3:
         return None
-    return all(abs(ratio - ratios[0]) <= abs(ratios[0]) / 2**120 for ratio in ratios)
+    return all(abs(ratio - ratios[0]) <= abs(ratios[0]) / 2**120 for ratio in ratios) and ratios[0]

@@ -231,7 +231,7 @@ def _words(text: str) -> Form | None:
     if not runs:
         return Words(bare.lower(), source=text)
     if max(map(len, runs)) == 1:
-        return None if text == bare or "\\text" in bare else read_part(bare)
+        return None if text == bare or split_quantity(text).unit is not None or "\\text" in bare else read_part(bare)
     if text == bare and (
         bare in _KNOWN_NAMES or (len(runs) == 1 and len(bare) <= 2 and bare.islower() and bare not in _SHORT_WORDS)
     ):
@@ -263,6 +263,7 @@ def _member_comma(text: str, index: int) -> int:
 
 _SPACED = re.compile(r",\s|;")
 """A separator of a set that cannot be part of a number. If a set has such a separator, `1,250` in it is a number."""
+_ZEROS_BEHIND_COMMA = re.compile(r"-?[1-9]\d{0,2}(?:,\d{3})*,0\d{2}(?:,\d{3})*")
 _BRACKETS: dict[tuple[str, str], Literal["tuple", "bracket", "set", "angle"]] = {
     ("(", ")"): "tuple",
     ("[", "]"): "bracket",
@@ -281,6 +282,8 @@ def _bracketed(text: str) -> Form | None:
         return Collection(kind, ())
     if kind == "set" and ("|" in inner or ":" in inner):
         return _set_builder(inner)
+    if kind == "tuple" and _ZEROS_BEHIND_COMMA.fullmatch(inner):
+        raise Unreadable(text)  # a thousand or a pair
     separator = comma if kind != "set" else separator_at if _SPACED.search(inner) else _member_comma
     parts = [part.strip() for part in split_top(inner, separator)]
     if kind == "set" or len(parts) > 1:
@@ -289,6 +292,8 @@ def _bracketed(text: str) -> Form | None:
             return Collection(kind, tuple(items))
         members, lists = flattened(items)
         return framed(Collection(kind, tuple(members)), lists)
+    if kind == "bracket" and not is_algebra(text) and is_algebra(inner):
+        raise Unreadable(text)  # perhaps the largest integer up to the number
     return read_part(inner) if kind in ("tuple", "bracket") and not is_algebra(text) else None
 
 

@@ -99,6 +99,9 @@ _UNICODE = str.maketrans(
     }
 )
 _SMALL = str.maketrans({**RAISED, **LOWERED})
+_ROOT_OF_NUMBER = re.compile(r"√\s*(\d[\d.]*)")
+_SQUARE_METRES = re.compile(r"(?<=\d)\s?m([²³])(?=[\s.$)]*$)")
+"""`35m²` with a raised digit, at the end: metres. `35m^2` may hold a variable."""
 _SMALL_RUN = re.compile(f"[{''.join(RAISED)}]+|[{''.join(LOWERED)}]+")
 _OVERLINED = re.compile("(?:\\d[\u0304\u0305])+")
 
@@ -176,7 +179,7 @@ _SYMBOLS: tuple[tuple[str, str], ...] = (
     (r"\\_", "_"),
 )
 _SYMBOL_RULES = tuple((re.compile(pattern), replacement) for pattern, replacement in _SYMBOLS)
-_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:(?:\{,\}|,\\!\s*|\\[,;: ]|\{\\,\}|~| )\d{3})+(?![\d])")
+_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:(?:\{,\}|'|,\\!\s*|\\[,;: ]|\{\\,\}|~| )\d{3})+(?![\d])")
 _DECIMAL_COMMA = re.compile(r"(?<=\d)\{,\}(?=\d)")
 _SEPARATOR = re.compile(r"[^\d]+")
 _DOTTED_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:\.\d{3}){2,}(?![\d.])")
@@ -209,7 +212,10 @@ def clean(answer: str) -> str:
     >>> clean(r"$\left( 1,\, \dfrac12 \right)$")
     '( 1, \\frac12 )'
     """
-    text = _from_unicode(visible(_from_markup(visible(answer).strip())))
+    text = visible(_from_markup(visible(answer).strip()))
+    if ("\\times" in text or "×" in text) and _VECTOR.search(text):
+        text = _CROSS.sub(_cross_product, text)
+    text = _from_unicode(text)
     text = _DOUBLED_BACKSLASH.sub(r"\\", text)
     text = _strip_dollars(text)
     text = _DELIMITERS.sub(" ", _ROW_SKIP.sub(r"\\\\ ", text))
@@ -223,6 +229,16 @@ def clean(answer: str) -> str:
     for pattern, replacement in _SYMBOL_RULES:
         text = pattern.sub(replacement, text)
     return strip_ends(_plain_signs(_BLANKS.sub(" ", _unstack(text))))
+
+
+_VECTOR = re.compile(r"\\(?:vec|mathbf|boldsymbol|bm|overrightarrow|hat|widehat|nabla)(?![A-Za-z])|∇")
+_CROSS = re.compile(r"\\times(?![A-Za-z])|×")
+
+
+def _cross_product(match: re.Match[str]) -> str:
+    r"""Keep the cross of vectors apart from the sign of a product: `\vec{a}\times\vec{b}`, but `3\times\vec{a}`."""
+    before, after = match.string[: match.start()].rstrip(" }"), match.string[match.end() :].lstrip(" {")
+    return match.group() if before[-1:].isdigit() or after[:1].isdigit() else r"\crossproduct "
 
 
 _TEXT_AROUND_FORMULA = re.compile(
@@ -249,6 +265,7 @@ def _from_unicode(text: str) -> str:
     text = text.replace(r"\$", _CURRENCY_SIGN)
     if text.isascii():
         return text
+    text = _ROOT_OF_NUMBER.sub(r"\\sqrt{\1}", _SQUARE_METRES.sub(r"\\text{ m}\1", text))
     text = _OVERLINED.sub(lambda match: rf"\overline{{{match.group()[::2]}}}", text)
     text = _SMALL_RUN.sub(
         lambda match: f"{'^' if match.group()[0] in RAISED else '_'}{{{match.group().translate(_SMALL)}}}", text

@@ -24,6 +24,13 @@ _SATURATING = frozenset({"tanh", "coth"})
 """Functions that are within exp(-2x) of 1."""
 
 
+WIDE = "wide "
+"""What the names of points of many sizes begin with (`kinks.wide_points`)."""
+SIZES = (Fraction(1, 100), Fraction(9, 10), Fraction(5), Fraction(30), Fraction(1000), Fraction(100_000))
+COMPLEX = frozenset({"z", "w"})
+"""Letters that usually stand for complex numbers. At the point `complex` they are no real numbers."""
+
+
 class Inexact(ValueError):
     """The value is not a rational number of moderate size."""
 
@@ -167,8 +174,20 @@ def _variable(context: Any, name: str, point: str) -> Any:
     if point.startswith("whole"):
         return context.mpf(1 + digest % 23)
     share = context.mpf(digest) / 2**64
+    if point.startswith(WIDE):
+        return _wide(point, share, digest % 2 == 0)
+    if point == "complex" and name in COMPLEX:
+        return context.mpc(share - 2, 1 + share)
     value = context.mpf(3) / 10 + 2 * share
     return -value if point.startswith("signed") and digest % 3 else value
+
+
+def _wide(point: str, share: Any, negative: bool) -> Any:
+    """Return a variable's value at a point such as `wide 30 mixed`: half to one and a half times the size."""
+    _, scale, pattern = point.split(" ")
+    size = SIZES[int(share * 1000) % len(SIZES)] if scale == "any" else Fraction(scale)
+    value = (share + 0.5) * size.numerator / size.denominator
+    return -value if pattern == "negative" or (pattern != "positive" and negative) else value
 
 
 class _Evaluator:

@@ -54,6 +54,8 @@ _QUOTIENT = re.compile(rf"\\frac\s*\{{\s*({_GROUP})\s*\}}\s*\{{\s*({_GROUP})\s*\
 """A unit written as a fraction, `\\frac{\\text{m}}{\\text{s}}`."""
 _MAX_TAIL = 120
 """Characters at the end of a text in which the unit is searched."""
+_VARIABLE = re.compile("[A-BD-EG-Za-z]")
+"""A letter behind a degree sign: `360^\\circ k` is a product, `20°C` a temperature."""
 _FUNCTION = re.compile(r"(?:sin|cos|tan|cot|sec|csc)(?![a-z])")
 """The degree sign in `\\sin 30°` belongs to the argument, not to the value."""
 _ALWAYS_TEXT = (
@@ -62,7 +64,10 @@ _ALWAYS_TEXT = (
 )
 _ALWAYS = frozenset(_ALWAYS_TEXT.split())
 """Spellings that are a unit even without a blank before them (12cm). Other short ones could be variables."""
-_LETTERS_AFTER_BLANK = frozenset("mgtshlLNJWV")
+_PERHAPS_LETTERS_TEXT = "mg hr lb ft ml mL yd dm Pa kN kJ kW eV"
+_PERHAPS_LETTERS = frozenset(_PERHAPS_LETTERS_TEXT.split())
+"""Units that are also products of customary letters (3mg, \\pi hr): units behind a plain number and a blank only."""
+_LETTERS_AFTER_BLANK = frozenset("mgshlLNJWV")
 """Letters that are a unit behind a plain number and a blank (4 m)."""
 _UPRIGHT_LETTERS = frozenset("mgtshlLNJWVAKCFHT")
 """Letters that are a unit if they are upright (4\\text{m}). Others, such as i and e, are not."""
@@ -85,6 +90,11 @@ _ORDINAL = re.compile(
 _ANY = re.compile(rf"[A-Za-z{SIGNS}]|[^\x00-\x7f]")
 
 
+_NEGATIVE = re.compile(
+    r"(?:\\text\s*\{\s*)?(?:minus|negative|负|負)\s*\}?\s*(?=[\d.\\][^-+]*$)(?!\\text)", re.IGNORECASE
+)
+
+
 def split_quantity(text: str) -> Split:
     r"""Cut a quantity into number and words: `15\text{ cm}^{2}`, `12cm`, `¤5.50`, `1.5 million`, `3 h 20 min`.
 
@@ -93,6 +103,9 @@ def split_quantity(text: str) -> Split:
     """
     if not _ANY.search(text):
         return Split(text, Fraction(1), None, "")
+    if negative := _NEGATIVE.match(text):
+        split = split_quantity(text[negative.end() :])
+        return replace(split, number=f"-{split.number}", words=f"{negative.group()} {split.words}")
     if "frac" in text and (quotient := _QUOTIENT.search(text)):
         split = split_quantity(f"{text[: quotient.start()]} {quotient.group(1)}/{quotient.group(2)}")
         return split if split.unit is None else replace(split, words=f"{split.words} {quotient.group()}")
@@ -164,7 +177,7 @@ def _behind(text: str) -> Split | None:
         if (
             not number
             or number[-1] in "+-*/^_=<>,;:(\\"
-            or (number[-1].isalpha() and number[-1] == text[match.start() - 1])
+            or (number[-1].isalpha() and number[-1] == text[match.start() - 1] and words[0].isalpha())
         ):
             continue
         if words.count("(") == words.count(")") and (
@@ -186,7 +199,7 @@ def _read_words(words: str, number: str, blank: bool) -> tuple[Fraction, Unit | 
         return _known(flat) if _PLAIN_NUMBER.fullmatch(number) else None
     upright = words.lstrip("/ ").startswith("\\text")
     runs = re.findall(rf"{LETTER}+", flat)
-    if flat[0] == "°" and _FUNCTION.search(number):
+    if flat[0] == "°" and (_FUNCTION.search(number) or (runs and not upright and _VARIABLE.fullmatch(runs[0]))):
         return None
     if flat[0] in SIGNS or (runs and not runs[0].isascii()):
         return parse_words(flat)
@@ -218,10 +231,12 @@ def _is_plain_unit(flat: str, runs: list[str], number: str, blank: bool) -> bool
     """Whether plain Latin letters behind a number are a unit, a scale word or a noun."""
     first = runs[0]
     known = all(run in MEANINGS or run.lower() == "per" for run in runs)
+    if max(map(len, runs)) == 1 and _POWER_OF_METRE.fullmatch(flat):
+        return blank and _PLAIN_NUMBER.fullmatch(number) is not None
     if max(map(len, runs)) == 1:
         return blank and known and _is_quotient(flat) and not number[-1].isalpha()
     if first in _ALWAYS or first.lower() in _ALWAYS:
-        return True
+        return first not in _PERHAPS_LETTERS or (blank and _PLAIN_NUMBER.fullmatch(number) is not None)
     if not blank:
         return len(first) > 3 and (first.lower() in SCALES or meaning(first) is not None)
     if known and not number[-1].isalpha():
@@ -231,6 +246,7 @@ def _is_plain_unit(flat: str, runs: list[str], number: str, blank: bool) -> bool
     return all(len(run) >= 2 for run in runs) and (len(first) >= 3 or first.lower() in SCALES)
 
 
+_POWER_OF_METRE = re.compile(r"m\s*\^\s*\{?\s*[23]\s*\}?")
 _LETTER_QUOTIENT = re.compile(
     r"([A-Za-z])(?:\^\{?[23]\}?)?\s*(?:/\s*([A-Za-z])(?:\^\{?[23]\}?)?|\*?\s*([A-Za-z])\s*\^\s*\{?\s*-\s*\d\s*\}?)"
 )

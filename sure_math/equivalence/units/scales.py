@@ -53,7 +53,8 @@ SCALES = {word: Fraction(size) for size, words in _WORDS.items() for word in wor
 SUFFIXES = {"k": 3, "K": 3, "M": 6, "B": 9, "m": 6, "b": 9, "T": 12}
 """Letters that may be a scale (5k): powers of ten. They count only behind an amount of money ($5k)."""
 _UNCLEAR_TEXT = (
-    "score scores gross quarter quarters half halves fourths third fourth fifth sixth tenth couple couples "
+    "score scores gross pair pairs ten tens quarter quarters half halves fourths third fourth fifth sixth tenth "
+    "couple couples "
     "billones billón billionen trillones trillón trillionen bilion biliony billon trilhões squared "
     "cubed factorial "
     "or and if when where than then least below negative minus plus not no is are "

@@ -94,6 +94,8 @@ class Unit:
     scale: Fraction | None
     parts: bool = False
     """Whether the value was written in the units of `names` side by side (3 h 20 min); `scale` is that of the last."""
+    nouns: tuple[str, ...] = field(default=(), compare=False)
+    """The names that are in no table, in the order in which they were written."""
     script: str = field(default="", compare=False)
     """The script in which it was written: a noun that is in no table is compared with words of its own script."""
 
@@ -259,7 +261,8 @@ def _product(tokens: list[str]) -> Unit | None:
 def _unit(exponents: dict[str, int], known: dict[str, Meaning], script: str) -> Unit:
     names = tuple(sorted((name, exponent) for name, exponent in exponents.items() if exponent))
     if not all(name in known for name, _ in names) or any(abs(exponent) > 9 for _, exponent in names):
-        return Unit(names, None, None, script=script)
+        nouns = tuple(name for name in exponents if name not in known)
+        return Unit(names, None, None, script=script, nouns=nouns)
     dimension: dict[str, int] = {}
     scale = Fraction(1)
     for name, exponent in names:
@@ -279,7 +282,7 @@ def relation(a: Unit, b: Unit) -> Relation:
     one script that are not alike are `different`; a noun of another script may be a translation.
     """
     if a.names == b.names:
-        return "equal"
+        return "equal" if a.nouns == b.nouns else "unclear"
     if _may_be_same(a, b):
         return "unclear"
     if a.dimension is not None and b.dimension is not None:
