@@ -134,7 +134,7 @@ AMBIGUOUS = re.compile(
 """What is refused here because people read it in two ways. No other reader is asked about such a text."""
 
 
-GLUED_DENOMINATOR = re.compile(r"/\s*(?:\d+(?:\.\d+)?|[A-Za-z])(?=[A-Za-z\\(])")
+GLUED_DENOMINATOR = re.compile(r"/\s*(?!d[A-Za-z](?![A-Za-z]))(?:\d+(?:\.\d+)?|[A-Za-z])(?=[A-Za-z\\(])")
 """What may stand below a slash as a whole: `1/2x`, `a/bc`, `1/2\\pi`."""
 _DATE = re.compile(r"\s*(?:\d{4}([-/])\d{1,2}\1\d{1,2}|\d{1,2}([-/])\d{1,2}\2\d{4})\s*")
 

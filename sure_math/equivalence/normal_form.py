@@ -13,7 +13,7 @@ def normal(node: Node) -> Node:
     r"""Return the tree with sums and products flat and in order, and with quotients as products.
 
     >>> from sure_math.equivalence.algebra import parse
-    >>> normal(parse("(n + 1)/2")) == normal(parse(r"\\frac{1 + n}{2}")) == normal(parse("n/2 + 1/2"))
+    >>> normal(parse("(n + 1)/2")) == normal(parse(r"\frac{1 + n}{2}")) == normal(parse("n/2 + 1/2"))
     True
     """
     if not symbols(node):

@@ -420,7 +420,12 @@ def proportional(a: Expression, b: Expression) -> bool | None:
 
 def _proportional(a: Expression, b: Expression) -> bool | None:
     if a.other is not a or b.other is not b:
-        return None
+        verdicts = {_proportional_trees(a, b), _proportional_trees(a.other, b.other)}
+        return verdicts.pop() if len(verdicts) == 1 else None
+    return _proportional_trees(a, b)
+
+
+def _proportional_trees(a: Expression, b: Expression) -> bool | None:
     ratio = _ratio(a, b)
     if not ratio:
         return False if ratio is False else None

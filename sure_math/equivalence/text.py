@@ -99,7 +99,7 @@ _UNICODE = str.maketrans(
     }
 )
 _SMALL = str.maketrans({**RAISED, **LOWERED})
-_ROOT_OF_NUMBER = re.compile(r"√\s*(\d[\d.]*)")
+_ROOT_OF_NUMBER = re.compile(r"([√∛∜])\s*(\d[\d.]*)")
 _SQUARE_METRES = re.compile(r"(?<=\d)\s?m([²³])(?=[\s.$)]*$)")
 """`35m²` with a raised digit, at the end: metres. `35m^2` may hold a variable."""
 _SMALL_RUN = re.compile(f"[{''.join(RAISED)}]+|[{''.join(LOWERED)}]+")
@@ -265,7 +265,7 @@ def _from_unicode(text: str) -> str:
     text = text.replace(r"\$", _CURRENCY_SIGN)
     if text.isascii():
         return text
-    text = _ROOT_OF_NUMBER.sub(r"\\sqrt{\1}", _SQUARE_METRES.sub(r"\\text{ m}\1", text))
+    text = _ROOT_OF_NUMBER.sub(r"\1{\2}", _SQUARE_METRES.sub(r"\\text{ m}\1", text))
     text = _OVERLINED.sub(lambda match: rf"\overline{{{match.group()[::2]}}}", text)
     text = _SMALL_RUN.sub(
         lambda match: f"{'^' if match.group()[0] in RAISED else '_'}{{{match.group().translate(_SMALL)}}}", text
