@@ -213,6 +213,8 @@ def _same_with_decimal_points(a: str, b: str) -> bool:
 
 def _content(answer: str) -> str:
     """Return what an answer says: the boxes in a text that is not read as a whole, such as `So it is \\boxed{5}.`"""
+    if _TAGGED_BOX.fullmatch(answer):
+        return boxed_answer(answer) or answer
     boxes = list(BOX.finditer(answer))
     last = box_content(answer, boxes[-1].end()) if boxes else None
     if last is None or not isinstance(read_form(answer), Opaque):
@@ -221,6 +223,8 @@ def _content(answer: str) -> str:
     return (boxed_answer(answer) or answer) if is_alone else answer
 
 
+_TAGGED_BOX = re.compile(r"\s*<\|begin_of_box\|>[^<]*<\|end_of_box\|>[\s.]*")
+"""GLM's box and nothing beside it."""
 _BEFORE = re.compile(
     r"\b(?:not|no|least|most|less|more|greater|fewer|than|half|twice|minus|negative)\b|[-+*/^_=<>]\s*$"
 )

@@ -100,8 +100,10 @@ _COPULA = re.compile(r"(?:です|でした|だ|である|입니다|이다|이에
 _FILLERS = r"(?:\s(?:than|equals?|to|or|be|been|the|a|number|value|exactly|simply|just|is|of)\b){0,5}"
 _DENIED_BEFORE = re.compile(
     r"(?:\b(?:not|never|cannot|neither|nor|nicht|keine?|greater|less|more|fewer|larger|smaller|higher|lower|bigger"
-    r"|exceeds?|exceeding|at\s(?:most|least)|over|under|above|below|beyond|up\sto|other|between)|n['’]t)\b"
-    rf"{_FILLERS}[\s$€£(\\*]{{0,6}}\Z|[<>≤≥≠]\s{{0,3}}\Z",
+    r"|exceeds?|exceeding|at\s(?:most|least)|over|under|above|below|beyond|up\sto|other|between|except|besides|twice|thrice"
+    r"|half|multiple|factor|divisor|square|cube|root|(?:divisible|divided)\sby|out\sof|wrong|incorrect|(?:could|may|might)\sbe)|n['’]t"
+    r"|\bimpossible\sfor\s\w{1,9})\b"
+    rf"{_FILLERS}[\s$€£(\\*:]{{0,6}}\Z|[<>≤≥≠]\s{{0,3}}\Z",
     re.IGNORECASE,
 )
 """Words in front of a number that deny it or only bound it: `is not equal to`, `at most`."""
@@ -116,7 +118,9 @@ _GIVES_UP = re.compile(
     r"|give\sup|failed\sto)|I(?:\sam|['’]m)\s(?:unable|not\s(?:able|sure|certain)|stuck)|unable\sto\s(?:solve|determine|find|answer)"
     r"|(?:cannot|can['’]?t|could\snot)\sbe\s(?:determined|solved|found|answered|known|computed)"
     r"|impossible\sto\s(?:solve|determine|find|say|know|tell)|not\s(?:the\scase|true)\sthat|(?:false|impossible|wrong|incorrect)\sthat)\b"
-    r"(?![^.!?\n]{0,200}\b(?:but|so|however|still)\b)",
+    r"(?![^.!?\n]{0,200}\b(?:but|so|however|still)\b)"
+    r"|\bno\s(?:answer|solutions?|integers?)\b[^.\n]{0,80}\d\W{0,5}\Z"
+    r"|\b(?:need|want|have)\sto\s(?:find|determine|compute|show|check)\b[^.\n]{0,100}\.?\Z",
     re.IGNORECASE,
 )
 """A response that says that it has no answer, or that what follows is false."""
@@ -186,7 +190,13 @@ def _from_prose(text: str, choice: bool) -> str | None:
         return _in_statement(_without_afterthought(inside.strip()), choice) if inside.strip() else None
     phrases = list(_PHRASE.finditer(text))
     if phrases:
+        if _DOUBTED_PHRASE.search(text[max(0, phrases[-1].start() - 40) : phrases[-1].start()]):
+            return None
         behind = text[phrases[-1].end() :].strip()
+        if (correction := _CORRECTION.search(behind[:400])) is not None:
+            behind = behind[correction.end() :]
+        if _ALL_OR_NONE.match(behind):
+            return None
         end = _SENTENCE_END.search(behind)
         sentence = behind[: end.start()] if end else behind
         if len(_CONDITION.findall(sentence)) > 1:  # `4 if n is even, and 5 if n is odd` is neither 4 nor 5
@@ -198,7 +208,9 @@ def _from_prose(text: str, choice: bool) -> str | None:
                 return None
             statement = _sentence(behind[instead.end() :])
         return _in_statement(_first_number(_without_afterthought(statement)), choice)
-    text = _END_OF_PROOF.sub("", text)
+    text = _without_condition(_END_OF_PROOF.sub("", text))
+    if (check := _CHECK_LINE.search(text)) is not None and text[: check.start()].strip():
+        text = text[: check.start()].strip()
     last_line = _unstyled(text.rpartition("\n")[2].strip().rstrip(".").lstrip("=").strip("$ "))
     if _is_quantity(last_line):
         return last_line
@@ -270,11 +282,13 @@ def _sentence(text: str) -> str:
 
 
 def _in_statement(text: str, choice: bool) -> str | None:
-    text = _COPULA.sub("", _unstyled(_UNSURE.sub("", text)))
+    text = _SIGN_WORD.sub("-", _COPULA.sub("", _unstyled(_UNSURE.sub("", text))))
     if (so := _SO.match(text)) is not None and not _MATH.search(text) and _is_answer(text[so.end() :]):
         text = text[so.end() :]
     if choice and (letter := _letter(text)) is not None:
-        return letter
+        alone = re.search(rf"\b{letter[0]}\b", text)
+        denied = alone is not None and _is_denied(text, alone.start(), alone.end())
+        return None if denied else letter
     if _is_answer(text):
         return text
     formulas, after = list(_MATH.finditer(text)), text
@@ -302,6 +316,36 @@ def _in_statement(text: str, choice: bool) -> str | None:
 
 
 _RAISED_UNIT = re.compile(r"(?<=\d)\s?([a-zµ]{1,2})([²³])\Z")
+
+
+def _without_condition(text: str) -> str:
+    """Cut `when $x = 2$` off the last sentence, if a number or a formula is stated before it."""
+    start = max(text.rfind(". "), text.rfind("\n"), len(text) - 300) + 1
+    condition = _LAST_CONDITION.search(text, max(0, start))
+    if condition is None:
+        return text
+    head = text[max(0, start) : condition.start()]
+    stating = _STATING.search(head)
+    stated = stating is not None and re.search(r"\d|\$", head[stating.end() :])
+    return text[: condition.start()] if stated and not _CONDITION.match(head.strip()) else text
+
+
+_LAST_CONDITION = re.compile(
+    r"[\s,]{1,3}\(?(?:(?:attained|achieved|reached|occurring)\s)?(?:when|if|at|where)\s\$?\(?[A-Za-z]\w?\s?=\s?[^\s,]{1,20}\s?\)?[.)]{0,2}\Z"
+    r"|\s(?:when|if)\s(?:it\sis\s)?divided\sby\s\S{1,12}\Z"
+)
+_CHECK_LINE = re.compile(r"\n[\s*#]{0,5}(?:check|checking|verification|verify|note)\**:", re.IGNORECASE)
+_DOUBTED_PHRASE = re.compile(
+    r"\b(?:wrong|incorrect|false|if|suppose|supposing|assume|assuming|whether)\s(?:that\s)?(?:the\s|my\s)?(?:final\s|correct\s)?\Z"
+    r"|\b(?:wrong|incorrect)\s\Z|(?:\A|[.!?\n]\s?)(?:is|was)\s(?:the\s|my\s)?\Z",
+    re.IGNORECASE,
+)
+"""Words in front of `answer is` that make it a supposition or a question."""
+_CORRECTION = re.compile(
+    r"\b(?:actually|correction|wait)\b[,:]?\s(?:it|the\sanswer)(?:\sis|['’]s|\sshould\sbe)\s", re.IGNORECASE
+)
+_ALL_OR_NONE = re.compile(r"(?:none|all|no|every|any)\b(?=[^.\n]*\d)|\d+\+(?:\s|\Z)", re.IGNORECASE)
+_SIGN_WORD = re.compile(r"(?:\A|(?<=\bis\s)|(?<=:\s)|(?<==\s))(?:minus|negative)\s(?=\$?\d)", re.IGNORECASE)
 
 
 def _is_denied(text: str, start: int, end: int) -> bool:

@@ -1,7 +1,7 @@
-"""Agreement with the public tables of other checkers: at least 93 %, no false merge.
+"""Agreement with the public tables of other checkers: at least 95 %, no false merge.
 
-Rows of kind `answer` go through `same_answer` (undecided counts as not equal), rows of kind `extract` through
-`is_correct`. Pins also that every gold of the real data sets is equal to itself.
+Rows of kind `answer` go through `same_answer` (undecided counts as not equal), rows of kind `extract` and whole
+responses through `is_correct`. Pins also that every gold of the real data sets is equal to itself.
 """
 
 import json
@@ -11,7 +11,9 @@ import pytest
 
 from sure_math.equivalence import is_correct, same_answer, same_answers
 
-AGREEMENT = 0.93
+AGREEMENT = 0.95
+LONGEST_ANSWER = 400
+"""A longer prediction is a whole response, also in a row of kind `answer`; `is_correct` reads it."""
 FALSE_MERGES = 0
 
 
@@ -25,7 +27,8 @@ def test_exam(realdata: Path, capsys: pytest.CaptureFixture[str]) -> None:
     merges: list[str] = []
     for row in rows:
         gold, prediction = str(row["gold"]), str(row["pred"])
-        equal = is_correct(gold, prediction) if row["kind"] == "extract" else same_answer(gold, prediction) == "equal"
+        is_response = row["kind"] == "extract" or len(prediction) > LONGEST_ANSWER
+        equal = is_correct(gold, prediction) if is_response else same_answer(gold, prediction) == "equal"
         if equal != row["expected"]:
             (merges if equal else misses).append(
                 f"{row['id']}: {gold[-80:]!r} against {prediction[-80:]!r} ({row['source']})"
