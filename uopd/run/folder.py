@@ -32,7 +32,13 @@ def check_run_folder(folder: Path) -> None:
     check_place(folder)
     refuse_links(folder, (LOCK, RUN, METRICS, EVALUATIONS, ROLLOUTS, CHECKPOINTS, MODEL, LIST, STAGING, "tensorboard"))
     if not (folder / LOCK).is_file() and not (folder / RUN).is_file():
-        refuse_foreign(folder, foreign_names(folder, (METRICS, EVALUATIONS)), "run of uopd.train")
+        # The rollouts of another run may have been copied here, to be replayed.
+        copied = [ROLLOUTS] if not foreign_names(folder / ROLLOUTS, _steps_in(folder / ROLLOUTS)) else []
+        refuse_foreign(folder, foreign_names(folder, (METRICS, EVALUATIONS, *copied)), "run of uopd.train")
+
+
+def _steps_in(folder: Path) -> list[str]:
+    return [path.name for path in folder.glob("step-*.parquet") if path.is_file() and not path.is_symlink()]
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
