@@ -1,6 +1,10 @@
 """The journal of answered requests: replies on disk, by the key of the request (`recorded.py` makes the keys).
 
 One transaction holds one batch of the engine, so a killed run repeats at most the batch in flight.
+
+A row whose checksum is wrong is asked again, alone and not with its batch. A batch of another size is padded in another
+way: the text is the same with an engine that repeats itself, but the last digits of its log-probabilities may differ,
+and with them the weight from about the ninth decimal on.
 """
 
 from __future__ import annotations

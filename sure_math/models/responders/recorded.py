@@ -22,7 +22,8 @@ class RecordedResponder:
     """A responder behind the journal: answers from the journal what it can and asks the model the rest.
 
     Batches of `batch_size` sequences are cut before answered requests are removed, so they do not depend on what the
-    journal already holds: a resumed run pads the same batches and gets the same floats.
+    journal already holds: a resumed run pads the same batches and gets the same floats. If a row of the journal
+    is damaged, its request is asked without the others of its batch, and floats may differ in their last digits.
     """
 
     def __init__(
