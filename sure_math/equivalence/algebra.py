@@ -17,7 +17,7 @@ it in two ways: `\ln|x|^2`, `\ln{2}^2`, `\sin 2(x+1)`, `x2`, `1.5 (2)`, three or
 
 import re
 from fractions import Fraction
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from sure_math.equivalence.derivatives import NoDerivative, derivative
 
@@ -134,23 +134,46 @@ AMBIGUOUS = re.compile(
 """What is refused here because people read it in two ways. No other reader is asked about such a text."""
 
 
-GLUED_DENOMINATOR = re.compile(r"/\s*(?!d[A-Za-z](?![A-Za-z]))(?:\d+(?:\.\d+)?|[A-Za-z])(?=[A-Za-z\\(])")
+GLUED_DENOMINATOR = re.compile(
+    r"/\s*(?!d[A-Za-z](?![A-Za-z])|[A-Z]{2}(?![A-Za-z]))(?:\d+(?:\.\d+)?|[A-Za-z])(?=[A-Za-z\\(])"
+)
 """What may stand below a slash as a whole: `1/2x`, `a/bc`, `1/2\\pi`."""
 _DATE = re.compile(r"\s*(?:\d{4}([-/])\d{1,2}\1\d{1,2}|\d{1,2}([-/])\d{1,2}\2\d{4})\s*")
 
 
-def parse(text: str, *, tight: bool = False) -> Node:
+_PAIR_OF_CAPITALS = re.compile(r"(?<![A-Za-z\\_^])[A-Z]{2}(?![A-Za-z'_])")
+_DIFFERENCE = re.compile(r"\\[Dd]elta\s*\\?[A-Za-z]")
+Convention: TypeAlias = Literal["tight", "segments", "differences"]
+"""Another way to read a formula: see `parse`."""
+CONVENTIONS: tuple[Convention, ...] = ("tight", "segments", "differences")
+
+
+def allows(text: str, convention: Convention) -> bool:
+    """Return whether a formula may be meant in a way that `parse` does not read without being told.
+
+    >>> allows("1/2x", "tight"), allows(r"AB \\cdot CD", "segments"), allows("AB", "segments")
+    (True, True, False)
+    """
+    if convention == "tight":
+        return "/" in text and GLUED_DENOMINATOR.search(text) is not None
+    if convention == "segments":
+        return len(_PAIR_OF_CAPITALS.findall(text)) > 1
+    return "elta" in text and _DIFFERENCE.search(text) is not None
+
+
+def parse(text: str, convention: Convention | None = None) -> Node:
     """Parse a formula in the notation of `text.clean`; `NotAlgebra` if the text is not a formula.
 
     Args:
-        tight: what is glued behind a slash stands below it: `1/2x` is 1/(2x) and not x/2.
+        convention: `tight`: what is glued behind a slash stands below it, so that `1/2x` is 1/(2x) and not x/2.
+            `segments`: AB is the distance of two points and not A times B. `differences`: `\\Delta x` is one name.
 
     >>> parse("2x + 1")
     ('add', ('mul', ('num', Fraction(2, 1)), ('sym', 'x')), ('num', Fraction(1, 1)))
     """
     if _DATE.fullmatch(text):
         raise NotAlgebra("a date")
-    parser = _Parser(text, tight=tight)
+    parser = _Parser(text, convention)
     node = parser.sum()
     if parser.peek():
         raise NotAlgebra(f"unexpected {text[parser.at : parser.at + 10]!r}")
@@ -196,9 +219,9 @@ _ORDINAL_ENDINGS = frozenset({"st", "nd", "rd", "th"})
 class _Parser:
     """A recursive descent parser of `text`; `at` is the index that it has reached."""
 
-    def __init__(self, text: str, *, tight: bool = False) -> None:
+    def __init__(self, text: str, convention: Convention | None = None) -> None:
         self.text = text
-        self.tight = tight
+        self.convention = convention
         self.at = 0
         self.depth = 0
         self.bars = 0
@@ -253,8 +276,8 @@ class _Parser:
             operator = self.peek()
             if operator and operator in "*/":
                 self.at += 1
-                factor = self.signed_power() if self.peek() == "-" else self.power()
-                if operator == "/" and self.tight:
+                factor = self.divisor() if operator == "/" else self.signed_power_or_power()
+                if operator == "/" and self.convention == "tight":
                     factor = self.with_glued(factor)
                 factors.append(factor if operator == "*" else ("div", ("num", Fraction(1)), factor))
             elif self.command() == "text" and (unit := self.single_letter_text()) is not None:
@@ -264,6 +287,17 @@ class _Parser:
                 factors.append(self.power())
             else:
                 return factors[0] if len(factors) == 1 else ("mul", *factors)
+
+    def divisor(self) -> Node:
+        r"""Read what is behind a slash. Two points (`AB/CD`) and a difference (`y/\Delta x`) are below it as a whole."""
+        self.peek()
+        whole = _PAIR_OF_CAPITALS.match(self.text, self.at) or _DIFFERENCE.match(self.text, self.at)
+        if whole is None or self.convention in ("segments", "differences"):
+            return self.signed_power_or_power()
+        return ("mul", self.power(), self.power())
+
+    def signed_power_or_power(self) -> Node:
+        return self.signed_power() if self.peek() == "-" else self.power()
 
     def with_glued(self, factor: Node) -> Node:
         """Return a denominator with the factors that follow it without a blank."""
@@ -485,6 +519,9 @@ class _Parser:
         return ("num", whole + Fraction(upper, lower))
 
     def letters(self) -> Node:
+        if self.convention == "segments" and (pair := _PAIR_OF_CAPITALS.match(self.text, self.at)):
+            self.at = pair.end()
+            return ("sym", "".join(sorted(pair.group())))
         run = _LETTERS.match(self.text, self.at).group()  # type: ignore[union-attr]
         if run in _ORDINAL_ENDINGS and self.text[self.at - 1 : self.at].isdigit():
             raise NotAlgebra(f"the ending {run!r}")
@@ -673,6 +710,9 @@ class _Parser:
             return ("fn", "binom", self.argument(), self.argument())
         if name in FUNCTIONS or name in _SEVERAL:
             return self.named(name)
+        if self.convention == "differences" and _DIFFERENCE.match(self.text, self.at - 1 - len(name)):
+            of = self.atom()
+            return ("sym", f"{name} {of[1]}") if of[0] == "sym" else ("app", f"{name}()", of)
         if name in GREEK:
             return self.scripts(name)
         if name in ("lfloor", "lceil"):

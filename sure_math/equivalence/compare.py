@@ -351,6 +351,8 @@ def _is_increasing(a: Collection) -> bool:
 
 def _one_of(a: Collection, b: Form) -> MaybeVerdict:
     """Compare several answers with one answer: they are equal only if the several are all the same."""
+    if a.kind == "set" and len(a.items) == 1 and isinstance(a.items[0], Quantity) and a.items[0].value.symbols:
+        return "undecided"  # {x} may be the fractional part of x
     if a.kind in ("set", "list"):
         items = _distinct(a.items)
         if len(items) == 1:

@@ -18,7 +18,18 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
-from sure_math.equivalence.algebra import GLUED_DENOMINATOR, REPEATING, Node, is_marked, parse, symbols, unmarked
+from sure_math.equivalence.algebra import (
+    CONVENTIONS,
+    REPEATING,
+    Convention,
+    Node,
+    NotAlgebra,
+    allows,
+    is_marked,
+    parse,
+    symbols,
+    unmarked,
+)
 from sure_math.equivalence.families import may_be_one_family
 from sure_math.equivalence.kinks import has_kinks, unseen, wide_points
 from sure_math.equivalence.normal_form import normal
@@ -88,17 +99,28 @@ class Expression:
     def __init__(self, text: str, node: Node | None = None) -> None:
         self.text = text
         self.node = parse(text) if node is None else node
-        self._has_one_tree = node is not None or "/" not in text or not GLUED_DENOMINATOR.search(text)
+        self._is_text = node is None
         self.symbols = symbols(self.node)
 
-    @property
-    def other(self) -> "Expression":
-        """The formula with what is glued behind a slash below it: `1/2x` as 1/(2x)."""
-        return self if self._has_one_tree else self._tight
+    def read_as(self, convention: Convention) -> "Expression":
+        """Return the formula in another way to read it; the formula itself if its text does not allow the way."""
+        if not self._is_text:
+            return self
+        if convention not in self._readings:
+            try:
+                self._readings[convention] = Expression(self.text, parse(self.text, convention))
+            except NotAlgebra:
+                return self
+        return self._readings[convention]
 
     @_computed_once
-    def _tight(self) -> "Expression":
-        return Expression(self.text, parse(self.text, tight=True))
+    def conventions(self) -> tuple[Convention, ...]:
+        """The other ways to read the formula that its text allows."""
+        return tuple(way for way in CONVENTIONS if allows(self.text, way)) if self._is_text else ()
+
+    @_computed_once
+    def _readings(self) -> "dict[Convention, Expression]":
+        return {}
 
     @_computed_once
     def exact(self) -> Fraction | None:
@@ -236,9 +258,15 @@ def compare_expressions(a: Expression, b: Expression) -> Verdict:
     >>> compare_expressions(Expression("1/3"), Expression("0.333333"))
     'equal'
     """
-    if a.other is not a or b.other is not b:
-        return _agreed([_compare_trees(a, b), _compare_trees(a.other, b.other)])
+    if a.conventions or b.conventions:
+        return _agreed([_compare_trees(x, y) for x, y in _readings(a, b)])
     return _compare_trees(a, b)
+
+
+def _readings(a: Expression, b: Expression) -> list[tuple[Expression, Expression]]:
+    """Return two formulas as they are and in each other way to read one of them: the same way for both."""
+    ways = [way for way in CONVENTIONS if way in a.conventions or way in b.conventions]
+    return [(a, b), *((a.read_as(way), b.read_as(way)) for way in ways)]
 
 
 def _compare_trees(a: Expression, b: Expression) -> Verdict:
@@ -419,8 +447,8 @@ def proportional(a: Expression, b: Expression) -> bool | None:
 
 
 def _proportional(a: Expression, b: Expression) -> bool | None:
-    if a.other is not a or b.other is not b:
-        verdicts = {_proportional_trees(a, b), _proportional_trees(a.other, b.other)}
+    if a.conventions or b.conventions:
+        verdicts = {_proportional_trees(x, y) for x, y in _readings(a, b)}
         return verdicts.pop() if len(verdicts) == 1 else None
     return _proportional_trees(a, b)
 

@@ -62,6 +62,8 @@ def read_form(answer: str) -> Form:
         text = lines
     if not re.search(r"[^\s{}()\[\].,;:!?$\\]", text):
         return Empty() if not re.search(r"[^\s${}.,;:\\]", answer) else Opaque(text, mathematical=False)
+    if _NO_COMPUTATION.fullmatch(text):
+        return Opaque(text, mathematical=False)
     try:
         form = read_part(text)
     except (Unreadable, RecursionError):
@@ -71,6 +73,11 @@ def read_form(answer: str) -> Form:
     return form
 
 
+_NO_COMPUTATION = re.compile(
+    r"¤?\d+(?:\.\d+)?-¤?\d+(?:\.\d+)?(?:-\d+)?(?:\s*[%°]|\s*\\text\s*\{[^{}\\]*\}|\s[A-Za-z][A-Za-z ]+|[ckm]m|kg)?"
+    r"|[A-Z](?:-[A-Z]){1,8}|0[01]{3,40}"
+)
+"""A range, a score, an order, or bits: `3-5 hours`, `2-1`, `A-C-B`, `0011`. None is a difference or a number."""
 _SENTENCE_WORDS = 4
 """Plain words (of three letters or more, no commands) that make a text a sentence."""
 
@@ -242,11 +249,12 @@ def _words(text: str) -> Form | None:
         return None
     if len(runs) == 1 and len(bare) <= 3 and bare.isupper():
         return Words(bare, source=text)
-    words = [word for word in re.findall(rf"(?:{LETTER}|')+", bare.lower()) if word not in _ARTICLES]
+    words = [word.lower() for word in re.findall(rf"(?:{LETTER}|')+", _ARTICLE.sub(" ", bare))]
     return Words(" ".join(words), source=text)
 
 
-_ARTICLES = frozenset({"the", "a", "an"})
+_ARTICLE = re.compile(r"(?<!\w)(?:[Tt]he|THE|[Aa]n|a(?= \w)|(?<!\s)A(?= [a-z]+[a-rt-z]\b))(?![\w'’])")
+"""`a` behind a noun, and `A` other than in front of a noun, is the name of a thing: `side a`, `player A`, `A wins`."""
 
 
 def _reals(text: str) -> Form:

@@ -24,7 +24,7 @@ _WORDS: dict[str, str] = {
     ),
     "100": "hundred hundreds hundert сотня сотни сотен 百 백 सौ শত مئة مائة מאות ร้อย",
     "1000": (
-        "thousand thousands tausend mille mila mil tysiąc tysiące tysięcy tys тысяча тысячи тысяч тыс "
+        "tis thousand thousands tausend mille mila mil tysiąc tysiące tysięcy tys тысяча тысячи тысяч тыс "
         "тисяча тисячі тисяч "
         "тис 千 천 हजार हज़ार হাজার ألف آلاف אלף אלפים พัน nghìn ngàn bin ribu هزار χιλιάδες χίλια χιλ "
         "duizend tusen tusind"
@@ -32,7 +32,7 @@ _WORDS: dict[str, str] = {
     "10000": "万 萬 만 หมื่น",
     "100000": "lakh lakhs lac lacs लाख লাখ লক্ষ แสน",
     "1000000": (
-        "million millions mn mln mio millionen millón millones milhão milhões milione milioni milion "
+        "मिलियन million millions mn mln mio millionen millón millones milhão milhões milione milioni milion "
         "miliony milionów "
         "миллион миллиона миллионов млн мільйон мільйони мільйонів εκατομμύριο εκατομμύρια مليون "
         "ملايين میلیون מיליון ล้าน "
@@ -41,7 +41,7 @@ _WORDS: dict[str, str] = {
     "10000000": "crore crores करोड़ কোটি",
     "100000000": "亿 億 억",
     "1000000000": (
-        "billion billions bn mrd milliarde milliarden milliard milliards millardo millardos miliardo "
+        "billion billions bn mrd mld milliarde milliarden milliard milliards millardo millardos miliardo "
         "miliardi miliard "
         "miliardy miliardów bilhão bilhões миллиард миллиарда миллиардов млрд мільярд мільярди "
         "мільярдів δισεκατομμύρια "
@@ -54,6 +54,9 @@ SUFFIXES = {"k": 3, "K": 3, "M": 6, "B": 9, "m": 6, "b": 9, "T": 12}
 """Letters that may be a scale (5k): powers of ten. They count only behind an amount of money ($5k)."""
 _UNCLEAR_TEXT = (
     "score scores gross pair pairs ten tens quarter quarters half halves fourths third fourth fifth sixth tenth "
+    "january february march april may june july august september october november december jan feb mar apr jun jul aug "
+    "sep sept oct nov dec fewer less more inverse reciprocal десяток десятка десятков пара пары пар 双 对 倍 "
+    "yüzde μ "
     "couple couples "
     "billones billón billionen trillones trillón trillionen bilion biliony billon trilhões squared "
     "cubed factorial "

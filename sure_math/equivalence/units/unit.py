@@ -174,7 +174,7 @@ def parse_words(text: str) -> tuple[Fraction, Unit | None] | None:
     ((Fraction(1000000, 1), None), (('ft', 2),))
     """
     tokens = _tokens(text)
-    if not tokens:
+    if not tokens or (tokens[0] == "in" and len(tokens) > 1 and tokens[1] in SCALES):
         return None
     scale = Fraction(1)
     while tokens and (size := SCALES.get(tokens[0]) or SCALES.get(tokens[0].lower())):
