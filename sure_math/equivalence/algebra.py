@@ -289,7 +289,7 @@ class _Parser:
                 return factors[0] if len(factors) == 1 else ("mul", *factors)
 
     def divisor(self) -> Node:
-        r"""Read what is behind a slash. Two points (`AB/CD`) and a difference (`y/\Delta x`) are below it as a whole."""
+        r"""Read what is behind a slash. Two points (`AB/CD`) and a difference (`y/\Delta x`) are below it."""
         self.peek()
         whole = _PAIR_OF_CAPITALS.match(self.text, self.at) or _DIFFERENCE.match(self.text, self.at)
         if whole is None or self.convention in ("segments", "differences"):

@@ -62,7 +62,7 @@ def read_form(answer: str) -> Form:
         text = lines
     if not re.search(r"[^\s{}()\[\].,;:!?$\\]", text):
         return Empty() if not re.search(r"[^\s${}.,;:\\]", answer) else Opaque(text, mathematical=False)
-    if _NO_COMPUTATION.fullmatch(text):
+    if _is_no_computation(text):
         return Opaque(text, mathematical=False)
     try:
         form = read_part(text)
@@ -73,11 +73,22 @@ def read_form(answer: str) -> Form:
     return form
 
 
-_NO_COMPUTATION = re.compile(
-    r"¤?\d+(?:\.\d+)?-¤?\d+(?:\.\d+)?(?:-\d+)?(?:\s*[%°]|\s*\\text\s*\{[^{}\\]*\}|\s[A-Za-z][A-Za-z ]+|[ckm]m|kg)?"
-    r"|[A-Z](?:-[A-Z]){1,8}|0[01]{3,40}"
+_RANGE = re.compile(
+    r"¤?(\d+(?:\.\d+)?)-¤?(\d+(?:\.\d+)?)(-\d+)?"
+    r"(?:\s*[%°]|\s*\\text\s*\{[^{}\\]*\}|\s[A-Za-z][A-Za-z ]+|[ckm]m|kg)?"
 )
-"""A range, a score, an order, or bits: `3-5 hours`, `2-1`, `A-C-B`, `0011`. None is a difference or a number."""
+_ORDER_OR_BITS = re.compile(r"[A-Z](?:-[A-Z]){1,8}|0[01]{3,40}")
+
+
+def _is_no_computation(text: str) -> bool:
+    """Whether a text is a range, a score, an order or bits: `3-5 hours`, `2-1`, `A-C-B`, `0011`; not `264-48`."""
+    match = _RANGE.fullmatch(text)
+    if match is None:
+        return _ORDER_OR_BITS.fullmatch(text) is not None
+    first, second = (float(match.group(number)) for number in (1, 2))
+    return first < second or bool(match.group(3)) or max(first, second) < 100
+
+
 _SENTENCE_WORDS = 4
 """Plain words (of three letters or more, no commands) that make a text a sentence."""
 
@@ -230,7 +241,7 @@ def _words(text: str) -> Form | None:
         if bare > _FIRST_IDEOGRAPH:
             return Words(bare, source=text)
         return Words(bare.lower(), bare, source=text) if bare in "ABCDFGHJ" else None
-    if not _WORDS.fullmatch(bare):
+    if not _WORDS.fullmatch(bare) or _MINUS.search(bare):
         return None
     if (number := number_in_words(bare)) is not None:
         return Quantity(Expression(number), None, source=text)
@@ -253,6 +264,7 @@ def _words(text: str) -> Form | None:
     return Words(" ".join(words), source=text)
 
 
+_MINUS = re.compile(r"(?:^|[\s(])-")
 _ARTICLE = re.compile(r"(?<!\w)(?:[Tt]he|THE|[Aa]n|a(?= \w)|(?<!\s)A(?= [a-z]+[a-rt-z]\b))(?![\w'’])")
 """`a` behind a noun, and `A` other than in front of a noun, is the name of a thing: `side a`, `player A`, `A wins`."""
 

@@ -91,6 +91,7 @@ EQUAL = [
     (r"6\text{ hr}", "6"),
     ("250 mg", "250"),
     (r"1200-200\pi\text{ meters}", r"1200-200\pi"),
+    ("2024-5", "2019"),
     (r"\sqrt2x", r"x\sqrt2"),
     (r"\sqrt3", r"\sqrt{3}"),
     ("2√15", r"2\sqrt{15}"),
@@ -145,6 +146,7 @@ EQUAL = [
     ("The circle", "circle"),
     (r"\text{a line}", "line"),
     ("an ellipse", "ellipse"),
+    ("264-48", "216"),
 ]
 
 DIFFERENT = [
@@ -387,6 +389,8 @@ NOT_EQUAL = [
     ("side a", "side"),
     ("player A wins", "player wins"),
     ("A wins", "wins"),
+    (r"\text{so } xy", r"\text{so } -xy"),
+    (r"\text{then } -x", r"\text{then } x"),
 ]
 
 UNDECIDED = [
@@ -405,7 +409,6 @@ UNDECIDED = [
     (r"\tilde{x}", "x"),
     (r"\hat x=5", "x=5"),
     ("3-2-1", "0"),
-    ("2024-5", "2019"),
     ("(2,000)", "2000"),
     ("(12,050)", "(12, 50)"),
     ("2.750", "2750"),
