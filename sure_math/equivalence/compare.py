@@ -313,6 +313,8 @@ def _collection(a: Form, b: Form) -> MaybeVerdict:
         verdict = _in_order(a.items, b.items)
         if verdict == "different" and a.kind == b.kind == "ratio":
             return compare_sizes(a.items, b.items)
+        if verdict == "different" and _may_be_one_line(a.items, b.items):
+            return "undecided"
         pair = frozenset((a.kind, b.kind))
         open_or_closed = pair == {"tuple", "bracket"} and len(a.items) == 2 and verdict == "equal" and _is_increasing(a)
         return "undecided" if open_or_closed else verdict
@@ -328,6 +330,18 @@ def _groups(a: Collection, b: Collection) -> MaybeVerdict:
     if {a.kind, b.kind} <= {"group", *_VECTORS}:
         return _in_order(a.items, b.items)
     return "undecided"
+
+
+_PARAMETERS = frozenset({"t", "s", "k", "lambda", "mu"})
+
+
+def _may_be_one_line(a: Sequence[Form], b: Sequence[Form]) -> bool:
+    """Whether two tuples may be the points of one line: (1 + t, 2t) and (t, 2t - 2) for all t."""
+    values = [[item.value for item in items if isinstance(item, Quantity)] for items in (a, b)]
+    if len(values[0]) != len(a) or len(values[1]) != len(b) or len(a) != len(b):
+        return False
+    free = [frozenset[str]().union(*(value.symbols for value in side)) & _PARAMETERS for side in values]
+    return all(free) and all(_is_straight(value) for side in values for value in side)
 
 
 def _by_cases(a: Collection, b: Collection) -> MaybeVerdict:

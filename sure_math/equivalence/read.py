@@ -86,7 +86,7 @@ def _is_no_computation(text: str) -> bool:
     if match is None:
         return _ORDER_OR_BITS.fullmatch(text) is not None
     first, second = (float(match.group(number)) for number in (1, 2))
-    return first < second or bool(match.group(3)) or max(first, second) < 100
+    return first < second or bool(match.group(3)) or ("." not in text and max(first, second) < 100)
 
 
 _SENTENCE_WORDS = 4
@@ -241,6 +241,8 @@ def _words(text: str) -> Form | None:
         if bare > _FIRST_IDEOGRAPH:
             return Words(bare, source=text)
         return Words(bare.lower(), bare, source=text) if bare in "ABCDFGHJ" else None
+    if text[:1].isalpha() and "\\text" in text and _LETTER_WITH_UNIT.match(text) and split_quantity(text).unit:
+        return None
     if not _WORDS.fullmatch(bare) or _MINUS.search(bare):
         return None
     if (number := number_in_words(bare)) is not None:
@@ -264,6 +266,7 @@ def _words(text: str) -> Form | None:
     return Words(" ".join(words), source=text)
 
 
+_LETTER_WITH_UNIT = re.compile(r"[A-Za-z]\s*\\text")
 _MINUS = re.compile(r"(?:^|[\s(])-")
 _ARTICLE = re.compile(r"(?<!\w)(?:[Tt]he|THE|[Aa]n|a(?= \w)|(?<!\s)A(?= [a-z]+[a-rt-z]\b))(?![\w'’])")
 """`a` behind a noun, and `A` other than in front of a noun, is the name of a thing: `side a`, `player A`, `A wins`."""

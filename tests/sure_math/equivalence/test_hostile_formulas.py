@@ -147,6 +147,9 @@ EQUAL = [
     (r"\text{a line}", "line"),
     ("an ellipse", "ellipse"),
     ("264-48", "216"),
+    ("5-0.5", r"5-\frac12"),
+    ("(1+t,2t)", "(t+1,2t)"),
+    (r"a\text{ cm}", "a"),
 ]
 
 DIFFERENT = [
@@ -167,6 +170,9 @@ DIFFERENT = [
     ("n+1", "n-1"),
     ("2n", "2n+2"),
     ("3k", "4k"),
+    ("(t^2,t)", "(t^3,t)"),
+    ("(1,2)", "(1,3)"),
+    ("(n,n+1)", "(n,n+2)"),
 ]
 
 NOT_EQUAL = [
@@ -391,6 +397,9 @@ NOT_EQUAL = [
     ("A wins", "wins"),
     (r"\text{so } xy", r"\text{so } -xy"),
     (r"\text{then } -x", r"\text{then } x"),
+    (r"\text{a cm}", "b"),
+    (r"a\text{ cm}", r"b\text{ cm}"),
+    (r"a\text{ cm}", r"\text{cm}"),
 ]
 
 UNDECIDED = [
@@ -431,6 +440,8 @@ UNDECIDED = [
     ("555-1234", "-679"),
     ("A-B-C", "A-C-B"),
     ("0011", "11"),
+    ("(1+t,2t)", "(t,2t-2)"),
+    (r"\langle 1,2\rangle+t", r"\langle 1,2\rangle+2t"),
 ]
 
 NOT_DIFFERENT = [
@@ -467,6 +478,7 @@ NOT_DIFFERENT = [
     (r"-\cos x+C", r"1-\cos x+C"),
     (r"\hat{p}=0.5", "p=0.5"),
     ("5 cm^3", "5 cc"),
+    (r"a\text{ cm}", "a"),
 ]
 
 
