@@ -148,7 +148,7 @@ def _box_at(text: str, command: re.Match[str], before: int) -> _Box | None:
     span = box_content(text, command.end(), before)
     if span is None:
         return None
-    content, end = text[span[0] : span[1]].strip(), span[1] + text.startswith("{", command.end())
+    content, end = _without_blanks(text[span[0] : span[1]]), span[1] + text.startswith("{", command.end())
     if (percent := _PERCENT.match(text, end)) is not None:
         end = percent.end()
         content += "" if re.search(r"[%％]|percent", content) or not content else r"\%"
@@ -181,6 +181,14 @@ def _joined(text: str, boxes: list[_Box]) -> str:
         both = any(re.search(r"(?<![^\W\d_])(?:and|und|et|y|и)(?![^\W\d_])", gap) for gap in gaps)
         return (" and " if both else " or ").join(contents)
     return ", ".join(contents)
+
+
+def _without_blanks(content: str) -> str:
+    """Strip the blanks around an answer, but not the control character that JSON made of `\\f` in `\\frac`."""
+    return content.rstrip() if _EATEN.match(content) else content.strip()
+
+
+_EATEN = re.compile(r"[\t\r\f\v\a\b][a-z]")
 
 
 def box_content(text: str, start: int, before: int | None = None) -> tuple[int, int] | None:

@@ -273,6 +273,8 @@ def is_correct(
     """
     if unboxed not in ("parse", "reject"):
         raise ValueError(f"unboxed={unboxed!r} is not known; use 'parse' or 'reject'")
+    if unboxed == "parse" and canonical(response) == canonical(gold) and canonical(gold):
+        return True
     answer = stated_answer(response, is_gold=False, unboxed=unboxed, choice=_is_choice(_stated(gold)))
     return answer is not None and against_gold(gold, [answer], problem)[0] == "equal"
 

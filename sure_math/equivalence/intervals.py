@@ -112,6 +112,8 @@ def _straight_line(side: Expression) -> tuple[str, str, str] | None:
 
 def union(text: str) -> Form | None:
     """Read intervals joined by ∪, the reals without points, and a half-open or unbounded interval."""
+    if len(split_top(text, lambda t, i: int(t[i] in "∈=<>≤≥"))) > 1:
+        return None
     if "∪" in text or "∩" in text or "∖" in text or _looks_like_interval(text):
         pieces = split_top(text, lambda t, i: int(t[i] == "∪"))
         read = [_pieces(strip_ends(piece)) for piece in pieces]

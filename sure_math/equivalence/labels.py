@@ -34,12 +34,12 @@ _SAME_DECORATION = {"overline": "bar", "overrightarrow": "vec", "widehat": "hat"
 _FILLERS_TEXT = "the a an of is are be final answer answers result solution solutions value total so thus hence then"
 FILLERS = frozenset(_FILLERS_TEXT.split())
 """Words in front of an answer that say nothing about what the answer is the value of."""
-_CHANGES_TEXT = (
+_CHANGING_TEXT = (
     "not no never wrong false incorrect cannot less more fewer greater least most half twice double thrice triple "
     "times minus negative per nearly almost over under above below between except without opposite inverse reciprocal "
     "square cube root"
 )
-_CHANGES = frozenset(_CHANGES_TEXT.split())
+WORDS_THAT_CHANGE = frozenset(_CHANGING_TEXT.split())
 """Words that change what the number behind them says. A text with such a word is no label."""
 MAX_LABEL = 200
 
@@ -68,7 +68,7 @@ def read_label(text: str) -> Label | None:
     if len(text) > MAX_LABEL:
         return None
     text = text.strip()
-    if text.lower() in _CHANGES:
+    if text.lower() in WORDS_THAT_CHANGE:
         return None
     if LABEL_TUPLE.fullmatch(text) or (_LABEL.fullmatch(text) and not _COMPUTED.match(text)):
         return _symbol(text)
@@ -96,7 +96,7 @@ def _decorated(match: re.Match[str]) -> str:
 
 def _words(text: str) -> Label | None:
     words = re.findall(r"[^\W\d_]+", text.replace("\\text", " ").lower())
-    if not _CHANGES.isdisjoint(words):
+    if not WORDS_THAT_CHANGE.isdisjoint(words):
         return None
     return Label(" ".join(word for word in words if word not in FILLERS), is_words=True)
 

@@ -100,7 +100,11 @@ def _members(parts: Sequence[str], between: Sequence[str], read: Reader) -> Form
 def _joined(forms: Sequence[Form], between: Sequence[str]) -> Form:
     """Join the members of a list: one region, values of one variable, solutions of a system, or a plain list."""
     words = " ".join(between)
-    forms = _with_points(_pairs(forms))
+    named = [_one_by_one(form) for form in forms]
+    between = [
+        gap for names, gap in zip(named, ["", *between], strict=True) for gap in (gap, *[""] * (len(names) - 1))
+    ][1:]
+    forms = _with_points(_pairs([form for names in named for form in names]))
     regions = [form.form if isinstance(form, Labelled) else form for form in forms]
     labels = [form.label for form in forms if isinstance(form, Labelled)]
     if all(isinstance(region, Region) for region in regions) and len(set(labels)) < 2:
@@ -114,6 +118,14 @@ def _joined(forms: Sequence[Form], between: Sequence[str]) -> Form:
     if any(isinstance(form, Equation) for form in forms):
         return join(forms)
     return _assignments(forms, between)
+
+
+def _one_by_one(form: Form) -> list[Form]:
+    """Read `a = b = 2` beside other members as `a = 2, b = 2`."""
+    if not isinstance(form, Labelled) or "=" not in form.label:
+        return [form]
+    names = form.label.split("=")
+    return [Labelled(name, form.form, source=form.source if name == names[0] else "") for name in names]
 
 
 def _is_system(form: Form) -> bool:
@@ -219,6 +231,8 @@ def _joined_regions(forms: Sequence[Form], words: str) -> Form:
     parts = [part for region in regions for part in region.parts]
     intersect = says_and(words) or (len(labels) == 1 and not says_or(words))
     common = common_part(regions) if intersect and _are_rays(regions) else None
+    if common is None and _are_rays(regions) and says_and(words):
+        raise Unreadable  # empty, or a union that was called "and"
     source = " ".join(part.source for part in (*forms, *regions))
     region = Region(common.parts if common else tuple(parts), units.pop(), source=source)
     return Labelled(labels.pop(), region) if labels else region

@@ -193,9 +193,9 @@ class Expression:
             except OverflowError:
                 return None
         evaluated = self.at("constant") if not self.symbols else None
-        if evaluated is None or getattr(evaluated[0], "imag", 0) != 0:
+        if evaluated is None or getattr(evaluated.number, "imag", 0) != 0:
             return None
-        return float(evaluated[0])
+        return float(getattr(evaluated.number, "real", evaluated.number))
 
 
 def _real_values(formula: Expression, points: Sequence[str]) -> list[Any]:
@@ -472,14 +472,18 @@ def _has_ratio(a: Expression, b: Expression, ratio: Any, point: str) -> bool | N
 
 def _ratio(a: Expression, b: Expression) -> Any:
     """Return the constant ratio of two formulas; False if it varies, None if that cannot be decided."""
-    ratios = []
+    ratios: list[tuple[Any, Any]] = []
     for point in (*_POINTS, "signed-1"):
         first, second = a.at(point), b.at(point)
-        if first is None or second is None or first[1] is None or second[1] is None:
+        if first is None or second is None or first.bound is None or second.bound is None:
             continue
-        if abs(first[0]) <= first[1] or abs(second[0]) <= second[1]:
+        finest = max(first.precision, second.precision)
+        first, second = a.at(point, finest), b.at(point, finest)
+        if first is None or second is None or abs(first.number) <= first.bound or abs(second.number) <= second.bound:
             return None
-        ratios.append(first[0] / second[0])
+        error = first.bound / abs(first.number) + second.bound / abs(second.number)
+        ratios.append((first.number / second.number, error))
     if len(ratios) < 3:
         return None
-    return all(abs(ratio - ratios[0]) <= abs(ratios[0]) / 2**120 for ratio in ratios) and ratios[0]
+    ratio, error = ratios[0]
+    return all(abs(other - ratio) <= abs(ratio) * (error + more) * 4 for other, more in ratios) and ratio

@@ -118,7 +118,7 @@ def _label(label: str, form: Form, right: str) -> Form:
         if len(names) == len(form.items):
             labelled = (Labelled(n.name, item) if n else item for n, item in zip(names, form.items, strict=True))
             return Collection("list", tuple(labelled), source=f"{label} {form.source}")
-    call = CALL.fullmatch(re.sub(r"\s", "", label))
+    call = CALL.fullmatch(re.sub(r"\s|\\text|[{}]", "", label))
     argument = call.group(2) if call and not call.group(3) else None
     return Labelled(name.name, form, _equation_of(label, right), argument, source=label, is_words=name.is_words)
 

@@ -17,6 +17,7 @@ A `$` in front of an amount is money if no `$` closes it as TeX would: `$5 + $3 
 import re
 
 from sure_math.equivalence.forms import Collection, Labelled, Opaque, Quantity, Words
+from sure_math.equivalence.labels import WORDS_THAT_CHANGE
 from sure_math.equivalence.read import read_form
 from sure_math.extract import BOX, boxed_answer
 from sure_math.thoughts import visible_text
@@ -173,7 +174,29 @@ def stated_answer(text: str, *, is_gold: bool, unboxed: str, choice: bool = Fals
         return None
     if boxed is not None:
         return (choice and _letter_behind(visible[boxes[-1].end() if boxes else 0 :], boxed)) or boxed
+    if is_gold and not _PHRASE.search(visible[-_TAIL:]):
+        return _only_formula(visible.strip())
     return _from_prose(visible[-_TAIL:].strip(), choice)
+
+
+_LEAD = re.compile(
+    r"(?:[A-Za-z]+,? ){0,12}(?:is|are|equals?|be|was|were|gives?|get|have|has)(?: exactly)?:?\s*|[A-Za-z]{0,12}:?\s*"
+)
+"""Words in front of the only formula of a gold that is a sentence."""
+
+
+def _only_formula(gold: str) -> str | None:
+    """Return the formula of a gold that is a sentence with one formula (`The total is $12$.`).
+
+    Any other gold stands as it is written: the last formula of `The minimum is $12$ when $x = 13$` is no answer.
+    """
+    formulas = list(_MATH.finditer(gold))
+    if len(formulas) != 1 or not re.fullmatch(r"[\s.]*", gold[formulas[0].end() :]):
+        return None
+    lead = gold[: formulas[0].start()]
+    if not _LEAD.fullmatch(lead) or not WORDS_THAT_CHANGE.isdisjoint(lead.lower().split()):
+        return None
+    return next(group for group in formulas[0].groups() if group is not None).strip()
 
 
 def _letter_behind(text: str, boxed: str) -> str | None:

@@ -11,6 +11,7 @@ As a program, this module is the process that starts the workers (`starter.py`).
 
 import json
 import random
+import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -121,13 +122,17 @@ def _points(names: set[Any]) -> Iterator[dict[Any, Any]]:
 
 def serve(connection: socket.socket) -> None:
     """Answer the requests of a connection until it ends."""
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
     for line in connection.makefile("rb"):
         first, second, seconds = json.loads(line)
         starter.limit_cpu(seconds)
+        signal.setitimer(signal.ITIMER_PROF, seconds)  # ends this process, also in the middle of a long computation
         try:
             reply = verdict(first, second, lambda part: _send(connection, part))
         except (Exception, MemoryError):
             reply = "undecided"
+        finally:
+            signal.setitimer(signal.ITIMER_PROF, 0)
         _send(connection, reply)
 
 

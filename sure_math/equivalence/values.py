@@ -16,6 +16,8 @@ _MAX_BITS = 200_000
 """Size of the largest exact integer, about 60,000 digits: 2024^4046 is compared exactly, 10^10^10 is not."""
 PRECISION = 256
 _MAX_PRECISION = 60_000
+_MAX_GAMMA_PRECISION, _MAX_EXACT_FACTORIAL = 4_000, 20_000
+"""Bits up to which a gamma function takes milliseconds, and the largest factorial that is computed as an integer."""
 SLACK = 64
 """Bits that rounding may cost: two values agree if they agree to `precision - SLACK` bits."""
 
@@ -281,6 +283,11 @@ class _Evaluator:
     def function(self, name: str, values: list[Any]) -> Any:
         context, first = self.context, values[0]
         real = context.im(first) == 0
+        if name in ("factorial", "binom", "gamma") and context.prec > _MAX_GAMMA_PRECISION:
+            whole = all(context.isint(value) and 0 <= value <= _MAX_EXACT_FACTORIAL for value in values)
+            if name == "factorial" and whole:
+                return context.mpf(factorial(int(first)))
+            raise NoValue("a gamma function with too many digits")
         if name == "factorial":
             if not real or abs(first) > 10**6:
                 raise NoValue("factorial of a large number")

@@ -1,10 +1,10 @@
 """Killable processes for what may hang or eat memory: the parent's side of the symbolic check.
 
 A process of its own (`starter.py`) loads sympy once, in seconds, and forks a worker in milliseconds when one is wanted.
-A calling thread takes an idle worker or a new one, writes the request, waits for the reply at most `TIMEOUT` seconds,
-and puts the worker back. If `WORKERS` threads are asking, the next thread waits for its turn. A worker that is late or
-old is killed. A worker that died costs nothing: an idle one is not taken, and a pair whose worker died is asked once
-more with a new worker. No thread has to unblock another.
+A calling thread takes an idle worker or a new one, writes the request, waits until there is a reply or the worker has
+computed for `TIMEOUT` seconds, and puts the worker back. If `WORKERS` threads are asking, the next thread waits for its
+turn. A worker that is late or old is killed. A worker that died costs nothing: an idle one is not taken, and a pair
+whose worker died is asked once more with a new worker. No thread has to unblock another.
 
 What counts as the time of a pair: the work of its worker, and the fork if there was one. Not the first start of the
 starter, nor a start after the starter itself was killed: the caller waits for it, at most `START_TIMEOUT`, because a
@@ -34,7 +34,12 @@ from sure_math.equivalence.starter import READY, WANTED
 
 WORKERS = 2
 TIMEOUT = 2.0
-"""Wall-clock seconds per pair. The slowest of the real pairs (`benchmarks/equivalence_speed.py`) takes 0.1 s."""
+"""Seconds that a worker may compute per pair: on an idle machine, what the caller waits at most.
+
+The slowest of the real pairs (`benchmarks/equivalence_speed.py`) takes 0.1 s.
+"""
+BUSY_FACTOR = 5
+"""On a busy machine a worker gets less than the whole time of a core: the caller waits at most so many times longer."""
 START_TIMEOUT = 180.0
 """Seconds a new process may take to import sympy. Long, because the machine may be busy."""
 MAX_CALLS = 400
@@ -94,8 +99,9 @@ class _Worker:
         return not self._wait(select.POLLIN, time.monotonic())
 
     def ask(self, first: str, second: str, timeout: float) -> str:
-        """Return the verdict; `_Late` at the deadline, `_Died` if the process has ended."""
-        deadline = time.monotonic() + timeout
+        """Return the verdict; `_Late` if it takes too long, `_Died` if the process has ended otherwise."""
+        started = time.monotonic()
+        deadline = started + BUSY_FACTOR * timeout
         self.calls += 1
         self.part = "first"
         try:
@@ -104,6 +110,10 @@ class _Worker:
                 self.part = line
         except OSError as error:
             raise _Died from error
+        except _Died:
+            if time.monotonic() - started >= timeout:
+                raise _Late from None  # it has used up its time
+            raise
         return line
 
     def _write(self, request: bytes, deadline: float) -> None:

@@ -72,7 +72,7 @@ def test_a_pair_takes_two_seconds_at_most_and_the_next_one_finds_a_worker() -> N
     for hanging in HANGING[:2]:
         started = time.monotonic()
         assert same_answer(hanging, "5") == "undecided"
-        assert time.monotonic() - started < worker.TIMEOUT + CLOSE
+        assert time.monotonic() - started < worker.BUSY_FACTOR * worker.TIMEOUT + CLOSE
         assert was_stopped(hanging, "5") and was_stopped("5", hanging)
         started = time.monotonic()
         assert is_correct("55", r"\boxed{\sum_{k=1}^{10} k}")
@@ -110,7 +110,7 @@ def test_one_hanging_answer_costs_the_others_nothing() -> None:
     answers = [HANGING[0], *(side for pair in PAIRS[:8] for side in pair)]
     started = time.monotonic()
     clusters = cluster_answers(answers)
-    assert time.monotonic() - started < 2 * worker.TIMEOUT + 2 * CLOSE
+    assert time.monotonic() - started < 2 * worker.BUSY_FACTOR * worker.TIMEOUT + 2 * CLOSE
     assert clusters.ids == [0, *(number for number in range(1, 9) for _ in range(2))]
     assert clusters.stopped == len(answers) - 1
 
@@ -121,10 +121,10 @@ def test_the_answers_to_a_problem_have_a_budget(monkeypatch: pytest.MonkeyPatch)
     started = time.monotonic()
     verdicts = same_answers(list(combinations(HANGING, 2)))
     assert verdicts == ["undecided"] * 2016
-    assert time.monotonic() - started < 4.0 + worker.TIMEOUT + 2 * CLOSE
+    assert time.monotonic() - started < worker.BUSY_FACTOR * (4.0 + worker.TIMEOUT) + 2 * CLOSE
     started = time.monotonic()
     assert against_gold("5", HANGING) == ["undecided"] * 64
-    assert time.monotonic() - started < 4.0 + worker.TIMEOUT + 2 * CLOSE
+    assert time.monotonic() - started < worker.BUSY_FACTOR * (4.0 + worker.TIMEOUT) + 2 * CLOSE
     pairs = [(HANGING[0], HANGING[1]), PAIRS[1]]
     monkeypatch.setattr(budget, "SECONDS_STOPPED", 0.0)
     assert same_answers(pairs, ["p", "q"]) == ["undecided"] * 2
@@ -412,7 +412,7 @@ def test_a_folder_of_the_user_is_not_imported_from(tmp_path: Path, monkeypatch: 
 def test_hostile_formulas_take_two_seconds_at_most(hostile: str) -> None:
     started = time.monotonic()
     assert worker.symbolic_verdict(hostile, "5") == "undecided"
-    assert time.monotonic() - started < worker.TIMEOUT + CLOSE
+    assert time.monotonic() - started < worker.BUSY_FACTOR * worker.TIMEOUT + CLOSE
     assert worker.symbolic_verdict(*PAIRS[7]) == "equal"
 
 

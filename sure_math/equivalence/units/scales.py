@@ -74,10 +74,15 @@ _OTHER_SCALES_TEXT = (
     "hundert hundred tausend thousand hundra tusen hundre tusind hundrede honderd duizend cento cientos cien mila "
     "mille bin yüz ratus ribu juta tisíc tisíce tisic száz ezer mie mii sută sto tysiąc nghìn ngàn ngan elfu laki"
 )
+_MORE_TEXT = (
+    "more less fewer inverse reciprocal pair pairs tens twos threes dozens thousands hundreds millions modulo trăm "
+    "пара пары пар десятков десяток दर्जन मिलियन mld tis тыс 双 对 倍 打 yüzde january february march april may june "
+    "july august september october november december jan feb mar apr jun jul aug sep sept oct nov dec"
+)
 _NUMERAL = re.compile(
     r"(?:m|b|tr|quadr|quint|sext)[iíy]l[lyh]?[iíjy]?[oóãõ]\w*|(?:m|b)[iy]l+[iy]?[aá]r\w*|(?:tr|quadr)illiard\w*|\w*ллион\w*|\w*льйон\w*"
 )
-UNCLEAR = frozenset(f"{_UNCLEAR_TEXT} {_OTHER_SCALES_TEXT}".split()) - SCALES.keys()
+UNCLEAR = frozenset(f"{_UNCLEAR_TEXT} {_OTHER_SCALES_TEXT} {_MORE_TEXT}".split()) - SCALES.keys()
 """Words that make more of the text behind a number than a unit: a condition, a comparison, an operation."""
 
 
