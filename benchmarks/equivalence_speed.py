@@ -27,6 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sure_math.equivalence import canonical, same_answers
+from sure_math.equivalence.read import read_form
 from sure_math.equivalence.worker import symbolic_verdict
 
 Pair = tuple[str, str]
@@ -127,6 +128,8 @@ def main() -> None:
     started = time.perf_counter()
     symbolic_verdict("1", "1", timeout=60.0)
     start_seconds = time.perf_counter() - started
+    canonical.cache_clear()
+    read_form.cache_clear()
     our_seconds, our_verdicts = timed(ours, problems)
     _parse("1")
     cached_seconds, math_verify_verdicts = timed(math_verify_cached, problems)

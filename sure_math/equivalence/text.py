@@ -367,6 +367,8 @@ def _plain_signs(text: str) -> str:
         times = _TIMES.sub(r"\1 * ", text)
         if "x" not in times and "X" not in times:
             text = times
+    if text[:8].lower() == "infinity":
+        text = f"infinity{text[8:]}"
     if "," in text:
         text = _UNION.sub("∪", text)
         if text.endswith(">") and (angles := _ANGLES.fullmatch(text)) and "," in angles.group(2):

@@ -16,6 +16,7 @@ _MAX_BITS = 200_000
 """Size of the largest exact integer, about 60,000 digits: 2024^4046 is compared exactly, 10^10^10 is not."""
 PRECISION = 256
 _MAX_PRECISION = 60_000
+_GAMMA_LIKE = frozenset({"factorial", "factorial2", "binom", "gamma"})
 _MAX_GAMMA_PRECISION, _MAX_EXACT_FACTORIAL = 4_000, 20_000
 """Bits up to which a gamma function takes milliseconds, and the largest factorial that is computed as an integer."""
 SLACK = 64
@@ -283,7 +284,7 @@ class _Evaluator:
     def function(self, name: str, values: list[Any]) -> Any:
         context, first = self.context, values[0]
         real = context.im(first) == 0
-        if name in ("factorial", "binom", "gamma") and context.prec > _MAX_GAMMA_PRECISION:
+        if name in _GAMMA_LIKE and context.prec > _MAX_GAMMA_PRECISION:
             whole = all(context.isint(value) and 0 <= value <= _MAX_EXACT_FACTORIAL for value in values)
             if name == "factorial" and whole:
                 return context.mpf(factorial(int(first)))

@@ -24,11 +24,6 @@ EQUAL_SHARE = 0.9
 SECONDS = 20
 """The largest time for one hostile pair on a machine that is busy. On an idle one it is a tenth of it."""
 
-PENDING_MERGES: set[str] = {"scale"}
-"""Kinds of which some changed pairs are still called equal."""
-PENDING_MISSES: set[str] = set()
-"""Kinds of which some rewritten pairs are still called different."""
-
 
 def _golds_of_the_public_sets(realdata: Path) -> list[str]:
     golds = load(realdata)
@@ -52,15 +47,15 @@ def test_no_changed_answer_is_called_equal(golds: list[str]) -> None:
     assert len(changes) == DIFFERING
     verdicts = same_answers([(change.first, change.second) for change in changes])
     merged = [change for change, verdict in zip(changes, verdicts, strict=True) if verdict == "equal"]
-    assert _shown([change for change in merged if change.kind not in PENDING_MERGES]) == []
+    assert _shown(merged) == []
 
 
 def test_the_same_answer_in_another_notation_is_equal(golds: list[str]) -> None:
     changes = respelled(golds, RESPELLED, SEED)
     verdicts = same_answers([(change.first, change.second) for change in changes])
     missed = [change for change, verdict in zip(changes, verdicts, strict=True) if verdict == "different"]
-    assert _shown([change for change in missed if change.kind not in PENDING_MISSES]) == []
-    assert verdicts.count("equal") >= (0.5 if PENDING_MISSES else EQUAL_SHARE) * len(verdicts)
+    assert _shown(missed) == []
+    assert verdicts.count("equal") >= EQUAL_SHARE * len(verdicts)
 
 
 def test_hostile_strings_are_decided_symmetrically_and_soon() -> None:

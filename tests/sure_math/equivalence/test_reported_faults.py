@@ -322,21 +322,9 @@ ROWS: list[tuple[str, str, str, str]] = [
     ("W", r"(-\infty,-4)\cup(-4,\infty)", "all real numbers except -4", "not different"),
 ]
 
-PENDING: set[tuple[str, str]] = {
-    (r"\operatorname{Var}(X)=5", r"\operatorname{Var}(Y)=5"),
-}
-"""Rows that are not decided rightly yet. Take a row out when it is mended; the set ends empty."""
-
 
 def _cases() -> list[object]:
-    return [
-        pytest.param(
-            *row,
-            id=f"{row[0]}-{index}",
-            marks=[pytest.mark.xfail(strict=False)] if row[1:3] in PENDING else [],
-        )
-        for index, row in enumerate(ROWS)
-    ]
+    return [pytest.param(*row, id=f"{row[0]}-{index}") for index, row in enumerate(ROWS)]
 
 
 @pytest.mark.parametrize(("kind", "a", "b", "right"), _cases())
@@ -349,4 +337,3 @@ def test_reported_pairs_have_their_right_verdicts(kind: str, a: str, b: str, rig
 def test_no_row_is_listed_twice() -> None:
     pairs = [row[1:3] for row in ROWS]
     assert len(set(pairs)) == len(pairs)
-    assert set(pairs) >= PENDING
