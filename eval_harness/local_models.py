@@ -78,7 +78,8 @@ def model_arguments(words: list[str]) -> dict[str, Any]:
 @contextlib.contextmanager
 def bounded_templates(lm: Any) -> Iterator[None]:
     """Let the tokenizer of a back end render its chat template within the limits of all models, while this lasts."""
-    tokenizer = getattr(lm, "tokenizer", None)
+    backend = getattr(lm, "lm", lm)  # lm-eval wraps a back end to cache its responses
+    tokenizer = vars(backend).get("tokenizer")  # a property may load a tokenizer from the Hub
     original = getattr(tokenizer, "apply_chat_template", None)
     if original is None or not getattr(tokenizer, "chat_template", None):
         yield

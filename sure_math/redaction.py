@@ -45,7 +45,7 @@ _FLAGS = frozenset({"", "0", "1", "true", "false", "yes", "no", "none", "null", 
 
 _ADDRESS = re.compile(r"\b(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<rest>[^\s\"'<>\\^`{|}]*)")
 _SHAPES = re.compile(
-    r"\bhf_\w{6,}|\bsk-[\w-]{12,}|\bgh[pousr]_\w{20,}|\bgithub_pat_\w{20,}|\bglpat-[\w-]{16,}|\bAKIA[A-Z0-9]{16}\b"
+    r"\bhf_[A-Za-z0-9]{6,}|\bsk-[\w-]{12,}|\bgh[pousr]_\w{20,}|\bgithub_pat_\w{20,}|\bglpat-[\w-]{16,}|\bAKIA[A-Z0-9]{16}\b"
     r"|\beyJ[\w-]{10,}\.[\w-]{6,}\.[\w-]*"
 )
 """Keys that say by their beginning what they are."""

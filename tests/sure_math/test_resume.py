@@ -40,7 +40,7 @@ def config(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     tokenizer = json.loads((model / "tokenizer.json").read_text())
     words = tokenizer["model"]["vocab"]
     for index in range(10, 50):
-        words[rf"\boxed{{{index % 7}}}" + f"<{index}>"] = words.pop(f"w{index}")
+        words[rf";\boxed{{{index % 7}}}" + f";x{index}"] = words.pop(f"w{index}")
     (model / "tokenizer.json").write_text(json.dumps(tokenizer))
     prompts = folder / "prompts"
     prompts.mkdir()

@@ -6,6 +6,7 @@ column twice, or whose rows do not fit its header is refused with its place and 
 
 from __future__ import annotations
 
+import contextlib
 import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -126,9 +127,18 @@ def _parts(row: Row, prefix: str = "", depth: int = 0) -> Iterator[str]:
             yield from _parts(value, f"{prefix}{name}.", depth + 1)
 
 
+@contextlib.contextmanager
+def _cells_of_at_most(characters: int) -> Iterator[None]:
+    """Set the limit of the module csv, which all readers of this process share, while a file is read."""
+    before = csv.field_size_limit(min(characters, 2**31 - 1))
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
+
+
 def _csv(path: Path, name: str, limits: Limits) -> Iterator[Row]:
-    csv.field_size_limit(min(limits.text_characters, 2**31 - 1))
-    with opened_text(path, name, newline="") as file:
+    with _cells_of_at_most(limits.text_characters), opened_text(path, name, newline="") as file:
         # `strict` refuses a quote that is never closed: without it the rest of the file would become one cell.
         lines = _LinesOfRow(lines_without_nul(file, path, name, limits.row_characters), name, limits)
         reader = csv.reader(lines, strict=True, skipinitialspace=True)

@@ -9,16 +9,18 @@ import re
 import mpmath
 
 DIGITS = 50
-mpmath.mp.dps = DIGITS
+MP = mpmath.mp.clone()
+"""A context of its own: the precision of the shared one belongs to everybody."""
+MP.dps = DIGITS
 _TOKEN = re.compile(r"\\[A-Za-z]+|[0-9]+(?:\.[0-9]+)?|\.[0-9]+|\S")
 _SKIPPED = re.compile(r"\\left(?![A-Za-z])|\\right(?![A-Za-z])|\\[!,;: ]|\$|\\displaystyle|~")
 _FUNCTIONS = {
-    r"\sin": mpmath.sin,
-    r"\cos": mpmath.cos,
-    r"\tan": mpmath.tan,
-    r"\cot": mpmath.cot,
-    r"\arctan": mpmath.atan,
-    r"\ln": mpmath.log,
+    r"\sin": MP.sin,
+    r"\cos": MP.cos,
+    r"\tan": MP.tan,
+    r"\cot": MP.cot,
+    r"\arctan": MP.atan,
+    r"\ln": MP.log,
 }
 _FRACTIONS = (r"\frac", r"\dfrac", r"\tfrac")
 _GREEK = {rf"\{name}" for name in "alpha beta gamma theta phi omega lambda mu".split()}
@@ -27,7 +29,7 @@ _FACTORS = "knmrtxyz"
 """Letters before a bracket that are factors; another letter may be a function."""
 REAL_POINTS = 3
 WHOLE_POINTS = 2
-_LARGEST = mpmath.mpf(10) ** 6
+_LARGEST = MP.mpf(10) ** 6
 
 
 class Unproven(Exception):
@@ -104,7 +106,7 @@ class _Reader:
             self.take()
             if self.peek() in ("!", "=", "^"):
                 raise Unproven("!")
-            value = mpmath.factorial(value)
+            value = MP.factorial(value)
         if self.peek() == "^":
             self.take()
             if self.tokens[self.at : self.at + 1] == [r"\circ"] or self.tokens[self.at : self.at + 3] == [
@@ -113,11 +115,11 @@ class _Reader:
                 "}",
             ]:
                 self.at += 1 if self.peek() == r"\circ" else 3
-                return value * mpmath.pi / 180
+                return value * MP.pi / 180
             exponent = self.argument(signed=False)
             if abs(exponent) > _LARGEST:
                 raise Unproven("exponent")
-            value = mpmath.power(value, exponent)
+            value = MP.power(value, exponent)
             if self.peek() in ("!", "^", "_"):
                 raise Unproven(self.peek())
         return value
@@ -152,11 +154,11 @@ class _Reader:
             return upper / lower
         if token == r"\binom":
             upper, lower = self.argument(), self.argument()
-            return mpmath.binomial(upper, lower)
+            return MP.binomial(upper, lower)
         if token == r"\sqrt":
             return self.root()
         if token == r"\pi":
-            return mpmath.pi()
+            return MP.pi()
         if token in _FUNCTIONS or token == r"\log":
             return self.function(token)
         if (len(token) == 1 and token.isascii() and token.isalpha()) or token in _GREEK:
@@ -164,7 +166,7 @@ class _Reader:
         raise Unproven(token)
 
     def number(self, token: str) -> mpmath.mpc:
-        value = mpmath.mpf(token)
+        value = MP.mpf(token)
         if self.peek() in _FRACTIONS and token.isdigit():
             rest = "".join(self.tokens[self.at + 1 : self.at + 7])
             if re.match(r"\{\d+\}\{\d+\}|\d", rest):
@@ -172,11 +174,11 @@ class _Reader:
         return value
 
     def root(self) -> mpmath.mpc:
-        degree = self.group() if self.peek() == "[" else mpmath.mpf(2)
+        degree = self.group() if self.peek() == "[" else MP.mpf(2)
         radicand = self.argument()
-        if degree != 2 and mpmath.im(radicand) == 0 and mpmath.re(radicand) < 0 and degree % 2 == 1:
-            return -mpmath.root(-radicand, int(degree))
-        return mpmath.power(radicand, 1 / degree)
+        if degree != 2 and MP.im(radicand) == 0 and MP.re(radicand) < 0 and degree % 2 == 1:
+            return -MP.root(-radicand, int(degree))
+        return MP.power(radicand, 1 / degree)
 
     def function(self, name: str) -> mpmath.mpc:
         base = None
@@ -195,14 +197,14 @@ class _Reader:
             value = self.power()
             while re.fullmatch(r"[A-Za-z0-9]+|\\pi", self.peek()):
                 value *= self.power()
-        result = mpmath.log(value, base) if base is not None else _FUNCTIONS[name](value)
-        return result if exponent is None else mpmath.power(result, exponent)
+        result = MP.log(value, base) if base is not None else _FUNCTIONS[name](value)
+        return result if exponent is None else MP.power(result, exponent)
 
     def symbol(self, name: str) -> mpmath.mpc:
         if name == "e":
-            return mpmath.e()
+            return MP.e()
         if name == "i":
-            return mpmath.mpc(0, 1)
+            return MP.mpc(0, 1)
         if self.peek() == "_":
             self.take()
             start = self.at
@@ -216,8 +218,8 @@ class _Reader:
             raise Unproven("perhaps the value of a function")
         self.symbols.add(name)
         if self.point >= REAL_POINTS:
-            return mpmath.mpf(11 + sum(map(ord, name)) % 7 + self.point - REAL_POINTS)
-        return mpmath.mpf(random.Random(f"{self.point} {name}").randint(1301, 2699)) / 1000
+            return MP.mpf(11 + sum(map(ord, name)) % 7 + self.point - REAL_POINTS)
+        return MP.mpf(random.Random(f"{self.point} {name}").randint(1301, 2699)) / 1000
 
 
 def values(text: str) -> tuple[mpmath.mpc, ...]:
@@ -228,10 +230,10 @@ def values(text: str) -> tuple[mpmath.mpc, ...]:
     found = []
     for point in range(REAL_POINTS + WHOLE_POINTS):
         try:
-            value = mpmath.mpmathify(_Reader(text, point).whole())
+            value = MP.mpmathify(_Reader(text, point).whole())
         except (ArithmeticError, ValueError, TypeError, RecursionError, OverflowError) as error:
             raise Unproven(text) from error
-        if not mpmath.isfinite(value):
+        if not MP.isfinite(value):
             raise Unproven(text)
         found.append(value)
     return tuple(found)
@@ -249,7 +251,5 @@ def symbols(text: str) -> set[str]:
 
 def differ(first: tuple[mpmath.mpc, ...], second: tuple[mpmath.mpc, ...], tolerance: float = 1e-15) -> bool:
     """Whether two formulas have different values both at a real and at a whole point."""
-    apart = [
-        abs(a - b) > tolerance * max(abs(a), abs(b), mpmath.mpf(1e-30)) for a, b in zip(first, second, strict=True)
-    ]
+    apart = [abs(a - b) > tolerance * max(abs(a), abs(b), MP.mpf(1e-30)) for a, b in zip(first, second, strict=True)]
     return any(apart[:REAL_POINTS]) and any(apart[REAL_POINTS:])

@@ -357,7 +357,14 @@ def test_a_dataset_that_is_not_there_is_missing(tmp_path: Path) -> None:
     plan = make_plan(load_config("pocket", [f"data.path={tmp_path}"]))
     assert plan.fits and not plan.ready
     assert plan.missing[0].startswith(f"data.path = {tmp_path} has no manifest.json: it is not a finished dataset")
-    manifest = {"format": 1, "dataset": {}, "config": {}, "models": [], "prompts": {}, "numbers": {}}
+    manifest = {
+        "format": 1,
+        "dataset": {"files": {}, "rows": {}, "fingerprint": ""},
+        "config": {},
+        "models": [],
+        "prompts": {},
+        "numbers": {},
+    }
     (tmp_path / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     assert make_plan(load_config("pocket", [f"data.path={tmp_path}"])).ready
 
