@@ -53,10 +53,6 @@ class Label:
     is_words: bool = False
 
 
-NO_LABEL = Label("")
-"""`answer = 5` says no more than 5."""
-
-
 def read_label(text: str) -> Label | None:
     r"""Return the label that a text is; None if the text is a formula or anything else.
 

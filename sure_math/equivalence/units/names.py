@@ -42,7 +42,6 @@ _PREFIXES = {
     "n": ("1/1000000000", "nano"),
     "p": ("1/1000000000000", "pico"),
 }
-_MANY = "k M G m μ n"
 _SYMBOLS: dict[str, tuple[str, str, str, str]] = {
     "m": ("length", "1", "k d c m μ n p", "meter metre"),
     "g": ("mass", "1", "k M c m μ n", "gram gramme"),
