@@ -153,8 +153,8 @@ def run_build(
     >>> published = run_build(load_config("pocket"), Path("out"), name="pocket")  # doctest: +SKIP
 
     Raises:
-        OutputError, StoreError, JournalError, InputError, PromptError, EngineUnavailable, WorkerUnavailable,
-            PublishError: with a message that says what to do.
+        OutputError: with a message that says what to do, as the others: StoreError, JournalError, InputError,
+            PromptError, EngineUnavailable, WorkerUnavailable and PublishError.
     """
     progress = Progress(console or terminal_console(stderr=True))
     with open_build(config, out, progress, update=update, load=load) as opened:
