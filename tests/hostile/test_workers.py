@@ -68,7 +68,7 @@ def warm() -> None:
 
 @pytest.mark.slow
 def test_a_pair_takes_two_seconds_at_most_and_the_next_one_finds_a_worker() -> None:
-    assert worker.TIMEOUT == 2.0
+    assert worker.TIMEOUT <= 2.0
     for hanging in HANGING[:2]:
         started = time.monotonic()
         assert same_answer(hanging, "5") == "undecided"
