@@ -8,8 +8,8 @@ The golds of the public sets in the folder of real data, and a list of our own, 
 2. pairs that are one answer in two notations: the same counts;
 3. pairs of hostile strings, one after another on warm workers: exceptions, verdicts that depend on the order, the time
    of each verdict.
-The results file has the counts of every kind, and the pairs that are decided wrongly: those of part 1 that are called
-equal, those of part 2 that are called different. The command exits with 1 if there are pairs of part 1 among them.
+The results file has the counts of every kind, and the pairs that are decided wrongly: pairs of part 1 that are called
+equal, and pairs of part 2 that are called different. The command exits with 1 if it calls a pair of part 1 equal.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ ZeroEval's own rule, written anew in `benchmarks/compared/first_number.py`.
 
 The difference between our accuracy and the published one has two parts, both counted in answers:
 1. `other_answers`: ZeroEval's rule on the stored answers, less the published count. The rule is the publisher's, so a
-   difference means that the stored answers are not those that were graded.
+   difference means that ZeroEval graded other answers.
 2. `judged_differently`: our rule less ZeroEval's on the same answers. Each of these is listed with its problem.
 
 `--outputs` is the folder `result_dirs/math-l5` of WildEval/ZeroEval (commit 8c1485e), with the outputs of the models.

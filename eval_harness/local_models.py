@@ -54,11 +54,11 @@ def model_arguments(words: list[str]) -> dict[str, Any]:
     """
     from lm_eval._cli.utils import key_val_to_dict, try_parse_json
 
-    found: dict[str, Any] = {}
+    options: dict[str, Any] = {}
     for index, word in enumerate(words):
         option, equals, value = word.partition("=")
         if option in ("--trust_remote_code",):
-            found["trust_remote_code"] = True
+            options["trust_remote_code"] = True
         if option not in ("--model_args", "-a"):
             continue
         values = [value] if equals else []
@@ -69,10 +69,10 @@ def model_arguments(words: list[str]) -> dict[str, Any]:
         for text in values:
             try:
                 parsed = try_parse_json(text)
-                found |= parsed if isinstance(parsed, dict) else key_val_to_dict(text)
+                options |= parsed if isinstance(parsed, dict) else key_val_to_dict(text)
             except ValueError:
                 break  # lm-eval says what is wrong
-    return found
+    return options
 
 
 @contextlib.contextmanager

@@ -40,8 +40,8 @@ def pins(text: str) -> dict[str, str]:
     >>> pins("# a comment\\nJinja2==3.1.6\\nmypy_extensions==1.1.0 \\\\\\n    --hash=sha256:00\\n")
     {'jinja2': '3.1.6', 'mypy-extensions': '1.1.0'}
     """
-    found = re.findall(r"^([A-Za-z0-9][\w.-]*)==([^\s\\#;]+)", text, re.MULTILINE)
-    return {normalised(name): version for name, version in found}
+    pinned = re.findall(r"^([A-Za-z0-9][\w.-]*)==([^\s\\#;]+)", text, re.MULTILINE)
+    return {normalised(name): version for name, version in pinned}
 
 
 def hashes(text: str) -> dict[str, tuple[str, ...]]:
@@ -100,7 +100,7 @@ def download(wanted: Sequence[str], folder: Path) -> None:
 
 def hashed_files(files: Iterable[Path], wanted: Iterable[str]) -> dict[str, list[str]]:
     """Match files with pins by the name and version at the start of their names, and hash them."""
-    found: dict[str, list[str]] = {}
+    by_pin: dict[str, list[str]] = {}
     for file in files:
         stem = re.sub(r"\.(tar\.gz|zip)$", "", file.name)
         name, version = stem.split("-")[:2] if file.suffix == ".whl" else stem.rsplit("-", 1)
@@ -109,8 +109,8 @@ def hashed_files(files: Iterable[Path], wanted: Iterable[str]) -> dict[str, list
         if pin is None:
             raise SystemExit(f"{file.name}: pip downloaded a file that fits no pin; compare it with {CONSTRAINTS}")
         with file.open("rb") as stream:
-            found.setdefault(pin, []).append(hashlib.file_digest(stream, "sha256").hexdigest())
-    return found
+            by_pin.setdefault(pin, []).append(hashlib.file_digest(stream, "sha256").hexdigest())
+    return by_pin
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -122,9 +122,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     constraints = CONSTRAINTS.read_text(encoding="utf-8")
     lock = LOCK.read_text(encoding="utf-8") if LOCK.is_file() else ""
     if options.check:
-        found = differences(constraints, lock)
-        print("\n".join([*found, "run python scripts/lock_requirements.py"] if found else ["the lock file is current"]))
-        return 1 if found else 0
+        messages = differences(constraints, lock)
+        print(
+            "\n".join(
+                [*messages, "run python scripts/lock_requirements.py"] if messages else ["the lock file is current"]
+            )
+        )
+        return 1 if messages else 0
     wanted = [f"{name}=={version}" for name, version in pins(constraints).items() if name not in LEFT_OUT]
     known = {pin: list(values) for pin, values in hashes(lock).items() if pin in wanted and values}
     missing = wanted if options.again else [pin for pin in wanted if pin not in known]

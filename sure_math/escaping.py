@@ -114,7 +114,7 @@ def code_cell(text: object) -> Markdown:
     >>> print(code_cell("a|b"))
     `a\|b`
     """
-    return Markdown(re.sub(r"\\*\|", lambda found: "\\" * (len(found[0]) - 1) + "\\|", code(text)))
+    return Markdown(re.sub(r"\\*\|", lambda bar: "\\" * (len(bar[0]) - 1) + "\\|", code(text)))
 
 
 def fenced(text: object, language: str = "") -> Markdown:

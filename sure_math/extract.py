@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from sure_math.beside_box import is_part, sign_before
+from sure_math.joining_words import AND, OR
 from sure_math.rows import FinishReason, Missing
 from sure_math.thoughts import visible_text
 
@@ -28,12 +29,11 @@ BOX = re.compile(rf"\\(?:begin)?(?:{'|'.join(BOX_COMMANDS)})(?![A-Za-z])\s*")
 """A command of `BOX_COMMANDS`, also as models garble it (`\\beginboxed`), and the blanks behind it."""
 _BRACE_OR_ESCAPE = re.compile(r"\\.|[{}]", re.DOTALL)
 _BARE_CONTENT = re.compile(r"[^\s$\\{}]+|\\[A-Za-z]+")
-_TAGGED_BOX = ("<|begin_of_box|>", "<|end_of_box|>")
+TAGGED_BOX = ("<|begin_of_box|>", "<|end_of_box|>")
 """GLM's box."""
 
-_AND = "and und sowie et y e i и і й 和 及 与 與 と および 및 와 과 och og ja ve và dan και en oraz és ו و और"
-_OR = "or oder ou o u или або чи 或 或者 または か 또는 eller tai veya hoặc atau ή of lub albo nebo vagy או أو أم या"
-_JOINING = rf"(?:{'|'.join(sorted(set((_AND + ' ' + _OR).split()), key=len, reverse=True))})"
+_ALSO_JOINING_TEXT = "和 及 与 與 と および 및 와 과 或 或者 または か 또는 u of"
+_JOINING = rf"(?:{'|'.join(sorted(AND | OR | set(_ALSO_JOINING_TEXT.split()), key=lambda word: (-len(word), word)))})"
 _JOINING_WORDS = rf"(?:as well as|{_JOINING}(?:\s*/\s*{_JOINING}|\s+(?:also|either|else)\b)?)"
 _TEXT = r"\\(?:text(?:rm|bf|it|normal)?|mbox|mathrm|hbox)\s*"
 _PUNCTUATION = (
@@ -119,10 +119,10 @@ def boxed_answer(text: str, *, is_reference: bool = False) -> str | None:
     >>> boxed_answer(r"$n=\boxed{1}$ and $n=\boxed{-2}$"), boxed_answer(r"$x > \boxed{1}$")
     ('1, -2', None)
     """
-    opening = text.rfind(_TAGGED_BOX[0])
+    opening = text.rfind(TAGGED_BOX[0])
     boxes = list(BOX.finditer(text, max(opening, 0)))
-    if opening >= 0 and not (boxes and boxes[-1].start() > text.find(_TAGGED_BOX[1], opening) >= 0):
-        content, closing, _ = text[opening + len(_TAGGED_BOX[0]) :].partition(_TAGGED_BOX[1])
+    if opening >= 0 and not (boxes and boxes[-1].start() > text.find(TAGGED_BOX[1], opening) >= 0):
+        content, closing, _ = text[opening + len(TAGGED_BOX[0]) :].partition(TAGGED_BOX[1])
         return (boxed_answer(content, is_reference=is_reference) or content.strip()) if closing else None
     together: list[_Box] = []
     for command in reversed(boxes):

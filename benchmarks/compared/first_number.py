@@ -1,8 +1,8 @@
 r"""Grade answers as ZeroEval does for mathematics: by the first number of each side.
 
 Written anew from its behaviour (WildEval/ZeroEval, commit 8c1485e), without `eval`:
-1. the answer of an output is the `answer` of its first JSON object; if there is no such object, the text behind the
-   first `answer:`; for Llama-3.1, the first box, if there is one in the last 30 characters;
+1. it takes the `answer` of the first JSON object in an output; without such an object, it takes the text behind the
+   first `answer:`; for Llama-3.1, it takes the first box if one of the last 30 characters belongs to a box;
 2. dollar signs and commas are removed; an answer with `/` that is arithmetic becomes its value;
 3. an answer is right if the first decimal number in it is the first decimal number of the gold.
 """
@@ -50,8 +50,8 @@ def first_number(answer: str) -> float | None:
                 text = str(float(_value(ast.parse(text, mode="eval").body)))
         except (SyntaxError, ValueError, TypeError, ArithmeticError, RecursionError, MemoryError):
             pass
-    found = NUMBER.search(text)
-    return float(found.group()) if found else None
+    number = NUMBER.search(text)
+    return float(number.group()) if number else None
 
 
 def _value(node: ast.expr) -> float:
@@ -93,10 +93,10 @@ def answer_of(output: str, *, in_box: bool) -> str | None:
     if fields is not None and "answer" in fields:
         return str(fields["answer"])
     for field in FIELDS:
-        if found := field.search(output):
-            return found.group(1)
-    if in_box and "boxed" in output[-BOX_WITHIN:] and (found := BOX.search(output)):
-        return found.group(1)
+        if answer := field.search(output):
+            return answer.group(1)
+    if in_box and "boxed" in output[-BOX_WITHIN:] and (answer := BOX.search(output)):
+        return answer.group(1)
     return None
 
 

@@ -43,7 +43,7 @@ def docs_page(result: Result) -> str:
         "right if its first decimal number is the first decimal number of the gold. `6\\sqrt{2}` is right for the gold "
         "6, `128 - 24 + 2 = 106` is wrong for 106. Our rule is `against_gold`; `undecided` counts as wrong.",
         "## Models that differ by more than one point",
-        "A difference has two parts. *Other answers*: ZeroEval graded other answers than those that are stored. "
+        "A difference has two parts. *Other answers*: ZeroEval graded other answers than the stored ones. "
         "*Judged differently*: the two rules differ on the same answer.",
         _explained(result["models"]),
         _proof(numbers),

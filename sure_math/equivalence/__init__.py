@@ -54,7 +54,7 @@ from sure_math.equivalence.percentages import as_bare_numbers, asks_for_percenta
 from sure_math.equivalence.read import MAX_LENGTH, read_form
 from sure_math.equivalence.response import stated_answer
 from sure_math.equivalence.text import canonical
-from sure_math.extract import BOX, box_content, boxed_answer
+from sure_math.extract import BOX, TAGGED_BOX, box_content, boxed_answer
 
 __all__ = [
     "Explanation",
@@ -223,7 +223,7 @@ def _content(answer: str) -> str:
     return (boxed_answer(answer) or answer) if is_alone else answer
 
 
-_TAGGED_BOX = re.compile(r"\s*<\|begin_of_box\|>[^<]*<\|end_of_box\|>[\s.]*")
+_TAGGED_BOX = re.compile(rf"\s*{re.escape(TAGGED_BOX[0])}[^<]*{re.escape(TAGGED_BOX[1])}[\s.]*")
 """GLM's box and nothing beside it."""
 _BEFORE = re.compile(
     r"\b(?:not|no|least|most|less|more|greater|fewer|than|half|twice|minus|negative)\b|[-+*/^_=<>]\s*$"

@@ -62,16 +62,27 @@ _SIGNED_SET = re.compile(r"(\^\s*\{?\s*[+*-]\s*\}?|_\s*\{?\s*[+>â‰¥\s0-9]+\}?|âˆ
 _WORDED = re.compile(r"(\\?[A-Za-z](?:_\w)?)\s+(?:is |are )?(?:an? |any |some |arbitrary )*([a-z]+(?: [a-z]+)?)")
 
 
+def split_condition_word(text: str) -> tuple[str, str]:
+    r"""Split the word off the front of a condition, also inside `\text`; the word is empty if there is none.
+
+    >>> split_condition_word(r"\text{if } x > 0"), split_condition_word("x > 0")
+    (('if ', 'x > 0'), ('', 'x > 0'))
+    """
+    match = _CONDITION_WORD.match(text)
+    if match is None:
+        return "", text
+    rest = text[match.end() :].strip()
+    is_open = text.startswith("\\text") and "}" not in match.group()
+    return match.group(1), rest.rstrip("}") if is_open else rest
+
+
 def read_condition(part: str, forms: Sequence[Form], read: Reader) -> Form | None:
     """Return the condition that a part of a list is; None if it is an answer itself."""
     if _NOT_READ.match(part):
         raise Unreadable(part)
-    if worded := _CONDITION_WORD.match(part):
-        rest = part[worded.end() :].strip()
-        if part.startswith("\\text") and "}" not in worded.group():
-            rest = rest.rstrip("}")
-        condition = _membership(rest) or _any_letter(rest, worded.group(1)) or read(rest)
-        return with_source(condition, worded.group(1))
+    word, rest = split_condition_word(part)
+    if word:
+        return with_source(_membership(rest) or _any_letter(rest, word) or read(rest), word)
     member = _membership(part)
     if member is not None:
         return member if member.label not in _labels(forms) else None

@@ -2,15 +2,14 @@
 
 import re
 
+from sure_math.joining_words import AND, OR
+
 LETTER = r"(?:[^\W\d_]|[\u0300-\u036f\u0610-\u065f\u0900-\u0dff\u0e31-\u0e4e])"
 """A letter of any script, or a mark that some scripts put on letters."""
 WORD = rf"[^\W\d_]{LETTER}*"
 """A word in any script."""
-_AND_TEXT = "and und et e и та і og och en ve şi a dan và kai και و और तथा এবং และ"
-_OR_TEXT = "or oder ou o или або чи lub albo eller veya sau nebo vagy atau hoặc ή أو या অথবা หรือ"
-_AND = frozenset(f"{_AND_TEXT} y ja i".split())
-_OR = frozenset(f"{_OR_TEXT} tai".split())
-WORDS = _AND | _OR
+_AND = AND | {"a"}
+WORDS = _AND | OR
 """Joining words of languages that put blanks between words."""
 _UNSPACED = (
     "或者是",
@@ -109,7 +108,7 @@ def says_and(connectors: str) -> bool:
 def says_or(connectors: str) -> bool:
     """Return whether one of the joining words means "or"."""
     words = connectors.lower().split()
-    return any(word in _OR for word in words) or any(
+    return any(word in OR for word in words) or any(
         word in connectors for word in _UNSPACED if word != "、" and word not in _UNSPACED_AND
     )
 

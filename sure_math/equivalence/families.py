@@ -58,8 +58,8 @@ def _is_constant(node: Node) -> bool:
 
 
 def _value(node: Node, point: str) -> Any:
-    found = evaluate(node, symbols(node), point)
-    return None if found is None else found.number
+    value = evaluate(node, symbols(node), point)
+    return None if value is None else value.number
 
 
 def _near(a: Any, b: Any) -> bool:

@@ -89,7 +89,7 @@ def unseen(node: Node, values: Callable[[Node], list[Any]]) -> list[Node]:
     Args:
         values: the real values of a formula at the points where it has one.
     """
-    found = []
+    one_signed = []
     for kink in _kinks(node):
         if kink[:2] == ("fn", "abs"):
             arguments = [kink[2]]
@@ -102,8 +102,8 @@ def unseen(node: Node, values: Callable[[Node], list[Any]]) -> list[Node]:
             signs = {value > 0 for value in found_values if value}
             one_sign = len(signs) == 1 or not found_values
             if one_sign and not never_negative(argument):
-                found.append(argument)
-    return found
+                one_signed.append(argument)
+    return one_signed
 
 
 def never_negative(node: Node) -> bool:

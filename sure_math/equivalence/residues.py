@@ -154,10 +154,10 @@ def compare_lists(a: Collection, b: Form) -> Verdict | None:
     sides = [list(form.items) if isinstance(form, Collection) else [form] for form in (a, b)]
     if not any(isinstance(item, Residue) for side in sides for item in side):
         return None
-    found = [_classes(side) for side in sides]
-    if found[0] is None or found[1] is None:
+    classes = [_classes(side) for side in sides]
+    if classes[0] is None or classes[1] is None:
         return "undecided"
-    (first, m), (second, n) = found[0], found[1]
+    (first, m), (second, n) = classes[0], classes[1]
     if m * n > _MAX_MODULUS**2:
         return "undecided"
     same = {value + m * k for value in first for k in range(n)} == {value + n * k for value in second for k in range(m)}

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Literal
 
+from sure_math.equivalence.conditions import split_condition_word
 from sure_math.equivalence.forms import (
     Collection,
     Form,
@@ -26,7 +27,6 @@ _ROWS = re.compile(
     re.DOTALL,
 )
 _RELATION = frozenset("=≈<>≤≥≠∈")
-_IF = re.compile(r"(?:\\text\s*\{\s*)?((?:if|when|for|where|with)\b\s*(?:(?:all|any|every|each)\b)?)\s*(?:\}\s*)?")
 _OTHERWISE = frozenset({"otherwise", "else", "elsewhere", "sonst", "sinon"})
 
 
@@ -135,14 +135,11 @@ def _case(value: str, condition: str, read: Reader) -> Form:
 
 
 def _case_condition(text: str, read: Reader) -> Form:
-    word = _IF.match(text)
-    inner = text[word.end() :].strip() if word else text
-    if word and text.startswith("\\text") and "}" not in word.group():
-        inner = rf"\text{{{inner}"
+    word, inner = split_condition_word(text)
     plain = re.sub(r"\\text\s*\{([^{}]*)\}", r" \1 ", inner).strip()
     if plain in _OTHERWISE:
         return Words("otherwise", source=text)
-    left_out = [LeftOut(word.group(1), "filler word")] if word else []
+    left_out = [LeftOut(word, "filler word")] if word else []
     try:
         form = read(inner)
     except Unreadable:

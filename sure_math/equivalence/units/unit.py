@@ -209,10 +209,10 @@ class _Factors:
         self.last = ""
 
     def add(self, word: str, exponent: int) -> None:
-        found = meaning(word)
-        self.last = found.name if found else singular(word)
-        if found:
-            self.known[self.last] = found
+        unit = meaning(word)
+        self.last = unit.name if unit else singular(word)
+        if unit:
+            self.known[self.last] = unit
         self.exponents[self.last] = self.exponents.get(self.last, 0) + exponent
 
     def raise_last(self, power: int) -> bool:
@@ -343,7 +343,7 @@ def in_base_units(number: str, unit: Unit) -> str:
     return f"({number})*({unit.scale})"
 
 
-_SIZES = {found.name: found.size for found in MEANINGS.values()}
+_SIZES = {unit.name: unit.size for unit in MEANINGS.values()}
 
 
 def part_size(name: str) -> Fraction:

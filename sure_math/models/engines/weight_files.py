@@ -157,10 +157,12 @@ def weight_files(folder: Path) -> tuple[Path, ...]:
 
 def refuse_adapter(folder: Path) -> None:
     """Refuse the folder of an adapter (LoRA), which the libraries would load on top of another model."""
-    found = sorted(path.name for path in folder.glob("adapter_*") if path.suffix in (".json", ".bin", ".safetensors"))
-    if found:
+    adapters = sorted(
+        path.name for path in folder.glob("adapter_*") if path.suffix in (".json", ".bin", ".safetensors")
+    )
+    if adapters:
         raise EngineUnavailable(
-            f"{folder}: holds an adapter ({named(found)}), and adapters are not loaded; merge it into its model "
+            f"{folder}: holds an adapter ({named(adapters)}), and adapters are not loaded; merge it into its model "
             "(peft: model.merge_and_unload().save_pretrained(NEW)), or remove these files"
         )
 

@@ -53,9 +53,9 @@ def refuse_by_content(path: Path, name: str, ending: str) -> None:
     except OSError as error:
         raise InputError(f"{name}: cannot be opened ({error.strerror}); check the rights of the file") from None
     expected = {".parquet": b"PAR1"}.get(ending, b"\x1f\x8b" if ending.endswith(".gz") else b"")
-    found = next(((mark, what) for mark, what in _CONTENTS if start.startswith(mark)), None)
-    if found is not None and found[0] != expected:
-        raise InputError(f"{name}: is {found[1]}")
+    content = next(((mark, what) for mark, what in _CONTENTS if start.startswith(mark)), None)
+    if content is not None and content[0] != expected:
+        raise InputError(f"{name}: is {content[1]}")
     if ending.endswith(".gz") and not start.startswith(b"\x1f\x8b"):
         raise InputError(f"{name}: is not compressed; rename it so that it does not end in .gz")
 
