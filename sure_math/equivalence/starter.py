@@ -33,6 +33,9 @@ READY, WANTED = b"r", b"w"
 _DEATH_SIGNAL = 1
 """`PR_SET_PDEATHSIG` of Linux's `prctl`."""
 
+_CPU_GIVEN = resource.getrlimit(resource.RLIMIT_CPU)
+"""Soft and hard limit of the processor time that this process was started with, in seconds."""
+
 Serve = Callable[[socket.socket], None]
 """Answers the requests that come through a socket until it ends."""
 
@@ -160,14 +163,22 @@ def _limit() -> None:
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_CORE, 0),
     ):
-        _, hard = resource.getrlimit(kind)
-        resource.setrlimit(kind, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
+        _lower(kind, wanted)
     sys.setrecursionlimit(3000)
 
 
 def limit_cpu(seconds: float) -> None:
     """End this process if it computes for longer than `seconds` from now on: the parent may be gone."""
     used = resource.getrusage(resource.RUSAGE_SELF)
-    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     limit = int(used.ru_utime + used.ru_stime + seconds) + 2
-    resource.setrlimit(resource.RLIMIT_CPU, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
+    resource.setrlimit(resource.RLIMIT_CPU, (_lowest(limit, *_CPU_GIVEN), _CPU_GIVEN[1]))
+
+
+def _lower(kind: int, wanted: int) -> None:
+    """Lower the soft limit of a resource to `wanted`. A lower one, which a user or a system has set, stays."""
+    given = resource.getrlimit(kind)
+    resource.setrlimit(kind, (_lowest(wanted, *given), given[1]))
+
+
+def _lowest(wanted: int, *given: int) -> int:
+    return min([wanted, *(limit for limit in given if limit != resource.RLIM_INFINITY)])

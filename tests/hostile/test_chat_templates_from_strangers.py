@@ -3,6 +3,7 @@
 - loops without end, huge numbers and texts, recursion, escapes from the sandbox, damaged templates: one line;
 - the process that renders is used again after each of them, in threads, after forks and after it was killed;
 - it ends with its parent, even while a template runs;
+- lower limits of its parent stay, and the message about the memory names the limit that holds;
 - the templates of usual kinds of models give the same text as the tokenizer's own method.
 """
 
@@ -171,6 +172,28 @@ def test_the_process_ends_with_its_parent() -> None:
     while _runs(child) and time.monotonic() < deadline:
         time.sleep(0.2)
     assert not _runs(child)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lower", ["(m, m)", "(m, resource.RLIM_INFINITY)"], ids=["hard and soft", "soft alone"])
+def test_lower_limits_of_the_parent_stay(lower: str) -> None:
+    """A container or `ulimit -v` allows less memory than the process takes for itself."""
+    code = (
+        "import resource\n"
+        "from sure_math.models.responders import templates\n"
+        "start = templates.subprocess.Popen\n"
+        "m = 700 << 20\n"
+        f"limits = lambda: resource.setrlimit(resource.RLIMIT_AS, {lower})\n"
+        "templates.subprocess.Popen = lambda *a, **k: start(*a, preexec_fn=limits, **k)\n"
+        "assert templates.render('{{ 1 + 1 }}', {}) == '2'\n"
+        "print(*resource.prlimit(templates._renderer._process.pid, resource.RLIMIT_AS))\n"
+        "try:\n"
+        "    templates.render('{{ \"a\" * 10**10 }}', {})\n"
+        "except templates.TemplateFailure as failure:\n"
+        "    print(failure)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [f"{700 << 20} {700 << 20}", "needs more than 700 MiB of memory"]
 
 
 def _runs(pid: int) -> bool:

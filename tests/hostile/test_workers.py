@@ -384,6 +384,24 @@ def test_limits_of_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     assert process.memory_info().rss < 400 << 20
 
 
+def test_lower_limits_of_the_parent_stay() -> None:
+    """A worker under `ulimit -v` and `ulimit -t` keeps these limits; only lower ones are set."""
+    code = (
+        "import resource\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (1536 << 20, 1800 << 20))\n"
+        "resource.setrlimit(resource.RLIMIT_CPU, (90, 100))\n"
+        "from sure_math.equivalence import starter\n"
+        "starter._limit()\n"
+        "print(*resource.getrlimit(resource.RLIMIT_AS), *resource.getrlimit(resource.RLIMIT_CORE)[:1])\n"
+        "starter.limit_cpu(1000.0)\n"
+        "print(*resource.getrlimit(resource.RLIMIT_CPU))\n"
+        "starter.limit_cpu(5.0)\n"
+        "print(resource.getrlimit(resource.RLIMIT_CPU)[0] < 30)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [f"{1536 << 20} {1800 << 20} 0", "90 100", "True"]
+
+
 def test_a_folder_of_the_user_is_not_imported_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "sympy.py").write_text("raise SystemExit")
     worker.close()

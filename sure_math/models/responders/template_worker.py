@@ -59,11 +59,22 @@ def _raise(message: object) -> None:
     raise jinja2.exceptions.TemplateError(str(message))
 
 
+def lower_limit(kind: int, wanted: int) -> int:
+    """Lower a limit of this process for good, to `wanted` or to its own lower limit; return the new limit.
+
+    A limit that a user or a system has set is never raised, and a lower hard limit is no error.
+    """
+    given = [limit for limit in resource.getrlimit(kind) if limit != resource.RLIM_INFINITY]
+    lowest = min([wanted, *given])
+    resource.setrlimit(kind, (lowest, lowest))
+    return lowest
+
+
 def main() -> None:
     """Serve requests until the input ends. The process is killed by the kernel if a template takes too long."""
     templates: dict[str, Any] = {}
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    memory = lower_limit(resource.RLIMIT_AS, MEMORY_BYTES)
+    lower_limit(resource.RLIMIT_CORE, 0)
     jinja = environment()
     output, sys.stdout = sys.stdout, sys.stderr
     print("ready", file=output, flush=True)
@@ -81,7 +92,7 @@ def main() -> None:
                 reply = {"failed": f"writes more than {MOST_CHARACTERS:,} characters"}
         except MemoryError:
             templates.clear()
-            reply = {"failed": f"needs more than {MEMORY_BYTES >> 20:,} MiB of memory"}
+            reply = {"failed": f"needs more than {memory >> 20:,} MiB of memory"}
         except RecursionError:
             reply = {"failed": "is nested too deeply"}
         except Exception as error:
