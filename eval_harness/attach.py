@@ -93,6 +93,9 @@ def _journal(lm: Any) -> Iterator[Journal | None]:
         yield journal
     finally:
         if journal is not None:
+            damage = journal.damage()
+            if damage is not None:
+                logging.getLogger("eval_harness").warning(damage)
             journal.close()
 
 

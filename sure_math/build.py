@@ -242,8 +242,9 @@ def _report(console: Console, tables: BuildTables, journal: Journal, published: 
         f"judge: {numbers['judge_calls']:,} calls, {numbers['judge_undecided']:,} undecided, "
         f"{numbers['cluster_conflicts']:,} conflicts"
     )
-    if journal.damaged:
-        console.print(f"journal: {journal.damaged:,} damaged rows were asked again")
+    damage = journal.damage()
+    if damage is not None:
+        _say(console, damage)
     rows = ", ".join(f"{table} {count:,}" for table, count in published.row_counts.items())
     _say(console, f"{published.folder}: {rows}")
 
