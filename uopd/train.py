@@ -30,8 +30,7 @@ from uopd.model.micro_batches import rows_by_rank
 from uopd.protocols import Components
 from uopd.rows import Share, TrainingRow
 from uopd.run.checks import RefusedError
-from uopd.run.folder import check_run_folder
-from uopd.run.log import RunError
+from uopd.run.folder import RunError, check_run_folder
 from uopd.run.metrics import Stopwatch
 from uopd.run.open_run import open_run
 from uopd.run.training_run import TrainingRun

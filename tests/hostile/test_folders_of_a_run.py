@@ -1,7 +1,8 @@
 """A training run touches nothing of the user, and finds its own damaged files.
 
 Pins: a folder with content that is not a run is refused; a copy of a checkpoint is not the run's; a damaged checkpoint
-is passed over; a damaged `run.json` is one line with a remedy; damaged lines of a log are left out; a file of the
+is named and passed over, also if a single bit has changed; if no other is left, the run stops before it forgets a step;
+a damaged `run.json` is one line with a remedy; damaged lines of a log are left out; a file of the
 finished run that was changed by hand is kept.
 """
 
@@ -19,8 +20,8 @@ from tests.helpers.short_training_runs import short_config
 from tests.hostile.test_folders_of_the_user import CONTENTS, tree
 from tests.uopd.test_resume import FACTS, Saved
 from uopd.run.checkpoints import Checkpoints
-from uopd.run.folder import METRICS, MODEL, RUN, read_lines
-from uopd.run.log import RunError, RunLog
+from uopd.run.folder import METRICS, MODEL, RUN, RunError, read_lines
+from uopd.run.log import RunLog
 from uopd.run.summary import write_summary
 
 
@@ -85,10 +86,54 @@ def saved(tmp_path: Path, keep: int = 2) -> tuple[Checkpoints, Any]:
 
 @pytest.mark.parametrize("content", CONTENTS.values(), ids=CONTENTS)
 @pytest.mark.parametrize("name", ["checkpoint.json", "student/value"])
-def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path, name: str, content: bytes) -> None:
+def test_a_damaged_checkpoint_is_named_and_passed_over(tmp_path: Path, name: str, content: bytes) -> None:
     checkpoints, student = saved(tmp_path)
-    (tmp_path / "checkpoints/step-000010" / name).write_bytes(content + b"   ")
-    assert (checkpoints.restore(student), student.value) == (5, 5)
+    damaged, said = tmp_path / "checkpoints/step-000010" / name, list[str]()
+    damaged.write_bytes(content + b"   ")
+    assert (checkpoints.restore(student, said.append), student.value) == (5, 5)
+    assert len(said) == 1 and said[0].startswith(f"{damaged}: ")
+    assert said[0].endswith("; the checkpoint is damaged and is passed over")
+
+
+def test_a_bit_that_has_changed_is_noticed(tmp_path: Path) -> None:
+    checkpoints, student = saved(tmp_path)
+    file, said = tmp_path / "checkpoints/step-000010/student/value", list[str]()
+    assert file.read_bytes() == b"10"
+    file.write_bytes(b"90")
+    assert (checkpoints.restore(student, said.append), student.value) == (5, 5)
+    assert said == [f"{file}: its content is not what was written; the checkpoint is damaged and is passed over"]
+
+
+def test_a_checkpoint_with_a_file_missing_is_passed_over(tmp_path: Path) -> None:
+    checkpoints, student = saved(tmp_path)
+    file, said = tmp_path / "checkpoints/step-000010/student/value", list[str]()
+    file.unlink()
+    assert (checkpoints.restore(student, said.append), student.value) == (5, 5)
+    assert said == [f"{file}: is missing; the checkpoint is damaged and is passed over"]
+
+
+def test_a_run_with_damaged_checkpoints_only_stops_and_loses_nothing(tmp_path: Path) -> None:
+    checkpoints, student = saved(tmp_path)
+    for steps in (5, 10):
+        (tmp_path / f"checkpoints/step-{steps:06d}/student/value").write_bytes(b"7" * len(str(steps)))
+    before = tree(tmp_path)
+    with pytest.raises(
+        RunError, match=r"no checkpoint is as it was written .*step-000010.*step-000005.* move "
+    ) as error:
+        checkpoints.restore(student, print)
+    assert len(str(error.value).splitlines()) == 1 and tree(tmp_path) == before
+
+
+def test_a_damaged_checkpoint_of_later_steps_takes_no_ones_place(tmp_path: Path) -> None:
+    """The run went back to 5 steps and saves more often from now on; it is stopped again before step 10."""
+    checkpoints, student = saved(tmp_path)
+    (tmp_path / "checkpoints/step-000010/student/value").write_bytes(b"90")
+    assert checkpoints.restore(student, print) == 5
+    checkpoints = Checkpoints(tmp_path / "checkpoints", keep=1)
+    for steps in (6, 7):
+        student.value = steps
+        checkpoints.save(student, steps)
+    assert (checkpoints.restore(student, print), student.value) == (7, 7)
 
 
 def test_copies_and_notes_of_the_user_stay(tmp_path: Path) -> None:
@@ -107,10 +152,11 @@ def test_copies_and_notes_of_the_user_stay(tmp_path: Path) -> None:
     assert (folder / "step-final/student/value").is_file() and not (folder / "step-000010").exists()
 
 
-def test_an_early_checkpoint_is_loaded(tmp_path: Path) -> None:
+@pytest.mark.parametrize("record", ['{"steps": 10}', '{"steps": 10, "files": {"value": 2}}'])
+def test_an_early_checkpoint_is_loaded(tmp_path: Path, record: str) -> None:
     checkpoints, student = saved(tmp_path)
-    (tmp_path / "checkpoints/step-000010/checkpoint.json").write_text('{"steps": 10}')
-    assert (checkpoints.restore(student), student.value) == (10, 10)
+    (tmp_path / "checkpoints/step-000010/checkpoint.json").write_text(record)
+    assert (checkpoints.restore(student, print), student.value) == (10, 10)
 
 
 class Exported:

@@ -23,8 +23,8 @@ from rich.console import Console
 from tests.helpers.short_training_runs import metrics_of, short_config, train_run, write_dataset
 from uopd.config import TrainConfig
 from uopd.run.checkpoints import Checkpoints
-from uopd.run.folder import EVALUATIONS, METRICS, RUN, read_lines
-from uopd.run.log import RunError, RunLog
+from uopd.run.folder import EVALUATIONS, METRICS, RUN, RunError, read_lines
+from uopd.run.log import RunLog
 
 STEPS = 6
 SETTINGS = (f"run.steps={STEPS}", "checkpoint.every=2", "eval.every=4", "data.prompts_per_step=3")
@@ -232,7 +232,7 @@ class Saved:
 
 def test_checkpoints_are_whole_and_the_newest_stay(tmp_path: Path) -> None:
     checkpoints, student = Checkpoints(tmp_path / "checkpoints", keep=2), Saved()
-    assert checkpoints.restore(student) == 0  # type: ignore[arg-type]
+    assert checkpoints.restore(student, print) == 0  # type: ignore[arg-type]
     for steps in (5, 10, 15):
         student.value = steps
         checkpoints.save(student, steps)  # type: ignore[arg-type]
@@ -240,11 +240,11 @@ def test_checkpoints_are_whole_and_the_newest_stay(tmp_path: Path) -> None:
     # One that was killed before its last file.
     (tmp_path / "checkpoints" / "step-000020" / "student").mkdir(parents=True)
     student.value = 0
-    assert (checkpoints.restore(student), student.value) == (15, 15)  # type: ignore[arg-type]
+    assert (checkpoints.restore(student, print), student.value) == (15, 15)  # type: ignore[arg-type]
     student.value = 20
     checkpoints.save(student, 20)  # type: ignore[arg-type]
     assert [checkpoint.steps for checkpoint in checkpoints.all()] == [15, 20]
-    assert (checkpoints.restore(student), student.value) == (20, 20)  # type: ignore[arg-type]
+    assert (checkpoints.restore(student, print), student.value) == (20, 20)  # type: ignore[arg-type]
 
 
 def test_what_was_logged_after_the_checkpoint_is_forgotten(tmp_path: Path) -> None:

@@ -23,6 +23,10 @@ ROLLOUTS, CHECKPOINTS, MODEL = "rollouts", "checkpoints", "model"
 LOCK = ".lock"
 
 
+class RunError(RuntimeError):
+    """A run cannot go on in this folder; the message says what to do."""
+
+
 def check_run_folder(folder: Path) -> None:
     """Refuse a folder in which no run may write; nothing in it is touched.
 

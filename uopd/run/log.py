@@ -27,6 +27,7 @@ from uopd.run.folder import (
     METRICS,
     ROLLOUTS,
     RUN,
+    RunError,
     append_line,
     check_run_folder,
     read_lines,
@@ -41,10 +42,6 @@ HARMLESS = re.compile(
 """Keys of settings that may change when a run goes on, since they shape no update."""
 SHOWN = ("loss", "kl", "reward", "agreement", "mean_response_tokens")
 """Metrics beside the progress bar."""
-
-
-class RunError(RuntimeError):
-    """A run cannot go on in this folder; the message says what to do."""
 
 
 class RunLog:

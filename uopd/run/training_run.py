@@ -42,7 +42,7 @@ class TrainingRun:
 
         Before the first step the newest checkpoint is loaded. After the last step the summary is written.
         """
-        done = self.checkpoints.restore(self.components.student)
+        done = self.checkpoints.restore(self.components.student, self.log.say)
         if done:
             self.log.say(f"going on after {done} steps")
         self.log.begin(done)
