@@ -2,9 +2,11 @@
 
     python -m sure_math.validate sure-math
     python -m sure_math.validate graded.jsonl --label majority
+    python -m sure_math.validate sure-math --student student.jsonl
 
 `validation/from_dataset.py` reads a published folder, `validation/from_file.py` reads any file of graded answers.
-`validation/labels.py` says what counts as the teacher's answer, `validation/report.py` what is reported.
+`validation/labels.py` says what counts as the teacher's answer, `validation/report.py` what is reported. If there are
+samples of a student, `validation/headroom.py` compares the two models by the weight.
 """
 
 import argparse
@@ -20,8 +22,10 @@ from sure_math.storage.output_folder import OutputError, check_report_folder, ke
 from sure_math.validation.from_dataset import read_dataset
 from sure_math.validation.from_file import read_file
 from sure_math.validation.graded_answers import GradedAnswers, ValidationInputError
+from sure_math.validation.headroom import make_headroom
 from sure_math.validation.labels import LABELS, judge_problems
 from sure_math.validation.report import REPORT_FILES, ReportSettings, make_report, render_report, write_report
+from sure_math.validation.student import StudentAnswers, read_student
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,7 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         answers = _read(options)
         label = options.label or ("greedy" if answers.has_greedy else "majority")
         settings = ReportSettings(label=label, seed=options.seed, resamples=options.resamples)
+        student = _read_student(options)
         report = make_report(answers, settings)
+        if student is not None:
+            report["headroom"] = make_headroom(answers, student, settings)
         kept = write_report(report, judge_problems(answers, settings.label, settings.seed), out)
     except (ValidationInputError, OutputError) as error:
         say(f"validate: {error}", stderr=True)
@@ -47,12 +54,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if kept:
         say(kept_line(out, kept), stderr=True)
     say(render_report(report, examples=False))
-    say(f"Written: {out}/report.md, report.json, and the figures histogram, accuracy, roc, risk_coverage (PNG, SVG)")
+    figures = "histogram, accuracy, roc, risk_coverage" + (", headroom" if report["headroom"] else "")
+    say(f"Written: {out}/report.md, report.json, and the figures {figures} (PNG, SVG)")
     return 0
 
 
 def _read(options: argparse.Namespace) -> GradedAnswers:
-    columns = dict(pair.partition("=")[::2] for pair in options.column)
+    columns = _columns(options.column)
     if options.input.is_dir():
         if columns:
             raise ValidationInputError("--column is for files; a dataset folder has its columns")
@@ -60,6 +68,18 @@ def _read(options: argparse.Namespace) -> GradedAnswers:
     if not options.input.is_file():
         raise ValidationInputError(f"{options.input} is neither a dataset folder nor a file")
     return read_file(options.input, columns, equivalence=options.equivalence, missing=options.missing)
+
+
+def _read_student(options: argparse.Namespace) -> StudentAnswers | None:
+    if options.student is None:
+        if options.student_column:
+            raise ValidationInputError("--student-column is for the file of --student; name the file as well")
+        return None
+    return read_student(options.student, _columns(options.student_column))
+
+
+def _columns(pairs: Sequence[str]) -> dict[str, str]:
+    return dict(pair.partition("=")[::2] for pair in pairs)
 
 
 def _default_out(source: Path, label: str | None) -> Path:
@@ -77,6 +97,15 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="DIR|FILE",
         help="a built dataset, or a file with graded answers",
+    )
+    parser.add_argument(
+        "--student",
+        type=Path,
+        metavar="DIR|FILE",
+        help="samples of a student on the same problems: report where the teacher is better, by the weight",
+    )
+    parser.add_argument(
+        "--student-column", action="append", default=[], metavar="ROLE=NAME", help="file of --student: column of a role"
     )
     parser.add_argument(
         "--out", type=output_path, help="folder of the report (default: DIR/validation, or STEM-validation)"

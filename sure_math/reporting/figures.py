@@ -87,6 +87,35 @@ def draw_validation(
     _draw_risk(report, scores, wrong, folder / "risk_coverage")
 
 
+def draw_headroom(headroom: Mapping, stem: Path) -> None:
+    """Draw the accuracies of teacher and student by the weight, and their difference.
+
+    Args:
+        headroom: as `make_headroom` returns it.
+        stem: path without ending; `.png` and `.svg` are written.
+    """
+    table = headroom["bins"]
+    with panels(stem, 1, 2) as (both, difference):
+        for name, color, dash in (("teacher", BLUE, "-"), ("student", ORANGE, "--")):
+            _draw_intervals(both, table, name, color, dash)
+        _draw_intervals(difference, table, "difference", GREEN, "-")
+        both.set(ylabel="Right samples (%)", ylim=(-3, 103), title=f"{headroom['problems']:,} problems of both")
+        both.legend(loc="best")
+        difference.axhline(0, color=GREY, linewidth=0.8)
+        difference.set(ylabel="Teacher minus student (points)", title="Bars: 95 % interval over problems")
+        for axes in (both, difference):
+            axes.set(xlabel="Weight (mean of the bin)", xlim=(-0.03, 1.03))
+
+
+def _draw_intervals(axes: Axes, table: Sequence[Mapping], name: str, color: str, dash: str) -> None:
+    values = np.asarray([[row[name]["low"], row[name]["value"], row[name]["high"]] for row in table], dtype=float) * 100
+    low, value, high = values.T
+    # A percentile interval of few problems need not hold the value.
+    errors = np.clip([value - low, high - value], 0, None)
+    places = [row["mean"] for row in table]
+    axes.errorbar(places, value, yerr=errors, fmt="o", linestyle=dash, color=color, capsize=3, markersize=5, label=name)
+
+
 def _draw_split_histogram(entropies: Sequence[float], wrong: Sequence[bool], stem: Path) -> None:
     positions = np.asarray([bin_of(entropy) for entropy in entropies], dtype=int)
     is_wrong = np.asarray(wrong, dtype=bool)

@@ -81,16 +81,9 @@ def read_file(
         ValidationInputError: the file cannot be read, has no column of answers, has neither grades nor reference
             answers, or has lists that differ in length.
     """
-    try:
-        opened = open_rows(path, "input")
-        rows = list(opened.stream)
-        with reading(str(path)):
-            chosen = _find_columns(path, opened, rows, columns)
-            wide = holds_lists(rows, _samples_column(chosen))
-            problems = _wide(path, rows, chosen) if wide else _long(path, rows, chosen, columns.get("id"))
-    except InputError as error:
-        raise ValidationInputError(str(error)) from None
-    usable = [problem for problem in problems if len(problem["answers"]) >= 2]
+    problems, origin = read_problems(path, columns, labelled=True)
+    numbered = [row | {"number": str(number)} for number, row in enumerate(problems)]
+    usable = [problem for problem in numbered if len(problem["answers"]) >= 2]
     if not usable:
         raise ValidationInputError(
             f"{path}: no problem has two answers or more, so there is no entropy; rows of the same problem need the "
@@ -108,13 +101,42 @@ def read_file(
         equivalence=equivalence,
         has_greedy=False,
         too_few=len(problems) - len(usable),
-        origin="columns " + ", ".join(f"{role} = {name}" for role, name in chosen.items()),
+        origin=origin,
     )
+
+
+def read_problems(path: Path, columns: Mapping[str, str], *, labelled: bool) -> tuple[list[dict[str, Any]], str]:
+    """Read the problems of a file with their samples, without clustering the answers.
+
+    >>> read_problems(Path("rollouts.jsonl"), {}, labelled=False)[0][0]["answers"]  # doctest: +SKIP
+    ['4', '5', None]
+
+    Args:
+        labelled: the file must have grades or reference answers.
+
+    Returns:
+        The problems (`id`, None if the file names none; `problem`, `gold`, `answers`, `correct`, ...), and how the
+        columns were read.
+
+    Raises:
+        ValidationInputError: the file cannot be read, or has no column of answers.
+    """
+    try:
+        opened = open_rows(path, "input")
+        rows = list(opened.stream)
+        with reading(str(path)):
+            chosen = _find_columns(path, opened, rows, columns, labelled=labelled)
+            wide = holds_lists(rows, _samples_column(chosen))
+            problems = _wide(path, rows, chosen) if wide else _long(path, rows, chosen, columns.get("id"))
+    except InputError as error:
+        raise ValidationInputError(str(error)) from None
+    return problems, "columns " + ", ".join(f"{role} = {name}" for role, name in chosen.items())
 
 
 def _graded(row: Mapping, ids: Sequence[int], equivalence: str) -> SampledProblem:
     return SampledProblem(
-        problem_id=row["id"],
+        problem_id=row["id"] or row["number"],
+        has_id=row["id"] is not None,
         problem=row["problem"],
         split=None,
         tier=row["tier"],
@@ -131,7 +153,7 @@ def _graded(row: Mapping, ids: Sequence[int], equivalence: str) -> SampledProble
     )
 
 
-def _find_columns(path: Path, opened: Rows, rows: Sequence[Row], named: Columns) -> dict[str, str]:
+def _find_columns(path: Path, opened: Rows, rows: Sequence[Row], named: Columns, *, labelled: bool) -> dict[str, str]:
     """Choose the columns. A named column must exist; the others are looked for under their usual names."""
     there_are = f"there are: {plain_list(opened.columns)}"
     for role, name in named.items():
@@ -154,7 +176,7 @@ def _find_columns(path: Path, opened: Rows, rows: Sequence[Row], named: Columns)
         raise ValidationInputError(
             f"{path}: no column of answers or completions; {there_are}. Name it: --column answers=NAME"
         )
-    if not chosen.keys() & {"correct", "gold", "solution"}:
+    if labelled and not chosen.keys() & {"correct", "gold", "solution"}:
         raise ValidationInputError(
             f"{path}: neither grades nor reference answers; {there_are}. "
             "Name one: --column correct=NAME or --column gold=NAME"
@@ -200,7 +222,7 @@ def _wide(path: Path, rows: Sequence[Row], chosen: Columns) -> list[dict[str, An
     problems = []
     for number, (row, values, texts) in enumerate(read, start=1):
         with reading(f"{path}, row {number}"):
-            row_id = text_of(row, chosen.get("id")) or str(number - 1)
+            row_id = text_of(row, chosen.get("id"))
             problems.append(_problem(row, row_id, texts, values, chosen, kind))
     return problems
 
@@ -234,7 +256,7 @@ def _long(path: Path, rows: Sequence[Row], chosen: Columns, named_id: str | None
             values = {role: [cell(row.row, chosen[role]) for row in group] for role in PER_SAMPLE if role in chosen}
             ids = {row.row_id for row in group}
             # An id that differs within a problem names the samples.
-            row_id = (ids.pop() if len(ids) == 1 else None) or str(number - 1)
+            row_id = ids.pop() if len(ids) == 1 else None
             problems.append(_problem(group[0].row, row_id, [row.text for row in group], values, chosen, kind))
     return problems
 
@@ -282,7 +304,7 @@ def _sample_text(value: object, chosen: Columns) -> str:
 
 
 def _problem(
-    row: Row, row_id: str, texts: Sequence[str], values: Mapping[str, Any], chosen: Columns, kind: str
+    row: Row, row_id: str | None, texts: Sequence[str], values: Mapping[str, Any], chosen: Columns, kind: str
 ) -> dict[str, Any]:
     """One problem; `texts` are its samples, `values` what else is known of them."""
     reasons = values.get("finish_reason")

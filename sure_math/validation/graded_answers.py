@@ -50,6 +50,8 @@ class SampledProblem:
     majority: str | None
     measures: Measures
     greedy_answer: str | None = None
+    has_id: bool = True
+    """Whether the input has an id for the problem; otherwise `problem_id` is its place in the input."""
     greedy_correct: bool | None = None
     """The stored verdict of a published dataset; None without a reference answer, or without a greedy sample."""
 
@@ -65,6 +67,20 @@ class GradedAnswers:
     """Problems with fewer than two samples; they have no entropy and are left out."""
     origin: str
     """Fingerprint of a dataset, or how the columns of a file were read."""
+
+
+def measure_without(row: SampledProblem, left_out: int) -> Measures:
+    """Measure the N - 1 >= 2 samples beside the sample with the index `left_out`.
+
+    The samples keep the clusters that all N were put into.
+    """
+    rest = [index for index in range(len(row.answers)) if index != left_out]
+    return measure(
+        [row.cluster_ids[index] for index in rest],
+        [row.answers[index] for index in rest],
+        None if row.sum_logprobs is None else [row.sum_logprobs[index] for index in rest],
+        None if row.token_counts is None else [row.token_counts[index] for index in rest],
+    )
 
 
 def measure(

@@ -20,7 +20,7 @@ from sure_math.validation.graded_answers import (
     Measures,
     SampledProblem,
     ValidationInputError,
-    measure,
+    measure_without,
 )
 
 
@@ -117,14 +117,9 @@ def _held_out(row: SampledProblem, equivalence: str, seed: int) -> JudgedProblem
     right = _sample_is_right(row, index, equivalence)
     if right is None:
         return None
-    rest = [other for other in range(size) if other != index]
-    measures = measure(
-        [row.cluster_ids[other] for other in rest],
-        [row.answers[other] for other in rest],
-        None if row.sum_logprobs is None else [row.sum_logprobs[other] for other in rest],
-        None if row.token_counts is None else [row.token_counts[other] for other in rest],
+    return JudgedProblem(
+        sampled=row, measures=measure_without(row, index), judged_answer=row.answers[index], wrong=not right
     )
-    return JudgedProblem(sampled=row, measures=measures, judged_answer=row.answers[index], wrong=not right)
 
 
 def _sample_is_right(row: SampledProblem, index: int | None, equivalence: str) -> bool | None:

@@ -35,7 +35,11 @@ COVERAGES = (0.25, 0.5, 0.75, 1.0)
 REPORT = "validation_report.md.j2"
 REPORT_FILES = (
     *("report.json", "report.md"),
-    *(f"{name}.{ending}" for name in ("histogram", "accuracy", "roc", "risk_coverage") for ending in ("png", "svg")),
+    *(
+        f"{name}.{ending}"
+        for name in ("histogram", "accuracy", "roc", "risk_coverage", "headroom")
+        for ending in ("png", "svg")
+    ),
 )
 """What `write_report` writes."""
 
@@ -60,6 +64,8 @@ class ReportSettings:
 
 def make_report(answers: GradedAnswers, settings: ReportSettings) -> dict[str, Any]:
     """Make the report as JSON types: AUROC and its rivals, accuracy per bin, risk-coverage, slices, examples.
+
+    `headroom` is None; `headroom.py` makes this part if there are samples of a student.
 
     >>> report = make_report(read_dataset(Path("sure-math")), ReportSettings(label="greedy"))  # doctest: +SKIP
     >>> report["scores"][0]["value"]  # doctest: +SKIP
@@ -99,6 +105,7 @@ def make_report(answers: GradedAnswers, settings: ReportSettings) -> dict[str, A
         "unanimous": _unanimous(judged, settings),
         "slices": _slices(judged),
         "examples": _examples(judged, settings),
+        "headroom": None,
     }
 
 
@@ -220,7 +227,10 @@ def write_report(report: Mapping, judged: Sequence[JudgedProblem], out: Path) ->
     Returns:
         The files of the user that stood there and were kept: old name -> new name.
     """
-    from sure_math.reporting.figures import draw_validation  # imports matplotlib, which `--help` does not need
+    from sure_math.reporting.figures import (
+        draw_headroom,
+        draw_validation,
+    )  # imports matplotlib, which `--help` does not need
 
     staging = fresh_staging(out)
     text = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
@@ -233,6 +243,8 @@ def write_report(report: Mapping, judged: Sequence[JudgedProblem], out: Path) ->
         wrong=[row.wrong for row in judged],
         folder=staging,
     )
+    if report["headroom"]:
+        draw_headroom(report["headroom"], staging / "headroom")
     return install(staging, out, written=read_list(out / LIST, REPORT_FILES), list_path=out / LIST)
 
 

@@ -13,7 +13,7 @@ import subprocess
 import unicodedata
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from sure_math.command_line.arguments import print_error
 from sure_math.command_line.terminal import terminal_console
 from sure_math.publication.facts import ModelFacts
 from sure_math.publication.publish import publish
+from sure_math.reporting.advantage import Pair, measure_advantage
 from sure_math.reporting.templates import environment
 from sure_math.rows import Dropped, SourceFacts
 from sure_math.validation.report import render_report
@@ -122,6 +123,16 @@ def export_readme(folder: Path, text: str) -> str:
     )  # fmt: skip
 
 
+def headroom(text: str) -> dict[str, Any]:
+    pair = Pair(weights=[1.0, 0.5, 0.5], right=[True, True, False], student=0.5)
+    counts = {"problems": 1, "by_id": 1, "by_text": 0, "unmatched": 1, "other_text": 1, "without_student": 1}
+    return {
+        "student_name": text, "student_origin": text, "matched": counts, "too_few_samples": 1, "ungraded": 1,
+        "problems": 1, "teacher_samples": 3, "student_better": 1,
+        **asdict(measure_advantage([pair], resamples=10, seed=0)),
+    }  # fmt: skip
+
+
 def validation_report(folder: Path, text: str) -> str:
     score = {"score": text, "value": 0.5, "low": 0.1, "high": 0.9, "problems": 5, "positives": 2, "undefined": None}
     example = {
@@ -139,6 +150,7 @@ def validation_report(folder: Path, text: str) -> str:
         "unanimous": {"problems": 1, "wrong": 1, "errors": 1, "examples": [example]},
         "slices": {"tier": [{"name": text, "problems": 1, "positives": 1, "accuracy": 0.5, "auroc": None}]},
         "examples": {"low": [example], "high": [example]},
+        "headroom": headroom(text),
     }  # fmt: skip
     return render_report(report, examples=True)
 
