@@ -37,6 +37,7 @@ from sure_math.dry_run.tables import plan_table
 from sure_math.equivalence.worker import WorkerUnavailable
 from sure_math.escaping import shell_command
 from sure_math.models.engines import EngineUnavailable
+from sure_math.models.engines.processes import recorded_processes
 from sure_math.models.responders.journal import CallLog, Journal, JournalError
 from sure_math.models.responders.roles import ModelResolver, Models, resolve_model
 from sure_math.problems.contamination.duplicates import distinct_phase, unique_phase
@@ -128,6 +129,9 @@ def open_build(
         check_dataset_folder(out)
         store = stack.enter_context(contextlib.closing(Store(out, progress)))
         store.claim(config.model_dump(mode="json"), update=update, harmless=PLACEMENT)
+        stack.enter_context(
+            recorded_processes(store.folder / "engines.json", lambda line: _say(progress.console, line))
+        )
         journal = stack.enter_context(contextlib.closing(Journal(store.folder / "journal.sqlite")))
         log = stack.enter_context(contextlib.closing(CallLog(store.folder / "calls.jsonl")))
         stack.callback(progress.stop)

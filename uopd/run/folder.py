@@ -21,6 +21,8 @@ from sure_math.storage.output_folder import LIST, STAGING, check_place, foreign_
 RUN, METRICS, EVALUATIONS = "run.json", "metrics.jsonl", "evaluations.jsonl"
 ROLLOUTS, CHECKPOINTS, MODEL = "rollouts", "checkpoints", "model"
 LOCK = ".lock"
+ENGINES = ".engines.json"
+"""The engines' processes that run, while they run."""
 
 
 class RunError(RuntimeError):
@@ -34,7 +36,9 @@ def check_run_folder(folder: Path) -> None:
         OutputError: the folder cannot be used, or holds something else than a run.
     """
     check_place(folder)
-    refuse_links(folder, (LOCK, RUN, METRICS, EVALUATIONS, ROLLOUTS, CHECKPOINTS, MODEL, LIST, STAGING, "tensorboard"))
+    refuse_links(
+        folder, (LOCK, RUN, METRICS, EVALUATIONS, ROLLOUTS, CHECKPOINTS, MODEL, LIST, STAGING, "tensorboard", ENGINES)
+    )
     if not (folder / LOCK).is_file() and not (folder / RUN).is_file():
         # The rollouts of another run may have been copied here, to be replayed.
         copied = [ROLLOUTS] if not foreign_names(folder / ROLLOUTS, _steps_in(folder / ROLLOUTS)) else []

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from sure_math.models.engines import EngineUnavailable, Sampling
 from sure_math.models.engines.files import fingerprint_of, load_tokenizer, model_folder
+from sure_math.models.engines.processes import recorded_processes
 from sure_math.models.responders.chat import Chat
 from sure_math.prompts import load_prompt
 from sure_math.storage.package_versions import installed
@@ -34,7 +35,7 @@ from uopd.run.checks import (
     check_vocabularies,
 )
 from uopd.run.evaluation import Evaluator
-from uopd.run.folder import CHECKPOINTS, ROLLOUTS
+from uopd.run.folder import CHECKPOINTS, ENGINES, ROLLOUTS
 from uopd.run.log import RunLog
 from uopd.run.training_run import TrainingRun
 
@@ -63,6 +64,7 @@ def open_run(config: TrainConfig, out: Path, console: Console) -> Iterator[Train
         pool = _pool(config, dataset, method, student, scorer, prompt)
         evaluator = _evaluator(config, dataset, student, prompt)
         log = stack.enter_context(RunLog(out, config, _facts(config, method, dataset), console))
+        stack.enter_context(recorded_processes(out / ENGINES, log.say))
         check_prompt(dataset, prompt, log.say)
         if pool.too_long:
             log.say(f"{pool.too_long:,} prompts are longer than data.max_prompt_tokens and left out")

@@ -24,6 +24,7 @@ from sure_math.models.engines import (
     refuse,
 )
 from sure_math.models.engines.checked_load import check_tensors
+from sure_math.models.engines.processes import watched_start
 from sure_math.models.engines.spec import ModelFiles, ModelSpec
 from sure_math.models.engines.weight_files import INDEX, named, weight_files
 
@@ -146,7 +147,8 @@ def start_llm(spec: ModelSpec, files: ModelFiles, **arguments: Any) -> LLM:
         raise EngineUnavailable(f"engine option {clash[0]!r} is set by the config's own fields or must not be changed")
     check_tensors(files.folder)
     _refuse_other_weights(files.folder)
-    return LLM(**fixed, **spec.options)
+    with watched_start():
+        return LLM(**fixed, **spec.options)
 
 
 def _refuse_other_weights(folder: Path) -> None:

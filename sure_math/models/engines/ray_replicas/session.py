@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import socket
@@ -11,6 +12,7 @@ import ray
 from ray.exceptions import RayError
 
 from sure_math.models.engines import EngineUnavailable
+from sure_math.models.engines.processes import watched_start
 
 CONNECT_SECONDS = 10.0
 OBJECT_STORE_BYTES = 256 * 2**20
@@ -67,7 +69,8 @@ def connect(address: str | None, *, field: str = "replicas.address", **settings:
     else:
         check_address(address, field)
     try:
-        ray.init(address="local" if address is None else address, **options)
+        with watched_start() if address is None else contextlib.nullcontext():
+            ray.init(address="local" if address is None else address, **options)
     except (RayError, RuntimeError, ValueError, OSError) as error:  # ConnectionError is an OSError
         first = str(error).strip().partition("\n")[0]
         if address is None:
