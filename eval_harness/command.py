@@ -111,6 +111,7 @@ def _run_lm_eval(words: Sequence[str]) -> int:
     from eval_harness.generate import GenerationError
     from eval_harness.local_models import check_local_model, model_arguments
     from sure_math.models.engines import EngineUnavailable
+    from sure_math.models.engines.processes import watched_start
     from sure_math.models.responders.journal import JournalError
     from sure_math.problems.sources.table_files import InputError
 
@@ -125,7 +126,10 @@ def _run_lm_eval(words: Sequence[str]) -> int:
     try:
         if words[0] == "run":
             check_local_model(model_arguments(arguments))
-        cli_evaluate()
+            with watched_start():  # back ends that start processes: vLLM, and Ray for copies of it
+                cli_evaluate()
+        else:
+            cli_evaluate()
     except (OptionError, GenerationError, ServerError, InputError, EngineUnavailable, JournalError) as error:
         say(f"\n{error}", stderr=True)
         return 2

@@ -5,8 +5,8 @@ nothing of the package: it takes 20 MB, and is there in a moment.
 
 Who ends whom:
 - Between the messages `begin` and `end` the owner starts an engine. Each process that appears below the owner in that
-  time belongs to an engine, with everything that it starts later. The watchdog looks every `START_SECONDS`, and every
-  `LOOK_SECONDS` when no engine is starting.
+  time belongs to an engine, with everything that it starts later. The watchdog looks ten times a second in that time,
+  and once a second later.
 - If the owner ends, in whatever way, the watchdog ends the engines' processes and then itself. A process that was
   started since the last look has the owner's mark in its environment, where the watchdog finds it.
 - The list of the processes that run is kept in a file, if the owner names one. If the watchdog is killed too, the next
@@ -34,8 +34,11 @@ import psutil
 MARK = "SURE_MATH_ENGINE_OF"
 """Environment variable of every process that is started with an engine."""
 START_SECONDS = 0.1
-"""Seconds between two looks while an engine starts."""
+"""Seconds between two looks while an engine starts: a process that was forked has no mark."""
+QUICK_SECONDS = 60.0
+"""How long a start is looked at so often; a start that takes longer is looked at like a running engine."""
 LOOK_SECONDS = 1.0
+"""Seconds between two looks while engines run. A look takes about 10 ms on a machine with 200 processes."""
 OWNER_SECONDS = 0.2
 """Seconds between two looks at whether the owner is there."""
 GRACE_SECONDS = 1.0
@@ -55,14 +58,17 @@ class Watch:
         self._mark = ""
         self._starts = 0
         """Engines that are starting."""
+        self._began = 0.0
+        """When the last of them began, in seconds of the monotonic clock."""
         self._others: set[int] = set()
         """Children of the owner that belong to no engine."""
         self._record: Path | None = None
         self._recorded: list[dict[str, Any]] = []
 
     @property
-    def starting(self) -> bool:
-        return self._starts > 0
+    def seconds(self) -> float:
+        """Seconds until the next look."""
+        return START_SECONDS if self._starts and time.monotonic() < self._began + QUICK_SECONDS else LOOK_SECONDS
 
     def take(self, message: dict[str, Any]) -> None:
         """Do what the owner asks for."""
@@ -71,6 +77,7 @@ class Watch:
                 known = {process.pid for process in self.engines}
                 self._others = {child for child in _children().get(self._owner, ()) if child not in known}
             self._starts += 1
+            self._began = time.monotonic()
             self._mark = message["mark"]
         elif message["do"] == "end":
             self.look()
@@ -85,7 +92,7 @@ class Watch:
         """Find the engines' new processes, and forget those that have ended."""
         children = _children()
         roots = {process.pid for process in self.engines}
-        if self.starting:
+        if self._starts:
             roots |= set(children.get(self._owner, ())) - self._others
         self.engines = {process for process in self.engines if runs(process)} | _below(roots, children)
         self._write_record()
@@ -93,7 +100,7 @@ class Watch:
     def end(self) -> None:
         """End all of them; the owner is gone."""
         self.look()
-        if self.starting:
+        if self._starts:
             self.engines |= _marked(self._mark)
         end_processes(self.engines)
         self._forget_record()
@@ -125,10 +132,10 @@ def watch(owner: int) -> None:
     engines, messages = Watch(owner), Messages(sys.stdin.fileno())
     looked = 0.0
     while os.getppid() == owner:
-        for message in messages.arrived(START_SECONDS if engines.starting else OWNER_SECONDS):
+        for message in messages.arrived(min(engines.seconds, OWNER_SECONDS)):
             engines.take(message)
             os.write(sys.stdout.fileno(), b"\n")
-        if time.monotonic() - looked >= (START_SECONDS if engines.starting else LOOK_SECONDS):
+        if time.monotonic() - looked >= engines.seconds:
             engines.look()
             looked = time.monotonic()
     engines.end()

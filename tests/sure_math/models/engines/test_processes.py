@@ -156,7 +156,7 @@ def test_what_a_killed_command_and_its_killed_watchdog_have_left_is_named_and_en
         process.wait()
         left = running(set(family.seen) - set(watchdogs))
         assert len(left) == 3
-        record, said = tmp_path / "engines.json", []
+        record, said = tmp_path / "engines.json", list[str]()
         with recorded_processes(record, said.append):
             assert running(left) == []
         assert len(said) == 1
@@ -177,7 +177,7 @@ def test_no_other_process_is_taken_for_a_survivor(tmp_path: Path, change: dict[s
     try:
         entry = {"pid": bystander.pid, "started": psutil.Process(bystander.pid).create_time()}
         content = {"host": socket.gethostname(), "owner": 1, "processes": [entry | change]} | change
-        record, said = tmp_path / "engines.json", []
+        record, said = tmp_path / "engines.json", list[str]()
         record.write_text(json.dumps(content)[: 40 if "damaged" in change else None])
         with recorded_processes(record, said.append):
             assert bystander.poll() is None
