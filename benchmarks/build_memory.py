@@ -18,6 +18,8 @@ from pathlib import Path
 import psutil
 
 from benchmarks.measuring.results_files import results_file
+from sure_math.command_line.terminal import prepare_output, say
+from sure_math.storage.files import write_whole
 
 SIZES = (2_000, 20_000)
 ALLOWED = 1.2
@@ -64,6 +66,7 @@ def peak_of(command: list[str]) -> tuple[float, float]:
 
 def main() -> int:
     """Run the command line."""
+    prepare_output()
     argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0]).parse_args()
     results = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -75,11 +78,11 @@ def main() -> int:
             peak, seconds = peak_of(command)
             results[problems] = {"peak_mb": round(peak, 1), "seconds": round(seconds, 1)}
             rate = problems / seconds
-            print(f"{problems:>6,} problems: {peak:7.1f} MB peak, {seconds:6.1f} s, {rate:6.1f} problems/s", flush=True)
+            say(f"{problems:>6,} problems: {peak:7.1f} MB peak, {seconds:6.1f} s, {rate:6.1f} problems/s")
     small, large = (results[size]["peak_mb"] for size in SIZES)
     ratio = large / small
-    print(f"ratio {ratio:.3f} (at most {ALLOWED})")
-    RESULTS.write_text(json.dumps({"sizes": results, "ratio": round(ratio, 3)}, indent=2) + "\n")
+    say(f"ratio {ratio:.3f} (at most {ALLOWED})")
+    write_whole(RESULTS, (json.dumps({"sizes": results, "ratio": round(ratio, 3)}, indent=2) + "\n").encode())
     return int(ratio > ALLOWED)
 
 

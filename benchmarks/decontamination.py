@@ -30,10 +30,13 @@ from typing import Any
 
 from benchmarks.compared.planted_overlaps import WAYS, at_once
 from benchmarks.measuring.results_files import results_file
+from sure_math.command_line.terminal import prepare_output, say
+from sure_math.escaping import file_bytes
 from sure_math.problems.contamination.decontaminate import decontaminate
 from sure_math.problems.contamination.duplicates import Distinct
 from sure_math.problems.contamination.overlap_index import NEAR, RETOLD, SHINGLE, BenchmarkIndex, Entry
 from sure_math.rows import Problem
+from sure_math.storage.files import write_whole
 
 RESULTS = results_file(__file__)
 NGRAM, CONTAINMENT, NEAR_DUPLICATES = 8, 0.6, 0.8
@@ -297,6 +300,7 @@ def machine() -> dict[str, Any]:
 
 def main() -> None:
     """Run the command line."""
+    prepare_output()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--realdata", type=Path, required=True, help="folder with the benchmark files")
     parser.add_argument("--load", type=int, metavar="COUNT", help="run only (c), in this process, and print its JSON")
@@ -314,8 +318,8 @@ def main() -> None:
     command = [sys.executable, "-m", "benchmarks.decontamination", "--realdata", str(options.realdata)]
     done = subprocess.run([*command, "--load", str(LARGE)], check=True, capture_output=True, text=True)
     results["load"] = {**json.loads(done.stdout), **machine()}
-    RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    print(json.dumps(results, indent=1, ensure_ascii=False))
+    write_whole(RESULTS, file_bytes(json.dumps(results, indent=1, ensure_ascii=False) + "\n"))
+    say(json.dumps(results, indent=1, ensure_ascii=False))
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measuring.results_files import results_file
+from sure_math.command_line.terminal import prepare_output, say
 from sure_math.equivalence import same_answer, same_answers
 from sure_math.equivalence.worker import symbolic_verdict
 from sure_math.storage.files import write_whole
@@ -95,6 +96,7 @@ def _shown(*texts: str) -> list[str]:
 
 def main() -> int:
     """Run the command line."""
+    prepare_output()
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.equivalence_changes", description=__doc__.splitlines()[0]
     )
@@ -120,8 +122,9 @@ def main() -> int:
     }
     write_whole(options.out, (json.dumps(result, indent=1, ensure_ascii=False) + "\n").encode())
     for part in ("differing", "respelled", "hostile"):
-        print(f"{part}: {result[part]['verdicts']}")
-    print(*result["differing"]["wrong"], *result["respelled"]["wrong"], *result["hostile"]["exceptions"], sep="\n")
+        say(f"{part}: {result[part]['verdicts']}")
+    for wrong in (*result["differing"]["wrong"], *result["respelled"]["wrong"], *result["hostile"]["exceptions"]):
+        say(wrong)
     return 1 if result["differing"]["wrong"] or result["hostile"]["exceptions"] else 0
 
 

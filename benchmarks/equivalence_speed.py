@@ -23,12 +23,14 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
+from sure_math.command_line.terminal import prepare_output, terminal_console
 from sure_math.equivalence import canonical, same_answers
 from sure_math.equivalence.read import read_form
 from sure_math.equivalence.worker import symbolic_verdict
+from sure_math.escaping import file_bytes
+from sure_math.storage.files import write_whole
 
 Pair = tuple[str, str]
 RESULTS = Path(__file__).parent / "results" / "equivalence_speed.json"
@@ -117,6 +119,7 @@ def differences(
 
 def main() -> None:
     """Run the command line."""
+    prepare_output()
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     arguments.add_argument("--realdata", type=Path, required=True, help="folder of real data")
     arguments.add_argument("--problems", type=int, default=50)
@@ -153,7 +156,7 @@ def main() -> None:
         "distinct_pairs": sum(len(verdicts) for verdicts in our_verdicts),
         "differences": [{key: pair[key] for key in ("problem", "ours", "math_verify")} for pair in listed],
     }
-    options.out.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_whole(options.out, file_bytes(json.dumps(result, indent=1, ensure_ascii=False) + "\n"))
     _print(result, listed)
 
 
@@ -176,7 +179,7 @@ def _print(result: dict[str, Any], listed: list[dict[str, object]]) -> None:
             f"{per_pair:.1f}",
             f"{result['ratio_parsed_per_pair']:.0f}",
         )
-    console = Console()
+    console = terminal_console()
     console.print(table)
     console.print(f"{len(listed)} of {result['distinct_pairs']} pairs of distinct answers differ:")
     for pair in listed:

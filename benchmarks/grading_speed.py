@@ -30,6 +30,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sure_math.command_line.terminal import prepare_output, say
+from sure_math.escaping import file_bytes
+from sure_math.storage.files import write_whole
+
 FULL, BOXED = "full responses", "boxed answers"
 RESULTS = Path(__file__).parent / "results" / "grading_speed.json"
 
@@ -130,6 +134,7 @@ def figures(cases: list[Case], seconds: list[float]) -> dict[str, dict[str, floa
 
 def main() -> None:
     """Run the command line."""
+    prepare_output()
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     arguments.add_argument("--realdata", type=Path, required=True, help="folder of real data")
     arguments.add_argument("--answers", type=int, default=8000)
@@ -173,8 +178,8 @@ def main() -> None:
         total = {"ours": sum(seconds), "minerva_math": sum(other["seconds"])}
         result["times_as_fast"]["all"] = total["minerva_math"] / total["ours"]
         result["math_verify_agrees"] = _agreement(cases, outcomes, other["outcomes"])
-    options.out.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    print(json.dumps(result, indent=1, ensure_ascii=False))
+    write_whole(options.out, file_bytes(json.dumps(result, indent=1, ensure_ascii=False) + "\n"))
+    say(json.dumps(result, indent=1, ensure_ascii=False))
 
 
 def _agreement(cases: list[Case], our_outcomes: list[Any], their_outcomes: list[Any]) -> dict[str, Any]:
@@ -187,7 +192,7 @@ def _agreement(cases: list[Case], our_outcomes: list[Any], their_outcomes: list[
             agreement[name] += 1
         else:
             agreement[name].append(number)
-            print(f"{name} {number}: {cases[number].gold!r} against {cases[number].response[-200:]!r}", file=sys.stderr)
+            say(f"{name} {number}: {cases[number].gold!r} against {cases[number].response[-200:]!r}", stderr=True)
     return agreement
 
 

@@ -50,7 +50,6 @@ from pathlib import Path
 
 import psutil
 import torch
-from rich.console import Console
 from rich.table import Table
 
 from benchmarks.compared.loss_ways import (
@@ -68,6 +67,7 @@ from benchmarks.compared.loss_ways import (
 from benchmarks.measuring.clock_and_memory import MEGABYTE, Taken, machine, peak_bytes, reset_peak, timed
 from benchmarks.measuring.loss_goals import GOAL_K, goals, missed
 from benchmarks.measuring.results_files import NO_GPU, Result, read_results, results_file, write_section
+from sure_math.command_line.terminal import prepare_output, say, terminal_console
 from uopd.losses.reference import reference_cross_entropy
 
 PLAIN_VALUES, PLAIN_ENTRY_VALUES = 3, 7
@@ -114,9 +114,7 @@ def time_shape(shape: Shape, names: tuple[str, ...], rounds: int) -> Result:
     best: dict[str, Taken] = {}
     for number in range(rounds + 1):
         for name, work in list(works.items()):
-            print(
-                f"{shape.tokens} tokens, k {shape.k}, round {number} of {rounds}: {name}", file=sys.stderr, flush=True
-            )
+            say(f"{shape.tokens} tokens, k {shape.k}, round {number} of {rounds}: {name}", stderr=True)
             taken = attempt(work, shape.device)
             if isinstance(taken, str):
                 result["skipped"][name] = taken
@@ -294,7 +292,7 @@ def time_table(title: str, rows: list[Result], clock: str) -> Table:
 
 def print_section(title: str, section: Result | str) -> None:
     """Print the tables of a section."""
-    console = Console(width=160)
+    console = terminal_console(width=160)
     if isinstance(section, str):
         console.print(f"{title}: {section}")
         return
@@ -333,6 +331,7 @@ def parse() -> argparse.Namespace:
 
 def main() -> int:
     """Run the command line."""
+    prepare_output()
     options = parse()
     torch.set_num_threads(options.threads)
     warnings.filterwarnings("ignore", module="trl")
@@ -371,7 +370,7 @@ def measure_on_gpu(options: argparse.Namespace, before: Result) -> int:
     print_section("gpu", section)
     wanted = list(goals(section))
     for goal in wanted:
-        print(goal.line())
+        say(goal.line())
     return 1 if any(missed(goal) for goal in wanted) else 0
 
 

@@ -16,11 +16,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from benchmarks.measuring.results_files import results_file
+from sure_math.command_line.terminal import prepare_output, say, terminal_console
 from sure_math.publication.published import open_dataset
+from sure_math.storage.files import write_whole
 
 RESULTS = results_file(__file__)
 TENTHS = 10
@@ -77,6 +78,7 @@ def beside(first: dict[str, Any], second: dict[str, Any]) -> Table:
 
 def main() -> None:
     """Run the command line."""
+    prepare_output()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--realdata", type=Path, required=True, help="folder with math500/test.jsonl")
     parser.add_argument("--pocket", type=Path, required=True, help="a built pocket dataset")
@@ -86,15 +88,15 @@ def main() -> None:
     options = parser.parse_args()
     seconds = annotate(options.realdata, options.out, options.engine, options.overrides)
     first, second = histogram(options.pocket), histogram(options.out)
-    Console().print(beside(first, second))
+    terminal_console().print(beside(first, second))
     for name, numbers in (("pocket", first), ("MATH-500", second)):
-        print(
+        say(
             f"{name}: {numbers['problems']} problems, teacher right on {100 * numbers['accuracy']:.1f} %, mean "
             f"H / log N {numbers['mean_normalised_entropy']:.3f}, unanimous {numbers['unanimous']}, with an "
             f"unanswered sample {numbers['problems_with_missing']}"
         )
     results = {"engine": options.engine, "seconds": round(seconds), "pocket": first, "math500": second}
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    write_whole(RESULTS, (json.dumps(results, indent=1) + "\n").encode())
 
 
 if __name__ == "__main__":

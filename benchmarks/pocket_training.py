@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
 from rich.table import Table
 from transformers import Qwen3ForCausalLM
 
 from benchmarks.measuring.clock_and_memory import machine
 from benchmarks.measuring.results_files import figure_file, results_file
+from sure_math.command_line.terminal import prepare_output, say, terminal_console
 from sure_math.equivalence import is_correct
 from sure_math.models.engines import Refusal, Sampling
 from sure_math.models.engines.files import load_tokenizer, model_folder
@@ -38,6 +38,7 @@ from sure_math.pocket.train import batches
 from sure_math.pocket.world import to_problem
 from sure_math.reporting.accuracy import paired_difference
 from sure_math.reporting.figures import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, panels
+from sure_math.storage.files import write_whole
 from uopd.config import TrainConfig, load_config
 from uopd.run.folder import EVALUATIONS, read_lines
 from uopd.student.learning_rate import learning_rate
@@ -152,6 +153,7 @@ def table(scores: dict[str, Any]) -> Table:
 
 def main() -> int:
     """Run the command line."""
+    prepare_output()
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("--data", type=Path, required=True, help="dataset of `sure_math.build --config pocket`")
     parser.add_argument("--out", type=Path, default=Path("pocket-training"), help="folder for the runs")
@@ -174,10 +176,10 @@ def main() -> int:
     }
     scores = compare(models, options.methods)
     draw(runs)
-    Console(width=120).print(table(scores))
+    terminal_console(width=120).print(table(scores))
     took = {name: round(value) for name, value in seconds.items()}
     result = {"machine": this_machine, "seconds": took, "runs": summaries, "models": scores}
-    RESULTS.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    write_whole(RESULTS, (json.dumps(result, indent=1) + "\n").encode())
     lacking = [
         f"{name}: {message}"
         for name, summary in summaries.items()
@@ -190,7 +192,7 @@ def main() -> int:
         if fails
     ]
     for line in lacking:
-        print(line, file=sys.stderr)
+        say(line, stderr=True)
     return 1 if lacking else 0
 
 

@@ -16,11 +16,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from benchmarks.measuring.results_files import figure_file, results_file
+from sure_math.command_line.terminal import prepare_output, say, terminal_console
 from sure_math.publication.published import open_dataset
+from sure_math.storage.files import write_whole
 
 SEEDS = (0, 1, 2)
 LEAST_AUROC = 0.80
@@ -96,6 +97,7 @@ def _table(results: list[dict[str, Any]]) -> Table:
 
 def main() -> int:
     """Run the command line."""
+    prepare_output()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument(
         "--keep", type=Path, help="folder in which to keep the three datasets (default: a temporary folder)"
@@ -103,10 +105,10 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         results = [measure(seed, options.keep or Path(scratch)) for seed in SEEDS]
-    Console().print(_table(results))
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    terminal_console().print(_table(results))
+    write_whole(RESULTS, (json.dumps(results, indent=1) + "\n").encode())
     short = [line for result in results for line in shortfalls(result)]
-    print("\n".join(short) or "all bounds hold")
+    say("\n".join(short) or "all bounds hold")
     return 1 if short else 0
 
 

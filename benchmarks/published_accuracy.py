@@ -29,12 +29,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from rich.console import Console
 from rich.table import Table
 
 import sure_math
 from benchmarks.compared.first_number import answer_of, is_right
 from benchmarks.measuring.results_files import results_file
+from sure_math.command_line.terminal import prepare_output, terminal_console
 from sure_math.equivalence import against_gold, same_answer
 from sure_math.equivalence.numbers import Verdict
 from sure_math.storage.files import write_whole
@@ -285,6 +285,7 @@ def summary(models: Sequence[Regraded], judged: Sequence[Judged]) -> dict[str, A
 
 def main() -> None:
     """Run the command line."""
+    prepare_output()
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     arguments.add_argument("--realdata", type=Path, required=True, help="folder of real data")
     arguments.add_argument("--outputs", type=Path, help="folder result_dirs/math-l5 of ZeroEval")
@@ -315,7 +316,7 @@ def _print(models: Sequence[Regraded], numbers: Mapping[str, Any]) -> None:
     for model in models:
         cells = [f"{model.published:.2f}", f"{model.ours:.2f}", f"{model.difference:+.2f}"]
         table.add_row(model.model, *cells, f"{model.other_answers:+d}", f"{model.judged_differently:+d}")
-    console = Console()
+    console = terminal_console()
     console.print(table)
     console.print({name: value for name, value in numbers.items() if name != "by_problem"})
 

@@ -20,7 +20,9 @@ from rich.console import Console
 
 from benchmarks.measuring.results_files import results_file
 from sure_math.build import run_build
+from sure_math.command_line.terminal import prepare_output, terminal_console
 from sure_math.config import BuildConfig, load_config
+from sure_math.storage.files import write_whole
 
 RESULTS = results_file(__file__)
 
@@ -98,6 +100,7 @@ def build(config: BuildConfig, out: Path, console: Console) -> dict[str, Any]:
 
 def main() -> None:
     """Run the command line."""
+    prepare_output()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--realdata", type=Path, required=True, help="folder with the local copies")
     parser.add_argument("--out", type=Path, default=Path("sure-math-real"))
@@ -105,8 +108,8 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=8)
     options = parser.parse_args()
     config = load_config("default", overrides(options.realdata, options.share, options.samples))
-    results = build(config, options.out, Console())
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    results = build(config, options.out, terminal_console())
+    write_whole(RESULTS, (json.dumps(results, indent=1) + "\n").encode())
 
 
 if __name__ == "__main__":

@@ -42,13 +42,13 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
-from rich.console import Console
 from rich.table import Table
 
 from benchmarks.compared.random_models import Sizes
 from benchmarks.compared.step_ways import WAYS, Prepared, Shape, Step
 from benchmarks.measuring.clock_and_memory import MEGABYTE, machine, peak_bytes, reset_peak, timed
 from benchmarks.measuring.results_files import NO_GPU, Result, results_file, write_section
+from sure_math.command_line.terminal import prepare_output, say, terminal_console
 
 RESULTS = results_file(__file__)
 PACKAGES = ("torch", "transformers", "trl", "accelerate", "triton")
@@ -120,7 +120,7 @@ def in_turns(shape: Shape, names: Sequence[str], rounds: int) -> dict[str, Resul
     rounds_of: dict[str, list[Result]] = {name: [] for name in names}
     for number in range(rounds + 1):
         for name, way in ways.items():
-            print(f"round {number} of {rounds}: {name}", file=sys.stderr, flush=True)
+            say(f"round {number} of {rounds}: {name}", stderr=True)
             rounds_of[name].append(one_round(way, shape.device))
     return {name: {**ways[name].facts, **fastest(rows)} for name, rows in rounds_of.items()}
 
@@ -204,6 +204,7 @@ def parse() -> argparse.Namespace:
 
 def main() -> int:
     """Run the command line."""
+    prepare_output()
     options = parse()
     torch.set_num_threads(options.threads)
     warnings.filterwarnings("ignore")  # of TRL and what it imports, about versions of vLLM
@@ -219,7 +220,7 @@ def main() -> int:
     missing = options.gpu and not torch.cuda.is_available()
     before = machine(PACKAGES, rounds=options.rounds)
     section: Result | str = NO_GPU if missing else {"machine": before, **measure(shape, options.rounds)}
-    Console(width=120).print(f"{where}: {section}" if isinstance(section, str) else table(where, section))
+    terminal_console(width=120).print(f"{where}: {section}" if isinstance(section, str) else table(where, section))
     if not options.quick:
         write_section(options.out, where, section)
     failed = [] if isinstance(section, str) else [name for name, way in section["ways"].items() if "failed" in way]

@@ -14,7 +14,6 @@ that it was not measured. The results file has a section for the CPU and a secti
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -24,12 +23,12 @@ from typing import Any
 
 import ray
 import torch
-from rich.console import Console
 from rich.table import Table
 
 from benchmarks.compared.random_models import Sizes, random_qwen3
 from benchmarks.measuring.clock_and_memory import machine
 from benchmarks.measuring.results_files import NO_GPU, Result, results_file, write_section
+from sure_math.command_line.terminal import prepare_output, say, terminal_console
 from uopd.losses.lm_head import chunks_of, compute_logits, workspace
 from uopd.model.causal_model import hidden_states
 from uopd.model.micro_batches import micro_batches
@@ -235,13 +234,14 @@ def parse() -> argparse.Namespace:
 
 def main() -> int:
     """Run the command line."""
+    prepare_output()
     options = parse()
     torch.set_num_threads(options.threads)
     where, shape = ("gpu", QWEN3_8B) if options.gpu else ("cpu", SMALL)
     if options.quick:
         shape = replace(TINY, dtype=shape.dtype, device=shape.device)
     if options.gpu and not torch.cuda.is_available():
-        print(f"{where}: {NO_GPU}")
+        say(f"{where}: {NO_GPU}")
         if not options.quick:
             write_section(options.out, where, NO_GPU)
         return 0
@@ -249,13 +249,13 @@ def main() -> int:
     ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR", num_cpus=1)
     section = measure(shape, options.rounds)
     ray.shutdown()
-    Console(width=120).print(table(where, section))
+    terminal_console(width=120).print(table(where, section))
     if options.quick:
         return 0
     write_section(options.out, where, {"machine": before, **section})
     lines = lacking(where, section)
     for line in lines:
-        print(line, file=sys.stderr)
+        say(line, stderr=True)
     return 1 if lines else 0
 
 

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 from sure_math.equivalence import explain
+from sure_math.escaping import terminal
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -13,7 +14,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("second", metavar="B", help="the other answer")
     parser.add_argument("--problem", help="the problem that both answer; it matters if it asks for a percentage")
     parsed = parser.parse_args(arguments)
-    print(explain(parsed.first, parsed.second, parsed.problem))
+    print(terminal(str(explain(parsed.first, parsed.second, parsed.problem))))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from random import Random
 from rich.table import Table
 
 from sure_math.command_line.arguments import output_path
-from sure_math.command_line.terminal import terminal_console
+from sure_math.command_line.terminal import prepare_output, say, terminal_console
 from sure_math.equivalence import is_correct
 from sure_math.models.engines import Refusal, Sampling
 from sure_math.models.engines.spec import ModelSpec
@@ -25,6 +25,7 @@ from sure_math.pocket.lessons import author_messages, draw_problem, held_pair, j
 from sure_math.pocket.world import Instance, render, to_problem
 from sure_math.pocket.world.evolution import STRATEGIES, check_child
 from sure_math.prompts.yes_or_no import MAX_REPLY_TOKENS, says_yes
+from sure_math.storage.files import write_whole
 from sure_math.storage.output_folder import OutputError, check_new_file
 
 AUTHOR_TEMPERATURE = 0.7
@@ -140,6 +141,7 @@ def _figures(accuracy: Accuracy) -> dict[str, object]:
 
 def main() -> None:
     """Run the command line."""
+    prepare_output()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--models", type=Path, help="folder with one folder per role; the shipped models if left out")
     parser.add_argument("--out", type=output_path, help="JSON file for the figures")
@@ -151,7 +153,8 @@ def main() -> None:
         if options.out:
             check_new_file(options.out)
     except OutputError as error:
-        parser.exit(1, f"error: {error}\n")
+        say(f"error: {error}", stderr=True)
+        raise SystemExit(1) from None
     measures: dict[str, Callable[[Responder], list[Accuracy]]] = {
         "teacher": lambda model: solver_accuracy("teacher", model, options.count, options.seed),
         "student": lambda model: solver_accuracy("student", model, options.count, options.seed),
@@ -169,7 +172,7 @@ def main() -> None:
         console.print(_table(accuracy))
     if options.out:
         figures = {accuracy.name: _figures(accuracy) for accuracy in accuracies}
-        options.out.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+        write_whole(options.out, (json.dumps(figures, indent=2) + "\n").encode())
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ import argparse
 import json
 import math
 import os
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,10 +23,11 @@ from safetensors.torch import load_file, save_file
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
 from sure_math.command_line.arguments import output_path
+from sure_math.command_line.terminal import prepare_output, say, terminal_console
 from sure_math.models.engines.pocket_files import ROLES
 from sure_math.pocket.lessons import Lesson, lessons
 from sure_math.pocket.tokenizer import train_tokenizer
-from sure_math.storage.files import explain_os_error, sync_folder
+from sure_math.storage.files import explain_os_error, sync_folder, unshare
 from sure_math.storage.output_folder import (
     LIST,
     STAGING,
@@ -133,8 +133,9 @@ def train_role(
     optimizer = torch.optim.AdamW(model.parameters(), lr=course.learning_rate, betas=(0.9, 0.95), weight_decay=0.05)
     done = _load_checkpoint(out / f"{role}.checkpoint", model, optimizer)
     stream = batches(role, seed, tokenizer, course.tokens_per_step)
+    unshare(out / f"{role}.jsonl")
     log = (out / f"{role}.jsonl").open("a", encoding="utf-8")
-    with Progress() as progress, log:
+    with Progress(console=terminal_console()) as progress, log:
         bar = progress.add_task(role, total=course.steps, completed=done)
         started, tokens = time.monotonic(), 0
         for step, batch in zip(range(course.steps), stream, strict=False):
@@ -228,7 +229,7 @@ def _load_checkpoint(path: Path, model: Qwen3ForCausalLM, optimizer: torch.optim
     try:
         tensors = load_file(path)
     except SafetensorError as error:
-        print(f"{path}: is damaged ({error}); this model is trained from its beginning", file=sys.stderr)
+        say(f"{path}: is damaged ({error}); this model is trained from its beginning", stderr=True)
         return 0
     with torch.no_grad():
         for name, parameter in named.items():
@@ -249,6 +250,7 @@ def _tokenizer(folder: Path, seed: int) -> PreTrainedTokenizerFast:
 
 def main() -> None:
     """Run the command line."""
+    prepare_output()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument(
         "--out", type=output_path, required=True, help="folder for the models; a stopped run goes on from here"
@@ -268,12 +270,14 @@ def main() -> None:
         for role in options.roles:
             train_role(role, out, seed=options.seed, tokenizer=tokenizer, device=options.device, course=COURSES[role])
     except OutputError as error:
-        parser.exit(1, f"error: {error}\n")
+        say(f"error: {error}", stderr=True)
+        raise SystemExit(1) from None
     except OSError as error:
         line = explain_os_error(error, out)
         if line is None:
             raise
-        parser.exit(1, f"error: {line}\n")
+        say(f"error: {line}", stderr=True)
+        raise SystemExit(1) from None
 
 
 def check_folder(out: Path) -> None:

@@ -1,8 +1,10 @@
 """Writing whole files, digests of files, and what went wrong with the disk, in one line."""
 
 import errno
+import fcntl
 import hashlib
 import os
+import shutil
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -45,6 +47,43 @@ def open_new(path: Path) -> Iterator[int]:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
     try:
         yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def unshare(path: Path) -> None:
+    """Give a file that will be written in place a copy of its own, if it is a hard link of another file.
+
+    `cp -al` and some backups make hard links: what is written into one of them would be in all of them. A path at
+    which no plain file is stays as it is.
+
+    >>> unshare(Path("no-such-file"))
+    """
+    try:
+        there = path.stat(follow_symlinks=False)
+    except OSError:
+        return
+    if not stat.S_ISREG(there.st_mode) or there.st_nlink == 1:
+        return
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.unlink(missing_ok=True)
+    with named_in_errors(temporary):
+        with open_new(temporary) as descriptor, os.fdopen(descriptor, "wb", closefd=False) as copy:
+            with path.open("rb") as file:
+                shutil.copyfileobj(file, copy, 1 << 20)
+            copy.flush()
+            os.fsync(descriptor)
+        os.chmod(temporary, stat.S_IMODE(there.st_mode))
+        os.replace(temporary, path)
+
+
+@contextmanager
+def locked_folder(folder: Path) -> Iterator[None]:
+    """Let no other process into this section for the same folder, while this lasts; nothing is written there."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
     finally:
         os.close(descriptor)
 
