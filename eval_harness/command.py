@@ -23,6 +23,7 @@ from eval_harness.results import Comparison, ResultError, ResultFile, compare_re
 from eval_harness.secrets import hidden_output, refuse_secret_words
 from sure_math.command_line.terminal import prepare_output, say, terminal_console
 from sure_math.escaping import file_bytes
+from sure_math.storage.files import write_whole
 
 LM_EVAL = ("run", "ls", "validate")
 """Commands that are passed on to lm-eval."""
@@ -145,7 +146,8 @@ def _write_summary(file: Path) -> None:
         return
     section = json.loads(file.read_text(encoding="utf-8"))["sure_math"]
     summary = file.with_name(file.name.replace("results_", "summary_", 1))
-    summary.write_bytes(file_bytes(json.dumps({"model": result.model, **section}, indent=1, ensure_ascii=False) + "\n"))
+    text = json.dumps({"model": result.model, **section}, indent=1, ensure_ascii=False) + "\n"
+    write_whole(summary, file_bytes(text))
     _show(result)
     say(f"summary: {summary}")
 

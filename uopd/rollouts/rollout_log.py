@@ -73,6 +73,7 @@ def write_rollouts(path: Path, rollouts: Sequence[Rollout], chat: Chat) -> None:
         for rollout in rollouts
     ]
     temporary = path.with_suffix(".tmp")
+    temporary.unlink(missing_ok=True)
     pq.write_table(pa.Table.from_pylist(rows, schema=LOG_SCHEMA), temporary, compression="zstd")
     os.replace(temporary, path)
 

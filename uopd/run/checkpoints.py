@@ -1,8 +1,8 @@
 """Checkpoints: a student's state and the number of steps that were done. A checkpoint is complete or does not count.
 
 A checkpoint lists its files with their digests (SHA-256). Before it is loaded the digests are computed again, so bytes
-that a disk or a copy has changed are noticed. This takes about 0.5 s per GB where the processor has instructions for
-SHA-256, and 3 s where it has none; several files are read at the same time.
+that a disk or a copy has changed are noticed. This takes about 0.6 s per GB where the processor has instructions for
+SHA-256, and 2 s where it has none; several files are read at the same time.
 
 All other state of a run follows from its configuration and the step: the prompts that are drawn, the seeds of sampling,
 the learning rate. So a run that was stopped goes on from its newest checkpoint as if it had not been stopped.

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sure_math.storage.files import write_whole
+from sure_math.storage.files import unshare, write_whole
 from sure_math.storage.output_folder import LIST, STAGING, check_place, foreign_names, refuse_foreign, refuse_links
 
 RUN, METRICS, EVALUATIONS = "run.json", "metrics.jsonl", "evaluations.jsonl"
@@ -72,6 +72,7 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
 def append_line(path: Path, line: Mapping[str, Any]) -> None:
     """Write one more line of a JSONL file."""
+    unshare(path)
     with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")
 

@@ -29,6 +29,7 @@ from typing import TypeVar
 from sure_math.batched import batched
 from sure_math.models.engines import Refusal
 from sure_math.models.responders.chat import Reply
+from sure_math.storage.files import locked_folder, unshare
 
 Answered = Reply | Refusal
 _T = TypeVar("_T")
@@ -61,7 +62,10 @@ class Journal:
         """How many damaged rows were found. Their requests are asked again."""
         self.kept: int | None = None
         """How many replies were still readable in a file with damaged pages; None if no page was damaged."""
-        with self._errors():
+        # The ranks of an evaluation open one journal: none may copy a file of it that another one has open already.
+        with self._errors(), locked_folder(path.parent):
+            for ending in ("", "-wal", "-shm"):
+                unshare(path.with_name(path.name + ending))
             self._connection = sqlite3.connect(path, isolation_level=None)
             self._connection.text_factory = bytes  # a damaged text need not be UTF-8
             self._through_damage(self._prepare)
@@ -213,6 +217,7 @@ class CallLog:
     """A file with one line per answered request, written before the journal's commit. Tests check resuming with it."""
 
     def __init__(self, path: Path) -> None:
+        unshare(path)
         self._file = path.open("ab+", buffering=0)
         size = self._file.seek(0, os.SEEK_END)
         if size:
