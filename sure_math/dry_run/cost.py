@@ -3,6 +3,10 @@
 GPU time is counted in operations: a token costs 2 operations per active parameter, whether it is read or written, and a
 GPU reaches a share of its peak that is high for prompts and low for generated tokens, which wait for memory. Such a
 count is independent of how many GPUs share the work, and right within a factor of about two.
+
+On a machine without a GPU the plan also says how long that machine needs. A generated token costs the larger of two
+times: its operations on all cores, and its share of reading all weights once for every sequence that is generated at
+the same time.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ from dataclasses import dataclass
 
 from sure_math.config import ModelConfig
 from sure_math.dry_run.assumptions import Assumptions, assumed
+from sure_math.dry_run.machine import Machine
 from sure_math.models.engines import EngineUnavailable
 from sure_math.models.engines.files import local_folder
 
@@ -48,10 +53,20 @@ class BuildAssumptions(Assumptions):
     generated_share: float = assumed(
         0.1, "share of the peak that generation reaches with hundreds of sequences at once: bound by memory", "a share"
     )
+    core_gflops: float = assumed(
+        80,
+        "of a core without a GPU, in bfloat16 with AVX-512: a 1.5B model under vLLM generated about 55 tokens per "
+        "second on two cores; tokens per second of a first run x 2 x parameters / cores / 1e9 is the real one",
+    )
+    memory_gb_per_second: float = assumed(20, "at which a machine without a GPU reads weights from its memory")
 
 
 SMALLEST = 1e8
 """Parameters of a model below which its time is not a matter of operations; such a model runs on a CPU."""
+
+
+CPU_SEQUENCES = 64
+"""Sequences that a CPU generates at the same time; they share the reading of the weights."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +116,46 @@ def work_of(
     return ModelWork(
         requests=requests, prompt_tokens=prompts, generated_tokens=generated, gpu_hours=hours, gpus=gpus_of(model)
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CpuRates:
+    """Tokens per second of a machine without a GPU."""
+
+    prompt: float
+    generated: float
+
+
+def cpu_rates(model: ModelConfig, machine: Machine, assumptions: BuildAssumptions) -> CpuRates | None:
+    """Estimate how fast a machine without a GPU runs a model; None if it has a GPU, or does not run the model itself.
+
+    >>> machine = Machine(cores=2, memory=24e9, has_gpu=False)
+    >>> model = ModelConfig(model="Qwen/Qwen2.5-1.5B-Instruct", dtype="bfloat16")
+    >>> round(cpu_rates(model, machine, BuildAssumptions()).generated)
+    53
+    """
+    size = parameters_of(model.model)
+    if machine.has_gpu or size is None or model.engine == "server" or weight_bytes(model, size) > machine.memory:
+        return None
+    compute = machine.cores * assumptions.core_gflops * 1e9 / (2 * size.active)
+    read = CPU_SEQUENCES * assumptions.memory_gb_per_second * 1e9 / weight_bytes(model, size)
+    return CpuRates(prompt=compute, generated=min(compute, read))
+
+
+def cpu_hours(model: ModelConfig, work: ModelWork, machine: Machine, assumptions: BuildAssumptions) -> float | None:
+    """Estimate how long a machine without a GPU works; None if `cpu_rates` or the number of tokens is not known."""
+    if work.gpu_hours == 0:
+        return 0.0
+    rates = cpu_rates(model, machine, assumptions)
+    if rates is None or work.prompt_tokens is None or work.generated_tokens is None:
+        return None
+    return (work.prompt_tokens / rates.prompt + work.generated_tokens / rates.generated) / 3600
+
+
+def weight_bytes(model: ModelConfig, size: Parameters) -> float:
+    """Return the bytes of a model's weights on a CPU, where `auto` is float32 for transformers."""
+    wide = model.dtype == "float32" or (model.dtype == "auto" and model.engine == "transformers")
+    return (4 if wide else 2) * size.total
 
 
 def tokens_per_second(size: Parameters, share: float, assumptions: BuildAssumptions) -> float:

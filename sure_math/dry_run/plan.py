@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from sure_math.annotation.label import label_runs
 from sure_math.config import TIERS, BuildConfig, ModelConfig, SourceConfig
 from sure_math.dry_run.cost import BuildAssumptions, ModelWork, work_of
+from sure_math.dry_run.machine import Machine, this_machine
 from sure_math.models.responders.roles import models_by_role
 from sure_math.problems.contamination.screening import decontaminate_runs, screen_runs
 from sure_math.problems.evolution.choose import choose_runs
@@ -50,12 +51,19 @@ class BuildPlan:
 
     config: BuildConfig
     assumptions: BuildAssumptions
+    machine: Machine
+    """Where the build would run."""
     steps: tuple[PlannedPhase, ...]
     missing: tuple[str, ...]
 
 
-def make_plan(config: BuildConfig, assumptions: BuildAssumptions | None = None) -> BuildPlan:
+def make_plan(
+    config: BuildConfig, assumptions: BuildAssumptions | None = None, machine: Machine | None = None
+) -> BuildPlan:
     """Count what a build would do. Seeds are read, except those on the Hub; nothing is written and no model is loaded.
+
+    Args:
+        machine: where the build would run; None takes this machine.
 
     >>> from sure_math.config import load_config
     >>> plan = make_plan(load_config("pocket"))
@@ -69,8 +77,9 @@ def make_plan(config: BuildConfig, assumptions: BuildAssumptions | None = None) 
         pool, note = _pool(config)
     except InputError as error:
         missing.append(str(error))
+    machine = machine or this_machine()
     steps = tuple(_steps(config, pool, note, assumptions))
-    return BuildPlan(config=config, assumptions=assumptions, steps=steps, missing=tuple(missing))
+    return BuildPlan(config=config, assumptions=assumptions, machine=machine, steps=steps, missing=tuple(missing))
 
 
 def source_rows(name: str, chosen: SourceConfig) -> int | None:

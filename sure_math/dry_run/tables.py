@@ -13,7 +13,17 @@ from sure_math.command_line.settings_table import settings_table
 from sure_math.config import BuildConfig, ModelConfig
 from sure_math.curated.problems import FILE, LICENSE
 from sure_math.dry_run.assumptions import assumptions_table
-from sure_math.dry_run.cost import SMALLEST, BuildAssumptions, Parameters, gpus_of, parameters_of, tokens_per_second
+from sure_math.dry_run.cost import (
+    SMALLEST,
+    BuildAssumptions,
+    Parameters,
+    cpu_hours,
+    cpu_rates,
+    gpus_of,
+    parameters_of,
+    tokens_per_second,
+    weight_bytes,
+)
 from sure_math.dry_run.plan import BuildPlan, source_rows
 from sure_math.models.responders.roles import models_by_role
 from sure_math.problems.sources.catalogue import SOURCES
@@ -33,6 +43,7 @@ def plan_table(plan: BuildPlan) -> Group:
         plan_settings("Run", _run_rows(plan.config)),
         settings_table(plan.config),
         _costs(plan),
+        _on_this_machine(plan),
         _assumptions(plan),
     ]
     return Group(*(table for table in tables if table.row_count), *(Text(note) for note in _notes(plan)))
@@ -132,6 +143,44 @@ def _totals(plan: BuildPlan) -> list[str]:
         _hours(total([done.gpu_hours for done in works])),
         _hours(total([done.hours for done in works if done.gpus])),
     ]
+
+
+def _on_this_machine(plan: BuildPlan) -> Table:
+    """How long the plan's machine works if it has no GPU; empty if it has one or no model needs one."""
+    numbers = ("in/s", "out/s", "hours")
+    title = f"On this machine: {plan.machine.words}"
+    table = plan_part(title, "phase", "model", *numbers, right=numbers)
+    models = models_by_role(plan.config)
+    asked = [(step.phase, models[step.role], step.work) for step in plan.steps if step.role and step.work]
+    if plan.machine.has_gpu or not any(gpus_of(model) for _, model, _ in asked):
+        return table
+    hours: list[float | None] = []
+    for phase, model, work in asked:
+        rates = cpu_rates(model, plan.machine, plan.assumptions)
+        speeds = ["-", "-"] if rates is None else [f"{rates.prompt:,.0f}", f"{rates.generated:,.0f}"]
+        hours.append(0.0 if model.engine == "server" else cpu_hours(model, work, plan.machine, plan.assumptions))
+        table.add_row(phase, _model_here(model, plan), *speeds, _hours(hours[-1]))
+    table.add_section()
+    known = [value for value in hours if value is not None]
+    table.add_row("total", "", "", "", _hours(sum(known)) if len(known) == len(hours) else "?")
+    table.caption = Text(
+        "Tokens per second and hours without a GPU. GPU h above: on the GPUs assumed below.", style="dim"
+    )
+    table.caption_justify = "left"
+    return table
+
+
+def _model_here(model: ModelConfig, plan: BuildPlan) -> str:
+    """Name of a model, and why it does not run on the plan's machine."""
+    size = parameters_of(model.model)
+    if model.engine == "server":
+        return f"{model.model}: on a server"
+    if size is None:
+        return f"{model.model}: its size is not known"
+    weights, memory = weight_bytes(model, size) / 1e9, plan.machine.memory / 1e9
+    if weights > memory:
+        return f"{model.model}: {weights:,.0f} GB of weights do not fit in {memory:,.0f} GB"
+    return model.model
 
 
 def _assumptions(plan: BuildPlan) -> Table:

@@ -17,7 +17,7 @@ TEACHER = ("teacher.model=m", "seeds.path=p.jsonl")
 
 
 def test_packaged_configurations_load() -> None:
-    assert config_names() == ["annotate", "default", "paper", "pocket"]
+    assert config_names() == ["annotate", "default", "paper", "pocket", "small"]
     for name in ("default", "paper", "pocket"):
         load_config(name)
     load_config("annotate", TEACHER)
@@ -115,7 +115,7 @@ def test_files_that_are_no_configuration(tmp_path: Path, name: str) -> None:
         (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(ConfigError, match=message):
         load_config(str(tmp_path / name))
-    with pytest.raises(ConfigError, match="not a configuration \\(annotate, default, paper, pocket\\)"):
+    with pytest.raises(ConfigError, match="not a configuration \\(annotate, default, paper, pocket, small\\)"):
         load_config("pockt")
 
 

@@ -9,14 +9,18 @@ import pytest
 from sure_math.command_line.settings import ConfigError, differing_keys
 from uopd.config import TrainConfig, config_names, load_config
 
-NAMES = ["paper-1.7b", "paper-4b", "paper-8b", "paper-8b-fit", "pocket", "pocket-local", "single-gpu"]
+NAMES = ["paper-1.7b", "paper-4b", "paper-8b", "paper-8b-fit", "pocket", "pocket-local", "single-gpu", "small"]
 
 
 def test_packaged_configurations_load() -> None:
     assert config_names() == NAMES
     runs = {name: load_config(name) for name in NAMES}
     assert {name: run.method for name, run in runs.items()} == dict.fromkeys(NAMES, "uopd")
-    assert {name for name, run in runs.items() if run.runtime.kind == "local"} == {"pocket-local", "single-gpu"}
+    assert {name for name, run in runs.items() if run.runtime.kind == "local"} == {
+        "pocket-local",
+        "single-gpu",
+        "small",
+    }
 
 
 def test_overrides_are_yaml_and_make_sections() -> None:

@@ -248,8 +248,8 @@ def _unreadable(run: TrainingRun) -> None:
 
 def test_a_layout_that_does_not_fit_is_refused_with_the_excess(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two GiB of memory for what takes more; `runtime.check_memory=false` starts all the same."""
-    monkeypatch.setattr("uopd.run.checks.machine_bytes", lambda: 2.0**31)
-    monkeypatch.setattr("uopd.dry_run.plan.machine_bytes", lambda: 2.0**31)
+    monkeypatch.setattr("uopd.run.checks.memory_bytes", lambda: 2.0**31)
+    monkeypatch.setattr("uopd.dry_run.plan.memory_bytes", lambda: 2.0**31)
     with pytest.raises(
         RefusedError, match=r"host: \d+\.\d GiB are needed and 2\.0 GiB are there, \d+\.\d GiB too much"
     ):

@@ -1,7 +1,7 @@
 """Shapes of models, and what follows from them: parameters, and bytes of the cache of a position.
 
-The shapes of the Qwen3 models come from their published `config.json` on the Hub. The shape of any other model is read
-from its folder if that is on this machine. No weights are read.
+The shapes of the Qwen3 and Qwen2.5 models come from their published `config.json` on the Hub. The shape of any other
+model is read from its folder if that is on this machine. No weights are read.
 """
 
 from __future__ import annotations
@@ -89,6 +89,27 @@ def _qwen3(layers: int, hidden: int, intermediate: int, heads: int, *, tied: boo
 
 
 SHAPES: Mapping[str, Shape] = {
+    # Qwen2.5 has biases of queries, keys and values, and no norms of them: 0.01 % of the parameters.
+    "Qwen/Qwen2.5-0.5B-Instruct": Shape(
+        layers=24,
+        hidden=896,
+        intermediate=4864,
+        heads=14,
+        kv_heads=2,
+        head_dim=64,
+        vocabulary=151_936,
+        tied=True,
+    ),
+    "Qwen/Qwen2.5-1.5B-Instruct": Shape(
+        layers=28,
+        hidden=1536,
+        intermediate=8960,
+        heads=12,
+        kv_heads=2,
+        head_dim=128,
+        vocabulary=151_936,
+        tied=True,
+    ),
     "Qwen/Qwen3-0.6B": _qwen3(28, 1024, 3072, 16, tied=True),
     "Qwen/Qwen3-1.7B": _qwen3(28, 2048, 6144, 16, tied=True),
     "Qwen/Qwen3-4B": _qwen3(36, 2560, 9728, 32, tied=True),

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from sure_math.dry_run.machine import Machine, memory_bytes, this_machine
 from sure_math.publication.published import DatasetError, open_dataset
 from uopd.config import TrainConfig
+from uopd.dry_run.cpu_time import StepTime, step_time
 from uopd.dry_run.layout import PlacedPart, placed_parts
 from uopd.dry_run.memory import (
     GIB,
@@ -21,7 +23,6 @@ from uopd.dry_run.memory import (
     TrainingAssumptions,
     engine_fit,
     idle_load,
-    machine_bytes,
     most_tokens,
     rollout_items,
     scorer_load,
@@ -91,6 +92,10 @@ class TrainingPlan:
     """What the run needs and is not there yet."""
     sent: SentScores
     """What the scorer sends for each position."""
+    machine: Machine
+    """Where the plan was made."""
+    step_time: StepTime | None
+    """Without a GPU, and if the sizes of student and scorer are known; None otherwise."""
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -140,6 +145,7 @@ def make_plan(config: TrainConfig, assumptions: TrainingAssumptions | None = Non
     assumptions, method = assumptions or TrainingAssumptions(), make_method(config)
     placed = placed_parts(config, method)
     sent = _sent(placed, config, method)
+    machine = this_machine()
     parts = tuple(_part(part, config, method, assumptions, sent) for part in placed)
     devices = tuple(_devices(parts, config, method, assumptions, sent))
     return TrainingPlan(
@@ -152,7 +158,17 @@ def make_plan(config: TrainConfig, assumptions: TrainingAssumptions | None = Non
         unknown=tuple(_unknown(parts)),
         missing=tuple(_missing(config)),
         sent=sent,
+        machine=machine,
+        step_time=None if any(part.gpus for part in placed) else _time(config, method, machine, assumptions),
     )
+
+
+def _time(config: TrainConfig, method: Method, machine: Machine, assumptions: TrainingAssumptions) -> StepTime | None:
+    student = shape_of(config.student.model)
+    scorer = shape_of(config.teacher.model) if method.scorer == "teacher" else student
+    if student is None or scorer is None:
+        return None
+    return step_time(config, student, None if method.scorer is None else scorer, machine, assumptions)
 
 
 def _sent(placed: Sequence[PlacedPart], config: TrainConfig, method: Method) -> SentScores:
@@ -235,7 +251,7 @@ def _devices(
             why = f"process_gib, {processes} process{'es' if processes > 1 else ''}"
             items.append(("", MemoryItem(name="processes", bytes=processes * assumptions.process_gib * GIB, why=why)))
         yield Device(name=name, bytes=assumptions.gpu_memory_gib * GIB, items=tuple(items))
-    memory = assumptions.host_memory_gib * GIB if names else machine_bytes()
+    memory = assumptions.host_memory_gib * GIB if names else memory_bytes()
     yield Device(name=HOST, bytes=memory, items=tuple(_host(parts, config, method, assumptions, sent)))
 
 

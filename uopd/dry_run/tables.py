@@ -11,6 +11,7 @@ from rich.text import Text
 from sure_math.command_line.arguments import plan_part, plan_settings
 from sure_math.command_line.settings_table import settings_table
 from sure_math.dry_run.assumptions import assumptions_table
+from uopd.dry_run.cpu_time import StepTime
 from uopd.dry_run.memory import GIB, most_tokens
 from uopd.dry_run.model_shapes import shape_of
 from uopd.dry_run.plan import TrainingPlan
@@ -42,6 +43,17 @@ def _run_rows(plan: TrainingPlan) -> Iterator[tuple[str, str]]:
     yield "warm-up", f"{warm_up:,} step{'' if warm_up == 1 else 's'}"
     if plan.method.scorer is not None:
         yield "scores", _scores(plan)
+    if plan.step_time is not None:
+        yield "time", _time(plan, plan.step_time)
+
+
+def _time(plan: TrainingPlan, step: StepTime) -> str:
+    """How long the run takes without a GPU."""
+    return (
+        f"about {step.total / 60:,.0f} min a step (rollouts {step.rollouts / 60:,.1f}, scores {step.scores / 60:,.1f}, "
+        f"training {step.training / 60:,.1f}) at response_tokens, {step.total * plan.config.steps / 3600:,.1f} hours "
+        f"in all on this machine: {plan.machine.words}"
+    )
 
 
 def _scores(plan: TrainingPlan) -> str:

@@ -9,11 +9,12 @@ from typing import Any
 
 import torch
 
+from sure_math.dry_run.machine import memory_bytes
 from sure_math.models.engines.files import fingerprint_of, model_folder, positions_of, text_config
 from uopd.config import TrainConfig
 from uopd.dataset import DataError, Dataset
 from uopd.dry_run.layout import refuse_layout
-from uopd.dry_run.memory import GIB, TrainingAssumptions, machine_bytes
+from uopd.dry_run.memory import GIB, TrainingAssumptions
 from uopd.dry_run.plan import make_plan
 from uopd.methods import Method
 from uopd.protocols import Scorer
@@ -119,7 +120,7 @@ def check_layout(config: TrainConfig) -> None:
     gpus = torch.cuda.device_count()
     if on_this_machine:
         refuse_layout(config, gpus)
-    measured = {"host_memory_gib": machine_bytes() / GIB} if on_this_machine else {}
+    measured = {"host_memory_gib": memory_bytes() / GIB} if on_this_machine else {}
     if on_this_machine and gpus:
         measured["gpu_memory_gib"] = min(torch.cuda.mem_get_info(gpu)[1] for gpu in range(gpus)) / GIB
     plan = make_plan(config, TrainingAssumptions(**measured))

@@ -255,7 +255,7 @@ def test_no_network_is_touched(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
-    for name in ("paper", "default", "pocket"):
+    for name in ("paper", "default", "pocket", "small"):
         printed(make_plan(load_config(name)))
 
 

@@ -28,6 +28,8 @@ from uopd.dry_run.plan import HOST, Device, TrainingPlan, make_plan
 from uopd.dry_run.tables import plan_table
 
 PUBLISHED = {
+    "Qwen/Qwen2.5-0.5B-Instruct": 0.494e9,
+    "Qwen/Qwen2.5-1.5B-Instruct": 1.54e9,
     "Qwen/Qwen3-0.6B": 0.596e9,
     "Qwen/Qwen3-1.7B": 1.72e9,
     "Qwen/Qwen3-4B": 4.02e9,
@@ -57,7 +59,7 @@ def printed(plan: TrainingPlan) -> str:
 
 @pytest.mark.parametrize("model", PUBLISHED)
 def test_parameters_against_published_totals(model: str) -> None:
-    assert SHAPES[model].parameters == pytest.approx(PUBLISHED[model], rel=2e-3)
+    assert SHAPES[model].parameters == pytest.approx(PUBLISHED[model], rel=3e-3)
 
 
 def test_active_parameters_of_a_mixture() -> None:
@@ -388,7 +390,7 @@ def test_assumptions() -> None:
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("gpu_memory=80", "'gpu_memory' is not one of cpu_cache_gib, gpu_memory_gib"),
+        ("gpu_memory=80", "'gpu_memory' is not one of core_gflops, cpu_cache_gib, gpu_memory_gib"),
         ("gpu_memory_gib=much", "'much' is not a number"),
         ("gpu_memory_gib=0", "must be above 0"),
         ("update_bytes=-1", "must be 0 or more"),
