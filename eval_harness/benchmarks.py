@@ -20,6 +20,7 @@ from sure_math.problems.sources.catalogue import SOURCES, PublicSource, columns_
 from sure_math.problems.sources.cells import conversation, reading, text_of
 from sure_math.problems.sources.columns import choose_column
 from sure_math.problems.sources.hub import HubSplit, open_split
+from sure_math.problems.sources.limits import DEFAULT, Limits
 from sure_math.problems.sources.reference_answers import reference_of
 from sure_math.problems.sources.table_files import InputError, Row, Rows, open_rows, peek_columns, plain_list
 from sure_math.prompts import load_prompt
@@ -87,7 +88,9 @@ class LoadedBenchmark:
     """Problems of the benchmark that are not asked: AMO-Bench's descriptions, if no judge is named."""
 
 
-def load_benchmark(name: str, *, task: str = "", data: str | None = None, everything: bool = False) -> LoadedBenchmark:
+def load_benchmark(
+    name: str, *, task: str = "", data: str | None = None, everything: bool = False, limits: Limits = DEFAULT
+) -> LoadedBenchmark:
     """Load the problems of a benchmark.
 
     Args:
@@ -95,6 +98,7 @@ def load_benchmark(name: str, *, task: str = "", data: str | None = None, everyt
         task: the task that needs the problems, for messages.
         data: a file or folder to read instead of the benchmark's source.
         everything: include the problems that only a judge can grade.
+        limits: of the file, folder or dataset that is read.
 
     Raises:
         InputError: the source cannot be found, is empty, or lacks an answer. The message says what to do.
@@ -105,7 +109,7 @@ def load_benchmark(name: str, *, task: str = "", data: str | None = None, everyt
     benchmark = BENCHMARKS[name]
     template = load_prompt(benchmark.prompts, "solve")
     problems, seen = [], set()
-    for number, statement in enumerate(_statements(name, task or name, data), start=1):
+    for number, statement in enumerate(_statements(name, task or name, data, limits), start=1):
         if not statement.answer:
             raise InputError(f"{statement.where}: the answer is empty; every problem of an evaluation needs an answer")
         row_id = statement.row_id
@@ -148,7 +152,7 @@ class _Statement:
     description: bool = False
 
 
-def _statements(name: str, task: str, data: str | None) -> Iterator[_Statement]:
+def _statements(name: str, task: str, data: str | None, limits: Limits) -> Iterator[_Statement]:
     benchmark = BENCHMARKS[name]
     if data is None and benchmark.source == "curated":
         for problem in curated_problems():
@@ -162,15 +166,16 @@ def _statements(name: str, task: str, data: str | None) -> Iterator[_Statement]:
             row_id = f"pocket-test-{short_id(row.problem)}"
             yield _Statement(where=row_id, row_id=row_id, text=row.problem, answer=row.answer)
     elif benchmark.source in SOURCES:
-        yield from _from_source(name, task, data)
+        yield from _from_source(name, task, data, limits)
     else:
         assert data is not None, "the cases without data are above"
-        yield from _from_rows(_open_copy(task, data, "test"))
+        yield from _from_rows(_open_copy(task, data, "test", limits))
 
 
-def _from_source(name: str, task: str, data: str | None) -> Iterator[_Statement]:
+def _from_source(name: str, task: str, data: str | None, limits: Limits) -> Iterator[_Statement]:
     source = SOURCES[BENCHMARKS[name].source]
-    rows = _open_copy(task, data, source.splits[0]) if data is not None else _open_on_hub(task, source)
+    split = source.splits[0]
+    rows = _open_copy(task, data, split, limits) if data is not None else _open_on_hub(task, source, limits)
     columns = columns_of(source, rows.columns)
     if columns.problem is None or columns.answer is None:
         raise InputError(
@@ -235,15 +240,16 @@ def _from_rows(rows: Rows) -> Iterator[_Statement]:
         yield _Statement(where=where, row_id=own_id, text=text.strip(), answer=gold)
 
 
-def _open_copy(task: str, data: str, split: str) -> Rows:
+def _open_copy(task: str, data: str, split: str, limits: Limits) -> Rows:
     """Open a file, a copy of a Hub dataset, or a dataset folder that a build wrote."""
     key = f"metadata data of {task}"
     if not Path(data).is_dir():
-        return open_rows(Path(data), key)
-    return open_split(HubSplit(key=key, dataset=data, subset=None, split=split, revision=None, remedy=_remedy(task)))
+        return open_rows(Path(data), key, limits)
+    place = HubSplit(key=key, dataset=data, subset=None, split=split, revision=None, remedy=_remedy(task))
+    return open_split(place, limits)
 
 
-def _open_on_hub(task: str, source: PublicSource) -> Rows:
+def _open_on_hub(task: str, source: PublicSource, limits: Limits) -> Rows:
     """Open a Hub dataset through the cache of `datasets`, which also works without a network."""
     place = HubSplit(
         key=task,
@@ -256,8 +262,8 @@ def _open_on_hub(task: str, source: PublicSource) -> Rows:
     try:
         table = datasets.load_dataset(place.dataset, place.subset, split=place.split, revision=place.revision)
     except Exception:  # the Hub client, its HTTP library and the readers raise different errors; `stream` explains them
-        return open_split(place)
-    return peek_columns(str(place), iter(table))
+        return open_split(place, limits)
+    return peek_columns(str(place), iter(table), limits)
 
 
 def _remedy(task: str) -> str:

@@ -8,7 +8,8 @@ Options in `--metadata`:
 - `data`: a file or folder to read the benchmark from, or a mapping from tasks to files or folders;
 - `problems`: `all` also asks the 11 problems of AMO-Bench whose answers are descriptions, which needs a judge;
 - `judge`: the model that compares descriptions, as in a build's configuration:
-  `{"model": ..., "engine": ..., "server": ...}`.
+  `{"model": ..., "engine": ..., "server": ...}`;
+- `limits`: how large the parts of a benchmark's file or dataset may be, as in a build's configuration.
 """
 
 from __future__ import annotations
@@ -28,10 +29,11 @@ from eval_harness.benchmarks import BENCHMARKS, Benchmark, LoadedBenchmark, fing
 from eval_harness.grade import GradedResponse, grade_boxed, grade_judged, grade_number
 from eval_harness.judge import NamedJudge, named_judge
 from eval_harness.options import RESPONSES, OptionError, budget_of, metric_directions
+from sure_math.problems.sources.limits import Limits, limits_from
 
 TEMPERATURE, TOP_P = 1.2, 0.95
 """Sampling of all responses but the greedy one (Sec. 4.3)."""
-OPTIONS = ("data", "problems", "judge")
+OPTIONS = ("data", "problems", "judge", "limits")
 """Options that a user can set in `--metadata`."""
 
 
@@ -168,13 +170,23 @@ class SureTask(ConfigurableTask):
                 '"engine": "server", "server": {"url": ...}}}\', or leave out `problems`: the default is the 39 '
                 "problems that a parser grades"
             )
-        return load_benchmark(self.benchmark_name, task=self.name, data=self._data(), everything=everything)
+        return load_benchmark(
+            self.benchmark_name, task=self.name, data=self._data(), everything=everything, limits=self._limits()
+        )
+
+    def _limits(self) -> Limits:
+        values = self.options.get("limits", {})
+        if not isinstance(values, Mapping):
+            raise OptionError(f"{self.name}: metadata limits = {values}: must be a mapping, such as {_LIMITS_EXAMPLE}")
+        return limits_from(values, f"{self.name}: metadata limits", f"give --metadata '{_RAISED_LIMIT}'")
 
     def _data(self) -> str | None:
         data = self.options.get("data")
         return data.get(self.name) if isinstance(data, Mapping) else data
 
 
+_RAISED_LIMIT = '{"limits": {"NAME": VALUE}}'
+_LIMITS_EXAMPLE = _RAISED_LIMIT.replace("NAME", "text_characters").replace("VALUE", "2000000")
 _YAML_KEYS = ("version", "benchmark", "config_source")
 
 

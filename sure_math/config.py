@@ -15,7 +15,7 @@ from pydantic import Field, field_validator, model_validator
 from sure_math.command_line.settings import Section, Settings
 from sure_math.models.engines.spec import Dtype, EngineName, ModelSpec, ReplicasSpec, ServerSpec
 from sure_math.problems.sources.catalogue import BENCHMARKS, SOURCES
-from sure_math.problems.sources.limits import DEFAULT, Limits
+from sure_math.problems.sources.limits import DEFAULT, MOST_NESTING, Limits
 from sure_math.rows import Tier
 
 Strategy = Literal["harder", "rewrite", "algebraize", "apply", "compose", "competition"]
@@ -109,7 +109,7 @@ class LimitsConfig(Section):
     text_characters: int = Field(DEFAULT.text_characters, ge=1, description="Characters of one text in a cell.")
     row_characters: int = Field(DEFAULT.row_characters, ge=1, description="Characters of one row.")
     list_items: int = Field(DEFAULT.list_items, ge=1, description="Items of a list or mapping in a cell.")
-    nesting: int = Field(DEFAULT.nesting, ge=1, le=200, description="Lists and mappings inside each other.")
+    nesting: int = Field(DEFAULT.nesting, ge=1, le=MOST_NESTING, description="Lists and mappings inside each other.")
     json_characters: int = Field(
         DEFAULT.json_characters, ge=1, description="Characters of a file that is one JSON array or object."
     )

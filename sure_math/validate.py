@@ -16,6 +16,8 @@ from pathlib import Path
 
 from sure_math.command_line.arguments import output_path
 from sure_math.command_line.terminal import prepare_output, say
+from sure_math.problems.sources.limits import Limits, limits_from
+from sure_math.problems.sources.table_files import InputError
 from sure_math.publication.published import VALIDATION
 from sure_math.storage.files import explain_os_error
 from sure_math.storage.output_folder import OutputError, check_report_folder, kept_line, refuse_links
@@ -67,7 +69,9 @@ def _read(options: argparse.Namespace) -> GradedAnswers:
         return read_dataset(options.input)
     if not options.input.is_file():
         raise ValidationInputError(f"{options.input} is neither a dataset folder nor a file")
-    return read_file(options.input, columns, equivalence=options.equivalence, missing=options.missing)
+    return read_file(
+        options.input, columns, equivalence=options.equivalence, missing=options.missing, limits=_limits(options)
+    )
 
 
 def _read_student(options: argparse.Namespace) -> StudentAnswers | None:
@@ -75,7 +79,14 @@ def _read_student(options: argparse.Namespace) -> StudentAnswers | None:
         if options.student_column:
             raise ValidationInputError("--student-column is for the file of --student; name the file as well")
         return None
-    return read_student(options.student, _columns(options.student_column))
+    return read_student(options.student, _columns(options.student_column), _limits(options))
+
+
+def _limits(options: argparse.Namespace) -> Limits:
+    try:
+        return limits_from(_columns(options.limit), "--limit", "give --limit NAME=VALUE")
+    except InputError as error:
+        raise ValidationInputError(str(error)) from None
 
 
 def _columns(pairs: Sequence[str]) -> dict[str, str]:
@@ -116,6 +127,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--column", action="append", default=[], metavar="ROLE=NAME", help="file: column of a role")
     parser.add_argument("--equivalence", choices=("math", "string"), default="math", help="file: how answers compare")
     parser.add_argument("--missing", choices=("own", "shared", "exclude"), default="own", help="file: missing answers")
+    parser.add_argument(
+        "--limit", action="append", default=[], metavar="NAME=NUMBER", help="file: raise a limit, as text_characters"
+    )
     return parser
 
 

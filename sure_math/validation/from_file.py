@@ -24,6 +24,7 @@ from sure_math.extract import final_answer
 from sure_math.problems.sources import columns as usual
 from sure_math.problems.sources.cells import CellError, cell, conversation, is_missing, raw_text, reading, text_of
 from sure_math.problems.sources.columns import column_of_problem, has_column, usual_column
+from sure_math.problems.sources.limits import DEFAULT, Limits
 from sure_math.problems.sources.reference_answers import reference_of
 from sure_math.problems.sources.sample_values import (
     LOOKED_AT,
@@ -67,7 +68,12 @@ Columns = Mapping[str, str]
 
 
 def read_file(
-    path: Path, columns: Mapping[str, str], *, equivalence: str = "math", missing: str = "own"
+    path: Path,
+    columns: Mapping[str, str],
+    *,
+    equivalence: str = "math",
+    missing: str = "own",
+    limits: Limits = DEFAULT,
 ) -> GradedAnswers:
     """Read the problems of a file and cluster their answers.
 
@@ -81,7 +87,7 @@ def read_file(
         ValidationInputError: the file cannot be read, has no column of answers, has neither grades nor reference
             answers, or has lists that differ in length.
     """
-    problems, origin = read_problems(path, columns, labelled=True)
+    problems, origin = read_problems(path, columns, labelled=True, limits=limits)
     numbered = [row | {"number": str(number)} for number, row in enumerate(problems)]
     usable = [problem for problem in numbered if len(problem["answers"]) >= 2]
     if not usable:
@@ -105,7 +111,9 @@ def read_file(
     )
 
 
-def read_problems(path: Path, columns: Mapping[str, str], *, labelled: bool) -> tuple[list[dict[str, Any]], str]:
+def read_problems(
+    path: Path, columns: Mapping[str, str], *, labelled: bool, limits: Limits = DEFAULT
+) -> tuple[list[dict[str, Any]], str]:
     """Read the problems of a file with their samples, without clustering the answers.
 
     >>> read_problems(Path("rollouts.jsonl"), {}, labelled=False)[0][0]["answers"]  # doctest: +SKIP
@@ -122,7 +130,7 @@ def read_problems(path: Path, columns: Mapping[str, str], *, labelled: bool) -> 
         ValidationInputError: the file cannot be read, or has no column of answers.
     """
     try:
-        opened = open_rows(path, "input")
+        opened = open_rows(path, "input", limits)
         rows = list(opened.stream)
         with reading(str(path)):
             chosen = _find_columns(path, opened, rows, columns, labelled=labelled)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sure_math.equivalence import against_gold
+from sure_math.problems.sources.limits import DEFAULT, Limits
 from sure_math.validation.from_dataset import read_dataset
 from sure_math.validation.from_file import read_problems
 from sure_math.validation.graded_answers import GradedAnswers, SampledProblem, ValidationInputError
@@ -51,7 +52,7 @@ class Matched:
     """Unmatched rows whose id is that of a problem with another text."""
 
 
-def read_student(path: Path, columns: Mapping[str, str]) -> StudentAnswers:
+def read_student(path: Path, columns: Mapping[str, str], limits: Limits = DEFAULT) -> StudentAnswers:
     """Read the student's samples: a built dataset, or a file in any form that `validate` reads.
 
     >>> read_student(Path("student.jsonl"), {}).problems[0].answers  # doctest: +SKIP
@@ -73,7 +74,7 @@ def read_student(path: Path, columns: Mapping[str, str]) -> StudentAnswers:
             )
         if not path.is_file():
             raise ValidationInputError(f"{path} is neither a dataset folder nor a file")
-        rows, origin = read_problems(path, columns, labelled=False)
+        rows, origin = read_problems(path, columns, labelled=False, limits=limits)
     except ValidationInputError as error:
         raise ValidationInputError("--student: " + str(error).replace("--column", "--student-column")) from None
     problems = [

@@ -3,12 +3,14 @@
 - texts, rows, lists, nesting and whole JSON files over a limit, in every format, compressed or not;
 - Parquet files that say they unpack to far more than they have, and long texts among short ones;
 - counts and log-probabilities of samples that no model gives;
+- `validate` and evaluation tasks have the same limits: the remedy of each message works if a user does what it says;
 - the limits of a build's configuration are those that hold, and may change while a build goes on.
 """
 
 import csv
 import gzip
 import json
+import re
 import resource
 import subprocess
 import sys
@@ -19,8 +21,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from eval_harness.task import SureTask
+from sure_math import validate
 from sure_math.config import PLACEMENT, BuildConfig, load_config
-from sure_math.problems.sources.limits import Limits
+from sure_math.problems.sources.limits import Limits, limits_from
 from sure_math.problems.sources.seeds import read_seeds
 from sure_math.problems.sources.stored_samples import read_stored
 from sure_math.problems.sources.table_files import InputError, open_rows
@@ -212,3 +216,91 @@ def test_a_build_may_raise_the_limits(tmp_path: Path) -> None:
     raised = load_config("annotate", [*words, "limits.text_characters=2000000"])
     assert len(list(read_seeds(raised))) == 1
     assert PLACEMENT.search("limits.text_characters") and BuildConfig.model_fields["limits"]
+
+
+LARGE: dict[str, tuple[Any, str]] = {
+    "a text": ({"extra": "x" * 1_000_001}, "text_characters"),
+    "a list": ({"extra": [1] * 1_000_001}, "list_items"),
+    "nesting": ({"extra": nested(40)}, "nesting"),
+    "a row": ({f"extra{number}": "x" * 990_000 for number in range(35)}, "row_characters"),
+}
+EXAMPLE = {"problem": "What is 1 + 1?", "answers": ["2", "2", "3"], "answer": "2", "correct": [True, True, False]}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("limit", LARGE)
+def test_the_remedy_of_validate_works(tmp_path: Path, limit: str, capsys: pytest.CaptureFixture) -> None:
+    row, name = LARGE[limit]
+    path = tmp_path / "graded.jsonl"
+    path.write_text("".join(json.dumps(EXAMPLE | row | {"problem": f"What is {n}?"}) + "\n" for n in range(2)))
+    words = [str(path), "--out", str(tmp_path / "report"), "--resamples", "10"]
+    assert validate.main(words) == 2
+    message = capsys.readouterr().err.strip()
+    assert len(message.splitlines()) == 1
+    (remedy,) = re.findall(r" or give (--limit \S+)$", message)
+    assert remedy.startswith(f"--limit {name}=")
+    assert validate.main([*words, *remedy.split()]) == 0
+    assert validate.main([*words, "--student", str(path)]) == 2
+    assert validate.main([str(path), "--student", str(path), *words[1:], *remedy.split()]) == 0
+
+
+@pytest.mark.parametrize("limit", LARGE)
+@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+def test_the_remedy_of_an_evaluation_task_works(tmp_path: Path, limit: str, ending: str) -> None:
+    row, name = LARGE[limit]
+    path = tmp_path / f"problems.{ending}"
+    rows = [{"problem": "What is 1 + 1?", "answer": "2"} | row]
+    if ending == "parquet":
+        if limit == "a row":
+            return  # its columns are bounded one by one
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    else:
+        path.write_text(json.dumps(rows[0]) + "\n")
+    with pytest.raises(InputError) as error:
+        task({"data": str(path)})
+    (remedy,) = re.findall(r" or give --metadata '(.*)'$", str(error.value))
+    assert name in remedy
+    assert len(task({"data": str(path), **json.loads(remedy)}).loaded.problems) == 1
+
+
+def task(metadata: dict[str, Any]) -> SureTask:
+    return SureTask(config={"task": "sure_math", "metadata": {"benchmark": "sure_math", **metadata}})
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"text": 5}, r"no such limit; the limits are text_characters, .*, rows$"),
+        ({"rows": 0}, "rows=0: must be a whole number, at least 1"),
+        ({"rows": "-5"}, "rows=-5: must be a whole number, at least 1"),
+        ({"rows": True}, "rows=True: must be a whole number, at least 1"),
+        ({"rows": 2.5}, r"rows=2\.5: must be a whole number, at least 1"),
+        ({"rows": "many"}, "rows=many: must be a whole number, at least 1"),
+        ({"nesting": 1000}, "nesting=1000: must be 200 at most"),
+        ({"remedy": "x"}, "no such limit"),
+    ],
+)
+def test_a_limit_that_is_none(values: dict[str, Any], message: str, capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(InputError, match=message):
+        limits_from(values, "--limit", "give --limit NAME=VALUE")
+    with pytest.raises(InputError, match=message):
+        task({"limits": values})
+    words = [f"--limit={name}={value}" for name, value in values.items()]
+    assert validate.main([__file__.replace("py", "jsonl"), *words]) == 2
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+def test_a_limit_that_cannot_be_raised_further_has_no_such_remedy(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps({"problem": "x", "extra": nested(300)}) + "\n")
+    message = message_of(path, Limits(nesting=200))
+    assert message.endswith("at most 200 are read: shorten it or leave it out")
+
+
+def test_the_remedy_of_a_list_in_a_text_works(tmp_path: Path) -> None:
+    """A table of texts holds a list as JSON, whose limits are fixed."""
+    path = tmp_path / "rows.jsonl"
+    words = [f"seeds.path={path}", "teacher.model=pocket:teacher", "limits.nesting=100"]
+    path.write_text(json.dumps({"problem": "[" * 36 + '"a"' + "]" * 36}) + "\n")
+    with pytest.raises(InputError, match=r"save the column as lists in JSON lines or Parquet, where this limit"):
+        list(read_seeds(load_config("annotate", words)))

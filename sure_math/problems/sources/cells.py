@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from sure_math.problems.sources.limits import DEFAULT, within
+from sure_math.problems.sources.limits import Limits, within
 from sure_math.problems.sources.table_files import InputError, Row, plain_list
 
 _ROLES = {"human": "user", "gpt": "assistant", "developer": "system", "model": "assistant"}
@@ -229,6 +229,10 @@ def is_parts(value: Any) -> bool:
     )
 
 
+_IN_A_TEXT = Limits(remedy="save the column as lists in JSON lines or Parquet, where this limit can be raised")
+"""Of a list or mapping that a text writes as JSON."""
+
+
 def unfolded(value: Any, what: str) -> Any:
     """Return a value; a list or mapping that a text writes as JSON is read, as `'["4"]'` in a table of texts.
 
@@ -242,7 +246,7 @@ def unfolded(value: Any, what: str) -> Any:
         return value
     try:
         read = json.loads(value)
-        next(within(iter([{what: read}]), what, DEFAULT))
+        next(within(iter([{what: read}]), what, _IN_A_TEXT))
         return read
     except InputError as error:
         raise CellError(str(error)) from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from sure_math.problems.sources.encoded_text import InputError
@@ -11,7 +11,7 @@ from sure_math.problems.sources.encoded_text import InputError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How large the parts of a file may be. A build may raise each of them, by the same name in its section `limits`.
+    """How large the parts of a file may be. Each command may raise each of them, by the same name.
 
     >>> Limits().text_characters
     1000000
@@ -29,9 +29,15 @@ class Limits:
     """Of a file that is one JSON array or object, which is read as a whole."""
     rows: int = 100_000_000
     """Rows of one file or split."""
+    remedy: str = "set limits.NAME=VALUE"
+    """How a user raises a limit, for messages. `NAME` and `VALUE` stand for the limit and its new value. The default is
+    that of a build."""
 
 
 DEFAULT = Limits()
+NAMES = tuple(field.name for field in fields(Limits) if field.name != "remedy")
+MOST_NESTING = 200
+"""The limit of nesting cannot be raised further: the readers of JSON and Parquet are recursive."""
 
 
 def beyond(where: str, what: str, found: int, limits: Limits, name: str) -> InputError:
@@ -39,12 +45,40 @@ def beyond(where: str, what: str, found: int, limits: Limits, name: str) -> Inpu
 
     >>> print(beyond("my.jsonl, row 7", "the column answer holds a text of 2,000,000 characters", 2_000_000,
     ...              DEFAULT, "text_characters"))
-    my.jsonl, row 7: the column answer holds a text of 2,000,000 characters; at most 1,000,000 are read: shorten it or leave it out, or, in a build, set limits.text_characters=2000000
+    my.jsonl, row 7: the column answer holds a text of 2,000,000 characters; at most 1,000,000 are read: shorten it or leave it out, or set limits.text_characters=2000000
     """  # noqa: E501, the message is one line
+    remedy = limits.remedy.replace("NAME", name).replace("VALUE", str(found))
+    raised = "" if name == "nesting" and found > MOST_NESTING else f", or {remedy}"
     return InputError(
-        f"{where}: {what}; at most {getattr(limits, name):,} are read: shorten it or leave it out, or, in a build, set "
-        f"limits.{name}={found}"
+        f"{where}: {what}; at most {getattr(limits, name):,} are read: shorten it or leave it out{raised}"
     )
+
+
+def limits_from(values: Mapping[str, object], option: str, remedy: str) -> Limits:
+    """Make the limits of a command from what its user has set.
+
+    >>> limits_from({"rows": 10}, "--limit", "give --limit NAME=VALUE").rows
+    10
+
+    Args:
+        values: whole numbers, or texts of them, by the names of limits.
+        option: how messages name the option.
+        remedy: `Limits.remedy`.
+
+    Raises:
+        InputError: there is no such limit, or a value is no whole number from 1.
+    """
+    numbers: dict[str, Any] = {}
+    for name, value in values.items():
+        if name not in NAMES:
+            raise InputError(f"{option} {name}: there is no such limit; the limits are {', '.join(NAMES)}")
+        number = int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
+        if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+            raise InputError(f"{option} {name}={value}: must be a whole number, at least 1")
+        if name == "nesting" and number > MOST_NESTING:
+            raise InputError(f"{option} {name}={value}: must be {MOST_NESTING} at most")
+        numbers[name] = number
+    return Limits(**numbers, remedy=remedy)
 
 
 def within(rows: Iterator[Mapping[str, Any]], name: str, limits: Limits) -> Iterator[Mapping[str, Any]]:

@@ -153,15 +153,12 @@ def _csv(path: Path, name: str, limits: Limits) -> Iterator[Row]:
                 lines.characters = 0
         except csv.Error as error:
             if "field larger" in str(error):
-                where, what = (
-                    f"{name}, line {line + 1}",
-                    f"has a cell of more than {limits.text_characters:,} characters",
+                what = (
+                    f"has a cell of more than {limits.text_characters:,} characters (if a quote is never closed, write "
+                    "each quote in a cell twice)"
                 )
-                closed = "if a quote is never closed, write each quote in a cell twice; else "
-                raise InputError(
-                    f"{where}: {what}; {closed}shorten it, or, in a build, set "
-                    f"limits.text_characters={10 * limits.text_characters}"
-                ) from None
+                raised = 10 * limits.text_characters
+                raise beyond(f"{name}, line {line + 1}", what, raised, limits, "text_characters") from None
             raise InputError(
                 f"{name}, line {line + 1}: this row is not CSV ({error}); put a cell that holds commas, quotes or "
                 'line breaks between quotes, and write each quote in it twice ("")'
