@@ -5,6 +5,7 @@ ignored: otherwise vLLM would take top_k = 20 and top_p = 0.95 from it for Qwen3
 because `n` > 1 derives its seeds in a way that the journal cannot name, and vLLM refuses `n` > 1 at temperature 0.
 """
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from sure_math.models.engines import (
     refuse,
 )
 from sure_math.models.engines.checked_load import check_tensors
+from sure_math.models.engines.cpu_memory import CHOSEN_BY_USER, cache_bytes, free_memory
 from sure_math.models.engines.processes import watched_start
 from sure_math.models.engines.spec import ModelFiles, ModelSpec
 from sure_math.models.engines.weight_files import INDEX, named, weight_files
@@ -147,8 +149,15 @@ def start_llm(spec: ModelSpec, files: ModelFiles, **arguments: Any) -> LLM:
         raise EngineUnavailable(f"engine option {clash[0]!r} is set by the config's own fields or must not be changed")
     check_tensors(files.folder)
     _refuse_other_weights(files.folder)
+    if current_platform.is_cpu() and not _memory_is_set(spec):
+        fixed["kv_cache_memory_bytes"] = cache_bytes(spec, files, free_memory())
     with watched_start():
         return LLM(**fixed, **spec.options)
+
+
+def _memory_is_set(spec: ModelSpec) -> bool:
+    """Return whether the user has set how much memory vLLM takes."""
+    return any(name in spec.options for name in CHOSEN_BY_USER) or bool(os.environ.get("VLLM_CPU_KVCACHE_SPACE"))
 
 
 def _refuse_other_weights(folder: Path) -> None:
