@@ -37,6 +37,7 @@ from sure_math.dry_run.tables import plan_table
 from sure_math.equivalence.worker import WorkerUnavailable
 from sure_math.escaping import shell_command
 from sure_math.models.engines import EngineUnavailable
+from sure_math.models.engines.engine_output import engine_logs
 from sure_math.models.engines.processes import recorded_processes
 from sure_math.models.responders.journal import CallLog, Journal, JournalError
 from sure_math.models.responders.roles import ModelResolver, Models, resolve_model
@@ -122,9 +123,19 @@ class OpenBuild:
 
 @contextlib.contextmanager
 def open_build(
-    config: BuildConfig, out: Path, progress: Progress, *, update: bool, load: ModelResolver = resolve_model
+    config: BuildConfig,
+    out: Path,
+    progress: Progress,
+    *,
+    update: bool,
+    load: ModelResolver = resolve_model,
+    verbose: bool = False,
 ) -> Iterator[OpenBuild]:
-    """Open `out` for this configuration, and close it at the end, also after an error."""
+    """Open `out` for this configuration, and close it at the end, also after an error.
+
+    Args:
+        verbose: whether engines print onto the screen, and not into `.build/logs/`.
+    """
     with contextlib.ExitStack() as stack:
         check_dataset_folder(out)
         store = stack.enter_context(contextlib.closing(Store(out, progress)))
@@ -132,6 +143,7 @@ def open_build(
         stack.enter_context(
             recorded_processes(store.folder / "engines.json", lambda line: _say(progress.console, line))
         )
+        stack.enter_context(engine_logs(None if verbose else store.folder / "logs"))
         journal = stack.enter_context(contextlib.closing(Journal(store.folder / "journal.sqlite")))
         log = stack.enter_context(contextlib.closing(CallLog(store.folder / "calls.jsonl")))
         stack.callback(progress.stop)
@@ -151,6 +163,7 @@ def run_build(
     update: bool = False,
     load: ModelResolver = resolve_model,
     console: Console | None = None,
+    verbose: bool = False,
 ) -> PublishedDataset:
     """Build and publish the dataset of `config` in `out`. Continues from what an earlier call left there.
 
@@ -161,7 +174,7 @@ def run_build(
             PromptError, EngineUnavailable, WorkerUnavailable and PublishError.
     """
     progress = Progress(console or terminal_console(stderr=True))
-    with open_build(config, out, progress, update=update, load=load) as opened:
+    with open_build(config, out, progress, update=update, load=load, verbose=verbose) as opened:
         tables = build(config, opened.models, opened.store)
         stored = digest_if_file(config.samples.path)
         facts = run_facts(config, name, command, tables, opened.models.identities(), stored)
@@ -185,7 +198,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _dry_run(config, options, console)
         command = shell_command(["python", "-m", "sure_math.build", *words])
         name = Path(options.config).stem
-        published = run_build(config, options.out, name=name, command=command, update=options.update, console=console)
+        published = run_build(
+            config,
+            options.out,
+            name=name,
+            command=command,
+            update=options.update,
+            console=console,
+            verbose=options.verbose,
+        )
         if options.push is not None:
             _say(console, push(published.folder, options.push, private=config.publish.private))
     except EXPECTED as error:

@@ -94,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.dry_run:
             check_run_folder(options.out)
             return _dry_run(config, options.assume)
-        with open_run(config, options.out, console) as run:
+        with open_run(config, options.out, console, verbose=options.verbose) as run:
             train(run)
     except EXPECTED as error:
         print_error(console, error)

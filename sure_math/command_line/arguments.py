@@ -36,6 +36,9 @@ def config_parser(
         metavar="NAME=VALUE",
         help=f"what --dry-run assumes, such as {assumption}",
     )
+    parser.add_argument(
+        "--verbose", action="store_true", help="show on the screen what vLLM and Ray print; else it goes into files"
+    )
     parser.add_argument("overrides", nargs="*", metavar="key=value", help=f"settings, such as {setting}")
     return parser
 

@@ -5,6 +5,7 @@ OUT/run.json            resolved configuration, dataset, models, versions
 OUT/metrics.jsonl       one line per step                OUT/evaluations.jsonl   one line per evaluation
 OUT/rollouts/           responses of every step          OUT/checkpoints/        to go on from
 OUT/model/              the trained student              OUT/summary.md, summary.json, curves.png
+OUT/logs/               what vLLM and Ray have printed
 ```
 """
 
@@ -20,7 +21,7 @@ from sure_math.storage.output_folder import LIST, STAGING, check_place, foreign_
 
 RUN, METRICS, EVALUATIONS = "run.json", "metrics.jsonl", "evaluations.jsonl"
 ROLLOUTS, CHECKPOINTS, MODEL = "rollouts", "checkpoints", "model"
-LOCK = ".lock"
+LOCK, LOGS = ".lock", "logs"
 ENGINES = ".engines.json"
 """The engines' processes that run, while they run."""
 
@@ -37,7 +38,8 @@ def check_run_folder(folder: Path) -> None:
     """
     check_place(folder)
     refuse_links(
-        folder, (LOCK, RUN, METRICS, EVALUATIONS, ROLLOUTS, CHECKPOINTS, MODEL, LIST, STAGING, "tensorboard", ENGINES)
+        folder,
+        (LOCK, RUN, METRICS, EVALUATIONS, ROLLOUTS, CHECKPOINTS, MODEL, LIST, STAGING, "tensorboard", ENGINES, LOGS),
     )
     if not (folder / LOCK).is_file() and not (folder / RUN).is_file():
         # The rollouts of another run may have been copied here, to be replayed.

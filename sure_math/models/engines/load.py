@@ -18,6 +18,7 @@ from sure_math.models.engines.files import (
     stop_token_ids,
 )
 from sure_math.models.engines.spec import DTYPES, ModelFiles, ModelSpec
+from sure_math.models.engines.start_failures import explained_start
 from sure_math.rows import LogprobMode
 
 
@@ -110,9 +111,10 @@ def _transformers(spec: ModelSpec, files: ModelFiles) -> Engine:
 
 
 def _vllm(spec: ModelSpec, files: ModelFiles) -> Engine:
-    from sure_math.models.engines.vllm import start_vllm
+    with explained_start(spec):
+        from sure_math.models.engines.vllm import start_vllm
 
-    return start_vllm(spec, files)
+        return start_vllm(spec, files)
 
 
 def _server(spec: ModelSpec, files: ModelFiles) -> Engine:

@@ -12,6 +12,7 @@ import ray
 from ray.exceptions import RayError
 
 from sure_math.models.engines import EngineUnavailable
+from sure_math.models.engines.engine_output import kept_output, shown
 from sure_math.models.engines.processes import watched_start
 
 CONNECT_SECONDS = 10.0
@@ -63,13 +64,13 @@ def connect(address: str | None, *, field: str = "replicas.address", **settings:
         settings: arguments of `ray.init` for a Ray that is started here; they replace those of this module.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    options: dict[str, Any] = {"log_to_driver": shown(), "logging_level": logging.ERROR}
     if address is None:
         options |= {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES} | settings
     else:
         check_address(address, field)
     try:
-        with watched_start() if address is None else contextlib.nullcontext():
+        with kept_output("ray"), watched_start() if address is None else contextlib.nullcontext():
             ray.init(address="local" if address is None else address, **options)
     except (RayError, RuntimeError, ValueError, OSError) as error:  # ConnectionError is an OSError
         first = str(error).strip().partition("\n")[0]
