@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.page import data_sections, published_section, training_sections
+from benchmarks.page import data_sections, hostile_section, published_section, training_sections
 from benchmarks.page.parts import FIGURES, RESULTS, Section
 from sure_math.storage.files import write_whole
 
@@ -30,6 +30,7 @@ SECTIONS: Mapping[str, Callable[[Any], Section]] = {
     "equivalence_speed": data_sections.equivalence,
     "equivalence_changes": data_sections.changes,
     "published_accuracy": published_section.section,
+    "hostile": hostile_section.section,
     "build_memory": data_sections.build_memory,
     "decontamination": data_sections.decontamination,
     "real_seeds": data_sections.real_seeds,
@@ -41,6 +42,7 @@ SECTIONS: Mapping[str, Callable[[Any], Section]] = {
 """Name of a benchmark's script -> its section, in the order of the page."""
 DOCS: Mapping[str, tuple[str, Callable[[Any], str]]] = {
     "published_accuracy": ("published_accuracies.md", published_section.docs_page),
+    "hostile": ("hostile_input.md", hostile_section.docs_page),
 }
 """Name of a benchmark's script -> its page in `docs/`: the file, and the text from the results."""
 

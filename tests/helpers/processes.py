@@ -7,22 +7,28 @@ import multiprocessing
 import os
 import runpy
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 LIBRARIES = ("torch", "transformers.models.qwen3.modeling_qwen3", "pyarrow.parquet", "datasets", "scipy.stats", "sympy")
 
 
-def start_module(module: str, *arguments: str, log: Path) -> ForkServerProcess:
+Around = Callable[[], AbstractContextManager[object]]
+"""Makes the context in which a command runs, in its own process."""
+
+
+def start_module(module: str, *arguments: str, log: Path, around: Around = nullcontext) -> ForkServerProcess:
     """Start `python -m module arguments` on one thread, with its output in `log`."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(LIBRARIES))
-    process = context.Process(target=_run_module, args=(module, arguments, log))
+    process = context.Process(target=_run_module, args=(module, arguments, log, around))
     process.start()
     return process
 
 
-def _run_module(module: str, arguments: tuple[str, ...], log: Path) -> None:
+def _run_module(module: str, arguments: tuple[str, ...], log: Path, around: Around) -> None:
     with log.open("w") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
@@ -30,4 +36,5 @@ def _run_module(module: str, arguments: tuple[str, ...], log: Path) -> None:
 
     torch.set_num_threads(1)
     sys.argv = [module, *arguments]
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    with around():
+        runpy.run_module(module, run_name="__main__", alter_sys=True)

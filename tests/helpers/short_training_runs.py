@@ -30,7 +30,7 @@ from sure_math.rows import Split
 from tests.helpers.small_published_run import a_problem, a_shard, an_uncertainty, some_facts
 from uopd.config import TrainConfig, load_config
 from uopd.dataset import PoolRow
-from uopd.run.folder import METRICS, read_lines
+from uopd.run.folder import EVALUATIONS, METRICS, read_lines
 from uopd.run.open_run import open_run
 from uopd.train import train
 
@@ -63,6 +63,8 @@ COMPARED = (
 SHORT_RUNS = Path(__file__).parent / "short_runs.json"
 """Written by `python -m tests.helpers.short_training_runs`."""
 TRAIN_FILE = "data/train-00000.parquet"
+TIMES = {"seconds", "tokens_per_second", "peak_bytes"}
+"""Metrics that two equal runs need not share."""
 
 
 def world_problems(count: int, split: Split, families: frozenset[str] = frozenset()) -> list[WorldProblem]:
@@ -128,6 +130,16 @@ def train_run(config: TrainConfig, out: Path) -> str:
 
 def metrics_of(out: Path) -> list[dict[str, Any]]:
     return read_lines(out / METRICS)
+
+
+def computed(out: Path) -> dict[str, Any]:
+    """All that a run computed."""
+    files = [*out.glob("model/*.safetensors"), *out.glob("rollouts/*"), *out.glob("checkpoints/*/student/*")]
+    return {
+        "metrics": [{key: line[key] for key in line.keys() - TIMES} for line in metrics_of(out)],
+        "evaluations": read_lines(out / EVALUATIONS),
+        **{str(path.relative_to(out)): path.read_bytes() for path in files},
+    }
 
 
 def change_rows(dataset: Path, change: Callable[[int, dict[str, Any]], dict[str, Any]]) -> None:

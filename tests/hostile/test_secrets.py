@@ -16,20 +16,9 @@ from eval_harness.command import main as evaluate
 from sure_math.build import main as build
 from sure_math.redaction import hidden, hidden_values, is_secret_name, known_secrets, secrets_in
 from tests.helpers.evaluations import benchmark_file
-from tests.helpers.repository import ROOT
 from tests.helpers.scripted_endpoint import NAME, Fault, ScriptedEndpoint
+from tests.helpers.sentinels import ENVIRONMENT, REFUSED_MODEL_ARGUMENTS, REFUSED_OVERRIDES, SENTINEL, STUDENT
 from uopd.train import main as train
-
-SENTINEL = "SENTINELdontleakme"
-ENVIRONMENT = {
-    "HF_TOKEN": f"hf_{SENTINEL}hub",
-    "OPENAI_API_KEY": f"sk-{SENTINEL}openai",
-    "WANDB_API_KEY": f"{SENTINEL}wandb",
-    "AWS_SECRET_ACCESS_KEY": f"{SENTINEL}aws",
-    "MY_PASSWORD": f"{SENTINEL}password",
-    "HTTPS_PROXY_UNUSED": f"http://me:{SENTINEL}proxy@127.0.0.1:9",
-}
-STUDENT = ROOT / "sure_math" / "pocket" / "models" / "student"
 
 
 @pytest.fixture(autouse=True)
@@ -83,25 +72,7 @@ def test_a_build_with_a_server_that_repeats_every_secret(
     assert_no_secret(tmp_path, capfd.readouterr())
 
 
-@pytest.mark.parametrize(
-    "override",
-    [
-        f"teacher.engine_options={{hf_token: {SENTINEL}}}",
-        f"teacher.engine_options={{headers: {{X-Any: {SENTINEL}}}}}",
-        f"teacher.engine_options={{inner: {{api_key: {SENTINEL}}}}}",
-        f"teacher.server.url=http://me:{SENTINEL}@127.0.0.1/v1",
-        f"teacher.server.url=http://{SENTINEL}@127.0.0.1/v1",
-        f"teacher.server.url=http://127.0.0.1/v1?key={SENTINEL}",
-        f"teacher.server.url=http://127.0.0.1/v1#{SENTINEL}",
-        f"teacher.server.url=http://127.0.0.1/hf_{SENTINEL}hub/v1",
-        f"teacher.server={{url: 'http://127.0.0.1/v1', api_key: {SENTINEL}}}",
-        f"teacher.model=https://me:{SENTINEL}@host/model",
-        f"samples.license=hf_{SENTINEL}",
-        f"token={SENTINEL}",
-        f"run.seed={{password: {SENTINEL}}}",
-        f"run={SENTINEL}password",
-    ],
-)
+@pytest.mark.parametrize("override", REFUSED_OVERRIDES)
 @pytest.mark.parametrize("dry", [[], ["--dry-run"]])
 def test_a_configuration_with_a_secret_is_refused(
     override: str, dry: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
@@ -124,22 +95,7 @@ def test_the_plan_of_a_training_has_no_secret(tmp_path: Path, capfd: pytest.Capt
     assert_no_secret(tmp_path, capfd.readouterr())
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        f"pretrained={STUDENT},token=hf_{SENTINEL}",
-        f"pretrained={STUDENT},auth_token={SENTINEL}",
-        f"pretrained={STUDENT},api_key={SENTINEL}",
-        f"pretrained={STUDENT},Password={SENTINEL}",
-        f"model=m,base_url=http://me:{SENTINEL}@127.0.0.1:9/v1/completions",
-        f"model=m,base_url=http://127.0.0.1:9/v1/completions?key={SENTINEL}",
-        f"model=m,base_url=http://127.0.0.1:9/v1/completions#{SENTINEL}",
-        f'model=m,header={{"Authorization":"Bearer {SENTINEL}","X":"y"}}',
-        json.dumps({"pretrained": "m", "token": SENTINEL}),
-        json.dumps({"model": "m", "header": {"api-key": SENTINEL}}),
-        f"pretrained={SENTINEL}aws",
-    ],
-)
+@pytest.mark.parametrize("arguments", REFUSED_MODEL_ARGUMENTS)
 @pytest.mark.parametrize("option", ["--model_args X", "--model_args=X", "-a X", "--model_a X"])
 def test_an_evaluation_with_a_secret_is_refused(
     arguments: str, option: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]

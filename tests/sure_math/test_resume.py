@@ -6,25 +6,18 @@ are complete without doubles; texts, token counts, answers and clusters are equa
 """
 
 import itertools
-import json
 import random
-import shutil
 import time
 from collections import Counter
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
-import yaml
 
-from sure_math.problems.sources.catalogue import BENCHMARKS
 from tests.helpers.processes import start_module
+from tests.helpers.whole_build import BATCH_SIZE, NUM_SAMPLES, SHARDS, finished_shards, logged, published, write_build
 
 KILLS = 20
-BATCH_SIZE = 12
-NUM_SAMPLES = 4
-SHARDS = 3
 PHASES = (
     *("seeds", "distinct", "screen", "draw", "evolve", "unique", "decontaminate", "choose", "label"),
     *("sample", "extract", "cluster", "entropy", "verdict"),
@@ -34,57 +27,7 @@ PATIENCE = 900.0
 
 @pytest.fixture(scope="module")
 def config(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A build in which every phase works: some words of the tiny model are boxed answers, some ask a question."""
-    folder = tmp_path_factory.mktemp("resume")
-    model = shutil.copytree(tiny_model, folder / "model")
-    tokenizer = json.loads((model / "tokenizer.json").read_text())
-    words = tokenizer["model"]["vocab"]
-    for index in range(10, 50):
-        words[rf";\boxed{{{index % 7}}}" + f";x{index}"] = words.pop(f"w{index}")
-    (model / "tokenizer.json").write_text(json.dumps(tokenizer))
-    prompts = folder / "prompts"
-    prompts.mkdir()
-    for name in ("harder", "rewrite", "compose"):
-        (prompts / f"{name}.txt").write_text(name)
-    seeds = folder / "seeds.jsonl"
-    rows = [{"problem": f"w{first} w{second}?"} for first in range(1, 5) for second in range(1, 4)]
-    seeds.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    benchmark = folder / "benchmark.jsonl"
-    benchmark.write_text(json.dumps({"problem": "W1  W2", "answer": "3"}))
-    model_config = {"model": str(model), "dtype": "float32", "device": "cpu"}
-    path = folder / "resume.yaml"
-    path.write_text(
-        yaml.safe_dump(
-            {
-                "run": {"shard_size": len(rows) // SHARDS, "batch_size": BATCH_SIZE},
-                "prompts": str(prompts),
-                "seeds": {"path": str(seeds), "per_tier": {"medium": 11}},
-                "decontaminate": {
-                    "mode": "drop",
-                    "benchmarks": {"math500": {"path": str(benchmark)}},
-                    "skip": [name for name in BENCHMARKS if name != "math500"],
-                    "near_duplicates": 1.0,
-                },
-                "label": {"by": "model", "model": model_config, "max_new_tokens": 16},
-                "evolve": {
-                    "author": model_config,
-                    "weights": {
-                        tier: {"harder": 1, "rewrite": 1, "compose": 1}
-                        for tier in ("easy", "medium", "hard", "competition")
-                    },
-                    "max_new_tokens": 12,
-                    "min_chars": 1,
-                    "eliminate": [],
-                    "keep": 18,
-                },
-                "teacher": model_config,
-                "judge": model_config,
-                "sample": {"num_samples": NUM_SAMPLES, "max_new_tokens": 16},
-                "cluster": {"procedure": "paper", "equivalence": "judge"},
-            }
-        )
-    )
-    return path
+    return write_build(tmp_path_factory.mktemp("resume"), tiny_model)
 
 
 def start(config: Path, out: Path) -> ForkServerProcess:
@@ -95,23 +38,6 @@ def finish(config: Path, out: Path) -> None:
     process = start(config, out)
     process.join(PATIENCE)
     assert process.exitcode == 0, (out.parent / "log").read_text()
-
-
-def logged(out: Path) -> list[tuple[str, str]]:
-    """Role and key of every answered request; a torn line was never answered as far as anybody knows."""
-    path = out / ".build" / "calls.jsonl"
-    lines = path.read_text().split("\n") if path.is_file() else []
-    rows = [json.loads(line) for line in lines if line.endswith("}")]
-    return [(row["role"], row["key"]) for row in rows]
-
-
-def finished_shards(out: Path) -> dict[str, bytes]:
-    """Contents of every shard that has its manifest."""
-    return {
-        str(path.relative_to(out)): path.read_bytes()
-        for manifest in (out / ".build" / "shards").glob("*/[0-9]*.json")
-        for path in manifest.parent.glob(f"{manifest.stem}*.parquet")
-    }
 
 
 def progress(out: Path) -> int:
@@ -142,13 +68,6 @@ def kill_at(config: Path, out: Path, threshold: int, delay: float) -> str:
     process.join()
     unfinished = (name for name in PHASES if len(list((out / ".build" / "shards" / name).glob("[0-9]*.json"))) < SHARDS)
     return next(unfinished, "publish")
-
-
-def published(out: Path, table: str) -> list[dict]:
-    rows = [
-        row for path in sorted((out / "data").glob(f"{table}-*.parquet")) for row in pq.read_table(path).to_pylist()
-    ]
-    return sorted(rows, key=lambda row: (row["problem_id"], row.get("sample_index", 0), row.get("reason", "")))
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ import pytest
 import torch
 from rich.console import Console
 
-from tests.helpers.short_training_runs import metrics_of, short_config, train_run, write_dataset
+from tests.helpers.short_training_runs import TIMES, computed, metrics_of, short_config, train_run, write_dataset
 from uopd.config import TrainConfig
 from uopd.run.checkpoints import Checkpoints
 from uopd.run.folder import EVALUATIONS, METRICS, RUN, RunError, read_lines
@@ -30,7 +30,6 @@ STEPS = 6
 SETTINGS = (f"run.steps={STEPS}", "checkpoint.every=2", "eval.every=4", "data.prompts_per_step=3")
 KILLS = 4
 PATIENCE = 300.0
-TIMES = {"seconds", "tokens_per_second", "peak_bytes"}
 
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -80,16 +79,6 @@ def kill_at(processes: ForkServerContext, config: TrainConfig, out: Path, thresh
     process.join()
 
 
-def content(out: Path) -> dict[str, Any]:
-    """All that a run computed."""
-    files = [*out.glob("model/*.safetensors"), *out.glob("rollouts/*"), *out.glob("checkpoints/*/student/*")]
-    return {
-        "metrics": [{key: line[key] for key in line.keys() - TIMES} for line in metrics_of(out)],
-        "evaluations": read_lines(out / EVALUATIONS),
-        **{str(path.relative_to(out)): path.read_bytes() for path in files},
-    }
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("replay", [True, False])
 def test_killed_and_resumed_is_never_killed(
@@ -103,7 +92,7 @@ def test_killed_and_resumed_is_never_killed(
     last = start(processes, config, out)
     last.join(PATIENCE)
     assert last.exitcode == 0
-    expected, resumed = content(whole), content(out)
+    expected, resumed = computed(whole), computed(out)
     assert resumed["metrics"] == expected["metrics"] and len(resumed["metrics"]) == STEPS
     assert [line["step"] for line in resumed["evaluations"]] == [0, 4, 6]
     assert resumed.keys() == expected.keys() and len(resumed) > STEPS + 3
@@ -113,7 +102,7 @@ def test_killed_and_resumed_is_never_killed(
 def test_a_step_that_was_sampled_is_replayed_from_the_log(data: Path, whole: Path, tmp_path: Path) -> None:
     """With vLLM a step cannot be sampled twice alike; what is in the log is what is learnt."""
     out = tmp_path / "out"
-    rollouts = {name: value for name, value in content(whole).items() if name.startswith("rollouts/")}
+    rollouts = {name: value for name, value in computed(whole).items() if name.startswith("rollouts/")}
     (out / "rollouts").mkdir(parents=True)
     # Sampled at another temperature than this run would.
     other = short_config(data, *SETTINGS, "run.steps=2", "rollouts.temperature=0.5")
@@ -121,15 +110,15 @@ def test_a_step_that_was_sampled_is_replayed_from_the_log(data: Path, whole: Pat
         (out / name).write_bytes(rollouts[name])
     train_run(other, out)
     lines = [{key: line[key] for key in line.keys() - TIMES} for line in metrics_of(out)]
-    expected = content(whole)["metrics"][:2]
+    expected = computed(whole)["metrics"][:2]
     assert [line["response_tokens"] for line in lines] == [line["response_tokens"] for line in expected]
     assert lines[0]["loss"] == expected[0]["loss"]
 
 
 def test_a_finished_run_is_not_trained_again(data: Path, whole: Path) -> None:
-    before = content(whole)
+    before = computed(whole)
     printed = train_run(short_config(data, *SETTINGS), whole)
-    assert f"going on after {STEPS} steps" in printed and content(whole) == before
+    assert f"going on after {STEPS} steps" in printed and computed(whole) == before
 
 
 FACTS: dict[str, Any] = {
