@@ -30,16 +30,17 @@ def docs_page(result: Result) -> str:
     parts = {"answers": _answers, "kills": _kills, "damage": _damage, "secrets": _secrets}
     blocks = [
         "# Hostile input",
-        f"The numbers come from `{COMMAND}`; they are in `benchmarks/results/hostile.json`. Small runs of all parts are "
-        "tests (`tests/benchmarks/test_hostile.py`), and `tests/hostile/` has a test for each fault that was found.",
+        f"The numbers come from `{COMMAND}`; they are in `benchmarks/results/hostile.json`. Small runs of all parts "
+        "are tests (`tests/benchmarks/test_hostile.py`), and `tests/hostile/` has a test for each fault that was "
+        "found.",
         "## What is promised",
-        "- **Answers are data.** No answer of a model runs code, writes a file, opens a connection or starts a process. "
-        'A pair takes at most 2 s of CPU time. An answer that nothing could read as a whole is never "equal" to '
-        "another.",
-        "- **A command that was killed goes on.** Repeated, it ends with the result of a run that nothing disturbed. It "
-        "asks a model again only for what was in flight.",
-        "- **A damaged folder costs no file of yours.** The repeated command ends with the right result, or in one line "
-        "that names the file and says what to do.",
+        "- **Answers are data.** No answer of a model runs code, writes a file, opens a connection or starts a "
+        "process. A pair takes at most 2 s of CPU time. An answer that could not be read as a whole is never equal to "
+        "another answer.",
+        "- **A command that was killed goes on.** Repeated, it ends with the result of a run that nothing disturbed. "
+        "It asks a model again only for what was in flight.",
+        "- **A damaged folder costs no file of yours.** The repeated command ends with the right result, or in one "
+        "line that names the file and says what to do.",
         "- **Secrets stay where you put them.** No key or token is in a file that a command writes, or in what it "
         "prints.",
         "## The last figures",
@@ -79,12 +80,12 @@ def _answers(part: Result) -> list[str]:
         "behind it; values in nests, powers, sums and long runs of digits. Of the others (random mutations, texts that "
         "attack viewers) only the behaviour counts.",
         f"Our reading decides most of them; {part['asked_workers']:,} pairs of formulas reach the workers of the "
-        f"symbolic check, and {part['stopped']:,} pairs are given up. The slowest takes {slowest:.2f} s of CPU time, all "
-        f"together {part['cpu_seconds']:,.0f} s. Memory at the peak: {part['parent_peak_mb']:,.0f} MB for the process, "
-        f"{part['worker_peak_mb']:,.0f} MB for a worker.",
-        f"The process and its {part['workers_seen']:,} workers are watched by Python's audit hooks: files that are opened "
-        "for writing, processes, sockets, and compiled source. SymPy compiles the digits of numbers, which is not "
-        "counted. The answers also try to write a file of a certain name, which is looked for at the end.",
+        f"symbolic check, and {part['stopped']:,} pairs are given up. The slowest takes {slowest:.2f} s of CPU time, "
+        f"all together {part['cpu_seconds']:,.0f} s. Memory at the peak: {part['parent_peak_mb']:,.0f} MB for the "
+        f"process, {part['worker_peak_mb']:,.0f} MB for a worker.",
+        f"The process and its {part['workers_seen']:,} workers are watched by Python's audit hooks: files that are "
+        "opened for writing, processes, sockets, and compiled source. SymPy compiles the digits of numbers, which is "
+        "not counted. The answers also try to write a file of a certain name, which is looked for at the end.",
         table(["kind of pair", "equal", "different", "undecided"], kinds),
     ]
 
@@ -117,12 +118,15 @@ def _kills(part: Result) -> list[str]:
         f"Commands are killed with SIGKILL {sum(kind['kills'] for kind in kinds)} times, at random times and at exact "
         "points: the process stops itself at the n-th event of a kind and is killed there. A folder takes up to four "
         "kills, each followed by the same command, which is then left to end. Its tables, weights, metrics and scores "
-        "are compared with those of a run that was not killed; numbers may differ by 0.00001. With vLLM, what is sampled "
-        "anew may be another text, so the run with Ray is compared by its steps, its files, and the rollouts that were "
-        "logged before a kill. Requests are counted by the servers, or by the log that a build writes before it commits "
-        "a batch. Processes count as left behind if they are there 10 s after the kill.",
+        "are compared with those of a run that was not killed; numbers may differ by 0.00001. With vLLM, what is "
+        "sampled anew may be another text, so the run with Ray is compared by its steps, its files, and the rollouts "
+        "that were logged before a kill. Requests are counted by the servers, or by the log that a build writes before "
+        "it commits a batch. Processes count as left behind if they are there 10 s after the kill.",
         table(columns, rows),
-        table(["where the kill came", "kills"], sorted(points.items(), key=lambda item: -item[1])),
+        table(
+            ["where the kill came", "kills"],
+            [[point, points[point]] for point in sorted(points, key=lambda point: -points[point])],
+        ),
     ]
 
 
@@ -140,10 +144,10 @@ def _damage(part: Result) -> list[str]:
                 damages.setdefault(name, {})[outcome] = damages.get(name, {}).get(outcome, 0) + count
     return [
         f"## {TITLES['damage']}",
-        f"{sum(kind['folders'] for kind in kinds)} folders of commands that have ended, or were killed, get one to three "
-        "damages each, and files of the user beside them. The command is repeated, without the right of root to read "
-        "everything. In a training, a line of a log that was damaged may be missing afterwards; the weights may not "
-        "differ.",
+        f"{sum(kind['folders'] for kind in kinds)} folders of commands that have ended, or were killed, get one to "
+        "three damages each, and files of the user beside them. The command is repeated, without the right of root to "
+        "read everything. In a training, a line of a log that was damaged may be missing afterwards; the weights may "
+        "not differ.",
         table(["command", "folders", "of finished commands", *outcomes], rows),
         table(
             ["damage", *outcomes], [[name, *(damages[name].get(o, 0) for o in outcomes)] for name in sorted(damages)]
@@ -154,9 +158,9 @@ def _damage(part: Result) -> list[str]:
 def _secrets(part: Result) -> list[str]:
     return [
         f"## {TITLES['secrets']}",
-        f"{part['commands']} commands run with {part['sentinels']} sentinels: in the environment, in settings, and in the "
-        "user, fragment and query of URLs. Servers repeat all secrets of the environment in their errors. "
-        f"{part['bytes_searched'] / 1e6:,.0f} MB in {part['files_searched']:,} files and everything printed are searched "
-        "for the sentinels as they are, in base64, reversed and in UTF-16; Parquet is also searched as it is read. "
-        f"Weights & Biases: {part['wandb']}.",
+        f"{part['commands']} commands run with {part['sentinels']} sentinels: in the environment, in settings, and in "
+        "the user, fragment and query of URLs. Servers repeat all secrets of the environment in their errors. "
+        f"{part['bytes_searched'] / 1e6:,.0f} MB in {part['files_searched']:,} files and everything printed are "
+        "searched for the sentinels as they are, in base64, reversed and in UTF-16; Parquet is also searched as it is "
+        f"read. Weights & Biases: {part['wandb']}.",
     ]
