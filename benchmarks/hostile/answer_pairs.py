@@ -12,12 +12,11 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from benchmarks.hostile.audit import CANARY
 from tests.helpers.answer_changes import differing
 from tests.helpers.answer_changes.hostile import hostile_pairs
 from tests.helpers.hostile_texts import HOSTILE_TEXTS
 
-CANARY = "CANARY_OF_THE_HOSTILE_ANSWERS"
-"""Name of the file that the answers try to write."""
 UNSEEN = (
     *("\u200b", "\u200c", "\u200d", "\u2060", "\u00ad", "\u200e", "\u200f", "\ufe0f", "\u180e", "\ufeff", "\u202e"),
     *("\u2066", "\u061c", "\u034f", "\u2063", "\u20e3", "\U000e0041"),
@@ -135,7 +134,38 @@ def _prose(source: random.Random) -> tuple[str, str]:
     return f"{words} {first}", source.choice((f"{words} {second}", str(second)))
 
 
+SYMBOLIC = (
+    *(r"\sum_{k=1}^{%d} k^{2}", r"\sum_{k=1}^{%d} \frac{1}{k}", r"\prod_{k=1}^{%d} (k+1)", r"\int_{0}^{%d} x^{3} dx"),
+    *(r"\int_{1}^{%d} \frac{1}{x} dx", r"\lim_{x \to 0} \frac{\sin(%dx)}{x}", r"\lim_{n \to \infty} \frac{%dn+1}{n+7}"),
+    *(r"\sum_{k=0}^{\infty} \frac{%d}{2^{k}}", r"\sum_{k=1}^{3} \sum_{j=1}^{%d} kj", r"\int_{0}^{\pi} %d\sin x dx"),
+    *(r"\int_{0}^{1} \int_{0}^{%d} xy dx dy", r"\lim_{x \to %d} \frac{x^{2}-1}{x+1}", r"\int_{0}^{%d} e^{-x^{99}} dx"),
+    *(r"\prod_{k=1}^{10^{7}} \frac{k+%d}{k}", r"\sum_{k=0}^{99999999} \binom{99999999}{k}^{%d}", r"\sum_{k=1}^{%d} k!"),
+)
+"""Formulas of the symbolic check, each with a number on which its value depends."""
+
+
+def _symbolic(source: random.Random) -> tuple[str, str]:
+    first, second = _two(source, source.choice((9, 100, 10**6)))
+    formula, how = source.choice(SYMBOLIC), source.randrange(6)
+    if how == 0:
+        return formula % first, str(second + 10**7 + source.random())
+    texts = [formula % first, formula % second]
+    if how == 1:
+        sign = source.choice(UNSEEN)
+        texts = [text.replace("^", f"^{sign}") for text in texts]
+    elif how == 2:
+        wrapping, depth = source.choice(WRAPPINGS[:8]), source.choice((1, 3, 20))
+        texts = [wrapping[0] * depth + text + wrapping[1] * depth for text in texts]
+    elif how == 3:
+        texts[1] = texts[0] + source.choice(("+", "-", r"\cdot ")) + source.choice(TAILS)
+    elif how == 4:
+        texts = [text + " + " + source.choice(SYMBOLIC) % 3 for text in (texts[0], texts[0])]
+        texts[1] += " + 1"
+    return texts[0], texts[1]
+
+
 _MAKERS: dict[str, Make] = {
+    "sums, integrals, limits": _symbolic,
     "something behind the answer": _behind,
     "digits around a character": _around_a_character,
     "nested": _nested,
@@ -167,6 +197,15 @@ def _dressed(text: str, source: random.Random) -> str:
     return text + source.choice(("% \x1b[2J", "\u202e", " ", "\n\n", "\x00", "~", r"\phantom{0}"))
 
 
+def _mutated(text: str, source: random.Random) -> str:
+    """Put a piece of another formula, or a sign, at any place of a formula."""
+    at = source.randint(0, len(text))
+    piece = source.choice(
+        (*"{}()^_+-=!1x", r"\frac", r"\infty", *UNSEEN[:3], *CONTROLS[:3], source.choice(SYMBOLIC) % 2)
+    )
+    return text[:at] + piece + text[at + source.randint(0, 2) :]
+
+
 def hostile_answers(count: int, seed: int, golds: Sequence[str]) -> list[HostilePair]:
     """Return `count` pairs: six in ten differ by construction.
 
@@ -179,7 +218,7 @@ def hostile_answers(count: int, seed: int, golds: Sequence[str]) -> list[Hostile
         HostilePair(f"changed: {change.kind}", _dressed(change.first, source), _dressed(change.second, source), True)
         for change in differing(golds, changed, seed)
     ]
-    kinds = sorted(_MAKERS)
+    kinds = [*sorted(_MAKERS), *["sums, integrals, limits"] * 3]
     for number in range(count * 6 // 10 - len(pairs)):
         kind = kinds[number % len(kinds)]
         pairs.append(HostilePair(kind, *_MAKERS[kind](source), differs=True))
@@ -189,6 +228,9 @@ def hostile_answers(count: int, seed: int, golds: Sequence[str]) -> list[Hostile
         pairs.append(
             HostilePair("text that attacks a viewer", text, source.choice((*HOSTILE_TEXTS, "5", text[:9])), False)
         )
+    for _ in range(attacks):
+        formulas = [_mutated(text, source) for text in _symbolic(source)]
+        pairs.append(HostilePair("mutated sums, integrals, limits", *formulas, differs=False))
     rest = hostile_pairs(count - len(pairs), seed)
     pairs += [HostilePair("random mutation", first, second, False) for first, second in rest]
     source.shuffle(pairs)

@@ -23,8 +23,8 @@ from typing import Any
 
 import psutil
 
-from benchmarks.hostile.answer_pairs import CANARY, HostilePair, hostile_answers
-from benchmarks.hostile.audit import WORKER, WORKER_SEEN, watch, worker_hook
+from benchmarks.hostile.answer_pairs import HostilePair, hostile_answers
+from benchmarks.hostile.audit import CANARY, WORKER, WORKER_SEEN, watch, worker_hook
 from benchmarks.hostile.trials import Row, Trials
 from sure_math.equivalence import is_correct, same_answer, was_stopped, worker
 from tests.helpers.answer_changes.golds import OWN, load
@@ -71,6 +71,8 @@ class _Family:
         """What the workers say that they have done."""
         self.workers_seen = 0
         self._me = psutil.Process()
+        self._looking = 0.0
+        """CPU seconds of the thread that looks."""
         self._pipe = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._look_often)
@@ -86,7 +88,8 @@ class _Family:
         os.close(self._pipe)
 
     def cpu_seconds(self) -> float:
-        return _cpu_seconds([self._me, *self._others()])
+        """CPU time of all, without that of looking at them."""
+        return _cpu_seconds([self._me, *self._others()]) - self._looking
 
     def _others(self) -> list[psutil.Process]:
         try:
@@ -96,6 +99,7 @@ class _Family:
 
     def _look_often(self) -> None:
         while not self._over.wait(LOOK_SECONDS):
+            self._looking = time.thread_time()
             self.parent_peak = max(self.parent_peak, _peak_bytes(self._me))
             for process in self._others():
                 self.worker_peak = max(self.worker_peak, _peak_bytes(process))

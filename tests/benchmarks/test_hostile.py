@@ -62,6 +62,7 @@ def test_hostile_answers_are_the_same_for_the_same_seed() -> None:
         ("os.system", (b"id",), "os.system"),
         ("compile", (b"__import__('os')", "<string>"), "compile __import__('os')"),
         ("compile", (b"Integer (12 )", "<string>"), None),
+        ("compile", ("lambda v, f=f: not f(v)", "<string>"), None),
         ("compile", (None, "module.py"), None),
     ],
 )
