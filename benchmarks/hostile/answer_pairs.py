@@ -229,8 +229,8 @@ def hostile_answers(count: int, seed: int, golds: Sequence[str]) -> list[Hostile
             HostilePair("text that attacks a viewer", text, source.choice((*HOSTILE_TEXTS, "5", text[:9])), False)
         )
     for _ in range(attacks):
-        formulas = [_mutated(text, source) for text in _symbolic(source)]
-        pairs.append(HostilePair("mutated sums, integrals, limits", *formulas, differs=False))
+        one, other = (_mutated(text, source) for text in _symbolic(source))
+        pairs.append(HostilePair("mutated sums, integrals, limits", one, other, differs=False))
     rest = hostile_pairs(count - len(pairs), seed)
     pairs += [HostilePair("random mutation", first, second, False) for first, second in rest]
     source.shuffle(pairs)

@@ -38,7 +38,6 @@ CANARY = "CANARY_OF_THE_HOSTILE_ANSWERS"
 CODE = (
     CANARY,
     "__import__",
-    "__class__",
     "__globals__",
     "/etc/passwd",
     "system(",
