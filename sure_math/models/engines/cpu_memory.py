@@ -1,4 +1,4 @@
-"""How much memory vLLM's cache takes on a CPU, if the user does not say.
+"""Whether a model fits into the memory of a machine without a GPU, and how much vLLM's cache takes of it.
 
 vLLM would take 92 % of the machine's memory and not start if less is free. On a CPU other programs share the memory, so
 the cache gets a part of what is free now, and no more than the engine can fill.
@@ -23,7 +23,7 @@ CHOSEN_BY_USER = ("gpu_memory_utilization", "kv_cache_memory_bytes")
 """Options with which a user sets vLLM's memory."""
 PROCESS_BYTES = 2 * GIB
 """Of vLLM's two processes beside weights and cache: Python, torch, and the logits of a batch."""
-SHARE = 0.7
+SHARE = 0.5
 """Of the memory that is left for the cache; the rest is for what else the machine does."""
 SEQUENCES = 256
 """vLLM's default of `max_num_seqs`."""
@@ -43,8 +43,7 @@ def cache_bytes(spec: ModelSpec, files: ModelFiles, free: int) -> int:
     """
     itemsize = 4 if spec.dtype == "float32" else 2
     position = position_bytes(text_config(files.folder), itemsize)
-    weights = sum(path.stat().st_size for path in weight_files(files.folder))
-    weights = weights * itemsize // 2 if itemsize == 4 and _stored_in_16_bits(files.folder) else weights
+    weights = weight_bytes(files.folder, itemsize)
     left = SHARE * (free - weights - PROCESS_BYTES)
     one = math.ceil(files.max_length / BLOCK + 1) * BLOCK * position
     if left < one:
@@ -59,6 +58,31 @@ def cache_bytes(spec: ModelSpec, files: ModelFiles, free: int) -> int:
     workers = math.prod(_number(spec.options, name, 1) for name in ("tensor_parallel_size", "pipeline_parallel_size"))
     most = one * max(1, _number(spec.options, "max_num_seqs", SEQUENCES))
     return int(min(left, most) / workers)
+
+
+def check_weights(model: str, folder: Path, itemsize: int, free: int) -> None:
+    """Refuse a model whose weights are larger than the memory: the system would end the whole command.
+
+    >>> from sure_math.models.engines.pocket_files import pocket_folder
+    >>> check_weights("pocket:teacher", pocket_folder("pocket:teacher"), 4, 1 << 40)
+
+    Raises:
+        EngineUnavailable: with the memory that is free and the memory that is wanted.
+    """
+    weights = weight_bytes(folder, itemsize)
+    if weights > free:
+        half = "set dtype=bfloat16, " if itemsize == 4 else ""
+        raise EngineUnavailable(
+            f"model {model!r}: not enough memory: {free / GIB:.1f} GiB are free and its weights take "
+            f"{weights / GIB:.1f} GiB; {half}end what else uses the memory, or take a smaller model"
+        )
+
+
+def weight_bytes(folder: Path, itemsize: int) -> int:
+    """Return the bytes of the weights in memory, with values of `itemsize` bytes."""
+    stored = sum(path.stat().st_size for path in weight_files(folder))
+    in_16_bits = "16" in str(getattr(text_config(folder), "dtype", None))
+    return stored * 2 if in_16_bits and itemsize == 4 else stored
 
 
 def position_bytes(config: Any, itemsize: int) -> int:
@@ -90,10 +114,6 @@ def free_memory(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
             reclaimable = _inactive_files((cgroup / limit).with_name("memory.stat"))
             free = min(free, max(0, most - (_read(cgroup / used) or 0) + reclaimable))
     return free
-
-
-def _stored_in_16_bits(folder: Path) -> bool:
-    return "16" in str(getattr(text_config(folder), "dtype", None))
 
 
 def _number(options: Mapping[str, Any], name: str, default: int) -> int:

@@ -19,6 +19,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TextIO
 
+from sure_math.storage.files import unshare
+
 FOLDER = "SURE_MATH_ENGINE_LOGS"
 """Environment variable with the folder of these files. Ray's actors on this machine inherit it."""
 STREAMS = (1, 2)
@@ -172,10 +174,16 @@ class _Screen(io.TextIOBase):
 
 
 def logs_of_library(name: str, path: Path | None) -> None:
-    """Let the Python log of a library in this process go into a file instead of its standard output."""
-    handlers = [one for one in logging.getLogger(name).handlers if type(one) is logging.StreamHandler]
-    if path is None or not handlers:
+    """Let the Python log of a library in this process go into a file instead of its standard output.
+
+    A library that has not set up its log yet gets a handler, which it replaces by its own: call this again then.
+    """
+    if path is None:
         return
+    log = logging.getLogger(name)
+    if not log.handlers:
+        log.addHandler(logging.StreamHandler())
+    handlers = [one for one in log.handlers if type(one) is logging.StreamHandler]
     descriptor = _opened(path)
     if descriptor is not None:
         file = os.fdopen(descriptor, "a", encoding="utf-8", errors="backslashreplace")
@@ -187,6 +195,7 @@ def _opened(path: Path) -> int | None:
     """Open a file to write at its end, never through a link; None if that is not possible."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        unshare(path)
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
     except OSError:
         return None

@@ -36,6 +36,7 @@ def explained_start(spec: ModelSpec) -> Iterator[None]:
     with kept_output(f"vllm-{Path(spec.model).name}") as output:
         if output.path is not None:  # the log of this process goes where the output of the others goes
             os.environ.setdefault("VLLM_LOGGING_STREAM", "ext://sys.__stdout__")
+        logs_of_library("vllm", output.path)
         try:
             yield
         except EngineUnavailable:

@@ -25,6 +25,7 @@ from sure_math.models.engines import (
     refuse,
 )
 from sure_math.models.engines.checked_load import load_causal_model
+from sure_math.models.engines.cpu_memory import check_weights, free_memory
 from sure_math.models.engines.spec import ModelFiles, ModelSpec
 
 COMPACT_AT = 7 / 8
@@ -249,9 +250,12 @@ def start_transformers(spec: ModelSpec, files: ModelFiles) -> TransformersEngine
     device = _device(spec.device)
     if options["cpu_threads"]:
         torch.set_num_threads(int(options["cpu_threads"]))
+    dtype = _dtype(spec.dtype, device)
+    if device.type == "cpu":
+        check_weights(spec.model, files.folder, 4 if dtype == torch.float32 else 2, free_memory())
     model = load_causal_model(
         files.folder,
-        dtype=_dtype(spec.dtype, device),
+        dtype=dtype,
         attn_implementation=str(options["attn_implementation"]),
     )
     return TransformersEngine(
