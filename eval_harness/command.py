@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +24,8 @@ from eval_harness.results import Comparison, ResultError, ResultFile, compare_re
 from eval_harness.secrets import hidden_output, refuse_secret_words
 from sure_math.command_line.terminal import prepare_output, say, terminal_console
 from sure_math.escaping import file_bytes
-from sure_math.storage.files import write_whole
+from sure_math.storage.files import explain_os_error, write_whole
+from sure_math.storage.output_folder import OutputError
 
 LM_EVAL = ("run", "ls", "validate")
 """Commands that are passed on to lm-eval."""
@@ -72,9 +74,12 @@ def lm_eval_arguments(arguments: Sequence[str]) -> list[str]:
     """Return the arguments for lm-eval: the user's, the folder of the tasks if lm-eval needs it, and the cache.
 
     Raises:
+        OptionError: an output has an empty name.
         ValueError: the user gives `--include_path`, but this installation needs it for our tasks. lm-eval accepts
             only one such folder.
     """
+    from eval_harness.output_place import CACHE, run_output
+
     command, *rest = arguments
     added: list[str] = []
     if not is_registered():
@@ -84,10 +89,10 @@ def lm_eval_arguments(arguments: Sequence[str]) -> list[str]:
                 "(python -m eval_harness doctor says why); put links to these tasks into your folder and call lm_eval"
             )
         added += ["--include_path", str(TASKS)]
-    output = _value(rest, "--output_path", "-o")
-    if command == "run" and output is not None and _value(rest, "--use_cache", "-c") is None:
-        folder = Path(output).parent if output.endswith(".json") else Path(output)
-        added += ["--use_cache", str(folder / "responses")]
+    if command == "run":
+        place = run_output(arguments)
+        if place.cache is None and place.responses is not None:
+            added += [CACHE, place.responses]
     return [command, *rest, *added]
 
 
@@ -111,6 +116,7 @@ def _run_lm_eval(words: Sequence[str]) -> int:
     from eval_harness.backends import ServerError
     from eval_harness.generate import GenerationError
     from eval_harness.local_models import check_local_model, model_arguments
+    from eval_harness.output_place import OUTPUT, OutputPlace, check_output, result_files, run_output
     from sure_math.models.engines import EngineUnavailable
     from sure_math.models.engines.processes import watched_start
     from sure_math.models.responders.journal import JournalError
@@ -121,21 +127,40 @@ def _run_lm_eval(words: Sequence[str]) -> int:
     except ValueError as error:
         say(error, stderr=True)
         return 2
-    output = _value(arguments, "--output_path", "-o") if words[0] == "run" else None
-    earlier_files = _result_files(output)
+    place = run_output(words) if words[0] == "run" else OutputPlace(output=None, cache=None)
+    earlier_files: set[Path] = set()
     sys.argv = ["lm_eval", *arguments]
+    refused = (OptionError, OutputError, GenerationError, ServerError, InputError, EngineUnavailable, JournalError)
     try:
         if words[0] == "run":
-            check_local_model(model_arguments(arguments))
+            settings = model_arguments(arguments)
+            check_output(place, settings)
+            earlier_files = result_files(place)
+            check_local_model(settings)
             with watched_start():  # back ends that start processes: vLLM, and Ray for copies of it
                 cli_evaluate()
         else:
             cli_evaluate()
-    except (OptionError, GenerationError, ServerError, InputError, EngineUnavailable, JournalError) as error:
+        new_files = sorted(result_files(place) - earlier_files)
+        for file in new_files:
+            _write_summary(file)
+    except refused as error:
         say(f"\n{error}", stderr=True)
         return 2
-    for file in sorted(_result_files(output) - earlier_files):
-        _write_summary(file)
+    except OSError as error:
+        line = explain_os_error(error, place.folder or Path())
+        if line is None:
+            raise
+        say(f"\n{line}", stderr=True)
+        return 2
+    if place.output is not None and not new_files and os.environ.get("RANK", "0") == "0":
+        say(
+            f"\n{OUTPUT} {place.output}: lm-eval could not write the results there (see its warning above). The "
+            f"responses are kept in {place.responses}: mend the place, or make room on its disk, and repeat the "
+            "command, which asks for none of them again",
+            stderr=True,
+        )
+        return 2
     return 0
 
 
@@ -150,14 +175,6 @@ def _write_summary(file: Path) -> None:
     write_whole(summary, file_bytes(text))
     _show(result)
     say(f"summary: {summary}")
-
-
-def _result_files(output: str | None) -> set[Path]:
-    if output is None:
-        return set()
-    path = Path(output)
-    folder = path.parent if path.suffix == ".json" else path
-    return {*folder.rglob("results_*.json"), *folder.glob(f"{path.stem}_*.json")} if folder.is_dir() else set()
 
 
 def _value(arguments: Sequence[str], *names: str) -> str | None:
