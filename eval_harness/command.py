@@ -170,7 +170,7 @@ def _write_summary(file: Path) -> None:
     except ResultError:  # a run without tasks of this package
         return
     section = json.loads(file.read_text(encoding="utf-8"))["sure_math"]
-    summary = file.with_name(file.name.replace("results_", "summary_", 1))
+    summary = file.with_name(f"summary_{file.name.removeprefix('results_')}")
     text = json.dumps({"model": result.model, **section}, indent=1, ensure_ascii=False) + "\n"
     write_whole(summary, file_bytes(text))
     _show(result)

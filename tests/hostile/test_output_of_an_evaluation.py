@@ -129,7 +129,8 @@ def test_a_place_that_works(tmp_path: Path, output: str, capsys: pytest.CaptureF
         assert main(words(tmp_path, f"--output_path={output}", "--log_samples")) == 0
         printed = capsys.readouterr().out
         (file,) = [Path(line.removeprefix("summary: ")) for line in _summaries(printed)]
-        results = json.loads(file.with_name(file.name.replace("summary_", "results_", 1)).read_text())
+        written = "" if output.endswith(".json") else "results_"
+        results = json.loads(file.with_name(file.name.replace("summary_", written, 1)).read_text())
         assert results["sure_math"]["responses"] == {"generated": generated, "from_journal": 1 - generated}
     after = tree(Path())
     assert {name: after.get(name) for name in before} == before
