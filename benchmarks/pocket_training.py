@@ -89,11 +89,12 @@ def answers(model: str, kind: str, rounds: int | None) -> list[bool]:
     """Return for each held-out problem whether the model's greedy answer is right."""
     problems = [to_problem(instance, "easy") for instance in held_out_instances(kind, rounds, PROBLEMS, seed=0)]
     responder = load_responder(ModelSpec(model=model, dtype="float32"))
+    greedy = Sampling(max_new_tokens=256, temperature=0.0)
     questions = [
-        Question(messages=(Message(role="user", content=solve_prompt(problem.problem)),), seeds=(0,))
+        Question(messages=(Message(role="user", content=solve_prompt(problem.problem)),), seeds=(0,), sampling=greedy)
         for problem in problems
     ]
-    replies = responder.ask(questions, Sampling(max_new_tokens=256, temperature=0.0))
+    replies = responder.ask(questions)
     responder.close()
     return [
         not isinstance(reply, Refusal) and is_correct(problem.answer, reply[0].text, unboxed="reject")

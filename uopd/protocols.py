@@ -24,7 +24,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from sure_math.models.engines import Request, RequestResult, Sampling
+from sure_math.models.engines import Request, RequestResult
 from uopd.rows import ScoresHandle, Share, TrainingRow, UpdateReport
 
 
@@ -127,8 +127,8 @@ class Sampler(Protocol):
         """Policy version of the weights that it samples from."""
         ...
 
-    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[RequestResult]:
-        """As `sure_math.models.engines.Engine.generate`: one result per request, in order."""
+    def generate(self, requests: Sequence[Request]) -> list[RequestResult]:
+        """As `sure_math.models.engines.generate`: one result per request, in order."""
         ...
 
     def logprobs(self, token_ids: Sequence[int]) -> list[list[float]]:
@@ -181,8 +181,8 @@ class Engine(Receiver, Protocol):
         """Policy version of the weights that it samples from."""
         ...
 
-    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[RequestResult]:
-        """As `sure_math.models.engines.Engine.generate`: one result per request, in order."""
+    def generate(self, requests: Sequence[Request]) -> list[RequestResult]:
+        """As `sure_math.models.engines.generate`: one result per request, in order."""
         ...
 
     def logprobs(self, token_ids: Sequence[int]) -> list[float]:

@@ -73,9 +73,11 @@ class LlmJudge:
     def __call__(self, pairs: Sequence[Pair], /) -> list[Verdict]:
         readable = [pair for pair in pairs if _look_different(pair)]
         # Greedy: the seed changes nothing, and a constant one lets the same question be found in the journal.
-        questions = [Question(messages=judge_messages(self._prompt, pair), seeds=(0,)) for pair in readable]
-        sampling = Sampling(max_new_tokens=MAX_REPLY_TOKENS, temperature=0.0)
-        replies = iter(self._responder.ask(questions, sampling) if questions else [])
+        greedy = Sampling(max_new_tokens=MAX_REPLY_TOKENS, temperature=0.0)
+        questions = [
+            Question(messages=judge_messages(self._prompt, pair), seeds=(0,), sampling=greedy) for pair in readable
+        ]
+        replies = iter(self._responder.ask(questions) if questions else [])
         return [_verdict(next(replies)) if _look_different(pair) else "undecided" for pair in pairs]
 
 

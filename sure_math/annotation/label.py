@@ -8,7 +8,7 @@ card says how often these labels agree with the teacher's majority.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sure_math.cluster import cluster_answers
@@ -59,7 +59,12 @@ def label_phase(config: BuildConfig, models: Models) -> Phase[Problem] | None:
     def run(problems: Sequence[Problem]) -> Output[Problem]:
         return label(problems, by=labels.by, drop_unlabelled=labels.drop_unlabelled, labeller=labeller)
 
-    return models.asked_in(Phase(name="label", makes=Problem, run=run, settings=settings), "labeller")
+    def look_ahead(shards: Iterator[Sequence[Sequence[Problem]]]) -> None:
+        if labeller is not None:
+            models["labeller"].look_ahead(labeller.questions(_unanswered(problems)) for (problems,) in shards)
+
+    phase = Phase(name="label", makes=Problem, run=run, look_ahead=look_ahead, settings=settings)
+    return models.asked_in(phase, "labeller")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +90,8 @@ class Labeller:
     """`answer_source` of the problems it answers."""
     answer: Callable[[Sequence[Problem]], Sequence[Label | Unlabelled]]
     """Returns one entry per problem, in order."""
+    questions: Callable[[Sequence[Problem]], list[Question]] = lambda problems: []
+    """What a model is asked about the problems; nothing if the labeller is no model."""
 
 
 def label(
@@ -95,7 +102,7 @@ def label(
     An answer that is there stays. Only evolved problems are dropped, because the seeds are the user's own.
     """
     labeller = labeller or LABELLERS[by]()
-    open_problems = [problem for problem in problems if problem.answer is None]
+    open_problems = _unanswered(problems)
     outcomes = labeller.answer(open_problems)
     outcome_of = {problem.problem_id: outcome for problem, outcome in zip(open_problems, outcomes, strict=True)}
     rows, dropped = [], []
@@ -110,6 +117,10 @@ def label(
         else:
             rows.append(problem)
     return Output(rows=rows, dropped=dropped)
+
+
+def _unanswered(problems: Sequence[Problem]) -> list[Problem]:
+    return [problem for problem in problems if problem.answer is None]
 
 
 def model_labeller(
@@ -133,20 +144,23 @@ def model_labeller(
     """
     sampling = Sampling(max_new_tokens=max_new_tokens, temperature=temperature if num_samples > 1 else 0.0)
 
-    def answer(problems: Sequence[Problem]) -> list[Label | Unlabelled]:
-        questions = [
+    def questions(problems: Sequence[Problem]) -> list[Question]:
+        return [
             Question(
                 messages=solve_messages(problem.problem, problem.system, prompt),
                 seeds=tuple(random_seed(run_seed, "label", problem.problem_id, index) for index in range(num_samples)),
+                sampling=sampling,
             )
             for problem in problems
         ]
-        replies = responder.ask(questions, sampling) if questions else []
+
+    def answer(problems: Sequence[Problem]) -> list[Label | Unlabelled]:
+        replies = responder.ask(questions(problems)) if problems else []
         return [
             _majority(problem.problem, reply, min_share, tags) for problem, reply in zip(problems, replies, strict=True)
         ]
 
-    return Labeller(name=responder.identity.name, answer=answer)
+    return Labeller(name=responder.identity.name, answer=answer, questions=questions)
 
 
 def _majority(

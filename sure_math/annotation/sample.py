@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from sure_math.config import BuildConfig
 from sure_math.identity import random_seed
@@ -27,57 +28,63 @@ def sample_phase(config: BuildConfig, models: Models) -> Phase[Sample]:
         return Phase(name="sample", makes=Sample, run=_stored_of, settings={"version": VERSION})
     settings, seed = config.sample, config.run.seed
     teacher, prompt = models["teacher"], load_prompt(config.prompts, "solve")
-    sampling = Sampling(
-        max_new_tokens=settings.max_new_tokens,
-        temperature=settings.temperature,
-        top_p=settings.top_p,
-        top_k=settings.top_k,
+    asking = Asking(
+        prompt=prompt,
+        sampling=Sampling(
+            max_new_tokens=settings.max_new_tokens,
+            temperature=settings.temperature,
+            top_p=settings.top_p,
+            top_k=settings.top_k,
+        ),
+        num_samples=settings.num_samples,
+        greedy=settings.greedy,
+        run_seed=seed,
     )
 
     def run(problems: Sequence[Problem]) -> Output[Sample]:
-        return sample(
-            problems,
-            teacher,
-            prompt,
-            sampling,
-            num_samples=settings.num_samples,
-            greedy=settings.greedy,
-            run_seed=seed,
-        )
+        return sample(problems, teacher, asking)
+
+    def look_ahead(shards: Iterator[Sequence[Sequence[Problem]]]) -> None:
+        teacher.look_ahead(questions(problems, asking) for (problems,) in shards)
 
     depends = {**settings.model_dump(), "seed": seed, "prompt": prompt, "version": VERSION}
-    return models.asked_in(Phase(name="sample", makes=Sample, run=run, settings=depends), "teacher")
+    phase = Phase(name="sample", makes=Sample, run=run, look_ahead=look_ahead, settings=depends)
+    return models.asked_in(phase, "teacher")
 
 
-def sample(
-    problems: Sequence[Problem],
-    teacher: Responder,
-    prompt: str,
-    sampling: Sampling,
-    *,
-    num_samples: int,
-    greedy: bool,
-    run_seed: int,
-) -> Output[Sample]:
-    """Ask for the teacher's samples 0..num_samples-1 of each problem, and for index -1 if `greedy`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """How the teacher is asked."""
 
-    A problem that the engine refuses is dropped with the engine's reason.
-    """
-    indices = range(num_samples)
-    samples = teacher.ask([_question(problem, prompt, indices, run_seed) for problem in problems], sampling)
-    greedy_replies: list[tuple[Reply, ...] | Refusal] = [() for _ in problems]
-    if greedy:
-        at_zero = Sampling(max_new_tokens=sampling.max_new_tokens, temperature=0.0)
-        greedy_replies = teacher.ask([_question(problem, prompt, (GREEDY,), run_seed) for problem in problems], at_zero)
+    prompt: str
+    sampling: Sampling
+    num_samples: int
+    """Samples of a problem, with the indices 0 to `num_samples` - 1."""
+    greedy: bool
+    """Whether the greedy answer is asked for too. It has the index -1."""
+    run_seed: int
+
+
+def questions(problems: Sequence[Problem], asking: Asking) -> list[Question]:
+    """Return the questions of a shard: those for the samples of each problem, then those for the greedy answers."""
+    at_zero = Sampling(max_new_tokens=asking.sampling.max_new_tokens, temperature=0.0)
+    sampled = [_question(problem, asking, range(asking.num_samples), asking.sampling) for problem in problems]
+    return sampled + [_question(problem, asking, (GREEDY,), at_zero) for problem in problems if asking.greedy]
+
+
+def sample(problems: Sequence[Problem], teacher: Responder, asking: Asking) -> Output[Sample]:
+    """Ask for the samples of each problem. A problem that the engine refuses is dropped with the engine's reason."""
+    answers = teacher.ask(questions(problems, asking))
+    samples, greedy = answers[: len(problems)], answers[len(problems) :] or [()] * len(problems)
     rows, dropped = [], []
-    for problem, replies, best in zip(problems, samples, greedy_replies, strict=True):
+    for problem, replies, best in zip(problems, samples, greedy, strict=True):
         refusal = next((result for result in (replies, best) if isinstance(result, Refusal)), None)
         if refusal is not None:
             dropped.append(Dropped.of(problem, phase="sample", reason=refusal.reason, detail=refusal.detail))
             continue
         assert not isinstance(replies, Refusal) and not isinstance(best, Refusal)
         rows += [_row(problem, GREEDY, reply) for reply in best]
-        rows += [_row(problem, index, reply) for index, reply in zip(indices, replies, strict=True)]
+        rows += [_row(problem, index, reply) for index, reply in enumerate(replies)]
     return Output(rows=rows, dropped=dropped)
 
 
@@ -86,9 +93,10 @@ def _stored_of(problems: Sequence[Problem], stored: Sequence[Sample]) -> Output[
     return Output(rows=[row for row in stored if row.problem_id in kept])
 
 
-def _question(problem: Problem, prompt: str, indices: Sequence[int], run_seed: int) -> Question:
-    seeds = tuple(random_seed(run_seed, "sample", problem.problem_id, index) for index in indices)
-    return Question(messages=solve_messages(problem.problem, problem.system, prompt), seeds=seeds)
+def _question(problem: Problem, asking: Asking, indices: Sequence[int], sampling: Sampling) -> Question:
+    seeds = tuple(random_seed(asking.run_seed, "sample", problem.problem_id, index) for index in indices)
+    messages = solve_messages(problem.problem, problem.system, asking.prompt)
+    return Question(messages=messages, seeds=seeds, sampling=sampling)
 
 
 def _row(problem: Problem, index: int, reply: Reply) -> Sample:

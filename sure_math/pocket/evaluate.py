@@ -15,6 +15,7 @@ from random import Random
 
 from rich.table import Table
 
+from sure_math.batched import batched
 from sure_math.command_line.arguments import output_path
 from sure_math.command_line.terminal import prepare_output, say, terminal_console
 from sure_math.equivalence import is_correct
@@ -98,13 +99,13 @@ def author_usability(responder: Responder, count: int, seed: int) -> Accuracy:
 
 
 def _ask(responder: Responder, messages: Sequence[tuple[Message, ...]], sampling: Sampling) -> list[Reply]:
+    questions = [
+        Question(messages=conversation, seeds=(number,), sampling=sampling)
+        for number, conversation in enumerate(messages)
+    ]
     replies: list[Reply] = []
-    for start in range(0, len(messages), _BATCH):
-        questions = [
-            Question(messages=conversation, seeds=(start + offset,))
-            for offset, conversation in enumerate(messages[start : start + _BATCH])
-        ]
-        for answer in responder.ask(questions, sampling):
+    for batch in batched(questions, _BATCH):
+        for answer in responder.ask(batch):
             if isinstance(answer, Refusal):
                 raise ValueError(f"the model refused a problem of its own world: {answer.reason}, {answer.detail}")
             replies.append(answer[0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic
 
@@ -25,5 +25,9 @@ class Phase(Generic[RowT]):
     Raise that number with every change of the code that makes other rows of the same inputs."""
     ordered: bool = False
     """`run` remembers earlier shards. It is called for every shard in order, finished or not."""
+    look_ahead: Callable[[Iterator[Sequence[Any]]], None] = lambda shards: None
+    """Called before the first shard with what `run` will get: for each shard that is to be made, in order, the rows
+    from each input table. A phase that asks a model tells the model what it will be asked, and takes one shard after
+    the other from the iterator when the model has room."""
     close: Callable[[], None] = lambda: None
     """Called after the last shard; gives back what the phase holds, such as a model."""

@@ -202,13 +202,15 @@ class Store:
         if phase is None:
             return inputs[0]
         manifests = []
-        settings = digest([FORMAT, phase.name, phase.settings])
-        shards = len(inputs[0].digests)
+        fingerprints = _fingerprints(phase, inputs)
+        shards = len(fingerprints)
         with self._progress.phase(phase.name, inputs[0].kept) as bar:
-            for shard in range(shards):
-                fingerprint = digest([settings, *(table.digests[shard] for table in inputs)])
-                if phase.ordered:
-                    settings = fingerprint  # every later shard depends on this one
+            phase.look_ahead(
+                [table.rows(shard) for table in inputs]
+                for shard in range(shards)
+                if self._finished(phase.name, shard, fingerprints[shard]) is None
+            )
+            for shard, fingerprint in enumerate(fingerprints):
                 manifest = self._finished(phase.name, shard, fingerprint)
                 if manifest is None or phase.ordered:
                     output = phase.run(*(table.rows(shard) for table in inputs))
@@ -327,6 +329,17 @@ def _manifest_of(stored: Mapping[str, Any], shard: int) -> _Manifest | None:
 
 def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _fingerprints(phase: Phase[Any], inputs: Sequence[Table[Any]]) -> list[str]:
+    """Return for each shard a digest of what it is made from."""
+    settings = digest([FORMAT, phase.name, phase.settings])
+    fingerprints = []
+    for shard in range(len(inputs[0].digests)):
+        fingerprints.append(digest([settings, *(table.digests[shard] for table in inputs)]))
+        if phase.ordered:
+            settings = fingerprints[-1]  # every later shard depends on this one
+    return fingerprints
 
 
 def _rows_file(shard: int) -> str:

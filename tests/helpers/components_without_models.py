@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from sure_math.models.engines import Completion, EngineUnavailable, Refusal, Request, Sampling
+from sure_math.models.engines import Completion, EngineUnavailable, Refusal, Request
 from uopd.config import TrainConfig
 from uopd.rows import Scores, Share, TrainingRow, UpdateReport
 from uopd.weight_sync.broadcast_group import BroadcastGroup
@@ -77,7 +77,7 @@ class SmallEngine:
         """`marker`: file that says that an engine has died; `claims`: version it says it has after a sync."""
         self.version, self.marker, self.claims = 0, marker, claims
 
-    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[Any]:
+    def generate(self, requests: Sequence[Request]) -> list[Any]:
         answers: list[Any] = []
         for request in requests:
             if request.token_ids == DIE or (request.token_ids == DIE_ONCE and self._first_death()):

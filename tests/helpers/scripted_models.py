@@ -3,11 +3,22 @@
 `ScriptedEngine` passes the contract tests of the real engines (`tests/sure_math/models/engines/test_engines.py`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from sure_math.models.engines import Completion, Engine, ModelIdentity, Refusal, Request, Sampling, refuse
-from sure_math.models.responders.chat import Question, Reply, Responder
+from sure_math.models.engines import (
+    Completion,
+    Engine,
+    Finished,
+    FinishedStream,
+    ModelIdentity,
+    Refusal,
+    Request,
+    Sampling,
+    refuse,
+    refused,
+)
+from sure_math.models.responders.chat import Question, Replied, Reply, ReplyStream, StreamingResponder, ask
 
 IDENTITY = ModelIdentity(name="scripted", fingerprint="0" * 64, engine="scripted 0", logprob_mode="raw")
 LOGPROB_PER_TOKEN = -0.5
@@ -24,19 +35,22 @@ class ScriptedEngine:
     requests: list[Request] = field(default_factory=list)
     """Every request that was served, in order."""
 
-    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[tuple[Completion, ...] | Refusal]:
-        answers: list[tuple[Completion, ...] | Refusal] = []
-        for request in requests:
-            refusal = refuse(request, sampling, self.max_length)
-            if refusal is None:
-                self.requests.append(request)
-            answers.append(refusal or tuple(self._complete(request, seed, sampling) for seed in request.seeds))
-        return answers
+    def stream(self, batches: Iterable[Sequence[Request]]) -> FinishedStream:
+        for batch in batches:
+            yield [finished for request in batch for finished in self._answers(request)]
 
     def close(self) -> None:
         pass
 
-    def _complete(self, request: Request, seed: int, sampling: Sampling) -> Completion:
+    def _answers(self, request: Request) -> list[Finished]:
+        refusal = refuse(request, self.max_length)
+        if refusal is not None:
+            return refused(request, refusal)
+        self.requests.append(request)
+        return [Finished(request=request, seed=seed, answer=self._complete(request, seed)) for seed in request.seeds]
+
+    def _complete(self, request: Request, seed: int) -> Completion:
+        sampling = request.sampling
         tokens = tuple(self.script(request.token_ids, seed if sampling.temperature else 0))[: sampling.max_new_tokens]
         if self.stop_token_id in tokens:
             tokens = tokens[: tokens.index(self.stop_token_id) + 1]
@@ -49,7 +63,7 @@ class ScriptedEngine:
 
 @dataclass(kw_only=True)
 class ScriptedResponder:
-    """Answers with the text that `script(question, seed)` returns, or with the refusal it returns."""
+    """Answers with the text that `script(question, seed)` returns, or with the refusal it returns, batch by batch."""
 
     script: Callable[[Question, int], str | Refusal]
     identity: ModelIdentity = IDENTITY
@@ -57,19 +71,24 @@ class ScriptedResponder:
     """Every question, in order."""
     closed: bool = False
 
-    def ask(self, questions: Sequence[Question], sampling: Sampling) -> list[tuple[Reply, ...] | Refusal]:
-        self.asked += questions
-        return [self._answer(question, sampling) for question in questions]
+    def stream(self, batches: Iterable[Sequence[Question]]) -> ReplyStream:
+        for batch in batches:
+            self.asked += batch
+            yield [
+                Replied(number=question.number, seed=seed, answer=self._answer(question, seed))
+                for question in batch
+                for seed in question.seeds
+            ]
+
+    def ask(self, questions: Sequence[Question]) -> list[tuple[Reply, ...] | Refusal]:
+        return ask(self, questions)
 
     def close(self) -> None:
         self.closed = True
 
-    def _answer(self, question: Question, sampling: Sampling) -> tuple[Reply, ...] | Refusal:
-        texts = [self.script(question, seed) for seed in question.seeds]
-        for text in texts:
-            if isinstance(text, Refusal):
-                return text
-        return tuple(_reply(text, sampling) for text in texts if isinstance(text, str))
+    def _answer(self, question: Question, seed: int) -> Reply | Refusal:
+        text = self.script(question, seed)
+        return text if isinstance(text, Refusal) else _reply(text, question.sampling)
 
 
 def _reply(text: str, sampling: Sampling) -> Reply:
@@ -91,6 +110,6 @@ def last_user_text(question: Question) -> str:
     return [message.content for message in question.messages if message.role == "user"][-1]
 
 
-def holds_protocols(engine: ScriptedEngine, responder: ScriptedResponder) -> tuple[Engine, Responder]:
+def holds_protocols(engine: ScriptedEngine, responder: ScriptedResponder) -> tuple[Engine, StreamingResponder]:
     """Never called: the type checker proves here that the fakes satisfy the protocols."""
     return engine, responder

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from sure_math.models.engines import Sampling
 from sure_math.models.engines.spec import ModelSpec, ServerSpec
 from sure_math.models.responders.chat import Message, Question
 from tests.helpers.scripted_endpoint import NAME, ScriptedEndpoint
@@ -22,5 +23,5 @@ def choice_with(**changes: Any) -> Callable[[dict[str, Any]], None]:
     return lambda answer: answer["choices"][0].update(changes)
 
 
-def question(text: str, seeds: tuple[int, ...] = (1,)) -> Question:
-    return Question(messages=(Message(role="user", content=text),), seeds=seeds)
+def question(text: str, sampling: Sampling, seeds: tuple[int, ...] = (1,)) -> Question:
+    return Question(messages=(Message(role="user", content=text),), seeds=seeds, sampling=sampling)

@@ -57,10 +57,11 @@ class SampledRollouts:
                     random_seed(self.pool.seed, "rollout", f"{first + slot}/{prompt.problem_id}", index)
                     for index in range(self.per_prompt)
                 ),
+                sampling=self.sampling,
             )
             for slot, prompt in enumerate(prompts)
         ]
-        answers = self.sampler.generate(requests, self.sampling)
+        answers = self.sampler.generate(requests)
         version = self.sampler.version  # afterwards: an engine that had to be replaced came with the current weights
         return self._graded(_rollouts(prompts, answers, self.per_prompt, version))
 

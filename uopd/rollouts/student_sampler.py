@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sure_math.models.engines import EngineUnavailable, Request, RequestResult, Sampling
+from sure_math.models.engines import EngineUnavailable, Request, RequestResult, generate
 from sure_math.models.engines.spec import ModelFiles
 from sure_math.models.engines.transformers import Budget, TransformersEngine
 from uopd.student.reference import ReferenceStudent
@@ -26,12 +26,12 @@ class StudentSampler:
     def version(self) -> int:
         return self._student.version
 
-    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[RequestResult]:
+    def generate(self, requests: Sequence[Request]) -> list[RequestResult]:
         """Answer the requests with the student's current weights."""
         # In training mode, gradient checkpointing would switch off the cache of keys and values.
         self._student.model.eval()
         try:
-            return self._engine.generate(requests, sampling)
+            return generate(self._engine, requests)
         finally:
             self._student.model.train()
 

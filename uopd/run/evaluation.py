@@ -39,11 +39,11 @@ class Evaluator:
         """Prepare the requests; problems without an answer are left out."""
         self._problems = [problem for problem in problems if problem.answer is not None]
         self._chat = chat
+        greedy = Sampling(max_new_tokens=max_new_tokens, temperature=0.0)
         self._requests = [
-            Request(token_ids=chat.encode(solve_messages(problem.problem, None, prompt)), seeds=(0,))
-            for problem in self._problems
+            Request(token_ids=chat.encode(solve_messages(row.problem, None, prompt)), seeds=(0,), sampling=greedy)
+            for row in self._problems
         ]
-        self._sampling = Sampling(max_new_tokens=max_new_tokens, temperature=0.0)
 
     def __len__(self) -> int:
         """Problems that are asked."""
@@ -51,7 +51,7 @@ class Evaluator:
 
     def __call__(self, sampler: Sampler) -> Evaluation:
         """Ask all problems at once; a problem that the engine refuses counts as wrong."""
-        results = sampler.generate(self._requests, self._sampling)
+        results = sampler.generate(self._requests)
         completions = [None if isinstance(result, Refusal) else result[0] for result in results]
         texts = [
             "" if completion is None else self._chat.reply(request.token_ids, completion.token_ids)

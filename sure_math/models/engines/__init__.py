@@ -1,8 +1,9 @@
 """Engines: tokens in; tokens and log-probabilities out.
 
 A phase does not use an engine directly: it asks a `Responder` (`sure_math/models/responders/chat.py`), which owns the
-tokenizer and the chat template. An engine keeps the order of its requests, gives one completion per seed, and answers a
-request that it cannot serve with a `Refusal`, so that a bad row does not stop a batch.
+tokenizer and the chat template. An engine is a stream: it takes requests when it has room, and hands over each
+completion as soon as it has finished. A request that it cannot serve gets a `Refusal`, so that a bad row does not stop
+the others. `generate` is for callers that have all requests at once and want all answers.
 
 | module | what it holds |
 |---|---|
@@ -19,11 +20,14 @@ request that it cannot serve with a `Refusal`, so that a bad row does not stop a
 | `files`, `pocket_files` | the files of a model on this disk, and of the models in the package |
 """
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 from sure_math.rows import LogprobMode
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,13 +50,16 @@ class Sampling:
 class Request:
     """A prompt that is continued once per seed.
 
-    >>> Request(token_ids=(5, 6, 7), seeds=(1, 2)).seeds
+    >>> Request(token_ids=(5, 6, 7), seeds=(1, 2), sampling=Sampling(max_new_tokens=8, temperature=1.0)).seeds
     (1, 2)
     """
 
     token_ids: tuple[int, ...]
     seeds: tuple[int, ...]
     """Each in [0, 2**63). Seeds follow from identity: run seed, problem id, sample index."""
+    sampling: Sampling
+    number: int = 0
+    """The caller's own, by which it knows the request again when an answer comes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,10 +82,20 @@ class Refusal:
     detail: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """The answer to one seed of a request. A refused request gives one refusal per seed."""
+
+    request: Request
+    """The request, or a part of it that holds this seed."""
+    seed: int
+    answer: Completion | Refusal
+
+
+FinishedStream = Generator[Sequence[Finished], None, None]
+"""Completions as they finish; closing it ends what is running."""
 RequestResult = tuple[Completion, ...] | Refusal
-"""What an engine gives for one request: one completion per seed, in order, or a refusal of the whole request."""
-PartialResult = tuple[Completion | None, ...] | Refusal
-"""A `RequestResult` with None for each completion that is missing."""
+"""All answers to one request: one completion per seed, in order, or the first refusal among them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,30 +115,26 @@ class EngineUnavailable(RuntimeError):
     """A model or a back end of the configuration cannot be loaded. The message says what to do."""
 
 
-class Interrupted(EngineUnavailable):
-    """A model stopped in the middle of a batch. The error carries the answers so far, which are kept."""
-
-    def __init__(self, message: str, answers: Sequence[tuple[Any, ...] | Refusal]) -> None:
-        """`answers`: one entry per request, with one completion or reply per seed, and None for each missing one."""
-        super().__init__(message)
-        self.answers = answers
-
-
-def refuse(request: Request, sampling: Sampling, max_length: int) -> Refusal | None:
+def refuse(request: Request, max_length: int) -> Refusal | None:
     """Refuse a request that a model of `max_length` positions cannot serve; None if it can.
 
     Every engine calls this function first, so that all engines refuse the same requests in the same words.
 
-    >>> refuse(Request(token_ids=(), seeds=(1,)), Sampling(max_new_tokens=8, temperature=0.0), 2048).reason
+    >>> refuse(Request(token_ids=(), seeds=(1,), sampling=Sampling(max_new_tokens=8, temperature=0.0)), 2048).reason
     'empty_prompt'
     """
-    prompt = len(request.token_ids)
+    prompt, new = len(request.token_ids), request.sampling.max_new_tokens
     if prompt == 0:
         return Refusal(reason="empty_prompt", detail="the prompt has no tokens")
-    if prompt + sampling.max_new_tokens > max_length:
-        detail = f"{prompt} prompt tokens + {sampling.max_new_tokens} new tokens > {max_length} positions of the model"
+    if prompt + new > max_length:
+        detail = f"{prompt} prompt tokens + {new} new tokens > {max_length} positions of the model"
         return Refusal(reason="prompt_too_long", detail=detail)
     return None
+
+
+def refused(request: Request, refusal: Refusal) -> list[Finished]:
+    """Return the answers to a request that is refused."""
+    return [Finished(request=request, seed=seed, answer=refusal) for seed in request.seeds]
 
 
 class Engine(Protocol):
@@ -130,10 +143,55 @@ class Engine(Protocol):
     @property
     def identity(self) -> ModelIdentity: ...
 
-    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[RequestResult]:
-        """Return one entry per request, in order. A served request has one completion per seed, in order."""
+    def stream(self, batches: Iterable[Sequence[Request]]) -> FinishedStream:
+        """Answer every seed of every request once, in the order in which they finish.
+
+        The engine takes a batch when it has room for more. An empty batch says that no request waits now and that more
+        may come later; the end of `batches` says that no more come. Answers that are handed over together belong
+        together: the caller stores all of them or none. `transformers` computes each batch by itself and hands over its
+        answers together, so that the floats of a batch depend on this batch alone. The other engines do not care how
+        requests are cut into batches.
+
+        When the engine has nothing to do, it hands over an empty list, so that the caller can act. A continuous engine
+        also does so about once a second while nothing finishes. A caller that closes the iterator ends what is running;
+        the engine can be used again.
+
+        Raises:
+            EngineUnavailable: the model cannot go on. Everything that had finished has been handed over before.
+        """
         ...
 
     def close(self) -> None:
         """Give back memory and devices. The engine is not used afterwards."""
         ...
+
+
+def generate(engine: Engine, requests: Sequence[Request]) -> list[RequestResult]:
+    """Wait for all answers: one entry per request, in order. The numbers of the requests are not used.
+
+    >>> from sure_math.models.engines.load import load_engine
+    >>> from sure_math.models.engines.spec import ModelSpec
+    >>> engine = load_engine(ModelSpec(model="pocket:teacher"))
+    >>> request = Request(token_ids=(5, 6, 7), seeds=(1, 2), sampling=Sampling(max_new_tokens=8, temperature=1.0))
+    >>> [len(answer) for answer in generate(engine, [request])]
+    [2]
+    """
+    numbered = [dataclasses.replace(request, number=number) for number, request in enumerate(requests)]
+    answers: list[dict[int, Completion | Refusal]] = [{} for _ in requests]
+    for group in engine.stream([numbered]):
+        for finished in group:
+            answers[finished.request.number][finished.seed] = finished.answer
+    return [
+        whole_answer([answers_of[seed] for seed in request.seeds])
+        for request, answers_of in zip(requests, answers, strict=True)
+    ]
+
+
+def whole_answer(answers: Sequence[T | Refusal]) -> tuple[T, ...] | Refusal:
+    """Return the answers to one question, or the first refusal among them."""
+    given: list[T] = []
+    for answer in answers:
+        if isinstance(answer, Refusal):
+            return answer
+        given.append(answer)
+    return tuple(given)

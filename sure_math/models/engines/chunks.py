@@ -5,20 +5,17 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
-from sure_math.models.engines import Completion, PartialResult, Refusal, Request, RequestResult
+from sure_math.models.engines import Completion, Finished, Refusal, Request, RequestResult, whole_answer
 
 T = TypeVar("T")
-NumberedRequest = tuple[int, Request]
-"""A request, or a part of its seeds, with the index of the request in the call."""
 
 
 class ChunkedCall:
     """The chunks of one call: which wait for an engine, how often an engine has lost each, and which are answered."""
 
     def __init__(self, requests: Sequence[Request], size: int) -> None:
-        self._requests = requests
         self._chunks = cut_requests(requests, size)
-        self._results: dict[int, Sequence[RequestResult]] = {}
+        self._answers: dict[int, Sequence[Finished]] = {}
         self._losses: Counter[int] = Counter()
         self.waiting = deque(range(len(self._chunks)))
         """Numbers of the chunks that no replica has."""
@@ -26,7 +23,7 @@ class ChunkedCall:
     @property
     def unanswered(self) -> int:
         """How many chunks have no answer yet."""
-        return len(self._chunks) - len(self._results)
+        return len(self._chunks) - len(self._answers)
 
     def take(self) -> int:
         """Take the next waiting chunk."""
@@ -39,36 +36,30 @@ class ChunkedCall:
         return self._losses[chunk]
 
     def requests_of(self, chunk: int) -> list[Request]:
-        return [request for _, request in self._chunks[chunk]]
+        return self._chunks[chunk]
 
-    def answer(self, chunk: int, results: Sequence[RequestResult]) -> None:
-        """Record the results of a chunk, one per request of `requests_of`."""
-        self._results[chunk] = results
+    def answer(self, chunk: int, answers: Sequence[Finished]) -> None:
+        """Record all answers to a chunk."""
+        self._answers[chunk] = answers
 
-    def results(self) -> list[PartialResult]:
-        """Return one entry per request, in order, with None for each completion that is missing."""
-        pieces = [
-            (index, piece, result)
-            for number, chunk in enumerate(self._chunks)
-            if number in self._results
-            for (index, piece), result in zip(chunk, self._results[number], strict=True)
-        ]
-        return merge_results(self._requests, pieces)
+    def answers(self) -> list[Finished]:
+        """Return what is answered, in the order of the chunks."""
+        return [finished for chunk in sorted(self._answers) for finished in self._answers[chunk]]
 
 
-def cut_requests(requests: Sequence[Request], size: int) -> list[list[NumberedRequest]]:
+def cut_requests(requests: Sequence[Request], size: int) -> list[list[Request]]:
     """Cut requests into chunks of at most `size` sequences, in order; a request with more seeds is cut too."""
     pieces = (
-        (index, dataclasses.replace(request, seeds=request.seeds[start : start + size]))
-        for index, request in enumerate(requests)
-        for start in range(0, max(1, len(request.seeds)), size)
+        dataclasses.replace(request, seeds=request.seeds[start : start + size])
+        for request in requests
+        for start in range(0, len(request.seeds), size)
     )
     return group_requests(pieces, size)
 
 
-def group_requests(requests: Iterable[NumberedRequest], size: int) -> list[list[NumberedRequest]]:
+def group_requests(requests: Iterable[Request], size: int) -> list[list[Request]]:
     """Group requests, in order, into chunks of at most `size` sequences; a larger request is a chunk of its own."""
-    return list(group_by_sequences(requests, size, lambda numbered: len(numbered[1].seeds)))
+    return list(group_by_sequences(requests, size, lambda request: len(request.seeds)))
 
 
 def group_by_sequences(items: Iterable[T], size: int, sequences: Callable[[T], int]) -> Iterator[list[T]]:
@@ -93,23 +84,18 @@ def group_by_sequences(items: Iterable[T], size: int, sequences: Callable[[T], i
         yield group
 
 
-def merge_results(
-    requests: Sequence[Request], pieces: Iterable[tuple[int, Request, PartialResult]]
-) -> list[PartialResult]:
+def merge_results(requests: Sequence[Request], pieces: Iterable[tuple[Request, RequestResult]]) -> list[RequestResult]:
     """Put the results of pieces of requests together: one entry per request, completions in the order of its seeds.
 
     Args:
-        pieces: the index of a request, the piece of it that was asked (some of its seeds), and the result of the piece.
-            A request is refused if one of its pieces is. A seed that no piece has answered has None.
+        requests: numbered from 0.
+        pieces: parts of the requests, which have their numbers and some of their seeds, with the result of each part.
     """
-    completions: list[dict[int, Completion | None]] = [{} for _ in requests]
-    refusals: dict[int, Refusal] = {}
-    for index, piece, result in pieces:
-        if isinstance(result, Refusal):
-            refusals.setdefault(index, result)
-        else:
-            completions[index] |= dict(zip(piece.seeds, result, strict=True))
+    answers: list[dict[int, Completion | Refusal]] = [{} for _ in requests]
+    for piece, result in pieces:
+        by_seed = [result] * len(piece.seeds) if isinstance(result, Refusal) else result
+        answers[piece.number] |= dict(zip(piece.seeds, by_seed, strict=True))
     return [
-        refusals.get(index) or tuple(completions[index].get(seed) for seed in request.seeds)
-        for index, request in enumerate(requests)
+        whole_answer([by_seed[seed] for seed in request.seeds])
+        for request, by_seed in zip(requests, answers, strict=True)
     ]

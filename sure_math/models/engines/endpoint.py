@@ -1,31 +1,36 @@
 """A client of an address that speaks the OpenAI protocol: many requests are open at a time, and each is tried again.
 
-Concurrency: `Endpoint.ask` blocks its caller, in any thread and also inside a running event loop. The requests run in
-an event loop on the endpoint's own thread, at most `max_concurrency` at a time. A request that waits for its next try
-keeps its place among them. If the server answers nothing for `patience` seconds, or rejects a request for good, all
-other requests are cancelled, and the error carries the answers so far.
+Concurrency: `Endpoint.stream` runs in its caller's thread, also inside a running event loop. The requests run in an
+event loop on the endpoint's own thread, at most `max_concurrency` at a time; each puts its answer into a queue, on
+which the caller waits. A request that waits for its next try keeps its place among the open ones. If the server answers
+nothing for `patience` seconds, or rejects a request for good, all other requests are cancelled, and the error comes
+after the answers.
 """
 
 import asyncio
+import contextlib
 import email.utils
 import json
 import os
+import queue
 import threading
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import httpx2
 
 from sure_math.escaping import terminal_line
 from sure_math.identity import digest
-from sure_math.models.engines import EngineUnavailable, Interrupted, Refusal
+from sure_math.models.engines import EngineUnavailable, Refusal
 from sure_math.models.engines.spec import ServerSpec
 from sure_math.redaction import hidden
 
 T = TypeVar("T")
+C = TypeVar("C")
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 15.0
 """Seconds between two tries of a request: the first pause, which doubles with each try, and the longest."""
 CONNECT_SECONDS = 30.0
@@ -33,6 +38,8 @@ INTERNAL_ERRORS = 8
 """Internal errors (500) of a request, while others are answered, after which the request itself is refused."""
 LONGEST_ANSWER = 64 * 2**20
 """Bytes. 32,000 tokens with their log-probabilities are about 5 MB."""
+POLL_SECONDS = 0.5
+"""How long `stream` waits for an answer before it gives its caller control."""
 LONGEST_DETAIL = 300
 """Characters of a server's own words that a message repeats."""
 
@@ -60,12 +67,14 @@ class _Rejected(ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Call(Generic[T]):
     """One request: POST with a body, GET without."""
 
     path: str
     """The part after the endpoint's address, with its slash."""
     body: Mapping[str, Any] | None = None
+    read: Callable[[Any], T | Refusal]
+    """Makes an answer of the JSON. Raises `Incomplete` or `Unanswered` if it cannot be used."""
 
 
 class Endpoint:
@@ -90,74 +99,81 @@ class Endpoint:
         self._thread = threading.Thread(target=self._loop.run_forever, name="endpoint", daemon=True)
         self._thread.start()
 
-    def ask(
-        self, groups: Sequence[Sequence[Call] | Refusal], read: Callable[[Any], T | Refusal]
-    ) -> list[tuple[T, ...] | Refusal]:
-        """Send all calls and return one entry per group, in order: its answers, or the first refusal among them.
+    def stream(
+        self, batches: Iterable[Sequence[tuple[C, Call[T] | Refusal]]]
+    ) -> Generator[list[tuple[C, T | Refusal]], None, None]:
+        """Send calls as there is room for them, and hand over each answer with what came along with its call.
 
-        Args:
-            groups: the calls of one question, or a refusal, which is returned unchanged.
-            read: makes an answer of the JSON of a call. Raises `Incomplete` or `Unanswered` if it cannot be used.
+        The rules are those of `Engine.stream`. A refusal in place of a call comes back unchanged.
 
         Raises:
-            Interrupted: no answer for longer than `patience`, or the server rejects our requests; with all answers.
+            EngineUnavailable: no answer for longer than `patience`, or the server rejects our requests.
         """
-        return self._wait_for(self._ask(groups, read))
-
-    def ask_one(self, call: Call, read: Callable[[Any], T | Refusal]) -> T | Refusal:
-        """Return the answer to a single call. Raises EngineUnavailable instead of Interrupted."""
+        waiting = iter(batches)
+        running: dict[Future[T | Refusal], C] = {}
+        done: queue.SimpleQueue[Future[T | Refusal]] = queue.SimpleQueue()
+        more = True
         try:
-            [answer] = self.ask([[call]], read)
-        except Interrupted as stopped:
-            raise EngineUnavailable(str(stopped)) from None
-        return answer if isinstance(answer, Refusal) else answer[0]
+            while more or running:
+                answers: list[tuple[C, T | Refusal]] = []
+                while more and len(running) < 2 * self._server.max_concurrency:
+                    batch = next(waiting, None)
+                    more = batch is not None
+                    if not batch:
+                        break
+                    for given, call in batch:
+                        if isinstance(call, Refusal):
+                            answers.append((given, call))
+                            continue
+                        future = self._begin(call)
+                        running[future] = given
+                        future.add_done_callback(done.put)
+                failures = []
+                for future in _ended(done, POLL_SECONDS if running and not answers else 0.0):
+                    given = running.pop(future)
+                    error = future.exception()
+                    if error is None:
+                        answers.append((given, future.result()))
+                    else:
+                        failures.append(error)
+                yield answers
+                if failures:
+                    raise failures[0]
+        finally:
+            for future in running:
+                future.cancel()
+
+    def ask_one(self, call: Call[T]) -> T | Refusal:
+        """Return the answer to a single call; EngineUnavailable as in `stream`."""
+        future = self._begin(call)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()  # an interrupt from the keyboard ends the wait and must end the request too
+            raise
 
     def close(self) -> None:
         """Close the connections and end the thread. A second call does nothing."""
         if self._loop.is_closed():
             return
-        self._wait_for(self._client.aclose())
+        asyncio.run_coroutine_threadsafe(self._client.aclose(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
-    def _wait_for(self, work: Coroutine[Any, Any, T]) -> T:
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        try:
-            return future.result()
-        except BaseException:
-            future.cancel()  # an interrupt from the keyboard ends the wait and must end the requests too
-            raise
-
-    async def _ask(
-        self, groups: Sequence[Sequence[Call] | Refusal], read: Callable[[Any], T | Refusal]
-    ) -> list[tuple[T, ...] | Refusal]:
-        answers: list[list[T | Refusal | None]] = [
-            [] if isinstance(group, Refusal) else [None] * len(group) for group in groups
-        ]
-
-        async def answer(call: Call, group: int, index: int) -> None:
+    def _begin(self, call: Call[T]) -> Future[T | Refusal]:
+        async def in_turn() -> T | Refusal:
             async with self._slots:
-                answers[group][index] = await self._answer(call, read)
+                return await self._answer(call)
 
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                for number, group in enumerate(groups):
-                    for index, call in enumerate([] if isinstance(group, Refusal) else group):
-                        tasks.create_task(answer(call, number, index))
-        except BaseExceptionGroup as failed:
-            first = failed.exceptions[0]
-            if not isinstance(first, EngineUnavailable):
-                raise first from None
-            raise Interrupted(str(first), _gathered(groups, answers)) from None
-        return _gathered(groups, answers)
+        return asyncio.run_coroutine_threadsafe(in_turn(), self._loop)
 
-    async def _answer(self, call: Call, read: Callable[[Any], T | Refusal]) -> T | Refusal:
+    async def _answer(self, call: Call[T]) -> T | Refusal:
         """Try until there is an answer or a refusal; EngineUnavailable after `patience` seconds without any answer."""
         first_failure, failures, incomplete = 0.0, 0, 0
         while True:
             try:
-                answer = read(await self._send(call))
+                answer = call.read(await self._send(call))
                 self._last_answer = time.monotonic()
                 return answer
             except _Rejected as rejected:
@@ -177,7 +193,7 @@ class Endpoint:
                     raise EngineUnavailable(self._gone(failures, error)) from None
                 await asyncio.sleep(min(error.wait + _back_off(call, failures, self._longest_pause), left))
 
-    async def _send(self, call: Call) -> Any:
+    async def _send(self, call: Call[Any]) -> Any:
         """Try once and return the JSON of the answer."""
         method = "GET" if call.body is None else "POST"
         try:
@@ -235,14 +251,12 @@ class Endpoint:
         return text if len(text) <= LONGEST_DETAIL else f"{text[:LONGEST_DETAIL]}..."
 
 
-def _gathered(groups: Sequence[Sequence[Call] | Refusal], answers: Sequence[Sequence[T | Refusal | None]]) -> list[Any]:
-    """Return one entry per group: its answers with None for each missing answer, or its first refusal."""
-    gathered: list[Any] = []
-    for group, of_group in zip(groups, answers, strict=True):
-        candidates = [group] if isinstance(group, Refusal) else of_group
-        refusals = [answer for answer in candidates if isinstance(answer, Refusal)]
-        gathered.append(refusals[0] if refusals else tuple(of_group))
-    return gathered
+def _ended(done: queue.SimpleQueue[Future[T]], wait: float) -> Iterator[Future[T]]:
+    """Yield what has ended; if nothing has, wait for `wait` seconds at most."""
+    with contextlib.suppress(queue.Empty):
+        yield done.get(block=wait > 0, timeout=wait)
+        while True:
+            yield done.get_nowait()
 
 
 async def _content(response: httpx2.Response) -> bytes:
@@ -254,7 +268,7 @@ async def _content(response: httpx2.Response) -> bytes:
     return bytes(content)
 
 
-def _back_off(call: Call, failures: int, longest: float) -> float:
+def _back_off(call: Call[Any], failures: int, longest: float) -> float:
     """Return the seconds until the next try. They double with each failure.
 
     They also depend on the request, so that requests that failed together are not sent again together.

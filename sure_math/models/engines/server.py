@@ -6,17 +6,19 @@ a token stops the answer. These three are tested when the engine starts, see `_c
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from sure_math.models.engines import (
     Completion,
     EngineUnavailable,
+    Finished,
+    FinishedStream,
     ModelIdentity,
     Refusal,
     Request,
-    RequestResult,
     Sampling,
     refuse,
 )
@@ -25,6 +27,7 @@ from sure_math.models.engines.files import load_tokenizer
 from sure_math.models.engines.spec import ModelFiles, ModelSpec, ServerSpec
 from sure_math.rows import LogprobMode
 
+T = TypeVar("T")
 SAMPLED_TOKEN_ONLY = 0
 """`logprobs=0` returns the log-probability of the sampled token and no alternatives."""
 PROBE_TEXT = "If $x^2 = \\frac{12}{35}$ and y is"
@@ -69,24 +72,29 @@ class ServerEngine:
     def identity(self) -> ModelIdentity:
         return self._identity
 
-    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[RequestResult]:
-        """Return one entry per request, in order. A request with a missing answer is refused, and `detail` says why.
+    def stream(self, batches: Iterable[Sequence[Request]]) -> FinishedStream:
+        """Keep `max_concurrency` requests open. A missing answer is a refusal, whose `detail` says why.
 
         Raises:
-            Interrupted: no answer for longer than `patience`; with every completion so far.
+            EngineUnavailable: no answer for longer than `patience`.
         """
-        groups = [
-            refuse(request, sampling, self._max_length)
-            or [
-                completion_call(self._served_name, request.token_ids, seed, sampling, self._stop_token_ids)
-                for seed in request.seeds
-            ]
-            for request in requests
-        ]
-        return self._endpoint.ask(groups, partial(_completion, sampling))
+        calls = ([asked for request in batch for asked in self._calls(request)] for batch in batches)
+        with closing(self._endpoint.stream(calls)) as stream:
+            for answers in stream:
+                yield [Finished(request=request, seed=seed, answer=answer) for (request, seed), answer in answers]
 
     def close(self) -> None:
         self._endpoint.close()
+
+    def _calls(self, request: Request) -> Iterator[tuple[tuple[Request, int], Call[Completion] | Refusal]]:
+        refusal, sampling = refuse(request, self._max_length), request.sampling
+        read = partial(_completion, sampling)
+        for seed in request.seeds:
+            yield (
+                (request, seed),
+                refusal
+                or completion_call(self._served_name, request.token_ids, seed, sampling, self._stop_token_ids, read),
+            )
 
 
 def start_server(spec: ModelSpec, files: ModelFiles) -> ServerEngine:
@@ -113,9 +121,14 @@ def start_server(spec: ModelSpec, files: ModelFiles) -> ServerEngine:
 
 
 def completion_call(
-    name: str, prompt: Sequence[int] | str, seed: int, sampling: Sampling, stop_token_ids: Sequence[int]
-) -> Call:
-    """Return the request to `/completions` for one seed."""
+    name: str,
+    prompt: Sequence[int] | str,
+    seed: int,
+    sampling: Sampling,
+    stop_token_ids: Sequence[int],
+    read: Callable[[Any], T | Refusal],
+) -> Call[T]:
+    """Return the request to `/completions` for one seed, whose answer is read by `read`."""
     body = shared_body(name, seed, sampling) | {
         **extensions(sampling),
         "prompt": prompt if isinstance(prompt, str) else list(prompt),
@@ -129,7 +142,7 @@ def completion_call(
         "skip_special_tokens": False,
         "return_token_ids": True,
     }
-    return Call(path="/completions", body=body)
+    return Call(path="/completions", body=body, read=read)
 
 
 def shared_body(name: str, seed: int, sampling: Sampling) -> dict[str, Any]:
@@ -242,7 +255,7 @@ def served_model(endpoint: Endpoint, name: str) -> int | None:
 
     EngineUnavailable if the server does not have the model.
     """
-    models = endpoint.ask_one(Call(path="/models"), _model_list)
+    models = endpoint.ask_one(Call(path="/models", read=_model_list))
     if isinstance(models, Refusal):
         raise EngineUnavailable(f"server {endpoint.url}: its list of models cannot be read ({models.detail})")
     if name not in models:
@@ -284,7 +297,7 @@ def _check(endpoint: Endpoint, name: str, tokenizer: Any, files: ModelFiles) -> 
     greedy = Sampling(max_new_tokens=PROBE_TOKENS, temperature=0.0)
 
     def probe(text: Sequence[int] | str, sampling: Sampling, stops: Sequence[int]) -> dict[str, Any]:
-        answer = endpoint.ask_one(completion_call(name, text, 0, sampling, stops), _probed)
+        answer = endpoint.ask_one(completion_call(name, text, 0, sampling, stops, _probed))
         if isinstance(answer, Refusal):
             raise EngineUnavailable(
                 f"server {endpoint.url}: cannot be used with server.api=completions ({answer.detail}), which needs "

@@ -7,7 +7,8 @@ same sample in any batch, up to the rounding of the forward pass (about 1e-6 nat
 Shapes: B sequences being decoded, R prompts, S positions so far, T new tokens, V vocabulary.
 """
 
-from collections.abc import Iterator, Sequence
+import dataclasses
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,11 +19,13 @@ from transformers import DynamicCache
 from sure_math.models.engines import (
     Completion,
     EngineUnavailable,
+    Finished,
+    FinishedStream,
     ModelIdentity,
     Request,
-    RequestResult,
     Sampling,
     refuse,
+    refused,
 )
 from sure_math.models.engines.checked_load import load_causal_model
 from sure_math.models.engines.cpu_memory import check_weights, free_memory
@@ -40,15 +43,6 @@ class Budget:
     sequences: int = 256
     tokens: int = 131_072
     """Sequences times the positions that a sequence may reach. A single sequence is never split."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Piece:
-    """A part of one request's seeds. A batch consists of pieces."""
-
-    request_index: int
-    token_ids: tuple[int, ...]
-    seeds: tuple[int, ...]
 
 
 class TransformersEngine:
@@ -76,24 +70,37 @@ class TransformersEngine:
     def identity(self) -> ModelIdentity:
         return self._identity
 
-    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[RequestResult]:
-        """Return one entry per request, in order. The batches depend on `requests` and `sampling` alone."""
-        refusals = [refuse(request, sampling, self._max_length) for request in requests]
-        served = [index for index, refusal in enumerate(refusals) if refusal is None]
-        completions: dict[int, list[Completion]] = {index: [] for index in served}
-        for pieces in plan_batches(requests, served, sampling.max_new_tokens, self._budget):
-            decoded = iter(self._decode(pieces, sampling))
-            for piece in pieces:
-                completions[piece.request_index] += [next(decoded) for _ in piece.seeds]
-        return [refusal or tuple(completions[index]) for index, refusal in enumerate(refusals)]
+    def stream(self, batches: Iterable[Sequence[Request]]) -> FinishedStream:
+        """Compute one batch after the other. The floats of an answer depend on its batch alone."""
+        for batch in batches:
+            yield self._answers(batch)
 
     def close(self) -> None:
         self._model = None
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
+    def _answers(self, batch: Sequence[Request]) -> list[Finished]:
+        finished: list[Finished] = []
+        served: dict[Sampling, list[Request]] = {}
+        for request in batch:
+            refusal = refuse(request, self._max_length)
+            if refusal is None:
+                served.setdefault(request.sampling, []).append(request)
+            else:
+                finished += refused(request, refusal)
+        for sampling, requests in served.items():
+            for pieces in plan_batches(requests, self._budget):
+                asked = [(piece, seed) for piece in pieces for seed in piece.seeds]
+                completions = self._decode(pieces, sampling)
+                finished += [
+                    Finished(request=piece, seed=seed, answer=completion)
+                    for (piece, seed), completion in zip(asked, completions, strict=True)
+                ]
+        return finished
+
     @torch.inference_mode()
-    def _decode(self, pieces: Sequence[Piece], sampling: Sampling) -> list[Completion]:
+    def _decode(self, pieces: Sequence[Request], sampling: Sampling) -> list[Completion]:
         """Continue every seed of every piece; return completions in the order of pieces and seeds."""
         logits_BV, cache, mask_BS = self._prefill(pieces)
         uniforms_BT = _uniforms([seed for piece in pieces for seed in piece.seeds], sampling, self._stops.device)
@@ -118,7 +125,7 @@ class TransformersEngine:
             logits_BV = self._forward(ids_B[:, None], mask_BS, cache)
         return record.completions()
 
-    def _prefill(self, pieces: Sequence[Piece]) -> tuple[torch.Tensor, DynamicCache, torch.Tensor]:
+    def _prefill(self, pieces: Sequence[Request]) -> tuple[torch.Tensor, DynamicCache, torch.Tensor]:
         """Run each prompt once, padded on the left, and repeat it for its seeds: logits [B, V], cache, mask [B, S]."""
         longest = max(len(piece.token_ids) for piece in pieces)
         ids = [[0] * (longest - len(piece.token_ids)) + list(piece.token_ids) for piece in pieces]
@@ -177,18 +184,16 @@ class _Record:
         ]
 
 
-def plan_batches(
-    requests: Sequence[Request], served: Sequence[int], max_new_tokens: int, budget: Budget
-) -> Iterator[list[Piece]]:
-    """Cut the served requests into batches within `budget`; prompts of similar length come together (less padding).
+def plan_batches(requests: Sequence[Request], budget: Budget) -> Iterator[list[Request]]:
+    """Cut requests into batches within `budget`; prompts of similar length come together (less padding).
 
     A request with more seeds than fit into a batch is cut too. Its pieces keep the order of its seeds.
     """
-    batch: list[Piece] = []
-    for index in sorted(served, key=lambda index: len(requests[index].token_ids)):
-        request = requests[index]
+    batch: list[Request] = []
+    for request in sorted(requests, key=lambda request: len(request.token_ids)):
         # Prompts come in ascending order: the current prompt is the longest of its batch.
-        room = max(1, min(budget.sequences, budget.tokens // (len(request.token_ids) + max_new_tokens)))
+        longest = len(request.token_ids) + request.sampling.max_new_tokens
+        room = max(1, min(budget.sequences, budget.tokens // longest))
         start = 0
         while start < len(request.seeds):
             free = room - sum(len(piece.seeds) for piece in batch)
@@ -197,7 +202,7 @@ def plan_batches(
                 batch = []
                 continue
             seeds = request.seeds[start : start + free]
-            batch.append(Piece(request_index=index, token_ids=request.token_ids, seeds=seeds))
+            batch.append(dataclasses.replace(request, seeds=seeds))
             start += len(seeds)
     if batch:
         yield batch

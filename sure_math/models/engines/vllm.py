@@ -2,11 +2,12 @@
 
 Every setting that shapes the distribution is given explicitly, and the model's own `generation_config.json` is
 ignored: otherwise vLLM would take top_k = 20 and top_p = 0.95 from it for Qwen3. Each seed is a request of its own,
-because `n` > 1 derives its seeds in a way that the journal cannot name, and vLLM refuses `n` > 1 at temperature 0.
+because `n` > 1 derives its seeds in a way that the journal cannot name, and vLLM refuses `n` > 1 at temperature 0. The
+seeds of a prompt follow each other, so that vLLM's cache of prefixes, which is on, computes the prompt once.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,13 @@ from vllm.sampling_params import RequestOutputKind
 from sure_math.models.engines import (
     Completion,
     EngineUnavailable,
+    Finished,
+    FinishedStream,
     ModelIdentity,
     Request,
-    RequestResult,
     Sampling,
     refuse,
+    refused,
 )
 from sure_math.models.engines.checked_load import check_tensors
 from sure_math.models.engines.cpu_memory import CHOSEN_BY_USER, cache_bytes, free_memory
@@ -32,6 +35,8 @@ from sure_math.models.engines.weight_files import INDEX, named, weight_files
 
 SAMPLED_TOKEN_ONLY = 0
 """`logprobs=0` returns the log-probability of the sampled token and no alternatives."""
+LEAST_WINDOW = 256
+"""Sequences that vLLM has at a time, at least, unless fewer are asked for."""
 
 
 class VllmEngine:
@@ -45,34 +50,64 @@ class VllmEngine:
         self._identity = identity
         self._stop_token_ids = list(stop_token_ids)
         self._max_length = max_length
+        self._window = max(2 * self._llm.llm_engine.vllm_config.scheduler_config.max_num_seqs, LEAST_WINDOW)
 
     @property
     def identity(self) -> ModelIdentity:
         return self._identity
 
-    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[RequestResult]:
-        """Return one entry per request, in order. Refused requests do not reach vLLM, which would stop the batch."""
-        refusals = [refuse(request, sampling, self._max_length) for request in requests]
-        jobs = [
-            (request.token_ids, seed)
-            for request, refusal in zip(requests, refusals, strict=True)
-            if refusal is None
-            for seed in request.seeds
-        ]
-        outputs = self._llm.generate(
-            [TokensPrompt(prompt_token_ids=list(prompt)) for prompt, _ in jobs],
-            [self._parameters(seed, sampling) for _, seed in jobs],
-            use_tqdm=False,
-        )
-        completions = iter([_completion(prompt, output) for (prompt, _), output in zip(jobs, outputs, strict=True)])
-        return [
-            refusal or tuple(next(completions) for _ in request.seeds)
-            for request, refusal in zip(requests, refusals, strict=True)
-        ]
+    def stream(self, batches: Iterable[Sequence[Request]]) -> FinishedStream:
+        """Do what `LLM.generate` does, step by step, and give vLLM new requests between two steps.
+
+        vLLM computes `max_num_seqs` sequences at a time; as many again wait inside it, so that it never waits for us.
+        """
+        waiting = iter(batches)
+        running: dict[str, tuple[Request, int]] = {}
+        more = True
+        try:
+            while more or running:
+                finished: list[Finished] = []
+                while more and len(running) < self._window:
+                    batch = next(waiting, None)
+                    more = batch is not None
+                    if not batch:
+                        break
+                    finished += self._begin(batch, running)
+                if running:
+                    finished += self._step(running)
+                yield finished
+        finally:
+            if running:
+                self._llm.llm_engine.abort_request(list(running))
 
     def close(self) -> None:
         self._llm.llm_engine.engine_core.shutdown()
         self._llm = None
+
+    def _begin(self, batch: Sequence[Request], running: dict[str, tuple[Request, int]]) -> list[Finished]:
+        """Give the seeds of a batch to vLLM; return the answers to refused requests, which vLLM would stop at."""
+        finished: list[Finished] = []
+        for request in batch:
+            refusal = refuse(request, self._max_length)
+            if refusal is not None:
+                finished += refused(request, refusal)
+                continue
+            ids = self._llm.enqueue(
+                [TokensPrompt(prompt_token_ids=list(request.token_ids)) for _ in request.seeds],
+                [self._parameters(seed, request.sampling) for seed in request.seeds],
+                use_tqdm=False,
+            )
+            # vLLM appends random letters to the number of a request, and leaves them out of the output.
+            running |= {name.partition("-")[0]: (request, seed) for name, seed in zip(ids, request.seeds, strict=True)}
+        return finished
+
+    def _step(self, running: dict[str, tuple[Request, int]]) -> list[Finished]:
+        finished = []
+        for output in self._llm.llm_engine.step():
+            if output.finished:
+                request, seed = running.pop(output.request_id)
+                finished.append(Finished(request=request, seed=seed, answer=_completion(request.token_ids, output)))
+        return finished
 
     def _parameters(self, seed: int, sampling: Sampling) -> SamplingParams:
         return SamplingParams(
@@ -96,10 +131,10 @@ class VllmEngine:
 
 
 def _completion(prompt: tuple[int, ...], output: Any) -> Completion:
-    """Check that `output` answers `prompt` and is complete; RuntimeError if vLLM mixed up the order."""
+    """Check that `output` answers `prompt` and is complete; RuntimeError if vLLM mixed up its requests."""
     if tuple(output.prompt_token_ids) != prompt or len(output.outputs) != 1:
         raise RuntimeError(
-            f"vLLM returned request {output.request_id} out of order or with {len(output.outputs)} outputs"
+            f"vLLM returned request {output.request_id} for another prompt or with {len(output.outputs)} outputs"
         )
     generated = output.outputs[0]
     if generated.finish_reason not in ("stop", "length") or generated.cumulative_logprob is None:

@@ -1,10 +1,13 @@
 """Text in, text out: an engine with its tokenizer, chat template and prompt settings.
 
-The phases ask a `Responder`. `ChatResponder` runs a model. `RecordedResponder` (`recorded.py`) puts the journal of
-answered requests in front of it.
+The phases ask a `Responder` and get all replies at once. A `StreamingResponder` runs a model and hands over each reply
+as it finishes; `ChatResponder` does so over an engine. `RecordedResponder` (`recorded.py`), which the phases ask, puts
+the journal of answered requests in front of it.
 """
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -12,12 +15,12 @@ from sure_math.models.engines import (
     Completion,
     Engine,
     EngineUnavailable,
-    Interrupted,
+    Finished,
     ModelIdentity,
-    PartialResult,
     Refusal,
     Request,
     Sampling,
+    whole_answer,
 )
 from sure_math.models.engines.files import load_tokenizer, model_folder
 from sure_math.models.engines.load import load_engine
@@ -40,12 +43,16 @@ class Message:
 class Question:
     """A conversation that is answered once per seed.
 
-    >>> Question(messages=(Message(role="user", content="What is 2 + 2?"),), seeds=(1, 2)).seeds
+    >>> message = Message(role="user", content="What is 2 + 2?")
+    >>> Question(messages=(message,), seeds=(1, 2), sampling=Sampling(max_new_tokens=64, temperature=0.7)).seeds
     (1, 2)
     """
 
     messages: tuple[Message, ...]
     seeds: tuple[int, ...]
+    sampling: Sampling
+    number: int = 0
+    """The caller's own, by which it knows the question again when a reply comes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,19 +68,54 @@ class Reply:
     logprob_mode: LogprobMode
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replied:
+    """The answer to one seed of a question. A refused question gives one refusal per seed."""
+
+    number: int
+    """The question's."""
+    seed: int
+    answer: Reply | Refusal
+
+
+ReplyStream = Generator[Sequence[Replied], None, None]
+"""Replies as they finish; closing it ends what is running."""
+
+
 class Responder(Protocol):
     """Answers conversations."""
 
     @property
     def identity(self) -> ModelIdentity: ...
 
-    def ask(self, questions: Sequence[Question], sampling: Sampling) -> list[tuple[Reply, ...] | Refusal]:
+    def ask(self, questions: Sequence[Question]) -> list[tuple[Reply, ...] | Refusal]:
         """Return one entry per question, in order: one reply per seed, or a refusal of the question."""
         ...
 
     def close(self) -> None:
         """Give back memory, devices and connections."""
         ...
+
+
+class StreamingResponder(Responder, Protocol):
+    """A model that hands over each reply as it finishes."""
+
+    def stream(self, batches: Iterable[Sequence[Question]]) -> ReplyStream:
+        """Answer every seed of every question once; the rules are those of `Engine.stream`."""
+        ...
+
+
+def ask(responder: StreamingResponder, questions: Sequence[Question]) -> list[tuple[Reply, ...] | Refusal]:
+    """Wait for all replies: one entry per question, in order. The numbers of the questions are not used."""
+    numbered = [dataclasses.replace(question, number=number) for number, question in enumerate(questions)]
+    answers: list[dict[int, Reply | Refusal]] = [{} for _ in questions]
+    for group in responder.stream([numbered]):
+        for replied in group:
+            answers[replied.number][replied.seed] = replied.answer
+    return [
+        whole_answer([by_seed[seed] for seed in question.seeds])
+        for question, by_seed in zip(questions, answers, strict=True)
+    ]
 
 
 _TAG_LENGTH = 32
@@ -153,7 +195,7 @@ class Chat:
 
 
 class ChatResponder:
-    """A `Responder` that puts conversations through the model's chat template."""
+    """A `StreamingResponder` that puts conversations through the model's chat template."""
 
     def __init__(self, engine: Engine, tokenizer: Any, *, template_options: Mapping[str, object]) -> None:
         self._engine = engine
@@ -163,32 +205,31 @@ class ChatResponder:
     def identity(self) -> ModelIdentity:
         return self._engine.identity
 
-    def ask(self, questions: Sequence[Question], sampling: Sampling) -> list[tuple[Reply, ...] | Refusal]:
-        """Return one entry per question, in order; a question whose user turns are all blank is refused."""
-        requests = [
-            Request(token_ids=self._chat.encode(question.messages), seeds=question.seeds) for question in questions
-        ]
-        try:
-            answers = self._engine.generate(requests, sampling)
-        except Interrupted as stopped:
-            raise Interrupted(str(stopped), self._partial_replies(requests, stopped.answers)) from stopped
-        return [
-            answer if isinstance(answer, Refusal) else tuple(self._reply(request, completion) for completion in answer)
-            for request, answer in zip(requests, answers, strict=True)
-        ]
+    def stream(self, batches: Iterable[Sequence[Question]]) -> ReplyStream:
+        """Answer conversations; a question whose user turns are all blank is refused."""
+        requests = ([self._request(question) for question in batch] for batch in batches)
+        with closing(self._engine.stream(requests)) as stream:
+            for group in stream:
+                yield [self._replied(finished) for finished in group]
+
+    def ask(self, questions: Sequence[Question]) -> list[tuple[Reply, ...] | Refusal]:
+        return ask(self, questions)
 
     def close(self) -> None:
         self._engine.close()
 
-    def _partial_replies(
-        self, requests: Sequence[Request], answers: Sequence[PartialResult]
-    ) -> list[tuple[Reply | None, ...] | Refusal]:
-        return [
-            answer
-            if isinstance(answer, Refusal)
-            else tuple(None if completion is None else self._reply(request, completion) for completion in answer)
-            for request, answer in zip(requests, answers, strict=True)
-        ]
+    def _request(self, question: Question) -> Request:
+        return Request(
+            token_ids=self._chat.encode(question.messages),
+            seeds=question.seeds,
+            sampling=question.sampling,
+            number=question.number,
+        )
+
+    def _replied(self, finished: Finished) -> Replied:
+        request, answer = finished.request, finished.answer
+        reply = answer if isinstance(answer, Refusal) else self._reply(request, answer)
+        return Replied(number=request.number, seed=finished.seed, answer=reply)
 
     def _reply(self, request: Request, completion: Completion) -> Reply:
         return Reply(
@@ -204,8 +245,9 @@ def load_responder(spec: ModelSpec, *, enable_thinking: bool = False) -> ChatRes
     """Start the model of `spec` with its own chat template; EngineUnavailable if it cannot be loaded.
 
     >>> teacher = load_responder(ModelSpec(model="pocket:teacher"))
-    >>> question = Question(messages=(Message(role="user", content="Compute 2 + 2."),), seeds=(1,))
-    >>> [(reply,)] = teacher.ask([question], Sampling(max_new_tokens=64, temperature=0.0))
+    >>> greedy = Sampling(max_new_tokens=64, temperature=0.0)
+    >>> question = Question(messages=(Message(role="user", content="Compute 2 + 2."),), seeds=(1,), sampling=greedy)
+    >>> [(reply,)] = teacher.ask([question])
     >>> reply.finish_reason
     'stop'
     """

@@ -9,26 +9,40 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+import time
+from collections import deque
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sure_math.models.engines import Interrupted, ModelIdentity, Refusal, Sampling
+from sure_math.models.engines import ModelIdentity, Refusal, Sampling, whole_answer
 from sure_math.models.engines.chunks import group_by_sequences
-from sure_math.models.responders.chat import Question, Reply, Responder
+from sure_math.models.responders.chat import Question, Replied, Reply, ReplyStream, StreamingResponder
 from sure_math.models.responders.journal import Answered, CallLog, Journal, canonical_json
+
+COMMIT_SECONDS = 1.0
+"""Replies are stored this often, or when there are `batch_size` of them: a commit waits for the disk."""
+
+Batch = list[tuple[Question, list[bytes]]]
+"""Questions with the keys of their seeds."""
 
 
 class RecordedResponder:
     """A responder behind the journal: answers from the journal what it can and asks the model the rest.
 
-    Batches of `batch_size` sequences are cut before answered requests are removed, so they do not depend on what the
-    journal already holds: a resumed run pads the same batches and gets the same floats. If a row of the journal
-    is damaged, its request is asked without the others of its batch, and floats may differ in their last digits.
+    The model answers one stream of questions while a phase lasts. `ask` takes replies from the stream until its own are
+    there; the replies to questions that `look_ahead` has named are stored as they come, for a later `ask`. A process
+    that is killed loses what the model had not finished, and what finished in the last COMMIT_SECONDS.
+
+    Batches of `batch_size` sequences are cut from the questions of each call before answered requests are removed, so
+    they do not depend on what the journal already holds: a resumed run pads the same batches and gets the same floats.
+    If a row of the journal is damaged, its request is asked without the others of its batch, and floats may differ in
+    their last digits.
     """
 
     def __init__(
         self,
-        responder: Responder,
+        responder: StreamingResponder,
         *,
         role: str,
         journal: Journal,
@@ -42,85 +56,139 @@ class RecordedResponder:
         Args:
             settings: settings that shape a reply but are neither in the sampling nor in the identity of the model:
                 template options, dtype. They are part of every key.
-            on_batch: is called after every batch with the number of replies that the model gave.
+            on_batch: is called after every commit with the number of replies that the model gave.
         """
         self._responder, self._role, self._journal, self._log = responder, role, journal, log
         self._batch_size, self._settings, self._on_batch = batch_size, dict(settings), on_batch
+        self._later: Iterator[Sequence[Question]] = iter(())
+        self._waiting: deque[list[Question]] = deque()
+        """Batches that the model has not taken yet."""
+        self._stream: ReplyStream | None = None
+        self._numbers = itertools.count()
+        self._keys: dict[int, dict[int, bytes]] = {}
+        """By number of a question that waits or is being answered: the keys of its seeds without a reply."""
+        self._open: set[bytes] = set()
+        """All keys in `_keys`."""
+        self._finished: dict[bytes, Answered] = {}
+        """Replies that are not in the journal yet."""
+        self._committed = 0.0
 
     @property
     def identity(self) -> ModelIdentity:
         return self._responder.identity
 
-    def ask(self, questions: Sequence[Question], sampling: Sampling) -> list[tuple[Reply, ...] | Refusal]:
-        """One entry per question, in order; every reply is in the journal when this returns."""
-        prefix = self._prefix(sampling)
-        return [
-            answer
-            for batch in group_by_sequences(questions, self._batch_size, lambda question: len(question.seeds))
-            for answer in self._ask_batch([(question, _keys(prefix, question)) for question in batch], sampling)
-        ]
+    def look_ahead(self, later: Iterable[Sequence[Question]]) -> None:
+        """Name the questions of later calls of `ask`, a list for each call, in order.
+
+        The model gets them when it has room, so that it does not wait for the slowest reply of each call.
+        """
+        self._later = iter(later)
+
+    def ask(self, questions: Sequence[Question]) -> list[tuple[Reply, ...] | Refusal]:
+        """Return one entry per question, in order; every reply is in the journal when this returns."""
+        batches = self._batches(questions)
+        wanted = set(_keys_of(batches))
+        while missing := wanted - (answered := self._journal.find(list(wanted))).keys():
+            self._queue(batches, answered)
+            self._wait_for(missing)
+        return [whole_answer([answered[key] for key in keys]) for batch in batches for _, keys in batch]
 
     def close(self) -> None:
+        """Store what has finished, end what is running, and close the model."""
+        self._end_stream()
         self._responder.close()
+
+    def _batches(self, questions: Sequence[Question]) -> list[Batch]:
+        batches = group_by_sequences(questions, self._batch_size, lambda question: len(question.seeds))
+        return [[(question, self._keys_for(question)) for question in batch] for batch in batches]
+
+    def _keys_for(self, question: Question) -> list[bytes]:
+        prefix = self._prefix(question.sampling)
+        messages = canonical_json([[message.role, message.content] for message in question.messages])
+        return [
+            hashlib.sha256(f"{prefix}\n{messages}\n{seed}".encode("utf-8", "surrogatepass")).digest()
+            for seed in question.seeds
+        ]
 
     def _prefix(self, sampling: Sampling) -> str:
         identity = self.identity
         model = {"name": identity.name, "fingerprint": identity.fingerprint, "logprob_mode": identity.logprob_mode}
         return canonical_json({"model": model, "sampling": dataclasses.asdict(sampling), "settings": self._settings})
 
-    def _ask_batch(
-        self, batch: Sequence[tuple[Question, Sequence[bytes]]], sampling: Sampling
-    ) -> list[tuple[Reply, ...] | Refusal]:
-        answered = self._journal.find([key for _, keys in batch for key in keys])
-        missing = []
-        taken = set(answered)  # two equal requests of one batch are one request
-        for question, keys in batch:
-            open_keys = [key for key in keys if key not in taken]
-            taken.update(open_keys)
-            if open_keys:
-                open_set = set(open_keys)
-                seeds = tuple(seed for seed, key in zip(question.seeds, keys, strict=True) if key in open_set)
-                missing.append((Question(messages=question.messages, seeds=seeds), open_keys))
-        if missing:
-            answered |= self._ask_model(missing, sampling)
-        return [_assemble([answered[key] for key in keys]) for _, keys in batch]
+    def _queue(self, batches: Sequence[Batch], answered: Container[bytes]) -> None:
+        """Let questions wait for the model, without what is answered and what it is asked already."""
+        for batch in batches:
+            waiting = []
+            for question, keys in batch:
+                unasked = {
+                    seed: key
+                    for seed, key in zip(question.seeds, keys, strict=True)
+                    if key not in answered and key not in self._open and key not in self._finished
+                }
+                if unasked:
+                    number = next(self._numbers)
+                    self._keys[number] = unasked
+                    self._open.update(unasked.values())
+                    waiting.append(dataclasses.replace(question, seeds=tuple(unasked), number=number))
+            if waiting:
+                self._waiting.append(waiting)
 
-    def _ask_model(
-        self, missing: Sequence[tuple[Question, Sequence[bytes]]], sampling: Sampling
-    ) -> dict[bytes, Answered]:
+    def _feed(self) -> Iterator[Sequence[Question]]:
+        """Yield the batches that wait, then those of later calls; an empty batch when there is none."""
+        while True:
+            while not self._waiting and (questions := next(self._later, None)) is not None:
+                batches = self._batches(questions)
+                self._queue(batches, self._journal.find(_keys_of(batches)))
+            yield self._waiting.popleft() if self._waiting else ()
+
+    def _wait_for(self, keys: set[bytes]) -> None:
+        """Take replies from the model until none of the keys is open, and store them."""
+        if self._stream is None:
+            self._stream = self._responder.stream(self._feed())
         try:
-            answers = self._responder.ask([question for question, _ in missing], sampling)
-        except Interrupted as stopped:
-            self._keep([keys for _, keys in missing], stopped.answers)
+            for group in self._stream:
+                self._take(group)
+                if keys.isdisjoint(self._open):
+                    break
+            else:
+                raise RuntimeError(f"model {self.identity.name!r} ended its stream, but questions are open")
+        except BaseException:
+            self._end_stream()
             raise
-        return self._keep([keys for _, keys in missing], answers)
+        self._commit()
 
-    def _keep(
-        self, keys: Sequence[Sequence[bytes]], answers: Sequence[tuple[Reply | None, ...] | Refusal]
-    ) -> dict[bytes, Answered]:
-        """Log and store the replies: the whole batch, or the replies of an interrupted model so far."""
-        replies: dict[bytes, Answered] = {}
-        for question_keys, answer in zip(keys, answers, strict=True):
-            by_seed = [answer] * len(question_keys) if isinstance(answer, Refusal) else answer
-            replies |= {key: reply for key, reply in zip(question_keys, by_seed, strict=True) if reply is not None}
-        self._log.add(self._role, list(replies))
-        self._journal.add(replies)
-        self._on_batch(len(replies))
-        return replies
+    def _take(self, group: Sequence[Replied]) -> None:
+        for replied in group:
+            keys = self._keys[replied.number]
+            key = keys.pop(replied.seed)
+            if not keys:
+                del self._keys[replied.number]
+            self._open.remove(key)
+            self._finished[key] = replied.answer
+        if len(self._finished) >= self._batch_size or time.monotonic() - self._committed >= COMMIT_SECONDS:
+            self._commit()
+
+    def _commit(self) -> None:
+        if self._finished:
+            self._log.add(self._role, list(self._finished))
+            self._journal.add(self._finished)
+            self._on_batch(len(self._finished))
+        self._finished = {}
+        self._committed = time.monotonic()
+
+    def _end_stream(self) -> None:
+        """Store what has finished, and forget everything else that was asked."""
+        stream, self._stream = self._stream, None
+        self._later = iter(())
+        self._waiting.clear()
+        self._keys.clear()
+        self._open.clear()
+        try:
+            self._commit()
+        finally:
+            if stream is not None:
+                stream.close()
 
 
-def _keys(prefix: str, question: Question) -> list[bytes]:
-    messages = canonical_json([[message.role, message.content] for message in question.messages])
-    return [
-        hashlib.sha256(f"{prefix}\n{messages}\n{seed}".encode("utf-8", "surrogatepass")).digest()
-        for seed in question.seeds
-    ]
-
-
-def _assemble(answers: Sequence[Answered]) -> tuple[Reply, ...] | Refusal:
-    replies = []
-    for answer in answers:
-        if isinstance(answer, Refusal):
-            return answer
-        replies.append(answer)
-    return tuple(replies)
+def _keys_of(batches: Sequence[Batch]) -> list[bytes]:
+    return [key for batch in batches for _, keys in batch for key in keys]

@@ -8,22 +8,30 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from sure_math.config import BuildConfig, ModelConfig
-from sure_math.models.engines import EngineUnavailable, ModelIdentity, Refusal, Sampling
+from sure_math.models.engines import EngineUnavailable, ModelIdentity, Refusal
 from sure_math.models.engines.files import load_tokenizer, model_folder
 from sure_math.models.engines.load import model_identity
 from sure_math.models.engines.spec import SPEED_OPTIONS, ModelSpec, ReplicasSpec, ServerSpec
-from sure_math.models.responders.chat import ChatResponder, Question, Reply, Responder, load_responder
+from sure_math.models.responders.chat import (
+    ChatResponder,
+    Question,
+    Reply,
+    ReplyStream,
+    StreamingResponder,
+    ask,
+    load_responder,
+)
 from sure_math.models.responders.journal import CallLog, Journal
 from sure_math.models.responders.recorded import RecordedResponder
 from sure_math.models.responders.server_chat import load_served
 from sure_math.rows import RowT
 from sure_math.storage.phase import Phase
 
-Starter = Callable[[], Responder]
+Starter = Callable[[], StreamingResponder]
 ModelResolver = Callable[[ModelConfig], tuple[ModelIdentity, Starter]]
 """From a section of the configuration to the identity of its model and to the function that starts the model."""
 
@@ -65,7 +73,7 @@ def _replicated(spec: ModelSpec, identity: ModelIdentity, replicas: ReplicasSpec
             "replicas out"
         )
 
-    def start() -> Responder:
+    def start() -> StreamingResponder:
         from sure_math.models.engines.ray_replicas.pool import RayReplicas  # Ray is optional
 
         tokenizer = load_tokenizer(model_folder(spec.model, spec.revision))
@@ -85,12 +93,15 @@ class LazyResponder:
         self.identity = identity
         self._start = start
         self._keep_loaded = keep_loaded
-        self._running: Responder | None = None
+        self._running: StreamingResponder | None = None
 
-    def ask(self, questions: Sequence[Question], sampling: Sampling) -> list[tuple[Reply, ...] | Refusal]:
+    def stream(self, batches: Iterable[Sequence[Question]]) -> ReplyStream:
         if self._running is None:
             self._running = self._start()
-        return self._running.ask(questions, sampling)
+        return self._running.stream(batches)
+
+    def ask(self, questions: Sequence[Question]) -> list[tuple[Reply, ...] | Refusal]:
+        return ask(self, questions)
 
     def close(self) -> None:
         if not self._keep_loaded:

@@ -1,9 +1,10 @@
 """The responder for endpoints that take only text: `/chat/completions`, with the server's tokenizer and template."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from sure_math.escaping import whole_characters
 from sure_math.models.engines import EngineUnavailable, ModelIdentity, Refusal, Sampling
@@ -27,11 +28,22 @@ from sure_math.models.engines.server import (
     shared_body,
 )
 from sure_math.models.engines.spec import ModelSpec
-from sure_math.models.responders.chat import ChatResponder, Message, Question, Reply, Responder
+from sure_math.models.responders.chat import (
+    ChatResponder,
+    Message,
+    Question,
+    Replied,
+    Reply,
+    ReplyStream,
+    StreamingResponder,
+    ask,
+)
+
+T = TypeVar("T")
 
 
 class ServerResponder:
-    """A `Responder` on `/chat/completions`, one request per seed.
+    """A `StreamingResponder` on `/chat/completions`, one request per seed.
 
     It differs from `ChatResponder` on the server engine, because the server does not show the tokens:
 
@@ -65,23 +77,19 @@ class ServerResponder:
     def identity(self) -> ModelIdentity:
         return self._identity
 
-    def ask(self, questions: Sequence[Question], sampling: Sampling) -> list[tuple[Reply, ...] | Refusal]:
-        """Return one entry per question, in order; a question whose user turns are all blank is refused.
+    def stream(self, batches: Iterable[Sequence[Question]]) -> ReplyStream:
+        """Answer conversations; a question whose user turns are all blank is refused.
 
         Raises:
-            Interrupted: no answer for longer than `patience`; with every reply so far.
+            EngineUnavailable: no answer for longer than `patience`.
         """
-        if sampling.top_k and not self._extended:
-            raise EngineUnavailable(
-                f"top_k={sampling.top_k}: not sent with engine_options.extensions=false; set it to 0"
-            )
-        groups = [
-            Refusal(reason="empty_prompt", detail="nothing is asked")
-            if not any(message.content.strip() for message in question.messages if message.role == "user")
-            else [self._call(question.messages, seed, sampling) for seed in question.seeds]
-            for question in questions
-        ]
-        return self._endpoint.ask(groups, partial(self._reply, sampling))
+        calls = ([asked for question in batch for asked in self._calls(question)] for batch in batches)
+        with closing(self._endpoint.stream(calls)) as stream:
+            for answers in stream:
+                yield [Replied(number=number, seed=seed, answer=answer) for (number, seed), answer in answers]
+
+    def ask(self, questions: Sequence[Question]) -> list[tuple[Reply, ...] | Refusal]:
+        return ask(self, questions)
 
     def close(self) -> None:
         self._endpoint.close()
@@ -92,7 +100,7 @@ class ServerResponder:
         message = (Message(role="user", content=PROBE_TEXT),)
         answers = []
         for sampling in (greedy, NARROW):
-            answer = self._endpoint.ask_one(self._call(message, 0, sampling), _probed)
+            answer = self._endpoint.ask_one(self._call(message, 0, sampling, _probed))
             if isinstance(answer, Refusal):
                 raise EngineUnavailable(
                     f"server {self._endpoint.url}: cannot be used with server.api=chat ({answer.detail}), which needs "
@@ -102,7 +110,25 @@ class ServerResponder:
             answers.append(answer)
         check_mode(self._endpoint.url, self._identity, *answers)
 
-    def _call(self, messages: Sequence[Message], seed: int, sampling: Sampling) -> Call:
+    def _calls(self, question: Question) -> Iterator[tuple[tuple[int, int], Call[Reply] | Refusal]]:
+        sampling = question.sampling
+        if sampling.top_k and not self._extended:
+            raise EngineUnavailable(
+                f"top_k={sampling.top_k}: not sent with engine_options.extensions=false; set it to 0"
+            )
+        asked = any(message.content.strip() for message in question.messages if message.role == "user")
+        for seed in question.seeds:
+            if asked:
+                call: Call[Reply] | Refusal = self._call(
+                    question.messages, seed, sampling, partial(self._reply, sampling)
+                )
+            else:
+                call = Refusal(reason="empty_prompt", detail="nothing is asked")
+            yield (question.number, seed), call
+
+    def _call(
+        self, messages: Sequence[Message], seed: int, sampling: Sampling, read: Callable[[Any], T | Refusal]
+    ) -> Call[T]:
         body = shared_body(self._served_name, seed, sampling) | {
             "messages": [{"role": message.role, "content": message.content} for message in messages],
             "max_completion_tokens": sampling.max_new_tokens,
@@ -110,7 +136,7 @@ class ServerResponder:
         }
         if self._extended:
             body |= extensions(sampling) | {"chat_template_kwargs": {"enable_thinking": self._enable_thinking}}
-        return Call(path="/chat/completions", body=body)
+        return Call(path="/chat/completions", body=body, read=read)
 
     def _reply(self, sampling: Sampling, answer: Any) -> Reply | Refusal:
         choice = only_choice(answer)
@@ -139,7 +165,7 @@ class ServerResponder:
         return Refusal(reason="prompt_too_long", detail=f"{detail} of the model")
 
 
-def load_served(spec: ModelSpec, *, enable_thinking: bool) -> Responder:
+def load_served(spec: ModelSpec, *, enable_thinking: bool) -> StreamingResponder:
     """Connect to the server of `spec` by the protocol it names; EngineUnavailable if its answers cannot be used."""
     if spec.server is None or spec.server.api == "completions":
         engine = load_engine(spec)

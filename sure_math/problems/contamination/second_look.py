@@ -123,8 +123,8 @@ class NearestCheck:
         if not questions:
             return []
         sampling = Sampling(max_new_tokens=MAX_REPLY_TOKENS, temperature=temperature)
-        requests = [Question(messages=messages, seeds=(seed,)) for messages in questions]
-        return [_verdict(replies) for replies in self._responder.ask(requests, sampling)]
+        asked = [Question(messages=messages, seeds=(seed,), sampling=sampling) for messages in questions]
+        return [_verdict(replies) for replies in self._responder.ask(asked)]
 
 
 def load_encoder(model: str, revision: str | None = None, *, device: str = "auto") -> Encoder:

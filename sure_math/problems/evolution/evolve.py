@@ -11,7 +11,7 @@ How this differs from the paper:
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
@@ -60,13 +60,21 @@ def evolve_phase(config: BuildConfig, models: Models) -> Phase[Problem] | None:
     def run(seeds: Sequence[Problem]) -> Output[Problem]:
         return evolve(seeds, author, prompts, sampling, rules)
 
+    def look_ahead(shards: Iterator[Sequence[Sequence[Problem]]]) -> None:
+        name = author.identity.name
+        author.look_ahead(
+            [child.question for child in _children(_first(seeds), 1, name, prompts, sampling, rules)]
+            for (seeds,) in shards
+        )
+
     settings = {
         **evolution.model_dump(mode="json", exclude={"author", "keep"}),
         "seed": config.run.seed,
         "prompts": prompts,
         "version": VERSION,
     }
-    return models.asked_in(Phase(name="evolve", makes=Problem, run=run, settings=settings), "author")
+    phase = Phase(name="evolve", makes=Problem, run=run, look_ahead=look_ahead, settings=settings)
+    return models.asked_in(phase, "author")
 
 
 def evolution_prompts(config: BuildConfig) -> dict[str, str]:
@@ -99,6 +107,15 @@ class _Lineage:
     strategy: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Child:
+    """A child before it has a text, and the question that gives the text."""
+
+    lineage: _Lineage
+    problem: Problem
+    question: Question
+
+
 def evolve(
     seeds: Sequence[Problem], author: Responder, prompts: Mapping[str, str], sampling: Sampling, rules: EvolutionRules
 ) -> Output[Problem]:
@@ -112,27 +129,47 @@ def evolve(
     dropped = []
     if not rules.keep_seeds:
         dropped += [_dropped(seed, "seed_only", "the parent of evolved problems") for seed in evolving]
-    lineages = [_Lineage(seed, (seed.problem,), "seed") for seed in evolving]
+    lineages = _first(seeds)
     for number in range(1, max(rules.rounds.values()) + 1):
-        lineages = [lineage for lineage in lineages if rules.rounds[lineage.last.tier] >= number]
-        planned = [_plan(lineage, number, author.identity.name, rules) for lineage in lineages]
-        questions = [
-            _question(prompts[child.strategy], lineage, child, rules)
-            for lineage, child in zip(lineages, planned, strict=True)
-        ]
-        replies = author.ask(questions, sampling) if questions else []
+        children = _children(lineages, number, author.identity.name, prompts, sampling, rules)
+        replies = author.ask([child.question for child in children]) if children else []
         continued = []
-        for lineage, child, reply in zip(lineages, planned, replies, strict=True):
+        for child, reply in zip(children, replies, strict=True):
             text = "" if isinstance(reply, Refusal) else read_problem(reply[0].text)
-            child = dataclasses.replace(child, problem=text)
-            failure = _failure(text, reply, lineage, rules)
+            problem = dataclasses.replace(child.problem, problem=text)
+            failure = _failure(text, reply, child.lineage, rules)
             if failure is None:
-                rows.append(child)
+                rows.append(problem)
             else:
-                dropped.append(_dropped(child, *failure))
-            continued.append(_continued(lineage, child, None if failure is None else failure[0]))
+                dropped.append(_dropped(problem, *failure))
+            continued.append(_continued(child.lineage, problem, None if failure is None else failure[0]))
         lineages = [lineage for lineage in continued if lineage is not None]
     return Output(rows=rows, dropped=dropped)
+
+
+def _first(seeds: Sequence[Problem]) -> list[_Lineage]:
+    """The lineages of a shard before the first round."""
+    return [_Lineage(seed, (seed.problem,), "seed") for seed in seeds if seed.may_evolve]
+
+
+def _children(
+    lineages: Sequence[_Lineage],
+    number: int,
+    author: str,
+    prompts: Mapping[str, str],
+    sampling: Sampling,
+    rules: EvolutionRules,
+) -> list[_Child]:
+    """Plan the children of a round; lineages whose tier has fewer rounds get none."""
+    children = []
+    for lineage in lineages:
+        if rules.rounds[lineage.last.tier] >= number:
+            problem = _plan(lineage, number, author, rules)
+            seeds = (random_seed(rules.run_seed, "evolve", problem.problem_id, 0),)
+            system = Message(role="system", content=prompts[problem.strategy])
+            messages = (system, Message(role="user", content=lineage.last.problem))
+            children.append(_Child(lineage, problem, Question(messages=messages, seeds=seeds, sampling=sampling)))
+    return children
 
 
 def strategy_for(run_seed: int, seed_id: str, tier: Tier, number: int, previous: str, rules: EvolutionRules) -> str:
@@ -173,11 +210,6 @@ def _continued(lineage: _Lineage, child: Problem, reason: str | None) -> _Lineag
     if reason is None or reason == "unchanged":
         return _Lineage(child, (*lineage.texts, child.problem), child.strategy)
     return lineage if reason == REASONS["trivial"] else None
-
-
-def _question(prompt: str, lineage: _Lineage, child: Problem, rules: EvolutionRules) -> Question:
-    messages = (Message(role="system", content=prompt), Message(role="user", content=lineage.last.problem))
-    return Question(messages=messages, seeds=(random_seed(rules.run_seed, "evolve", child.problem_id, 0),))
 
 
 def _failure(

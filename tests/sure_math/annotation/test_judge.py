@@ -18,7 +18,7 @@ from sure_math.annotation.judge import (
     judge_prompt,
 )
 from sure_math.cluster import Pair, cluster_answers
-from sure_math.models.engines import ModelIdentity, Refusal, Sampling
+from sure_math.models.engines import ModelIdentity, Refusal
 from sure_math.models.responders.chat import Message, Question, Reply, Responder
 from sure_math.prompts import PromptError
 
@@ -31,15 +31,13 @@ class Scripted:
     def __init__(self, *replies: str | None) -> None:
         self._replies = list(replies)
         self.batches: list[list[Question]] = []
-        self.samplings: list[Sampling] = []
 
     @property
     def identity(self) -> ModelIdentity:
         return ModelIdentity(name="scripted", fingerprint="0", engine="none", logprob_mode="raw")
 
-    def ask(self, questions: Sequence[Question], sampling: Sampling) -> list[tuple[Reply, ...] | Refusal]:
+    def ask(self, questions: Sequence[Question]) -> list[tuple[Reply, ...] | Refusal]:
         self.batches.append(list(questions))
-        self.samplings.append(sampling)
         return [self._answer(self._replies.pop(0)) for _ in questions]
 
     def close(self) -> None:
@@ -73,7 +71,7 @@ def test_questions_are_greedy_and_the_same_for_both_orientations() -> None:
     LlmJudge(responder, PLAIN)([pair("2", "1"), pair("1", "2")])
     assert responder.users == ["? | 1 | 2"] * 2
     assert responder.batches[0][0] == responder.batches[0][1]
-    assert responder.samplings[0].temperature == 0
+    assert responder.batches[0][0].sampling.temperature == 0
     assert responder.batches[0][0].seeds == (0,)
 
 

@@ -34,7 +34,7 @@ SAMPLING = Sampling(max_new_tokens=20, temperature=0.7)
 
 
 def question(text: str, *seeds: int) -> Question:
-    return Question(messages=(Message(role="user", content=text),), seeds=seeds)
+    return Question(messages=(Message(role="user", content=text),), seeds=seeds, sampling=SAMPLING)
 
 
 def recorded(folder: Path, responder: ScriptedResponder, batch_size: int = 4) -> tuple[RecordedResponder, Journal]:
@@ -55,28 +55,32 @@ def test_replies_come_back(tmp_path: Path) -> None:
 def test_a_damaged_row_is_asked_again(tmp_path: Path) -> None:
     responder = ScriptedResponder(script=lambda sent, seed: f"answer {seed}")
     recorder, journal = recorded(tmp_path, responder)
-    first = recorder.ask([question("a", 1, 2)], SAMPLING)
+    first = recorder.ask([question("a", 1, 2)])
     with sqlite3.connect(tmp_path / "journal.sqlite") as connection:
         connection.execute("UPDATE replies SET reply = replace(reply, 'answer 2', 'answer 9')")
-    assert recorder.ask([question("a", 1, 2)], SAMPLING) == first
+    assert recorder.ask([question("a", 1, 2)]) == first
     assert journal.damaged == 1
     assert [sent.seeds for sent in responder.asked] == [(1, 2), (2,)]
 
 
 def test_batches_do_not_depend_on_what_is_answered(tmp_path: Path) -> None:
-    batches: list[list[int]] = []
+    sent_batches: list[list[int]] = []
 
     class Watching(ScriptedResponder):
-        def ask(self, questions, sampling):
-            batches.append([seed for sent in questions for seed in sent.seeds])
-            return super().ask(questions, sampling)
+        def stream(self, batches):
+            def watched():
+                for batch in batches:
+                    sent_batches.append([seed for sent in batch for seed in sent.seeds])
+                    yield batch
+
+            return super().stream(watched())
 
     responder = Watching(script=lambda sent, seed: str(seed))
     recorder, _ = recorded(tmp_path, responder)
     questions = [question(str(number), number * 10, number * 10 + 1) for number in range(5)]
-    recorder.ask(questions[:1], SAMPLING)
-    replies = recorder.ask(questions, SAMPLING)
-    assert batches == [[0, 1], [10, 11], [20, 21, 30, 31], [40, 41]]
+    recorder.ask(questions[:1])
+    replies = recorder.ask(questions)
+    assert sent_batches == [[0, 1], [10, 11], [20, 21, 30, 31], [40, 41]]
     assert [[reply.text for reply in result] for result in replies if not isinstance(result, Refusal)] == [
         [str(seed) for seed in sent.seeds] for sent in questions
     ]
@@ -85,14 +89,14 @@ def test_batches_do_not_depend_on_what_is_answered(tmp_path: Path) -> None:
 def test_equal_requests_of_one_batch_are_one(tmp_path: Path) -> None:
     responder = ScriptedResponder(script=lambda sent, seed: str(seed))
     recorder, _ = recorded(tmp_path, responder)
-    assert len(recorder.ask([question("a", 0), question("a", 0), question("b", 0)], SAMPLING)) == 3
+    assert len(recorder.ask([question("a", 0), question("a", 0), question("b", 0)])) == 3
     assert len(responder.asked) == 2
 
 
 def test_a_refusal_is_remembered(tmp_path: Path) -> None:
     responder = ScriptedResponder(script=lambda sent, seed: REFUSAL)
     recorder, _ = recorded(tmp_path, responder)
-    assert [recorder.ask([question("long", 1, 2)], SAMPLING) for _ in range(2)] == [[REFUSAL], [REFUSAL]]
+    assert [recorder.ask([question("long", 1, 2)]) for _ in range(2)] == [[REFUSAL], [REFUSAL]]
     assert len(responder.asked) == 1
 
 

@@ -59,7 +59,7 @@ class BoxingSampler:
         self.version = 0
         self.requests: list[Request] = []
 
-    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[Any]:
+    def generate(self, requests: Sequence[Request]) -> list[Any]:
         self.requests += requests
         return [self._answer(request) for request in requests]
 

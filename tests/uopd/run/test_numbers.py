@@ -181,10 +181,10 @@ class ScriptedSampler:
 
     def __init__(self, answers: Sequence[str | None]) -> None:
         self._answers = answers
-        self.calls: list[tuple[Request, Sampling]] = []
+        self.requests: list[Request] = []
 
-    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[Any]:
-        self.calls += [(request, sampling) for request in requests]
+    def generate(self, requests: Sequence[Request]) -> list[Any]:
+        self.requests += requests
         return [self._answer(text) for text in self._answers]
 
     def logprobs(self, token_ids: Sequence[int]) -> list[list[float]]:
@@ -212,10 +212,10 @@ def test_the_evaluator_grades_greedy_answers_of_labelled_problems() -> None:
     assert len(evaluator) == 5
     assert evaluation.correct == (True, False, False, False, True)
     assert (evaluation.accuracy, evaluation.truncated) == (0.4, 1)
-    assert {(request.seeds, sampling) for request, sampling in sampler.calls} == {
+    assert {(request.seeds, request.sampling) for request in sampler.requests} == {
         ((0,), Sampling(max_new_tokens=64, temperature=0.0))
     }
-    assert [CHAT.decode(request.token_ids) for request, _ in sampler.calls] == [f"What is {name}?" for name in "abdef"]
+    assert [CHAT.decode(request.token_ids) for request in sampler.requests] == [f"What is {name}?" for name in "abdef"]
 
 
 def a_line(step: int, **changes: Any) -> dict[str, Any]:

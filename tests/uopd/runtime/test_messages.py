@@ -9,14 +9,15 @@ from typing import Any, cast
 import pytest
 import torch
 
-from sure_math.models.engines import Completion, Request
+from sure_math.models.engines import Completion, Request, Sampling
 from sure_math.models.engines.chunks import group_requests, merge_results
 from uopd.rows import HiddenScores, Scores
 from uopd.runtime.ray.messages import pack, split_among_engines, unpack
 
 
-def request_of(seeds: int) -> Request:
-    return Request(token_ids=(1,), seeds=tuple(range(seeds)))
+def request_of(seeds: int, number: int = 0) -> Request:
+    sampling = Sampling(max_new_tokens=1, temperature=1.0)
+    return Request(token_ids=(1,), seeds=tuple(range(seeds)), sampling=sampling, number=number)
 
 
 @pytest.mark.parametrize(
@@ -26,22 +27,21 @@ def request_of(seeds: int) -> Request:
         ([4], 1, [[(0, (0, 1, 2, 3))]]),
         ([1, 1, 1], 2, [[(1, (0,))], [(0, (0,)), (2, (0,))]]),
         ([3, 3], 2, [[(0, (0,)), (1, (1, 2))], [(0, (1, 2)), (1, (0,))]]),
-        ([0], 2, [[(0, ())], []]),
+        ([0], 2, [[], []]),
         ([], 3, [[], [], []]),
     ],
 )
 def test_seeds_are_divided_among_engines(seeds: list[int], engines: int, expected: list[Any]) -> None:
     requests = [request_of(count) for count in seeds]
     parts = split_among_engines(requests, engines)
-    assert [[(index, part.seeds) for index, part in engine] for engine in parts] == expected
+    assert [[(part.number, part.seeds) for part in engine] for engine in parts] == expected
     pieces = [
         (
-            index,
             part,
             tuple(Completion(token_ids=(seed,), sum_logprob=0.0, finish_reason="stop") for seed in part.seeds),
         )
         for engine in reversed(parts)
-        for index, part in engine
+        for part in engine
     ]
     merged = merge_results(requests, pieces)
     order = [[completion.token_ids[0] for completion in cast(Any, answer)] for answer in merged]
@@ -49,8 +49,8 @@ def test_seeds_are_divided_among_engines(seeds: list[int], engines: int, expecte
 
 
 def test_calls_are_cut_by_their_sequences() -> None:
-    part = [(index, request_of(seeds)) for index, seeds in enumerate([3, 3, 1, 9, 1])]
-    assert [[index for index, _ in call] for call in group_requests(part, 6)] == [[0, 1], [2], [3], [4]]
+    part = [request_of(seeds, number) for number, seeds in enumerate([3, 3, 1, 9, 1])]
+    assert [[request.number for request in call] for call in group_requests(part, 6)] == [[0, 1], [2], [3], [4]]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])

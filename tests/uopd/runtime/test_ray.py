@@ -65,9 +65,12 @@ LONG = Sampling(max_new_tokens=100, temperature=1.0)
 LEARNING_RATE = 0.02
 """AdamW moves every weight by about as much, norms and all, so that a sync has something to bring."""
 PROMPTS = [
-    Request(token_ids=TEXT[start : start + 5], seeds=tuple(range(4 * start, 4 * start + 4))) for start in range(8)
+    Request(token_ids=TEXT[start : start + 5], seeds=tuple(range(4 * start, 4 * start + 4)), sampling=SAMPLED)
+    for start in range(8)
 ]
-LOAD = [Request(token_ids=TEXT[start % 90 : start % 90 + 5], seeds=tuple(range(8))) for start in range(250)]
+LOAD = [
+    Request(token_ids=TEXT[start % 90 : start % 90 + 5], seeds=tuple(range(8)), sampling=LONG) for start in range(250)
+]
 """Some seconds of work for two engines."""
 ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -122,7 +125,7 @@ def sampler_of(components: Components) -> RemoteSampler:
 def learn(components: Components, requests: Sequence[Request] = PROMPTS) -> UpdateReport:
     """One step: roll out, score, update; no sync."""
     rows = []
-    for request, answer in zip(requests, components.sampler.generate(requests, SAMPLED), strict=True):
+    for request, answer in zip(requests, components.sampler.generate(requests), strict=True):
         assert not isinstance(answer, Refusal)
         weight = 1 / (len(requests) * len(answer))
         rows += [
@@ -168,7 +171,7 @@ def test_after_every_sync_both_engines_have_the_students_weights(components: Com
         assert components.sync() == version
         assert len(components.sampler.logprobs(TEXT)) == 2
         assert check_in_step(components.student, components.sampler, TEXT, TOLERANCE) < TOLERANCE
-    answers = components.sampler.generate(PROMPTS, SAMPLED)
+    answers = components.sampler.generate(PROMPTS)
     assert_of_the_student(components, PROMPTS, answers, len(PROMPTS))
     assert len({process.pid for process in engine_processes(components)}) == 2
 
@@ -211,7 +214,7 @@ def test_an_engine_killed_while_it_samples_is_replaced_with_the_right_weights(co
 
     thread = threading.Thread(target=kill)
     thread.start()
-    answers = sampler.generate(LOAD, LONG)
+    answers = sampler.generate(LOAD)
     thread.join()
     assert killed
     replaced, same = engine_processes(components)
@@ -293,19 +296,19 @@ def test_the_papers_placement(small: Components) -> None:
 def test_every_engine_answers_its_part_and_the_order_is_kept(small: Components) -> None:
     first, second = (process.pid for process in engine_processes(small))
     requests = [
-        Request(token_ids=(1, 2), seeds=(7, 5, 3, 1)),
-        Request(token_ids=(), seeds=(1, 2)),
-        Request(token_ids=(3,), seeds=(9,)),
-        Request(token_ids=(3,), seeds=(8,)),
-        Request(token_ids=(3,), seeds=()),
+        Request(token_ids=(1, 2), seeds=(7, 5, 3, 1), sampling=SAMPLED),
+        Request(token_ids=(), seeds=(1, 2), sampling=SAMPLED),
+        Request(token_ids=(3,), seeds=(9,), sampling=SAMPLED),
+        Request(token_ids=(3,), seeds=(8,), sampling=SAMPLED),
+        Request(token_ids=(3,), seeds=(), sampling=SAMPLED),
     ]
-    four, refused, *singles, none = cast(list[Any], small.sampler.generate(requests, SAMPLED))
+    four, refused, *singles, none = cast(list[Any], small.sampler.generate(requests))
     assert [completion.token_ids[:2] for completion in four] == [(7, first), (5, first), (3, second), (1, second)]
     assert isinstance(refused, Refusal)
     assert sorted(answer[0].token_ids[1] for answer in singles) == sorted((first, second))
     assert [answer[0].token_ids[0] for answer in singles] == [9, 8]
     assert none == ()
-    assert small.sampler.generate([], SAMPLED) == []
+    assert small.sampler.generate([]) == []
 
 
 def test_scores_go_to_the_student_as_a_reference(small: Components) -> None:
@@ -321,7 +324,7 @@ def test_scores_go_to_the_student_as_a_reference(small: Components) -> None:
     ("act", "error", "message"),
     [
         (
-            lambda components: components.sampler.generate([Request(token_ids=FAIL, seeds=(1,))], SAMPLED),
+            lambda components: components.sampler.generate([Request(token_ids=FAIL, seeds=(1,), sampling=SAMPLED)]),
             ValueError,
             "token 13",
         ),
@@ -352,7 +355,7 @@ def test_answers_are_of_one_version_though_an_engine_is_replaced_after_an_update
     before = small.sync()
     small.student.update([Share(rows=(), scores=None)], 1.0)
     pids = [process.pid for process in engine_processes(small)]
-    answers = sampler.generate([*PROMPTS, Request(token_ids=DIE_ONCE, seeds=(1,))], SAMPLED)
+    answers = sampler.generate([*PROMPTS, Request(token_ids=DIE_ONCE, seeds=(1,), sampling=SAMPLED)])
     assert sum(process.pid not in pids for process in engine_processes(small)) == 1
     assert sampler.version == small.student.version == before + 1
     assert {completion.token_ids[2] for answer in answers for completion in cast(Any, answer)} == {before + 1}
@@ -361,9 +364,9 @@ def test_answers_are_of_one_version_though_an_engine_is_replaced_after_an_update
 def test_an_engine_that_a_request_kills_is_given_up(small: Components, caplog: pytest.LogCaptureFixture) -> None:
     sampler = sampler_of(small)
     with pytest.raises(EngineUnavailable, match=r"engines died 3 times over the same requests: .* rollouts\.engines"):
-        sampler.generate([Request(token_ids=DIE, seeds=(1,)), *PROMPTS], SAMPLED)
+        sampler.generate([Request(token_ids=DIE, seeds=(1,), sampling=SAMPLED), *PROMPTS])
     assert [record.getMessage().partition(":")[0] for record in caplog.records] == ["engine 1 died and is replaced"] * 3
-    assert len(sampler.generate(PROMPTS, SAMPLED)) == len(PROMPTS)
+    assert len(sampler.generate(PROMPTS)) == len(PROMPTS)
 
 
 def test_a_version_that_was_not_sent_is_noticed(cluster: Cluster, folder: Path) -> None:

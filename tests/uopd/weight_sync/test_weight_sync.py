@@ -359,7 +359,7 @@ class Uncleared:
 def error_of_sampling(engine: RolloutEngine, learner: Learner) -> float:
     """How far the log-probability of a sampled text is from the trainer's, in nats per token."""
     prompt = TEXT[: 2 * BLOCK + 5]
-    (answer,) = engine.generate([Request(token_ids=prompt, seeds=(0,))], GREEDY)
+    (answer,) = engine.generate([Request(token_ids=prompt, seeds=(0,), sampling=GREEDY)])
     assert isinstance(answer, tuple)
     logprobs = learner.logprobs([*prompt, *answer[0].token_ids])[len(prompt) - 1 :]
     return abs(answer[0].sum_logprob - sum(logprobs)) / len(logprobs)
@@ -405,7 +405,10 @@ def test_a_sync_that_breaks_off_within_a_layer(engine: RolloutEngine, learner: L
     sending.connect([engine], HOST)
     with pytest.raises(ValueError, match="the student broke off"):
         sending.send(1)
-    for use in (lambda: engine.logprobs(TEXT), lambda: engine.generate([Request(token_ids=TEXT, seeds=(0,))], GREEDY)):
+    for use in (
+        lambda: engine.logprobs(TEXT),
+        lambda: engine.generate([Request(token_ids=TEXT, seeds=(0,), sampling=GREEDY)]),
+    ):
         with pytest.raises(RuntimeError, match="half updated"):
             use()
     sending = sender(learner.parameters, 1024)

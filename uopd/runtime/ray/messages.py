@@ -12,30 +12,31 @@ import torch
 from torch import Tensor
 
 from sure_math.models.engines import Request
-from sure_math.models.engines.chunks import NumberedRequest
 from uopd.rows import HiddenScores, Scores
 
 ScoresT = TypeVar("ScoresT", bound=Scores | HiddenScores)
 
 
-def split_among_engines(requests: Sequence[Request], engines: int) -> list[list[NumberedRequest]]:
+def split_among_engines(requests: Sequence[Request], engines: int) -> list[list[Request]]:
     """Divide every request's seeds among the engines, in order: of K seeds and E engines, engine e has the e-th K/E.
 
-    If E does not divide K, the parts differ by one seed, and the engines take turns in having the larger part.
+    If E does not divide K, the parts differ by one seed, and the engines take turns in having the larger part. The
+    parts of a request have its index as their number.
 
     Example:
-        >>> parts = split_among_engines([Request(token_ids=(1,), seeds=(7, 5, 3, 1))], engines=2)
-        >>> [[request.seeds for _, request in part] for part in parts]
+        >>> sampling = Sampling(max_new_tokens=8, temperature=1.0)
+        >>> parts = split_among_engines([Request(token_ids=(1,), seeds=(7, 5, 3, 1), sampling=sampling)], engines=2)
+        >>> [[request.seeds for request in part] for part in parts]
         [[(7, 5)], [(3, 1)]]
     """
-    parts: list[list[NumberedRequest]] = [[] for _ in range(engines)]
+    parts: list[list[Request]] = [[] for _ in range(engines)]
     for index, request in enumerate(requests):
         count = len(request.seeds)
         for part in range(engines):
             seeds = request.seeds[part * count // engines : (part + 1) * count // engines]
             engine = part if count % engines == 0 else (part + index) % engines
-            if seeds or (not count and part == 0):  # the first engine answers a request without seeds
-                parts[engine].append((index, replace(request, seeds=seeds)))
+            if seeds:
+                parts[engine].append(replace(request, seeds=seeds, number=index))
     return parts
 
 

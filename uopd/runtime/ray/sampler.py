@@ -14,12 +14,12 @@ import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar, cast
+from typing import TypeVar
 
 import ray
 from ray.exceptions import RayError, RayTaskError
 
-from sure_math.models.engines import EngineUnavailable, Request, RequestResult, Sampling
+from sure_math.models.engines import EngineUnavailable, Request, RequestResult
 from sure_math.models.engines.chunks import group_requests, merge_results
 from sure_math.models.engines.ray_replicas.session import reason_of
 from uopd.config import SyncConfig
@@ -95,7 +95,7 @@ class RemoteSampler:
         """Policy version of the weights. Read it after `generate`: a replaced engine may have brought newer ones."""
         return self._version
 
-    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[RequestResult]:
+    def generate(self, requests: Sequence[Request]) -> list[RequestResult]:
         """Answer the requests: one result per request, in order, all from the weights of `version`.
 
         Raises:
@@ -104,18 +104,15 @@ class RemoteSampler:
         """
         parts = split_among_engines(requests, len(self.engines))
         chunks = [(engine, chunk) for engine, part in enumerate(parts) for chunk in group_requests(part, CHUNK)]
-        questions = [
-            (engine, call(EngineActor.generate, [request for _, request in chunk], sampling))
-            for engine, chunk in chunks
-        ]
+        questions = [(engine, call(EngineActor.generate, chunk)) for engine, chunk in chunks]
         with self._lock:
             results_of_chunks = self._ask(questions)
         pieces = [
-            (index, request, result)
+            (piece, result)
             for (_, chunk), results in zip(chunks, results_of_chunks, strict=True)
-            for (index, request), result in zip(chunk, results, strict=True)
+            for piece, result in zip(chunk, results, strict=True)
         ]
-        return cast(list[RequestResult], merge_results(requests, pieces))
+        return merge_results(requests, pieces)
 
     def logprobs(self, token_ids: Sequence[int]) -> list[list[float]]:
         """One list per engine: log-probability (nats) of every token of a text but the first."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import ray
 
-from sure_math.models.engines import Engine, ModelIdentity, Request, RequestResult, Sampling
+from sure_math.models.engines import Engine, Finished, ModelIdentity, Request
 from sure_math.models.engines.load import load_engine
 from sure_math.models.engines.ray_replicas.environment import actor_environment
 from sure_math.models.engines.spec import ModelSpec
@@ -39,9 +39,10 @@ class Replica:
         self._engine = load_engine(spec)
         return self._engine.identity
 
-    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[RequestResult]:
+    def answer(self, chunk: Sequence[Request]) -> list[Finished]:
+        """Return all answers to a chunk, which the engine computes by itself."""
         assert self._engine is not None, "start comes first"
-        return self._engine.generate(requests, sampling)
+        return [finished for group in self._engine.stream([chunk]) for finished in group]
 
     def close(self) -> None:
         if self._engine is not None:

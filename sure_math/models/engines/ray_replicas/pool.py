@@ -2,15 +2,15 @@
 
 `actor.py` runs in the actors, `session.py` connects this process to Ray, `capacity.py` computes how many replicas fit.
 
-The requests of a call are cut into chunks, in order and independent of the number of replicas, so that the engines see
+The requests of a batch are cut into chunks, in order and independent of the number of replicas, so that the engines see
 the same batches for any number. A free replica takes the next chunk. Answers come back in the order of the requests.
-The journal commits the answers of a call at once (`run.batch_size`); a call should hold several chunks per replica.
+The answers to a batch (`run.batch_size`) are handed over together; a batch should hold several chunks per replica.
 
 - Size: there are `min` replicas from the start. While there are more unanswered chunks than replicas, Ray is asked for
   further replicas, up to `max`, and places them when it has room or when its autoscaler adds machines. A replica above
   `min` that had nothing to do for IDLE_SECONDS is removed, during a call or after it.
 - Loss: if a replica dies (killed, out of memory, its machine gone), its chunk goes to another replica, at most TRIES
-  times. Then the call ends as `Interrupted`, with all answers so far.
+  times. Then the stream ends with an error, after all answers so far.
 - Start: if the engine of a replica does not start, or its model is not the model of this machine, the call ends at
   once. If a replica dies while it starts, it is tried again, STARTS times in a row.
 - End: when a build is killed with -9, its replicas and its local Ray end within seconds. Two agents of Ray, which hold
@@ -20,7 +20,7 @@ Ray Data is not used: its LLM stage keeps one completion per request and loses t
 `map_batches` would start the engines again, for every batch of the journal.
 
 Concurrency: the caller's thread waits for Ray and does everything else. Between calls a timer removes idle replicas.
-The thread that changes the replicas holds `_lock`; a call of `generate` holds it from beginning to end.
+The thread that changes the replicas holds `_lock`; a batch holds it from beginning to end.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -39,11 +39,9 @@ from ray.exceptions import RayError, RayTaskError
 
 from sure_math.models.engines import (
     EngineUnavailable,
-    Interrupted,
+    FinishedStream,
     ModelIdentity,
     Request,
-    RequestResult,
-    Sampling,
 )
 from sure_math.models.engines.chunks import ChunkedCall
 from sure_math.models.engines.files import pin_model
@@ -122,31 +120,20 @@ class RayReplicas:
     def identity(self) -> ModelIdentity:
         return self._identity
 
-    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[RequestResult]:
-        """Return one entry per request, in order.
+    def stream(self, batches: Iterable[Sequence[Request]]) -> FinishedStream:
+        """Answer one batch after the other; the answers to a batch come together.
 
         Raises:
-            Interrupted: too many replicas died, or a replica could not start; with all answers so far.
+            EngineUnavailable: too many replicas died, or a replica could not start.
         """
-        call = ChunkedCall(requests, self._replicas.chunk)
-        with self._lock:
-            self._cancel_timer()
-            self._drop_dead()
+        for batch in batches:
+            call = ChunkedCall(batch, self._replicas.chunk)
             try:
-                while call.unanswered:
-                    self._grow(call.unanswered)
-                    self._hand_out(call, sampling)
-                    self._wait(call)
-                    self._shrink()
-            except EngineUnavailable as error:
-                self._drain(call)
-                raise Interrupted(str(error), call.results()) from error
-            except BaseException:
-                self._remove([worker for worker in self._workers if worker.state == "working"])
+                self._answer(call)
+            except EngineUnavailable:
+                yield call.answers()
                 raise
-            finally:
-                self._set_timer()
-        return cast(list[RequestResult], call.results())
+            yield call.answers()
 
     def close(self) -> None:
         with self._lock:
@@ -208,6 +195,25 @@ class RayReplicas:
 
     # ---- what the replicas do ----------------------------------------------------------------------------------------
 
+    def _answer(self, call: ChunkedCall) -> None:
+        with self._lock:
+            self._cancel_timer()
+            self._drop_dead()
+            try:
+                while call.unanswered:
+                    self._grow(call.unanswered)
+                    self._hand_out(call)
+                    self._wait(call)
+                    self._shrink()
+            except EngineUnavailable:
+                self._drain(call)
+                raise
+            except BaseException:
+                self._remove([worker for worker in self._workers if worker.state == "working"])
+                raise
+            finally:
+                self._set_timer()
+
     def _drop_dead(self) -> None:
         """Remove replicas that died while they were idle, so that no chunk loses one of its tries to them."""
         for worker in [worker for worker in self._workers if worker.state == "idle"]:
@@ -216,11 +222,11 @@ class RayReplicas:
             except RayError as error:
                 self._died(worker, None, error)
 
-    def _hand_out(self, call: ChunkedCall, sampling: Sampling) -> None:
+    def _hand_out(self, call: ChunkedCall) -> None:
         for worker in self._workers:
             if worker.state == "idle" and call.waiting:
                 worker.chunk = call.take()
-                worker.pending = worker.actor.generate.remote(call.requests_of(worker.chunk), sampling)
+                worker.pending = worker.actor.answer.remote(call.requests_of(worker.chunk))
                 worker.state = "working"
         if call.waiting:
             for worker in self._workers:

@@ -24,7 +24,7 @@ import torch
 from scipy.stats import chisquare
 from transformers import AutoModelForCausalLM
 
-from sure_math.models.engines import Completion, Engine, EngineUnavailable, Refusal, Request, Sampling
+from sure_math.models.engines import Completion, Engine, EngineUnavailable, Refusal, Request, Sampling, generate
 from sure_math.models.engines.files import fingerprint_of, load_tokenizer
 from sure_math.models.engines.load import ENGINES, load_engine, model_files, model_identity
 from sure_math.models.engines.spec import ModelSpec, ServerSpec
@@ -92,9 +92,9 @@ def served(answer: tuple[Completion, ...] | Refusal) -> tuple[Completion, ...]:
     return answer
 
 
-def requests_of(seeds: int) -> list[Request]:
+def requests_of(seeds: int, sampling: Sampling = SAMPLED) -> list[Request]:
     return [
-        Request(token_ids=prompt, seeds=tuple(1000 * index + seed for seed in range(seeds)))
+        Request(token_ids=prompt, seeds=tuple(1000 * index + seed for seed in range(seeds)), sampling=sampling)
         for index, prompt in enumerate(PROMPTS)
     ]
 
@@ -126,26 +126,26 @@ def reference_distribution(logprobs: list[float], sampling: Sampling) -> list[fl
 
 def test_one_completion_per_seed_in_order(engine: Engine) -> None:
     requests = [dataclasses.replace(item, seeds=item.seeds[: index + 1]) for index, item in enumerate(requests_of(5))]
-    answers = engine.generate(requests, SAMPLED)
+    answers = generate(engine, requests)
     assert [len(served(answer)) for answer in answers] == [1, 2, 3, 4, 5]
-    assert engine.generate([], SAMPLED) == []
+    assert generate(engine, []) == []
 
 
 def test_more_long_prompts_than_one_step_of_an_engine_takes(engine: Engine) -> None:
     prompts = [tuple((number + position) % 40 + 4 for position in range(80)) for number in range(160)]
-    answers = engine.generate([Request(token_ids=prompt, seeds=(1, 2)) for prompt in prompts], SAMPLED)
+    answers = generate(engine, [Request(token_ids=prompt, seeds=(1, 2), sampling=SAMPLED) for prompt in prompts])
     assert [len(served(answer)) for answer in answers] == [2] * len(prompts)
 
 
 def test_answers_belong_to_their_prompts(engine: Engine) -> None:
-    together = engine.generate(requests_of(1), GREEDY)
-    alone = [engine.generate([request], GREEDY)[0] for request in requests_of(1)]
+    together = generate(engine, requests_of(1, GREEDY))
+    alone = [generate(engine, [request])[0] for request in requests_of(1, GREEDY)]
     assert [served(answer)[0].token_ids for answer in together] == [served(answer)[0].token_ids for answer in alone]
     assert len({served(answer)[0].token_ids for answer in together}) == len(PROMPTS)
 
 
 def test_the_same_seeds_repeat_and_other_seeds_differ(engine: Engine) -> None:
-    first, second = (engine.generate(requests_of(4), SAMPLED) for _ in range(2))
+    first, second = (generate(engine, requests_of(4)) for _ in range(2))
     once, again = ([item for answer in answers for item in served(answer)] for answers in (first, second))
     samples = [item.token_ids for item in once]
     assert samples == [item.token_ids for item in again]
@@ -156,19 +156,21 @@ def test_the_same_seeds_repeat_and_other_seeds_differ(engine: Engine) -> None:
 
 
 def test_a_repeated_seed_repeats_its_sample(engine: Engine) -> None:
-    request = Request(token_ids=PROMPTS[0], seeds=(7, 8, 7))
-    one, other, again = served(engine.generate([request], SAMPLED)[0])
+    request = Request(token_ids=PROMPTS[0], seeds=(7, 8, 7), sampling=SAMPLED)
+    one, other, again = served(generate(engine, [request])[0])
     assert one.token_ids == again.token_ids != other.token_ids
 
 
 def test_the_seed_does_not_matter_at_temperature_0(engine: Engine) -> None:
-    completions = served(engine.generate([Request(token_ids=PROMPTS[1], seeds=(1, 2**63 - 1))], GREEDY)[0])
+    completions = served(generate(engine, [Request(token_ids=PROMPTS[1], seeds=(1, 2**63 - 1), sampling=GREEDY)])[0])
     assert completions[0].token_ids == completions[1].token_ids
 
 
 def test_ends(engine: Engine) -> None:
     """Every completion is stopped by a stop token, its last, or is exactly as long as allowed without one."""
-    answers = engine.generate([Request(token_ids=prompt, seeds=tuple(range(40))) for prompt in PROMPTS], SAMPLED)
+    answers = generate(
+        engine, [Request(token_ids=prompt, seeds=tuple(range(40)), sampling=SAMPLED) for prompt in PROMPTS]
+    )
     completions = [item for answer in answers for item in served(answer)]
     stops = {END} if isinstance(engine, ScriptedEngine) else {END, SECOND_END}
     for item in completions:
@@ -183,8 +185,10 @@ def test_ends(engine: Engine) -> None:
 def test_empty_and_over_long_prompts_are_refused_and_the_rest_is_served(engine: Engine) -> None:
     room = POSITIONS - SAMPLED.max_new_tokens
     fits, too_long = (9,) * room, (9,) * (room + 1)
-    requests = [Request(token_ids=prompt, seeds=(1, 2)) for prompt in [(), fits, too_long, PROMPTS[0]]]
-    empty, longest, over, ordinary = engine.generate(requests, SAMPLED)
+    requests = [
+        Request(token_ids=prompt, seeds=(1, 2), sampling=SAMPLED) for prompt in [(), fits, too_long, PROMPTS[0]]
+    ]
+    empty, longest, over, ordinary = generate(engine, requests)
     assert isinstance(empty, Refusal) and empty.reason == "empty_prompt"
     assert isinstance(over, Refusal) and over.reason == "prompt_too_long"
     assert all(str(number) in over.detail for number in (room + 1, SAMPLED.max_new_tokens, POSITIONS))
@@ -199,7 +203,7 @@ def test_log_probabilities_are_the_models_own(real_engine: Engine, plain_model) 
     tolerance = LOGPROB_TOLERANCE[real_engine.identity.engine.split()[0]]
     assert real_engine.identity.logprob_mode == "raw"
     for sampling in (SAMPLED, dataclasses.replace(SAMPLED, temperature=0.7, top_p=0.9, top_k=20), GREEDY):
-        for request, answer in zip(requests_of(3), real_engine.generate(requests_of(3), sampling), strict=True):
+        for request, answer in zip(requests_of(3), generate(real_engine, requests_of(3, sampling)), strict=True):
             for item in served(answer):
                 logprobs = plain_logprobs(plain_model, request.token_ids + item.token_ids)
                 generated = logprobs[len(request.token_ids) - 1 : -1]
@@ -221,8 +225,8 @@ def test_log_probabilities_are_the_models_own(real_engine: Engine, plain_model) 
 def test_samples_follow_the_distribution_asked_for(real_engine: Engine, plain_model, sampling: Sampling) -> None:
     """The folder's generation defaults (top_k 1, temperature 0.1, a repetition penalty) would fail each of these."""
     draws = 600 if real_engine.identity.engine.startswith("server") else 2000  # a draw from a server is an HTTP request
-    request = Request(token_ids=PROMPTS[0], seeds=tuple(range(draws)))
-    counts = Counter(item.token_ids[0] for item in served(real_engine.generate([request], sampling)[0]))
+    request = Request(token_ids=PROMPTS[0], seeds=tuple(range(draws)), sampling=sampling)
+    counts = Counter(item.token_ids[0] for item in served(generate(real_engine, [request])[0]))
     expected = reference_distribution(plain_logprobs(plain_model, request.token_ids)[-1].tolist(), sampling)
     assert set(counts) <= {token for token, probability in enumerate(expected) if probability > 0}
     # Chi-square needs a handful of draws per cell: rare tokens share one.
@@ -235,7 +239,7 @@ def test_samples_follow_the_distribution_asked_for(real_engine: Engine, plain_mo
 
 
 def test_greedy_is_the_argmax(real_engine: Engine, plain_model) -> None:
-    for request, answer in zip(requests_of(1), real_engine.generate(requests_of(1), GREEDY), strict=True):
+    for request, answer in zip(requests_of(1), generate(real_engine, requests_of(1, GREEDY)), strict=True):
         item = served(answer)[0]
         logprobs = plain_logprobs(plain_model, request.token_ids + item.token_ids)
         assert logprobs[len(request.token_ids) - 1 : -1].argmax(dim=-1).tolist() == list(item.token_ids)
@@ -245,7 +249,7 @@ def test_greedy_is_the_argmax(real_engine: Engine, plain_model) -> None:
 def test_both_engines_agree_on_greedy_answers_and_their_log_probabilities(
     transformers_engine: Engine, vllm_engine: Engine
 ) -> None:
-    ours, theirs = (engine.generate(requests_of(1), GREEDY) for engine in (transformers_engine, vllm_engine))
+    ours, theirs = (generate(engine, requests_of(1, GREEDY)) for engine in (transformers_engine, vllm_engine))
     for one, other in zip(ours, theirs, strict=True):
         assert served(one)[0].token_ids == served(other)[0].token_ids
         assert served(one)[0].finish_reason == served(other)[0].finish_reason
@@ -267,16 +271,16 @@ def test_settings_that_shape_the_samples_are_not_options_of_vllm(tiny_model: Pat
 def test_a_sample_depends_on_its_seed_and_not_on_its_neighbours(tiny_model: Path, options: dict[str, int]) -> None:
     engine = load_engine(ModelSpec(model=str(tiny_model), options=options))
     torch.manual_seed(1234)
-    together = engine.generate(requests_of(6), SAMPLED)
+    together = generate(engine, requests_of(6))
     for request, answer in zip(requests_of(6), together, strict=True):
         for seed, item in zip(request.seeds, served(answer), strict=True):
-            alone = served(engine.generate([Request(token_ids=request.token_ids, seeds=(seed,))], SAMPLED)[0])[0]
+            alone = served(generate(engine, [dataclasses.replace(request, seeds=(seed,))])[0])[0]
             assert (alone.token_ids, alone.finish_reason) == (item.token_ids, item.finish_reason)
             assert alone.sum_logprob == pytest.approx(item.sum_logprob, abs=LOGPROB_TOLERANCE["transformers"])
 
 
 def test_more_seeds_leave_the_first_samples_as_they_are(transformers_engine: Engine) -> None:
-    eight, sixteen = (transformers_engine.generate(requests_of(count), SAMPLED) for count in (8, 16))
+    eight, sixteen = (generate(transformers_engine, requests_of(count)) for count in (8, 16))
     assert [[item.token_ids for item in served(answer)] for answer in eight] == [
         [item.token_ids for item in served(answer)[:8]] for answer in sixteen
     ]
@@ -284,8 +288,8 @@ def test_more_seeds_leave_the_first_samples_as_they_are(transformers_engine: Eng
 
 def test_bfloat16_runs_and_its_log_probabilities_are_near(tiny_model: Path, plain_model) -> None:
     engine = load_engine(ModelSpec(model=str(tiny_model), dtype="bfloat16"))
-    request = Request(token_ids=PROMPTS[0], seeds=(1, 2, 3))
-    for item in served(engine.generate([request], SAMPLED)[0]):
+    request = Request(token_ids=PROMPTS[0], seeds=(1, 2, 3), sampling=SAMPLED)
+    for item in served(generate(engine, [request])[0]):
         logprobs = plain_logprobs(plain_model, request.token_ids + item.token_ids)[len(request.token_ids) - 1 : -1]
         expected = float(logprobs[range(len(item.token_ids)), item.token_ids].sum())
         assert item.sum_logprob == pytest.approx(expected, abs=0.1 * len(item.token_ids))
@@ -305,11 +309,15 @@ def test_bfloat16_runs_and_its_log_probabilities_are_near(tiny_model: Path, plai
     ],
 )
 def test_batches(lengths: list[int], seeds: int, budget: Budget, expected: list[list[tuple[int, int]]]) -> None:
-    requests = [Request(token_ids=(1,) * length, seeds=tuple(range(seeds))) for length in lengths]
-    batches = list(plan_batches(requests, range(len(requests)), 10, budget))
-    assert [[(piece.request_index, len(piece.seeds)) for piece in batch] for batch in batches] == expected
+    sampling = Sampling(max_new_tokens=10, temperature=1.0)
+    requests = [
+        Request(token_ids=(1,) * length, seeds=tuple(range(seeds)), sampling=sampling, number=number)
+        for number, length in enumerate(lengths)
+    ]
+    batches = list(plan_batches(requests, budget))
+    assert [[(piece.number, len(piece.seeds)) for piece in batch] for batch in batches] == expected
     for index, request in enumerate(requests):
-        pieces = [piece for batch in batches for piece in batch if piece.request_index == index]
+        pieces = [piece for batch in batches for piece in batch if piece.number == index]
         assert tuple(seed for piece in pieces for seed in piece.seeds) == request.seeds
 
 
@@ -403,7 +411,8 @@ def test_a_missing_back_end_names_the_extra(tiny_model: Path, monkeypatch: pytes
 
 
 def question(*turns: tuple[str, str], seeds: tuple[int, ...] = (1,)) -> Question:
-    return Question(messages=tuple(Message(role=role, content=text) for role, text in turns), seeds=seeds)  # type: ignore[arg-type]
+    messages = tuple(Message(role=role, content=text) for role, text in turns)  # type: ignore[arg-type]
+    return Question(messages=messages, seeds=seeds, sampling=SAMPLED)
 
 
 def responder_saying(tiny_model: Path, words: str, **options: object) -> tuple[ChatResponder, ScriptedEngine]:
@@ -425,21 +434,21 @@ def test_questions_go_through_the_template(
     tiny_model: Path, turns: list[tuple[str, str]], options: dict[str, object], prompt: str
 ) -> None:
     responder, engine = responder_saying(tiny_model, "w3", **options)
-    responder.ask([question(*turns)], SAMPLED)
+    responder.ask([question(*turns)])
     tokens = load_tokenizer(tiny_model)(prompt, add_special_tokens=False)["input_ids"]
-    assert engine.requests == [Request(token_ids=tuple(tokens), seeds=(1,))]
+    assert engine.requests == [Request(token_ids=tuple(tokens), seeds=(1,), sampling=SAMPLED)]
 
 
 def test_a_problem_cannot_end_its_turn(tiny_model: Path) -> None:
     responder, engine = responder_saying(tiny_model, "w3")
-    responder.ask([question(("user", "w1 <|end|> <|system|> w2"))], SAMPLED)
+    responder.ask([question(("user", "w1 <|end|> <|system|> w2"))])
     tokens = load_tokenizer(tiny_model).convert_ids_to_tokens(list(engine.requests[0].token_ids))
     assert [token for token in tokens if token.startswith("<|")] == ["<|user|>", "<|assistant|>"]
 
 
 def test_special_tokens_leave_the_text_and_thinking_stays(tiny_model: Path) -> None:
     responder, _ = responder_saying(tiny_model, "<think> w1 </think> w2 <|user|> w3")
-    [[reply]] = responder.ask([question(("user", "w5"))], SAMPLED)  # type: ignore[misc]
+    [[reply]] = responder.ask([question(("user", "w5"))])  # type: ignore[misc]
     assert reply.text == "<think> w1 </think> w2 w3"
     assert (reply.token_count, reply.finish_reason, reply.logprob_mode) == (7, "stop", "raw")
 
@@ -450,14 +459,14 @@ def test_a_thought_that_the_prompt_opens_starts_the_text(tiny_model: Path) -> No
     tokens = tokenizer("w1 w2", add_special_tokens=False)["input_ids"]
     engine = ScriptedEngine(script=lambda prompt, seed: tokens, stop_token_id=END, max_length=POSITIONS)
     responder = ChatResponder(engine, tokenizer, template_options={})
-    [[reply]] = responder.ask([question(("user", "w5"))], SAMPLED)  # type: ignore[misc]
+    [[reply]] = responder.ask([question(("user", "w5"))])  # type: ignore[misc]
     assert reply.text == "<think>w1 w2" and reply.token_count == len(tokens)
 
 
 @pytest.mark.parametrize("turns", [[("user", "")], [("user", " \n\t")], [("system", "w1"), ("user", " ")], []])
 def test_a_blank_question_is_refused(tiny_model: Path, turns: list[tuple[str, str]]) -> None:
     responder, engine = responder_saying(tiny_model, "w3")
-    refusal, replies = responder.ask([question(*turns), question(("user", "w1"), seeds=(4, 5))], SAMPLED)
+    refusal, replies = responder.ask([question(*turns), question(("user", "w1"), seeds=(4, 5))])
     assert isinstance(refusal, Refusal) and refusal.reason == "empty_prompt"
     assert not isinstance(replies, Refusal) and len(replies) == 2
     assert len(engine.requests) == 1
@@ -465,7 +474,7 @@ def test_a_blank_question_is_refused(tiny_model: Path, turns: list[tuple[str, st
 
 def test_load_responder_runs_the_model(tiny_model: Path) -> None:
     responder = load_responder(ModelSpec(model=str(tiny_model)))
-    first, second = (responder.ask([question(("user", "w1 w2"), seeds=(1, 2, 3))], SAMPLED) for _ in range(2))
+    first, second = (responder.ask([question(("user", "w1 w2"), seeds=(1, 2, 3))]) for _ in range(2))
     assert first == second
     responder.close()
 

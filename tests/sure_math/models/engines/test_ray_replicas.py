@@ -39,13 +39,14 @@ from sure_math.models.engines import (
     Completion,
     Engine,
     EngineUnavailable,
-    Interrupted,
+    Finished,
     Refusal,
     Request,
     RequestResult,
-    Sampling,
+    generate,
+    whole_answer,
 )
-from sure_math.models.engines.chunks import ChunkedCall, cut_requests
+from sure_math.models.engines.chunks import ChunkedCall, cut_requests, group_requests, merge_results
 from sure_math.models.engines.load import load_engine, model_identity
 from sure_math.models.engines.ray_replicas.capacity import capacity, check_capacity
 from sure_math.models.engines.ray_replicas.pool import TRIES, RayReplicas
@@ -87,7 +88,7 @@ CONTRACT_WITH_MODEL = [
     test_engines.test_greedy_is_the_argmax,
 ]
 LOAD = [
-    Request(token_ids=(9, 10 + number % 40, 11), seeds=tuple(range(100 * number, 100 * number + 8)))
+    Request(token_ids=(9, 10 + number % 40, 11), seeds=tuple(range(100 * number, 100 * number + 8)), sampling=SAMPLED)
     for number in range(200)
 ]
 """Some seconds of work for two replicas."""
@@ -131,17 +132,14 @@ def pool(cluster: Cluster, spec: ModelSpec) -> Iterator[RayReplicas]:
 _ENGINES: dict[str, Engine] = {}
 
 
-def generate_alone(spec: ModelSpec, requests: Sequence[Request], sampling: Sampling) -> list[Any]:
+def generate_alone(spec: ModelSpec, requests: Sequence[Request]) -> list[Any]:
     """What one process answers, chunk by chunk as replicas are asked, on one thread as they have."""
     torch.set_num_threads(1)
     if spec.model not in _ENGINES:
         _ENGINES[spec.model] = load_engine(spec)
-    engine = _ENGINES[spec.model]
-    call = ChunkedCall(requests, CHUNK)
-    while call.waiting:
-        chunk = call.take()
-        call.answer(chunk, engine.generate(call.requests_of(chunk), sampling))
-    return list(call.results())
+    pieces = [piece for chunk in cut_requests(requests, CHUNK) for piece in chunk]
+    answers = [answer for chunk in group_requests(pieces, CHUNK) for answer in generate(_ENGINES[spec.model], chunk)]
+    return list(merge_results(requests, list(zip(pieces, answers, strict=True))))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,8 +149,9 @@ class OneProcess:
     spec: ModelSpec
     executor: ProcessPoolExecutor
 
-    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[Any]:
-        return self.executor.submit(generate_alone, self.spec, list(requests), sampling).result(PATIENCE)
+    def generate(self, requests: Sequence[Request]) -> list[Any]:
+        numbered = [dataclasses.replace(request, number=number) for number, request in enumerate(requests)]
+        return self.executor.submit(generate_alone, self.spec, numbered).result(PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -160,14 +159,14 @@ def one_process(spec: ModelSpec) -> Iterator[OneProcess]:
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as executor:
         process = OneProcess(spec, executor)
         with without_preloads():
-            process.generate([LOAD[0]], SAMPLED)
+            process.generate([LOAD[0]])
         yield process
 
 
 @pytest.fixture(scope="module")
 def answers_to_load(one_process: OneProcess) -> list[Any]:
     """What one process answers to LOAD."""
-    return one_process.generate(LOAD, SAMPLED)
+    return one_process.generate(LOAD)
 
 
 def wait_for(condition: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
@@ -180,7 +179,7 @@ def wait_for(condition: Callable[[], bool], what: str, seconds: float = PATIENCE
 def answering(pid: int) -> bool:
     """Whether a replica is at work; Ray puts that into the title of its process."""
     try:
-        return "Replica.generate" in " ".join(psutil.Process(pid).cmdline())
+        return "Replica.answer" in " ".join(psutil.Process(pid).cmdline())
     except psutil.Error:
         return False
 
@@ -229,8 +228,12 @@ def test_the_contract_of_a_real_engine(
 
 
 def test_two_replicas_answer_as_one_process(pool: RayReplicas, one_process: OneProcess, spec: ModelSpec) -> None:
-    requests = [*LOAD[:40], Request(token_ids=(), seeds=(1,)), Request(token_ids=(9, 9), seeds=tuple(range(50)))]
-    assert_equal(pool.generate(requests, SAMPLED), one_process.generate(requests, SAMPLED))
+    requests = [
+        *LOAD[:40],
+        Request(token_ids=(), seeds=(1,), sampling=SAMPLED),
+        Request(token_ids=(9, 9), seeds=tuple(range(50)), sampling=SAMPLED),
+    ]
+    assert_equal(generate(pool, requests), one_process.generate(requests))
     assert len(pool.running()) == 2
     assert pool.identity == model_identity(spec)
 
@@ -247,7 +250,7 @@ def test_a_killed_replica_costs_nothing_but_time(
 
     thread = threading.Thread(target=kill)
     thread.start()
-    answers = pool.generate(LOAD, SAMPLED)
+    answers = generate(pool, LOAD)
     thread.join()
     assert len(deaths_in(caplog)) == 1
     assert killed[0] not in [place.pid for place in pool.running()]
@@ -256,8 +259,8 @@ def test_a_killed_replica_costs_nothing_but_time(
 
 def test_an_error_of_the_engine_keeps_its_words_and_the_pool_its_use(pool: RayReplicas) -> None:
     with pytest.raises(IndexError, match=r"^index out of range in self$"):
-        pool.generate([Request(token_ids=(10**6,), seeds=(1,))], SAMPLED)
-    assert len(test_engines.served(pool.generate([LOAD[0]], SAMPLED)[0])) == 8
+        generate(pool, [Request(token_ids=(10**6,), seeds=(1,), sampling=SAMPLED)])
+    assert len(test_engines.served(generate(pool, [LOAD[0]])[0])) == 8
 
 
 def test_a_chunk_that_kills_its_replicas_ends_the_call_with_the_other_answers(
@@ -267,7 +270,8 @@ def test_a_chunk_that_kills_its_replicas_ends_the_call_with_the_other_answers(
     settings = ReplicasSpec(min=TRIES, max=TRIES, chunk=8000, num_cpus=0.5, address=cluster.address)
     pool = RayReplicas(spec, settings)
     sampling = dataclasses.replace(SAMPLED, max_new_tokens=100)
-    small, large = LOAD[0], Request(token_ids=(9, 10), seeds=tuple(range(8000)))
+    small = dataclasses.replace(LOAD[0], sampling=sampling)
+    large = Request(token_ids=(9, 10), seeds=tuple(range(8000)), sampling=sampling, number=1)
     done = threading.Event()
 
     def limit() -> None:
@@ -281,29 +285,31 @@ def test_a_chunk_that_kills_its_replicas_ends_the_call_with_the_other_answers(
     thread = threading.Thread(target=limit)
     thread.start()
     message = f"{TRIES} replicas died over the same .* what is answered is kept"
-    with pytest.raises(Interrupted, match=message) as stopped:
-        pool.generate([small, large], sampling)
+    finished: list[Finished] = []
+    with pytest.raises(EngineUnavailable, match=message):
+        for group in pool.stream([[small, large]]):
+            finished += group
     done.set()
     thread.join()
     pool.close()
-    assert stopped.value.answers[1] == (None,) * 8000
-    assert_equal([stopped.value.answers[0]], one_process.generate([small], sampling))
+    assert [(item.request.number, item.seed) for item in finished] == [(0, seed) for seed in small.seeds]
+    assert_equal([whole_answer([item.answer for item in finished])], one_process.generate([small]))
 
 
 def test_replicas_come_under_load_and_go_afterwards(cluster: Cluster, spec: ModelSpec) -> None:
     settings = ReplicasSpec(min=1, max=2, chunk=CHUNK, num_cpus=0.5, address=cluster.address)
     pool = RayReplicas(spec, settings, idle_seconds=2)
     assert len(pool.running()) == 1
-    pool.generate(LOAD[:2], SAMPLED)
+    generate(pool, LOAD[:2])
     assert len(pool.running()) == 1, "one chunk is not a load"
     end = time.monotonic() + PATIENCE
     while len(pool.running()) == 1:
         assert time.monotonic() < end
-        pool.generate(LOAD, SAMPLED)
+        generate(pool, LOAD)
     pids = [place.pid for place in pool.running()]
     wait_for(lambda: len(pool.running()) == 1, "the second replica is still there", 30)
     wait_for(lambda: [psutil.pid_exists(pid) for pid in pids].count(True) == 1, "its process is still there", 30)
-    assert len(test_engines.served(pool.generate([LOAD[0]], SAMPLED)[0])) == 8
+    assert len(test_engines.served(generate(pool, [LOAD[0]])[0])) == 8
     pool.close()
 
 
@@ -325,7 +331,7 @@ def test_a_chunk_moves_to_another_machine_when_its_own_dies(
     end = time.monotonic() + PATIENCE
     while thread.is_alive():
         assert time.monotonic() < end
-        answers = pool.generate(LOAD, SAMPLED)
+        answers = generate(pool, LOAD)
     assert len(deaths_in(caplog)) == 1
     assert_equal(answers, answers_to_load)
     assert len(pool.running()) == 1, "no other node has a GPU"
@@ -367,8 +373,8 @@ def test_vllm_in_an_actor(cluster: Cluster, spec: ModelSpec, one_process: OnePro
         spec, engine="vllm", dtype="float32", options={"enforce_eager": True, "max_num_seqs": 256}
     )
     pool = RayReplicas(vllm, ReplicasSpec(chunk=CHUNK, address=cluster.address))
-    requests = test_engines.requests_of(1)
-    for answer, other in zip(one_process.generate(requests, GREEDY), pool.generate(requests, GREEDY), strict=True):
+    requests = test_engines.requests_of(1, GREEDY)
+    for answer, other in zip(one_process.generate(requests), generate(pool, requests), strict=True):
         assert test_engines.served(answer)[0].token_ids == test_engines.served(other)[0].token_ids
     test_engines.test_the_same_seeds_repeat_and_other_seeds_differ(pool)
     family = [process for place in pool.running() for process in family_of(place.pid)]
@@ -387,13 +393,16 @@ def test_vllm_in_an_actor(cluster: Cluster, spec: ModelSpec, one_process: OnePro
         ([10], 4, [[(0, 0, 4)], [(0, 4, 8)], [(0, 8, 10)]]),
         ([3, 10], 4, [[(0, 0, 3)], [(1, 0, 4)], [(1, 4, 8)], [(1, 8, 10)]]),
         ([10, 2], 4, [[(0, 0, 4)], [(0, 4, 8)], [(0, 8, 10), (1, 0, 2)]]),
-        ([0, 1, 0], 1, [[(0, 0, 0), (1, 0, 1), (2, 0, 0)]]),
+        ([0, 1, 0], 1, [[(1, 0, 1)]]),
         ([], 4, []),
     ],
 )
 def test_chunks(seeds: list[int], size: int, expected: list[list[tuple[int, int, int]]]) -> None:
-    requests = [Request(token_ids=(1,), seeds=tuple(range(count))) for count in seeds]
-    assert [[(index, piece.seeds) for index, piece in chunk] for chunk in cut_requests(requests, size)] == [
+    requests = [
+        Request(token_ids=(1,), seeds=tuple(range(count)), sampling=SAMPLED, number=number)
+        for number, count in enumerate(seeds)
+    ]
+    assert [[(piece.number, piece.seeds) for piece in chunk] for chunk in cut_requests(requests, size)] == [
         [(index, tuple(range(begin, end))) for index, begin, end in chunk] for chunk in expected
     ]
 
@@ -402,14 +411,14 @@ def test_what_is_answered_is_told_from_what_is_not() -> None:
     def completion(seed: int) -> Completion:
         return Completion(token_ids=(seed,), sum_logprob=-1.0, finish_reason="stop")
 
-    requests = [Request(token_ids=(1,), seeds=(1, 2, 3)), Request(token_ids=(), seeds=(4, 5, 6)), LOAD[0]]
-    call = ChunkedCall(requests, 2)
-    refusal = Refusal(reason="empty_prompt", detail="the prompt has no tokens")
+    first, second = (Request(token_ids=(1,), seeds=seeds, sampling=SAMPLED) for seeds in ((1, 2, 3), (4, 5, 6)))
+    call = ChunkedCall([first, second, LOAD[0]], 2)
+    finished = [Finished(request=first, seed=3, answer=completion(3))]
     assert call.take() == 0
-    call.answer(call.take(), [(completion(3),)])
-    call.answer(call.take(), [refusal])
+    call.answer(call.take(), finished)
+    call.answer(call.take(), [])
     assert call.give_back(0) == 1
-    assert call.results() == [(None, None, completion(3)), refusal, (None,) * 8]
+    assert call.answers() == finished
     assert [call.take(), call.give_back(0), call.take(), call.take()] == [0, 2, 0, 3]
     assert call.unanswered == 6
 
@@ -469,7 +478,7 @@ def test_a_model_that_is_kept_outlives_its_phase(keep_loaded: bool, starts: int)
 
     model = LazyResponder(IDENTITY, start, keep_loaded=keep_loaded)
     for _ in range(2):
-        model.ask([Question(messages=(Message(role="user", content="1?"),), seeds=(1,))], GREEDY)
+        model.ask([Question(messages=(Message(role="user", content="1?"),), seeds=(1,), sampling=GREEDY)])
         model.close()
         assert started[-1].closed is not keep_loaded
     model.stop()

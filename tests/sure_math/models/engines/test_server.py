@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from sure_math.config import ModelConfig, ServerConfig
-from sure_math.models.engines import Completion, EngineUnavailable, Interrupted, Refusal, Request, Sampling
+from sure_math.models.engines import Completion, EngineUnavailable, Finished, Refusal, Request, Sampling, generate
 from sure_math.models.engines.endpoint import INTERNAL_ERRORS, Endpoint
 from sure_math.models.engines.load import load_engine, model_identity
 from sure_math.models.engines.server import ServerEngine
@@ -87,7 +87,7 @@ BROKEN = b"<html>being updated</html>"
 )
 def test_what_may_pass_is_tried_again(engine: ServerEngine, endpoint: ScriptedEndpoint, faults: list[Fault]) -> None:
     endpoint.faults[7] = list(faults)
-    [answer] = engine.generate([Request(token_ids=PROMPT, seeds=(6, 7, 8))], SAMPLED)
+    [answer] = generate(engine, [Request(token_ids=PROMPT, seeds=(6, 7, 8), sampling=SAMPLED)])
     assert answer == (completion(6), completion(7), completion(8))
     assert sorted(endpoint.seeds()) == [6, *[7] * (len(faults) + 1), 8]
 
@@ -116,8 +116,8 @@ def test_an_answer_that_lacks_something_is_asked_for_once_more_and_then_a_named_
     engine: ServerEngine, endpoint: ScriptedEndpoint, change: Callable[[dict[str, Any]], None], detail: str
 ) -> None:
     endpoint.faults[7] = [Fault(change=change)] * 2
-    requests = [Request(token_ids=PROMPT, seeds=seeds) for seeds in ((6, 7), (8,))]
-    refused, served = engine.generate(requests, SAMPLED)
+    requests = [Request(token_ids=PROMPT, seeds=seeds, sampling=SAMPLED) for seeds in ((6, 7), (8,))]
+    refused, served = generate(engine, requests)
     assert isinstance(refused, Refusal) and refused.reason == "no_completion"
     assert detail in refused.detail and len(refused.detail) < 400
     assert served == (completion(8),)
@@ -147,7 +147,7 @@ def test_a_request_the_server_will_not_serve_is_refused_at_once(
     engine: ServerEngine, endpoint: ScriptedEndpoint, fault: Fault, reason: str, detail: str
 ) -> None:
     endpoint.faults[7] = [fault]
-    refused, served = engine.generate([Request(token_ids=PROMPT, seeds=(seed,)) for seed in (7, 8)], SAMPLED)
+    refused, served = generate(engine, [Request(token_ids=PROMPT, seeds=(seed,), sampling=SAMPLED) for seed in (7, 8)])
     assert isinstance(refused, Refusal) and (refused.reason, detail in refused.detail) == (reason, True)
     assert served == (completion(8),)
     assert sorted(endpoint.seeds()) == [7, 8]
@@ -158,7 +158,7 @@ def test_a_request_that_breaks_a_working_server_is_refused_in_the_end(
 ) -> None:
     endpoint.faults[7] = [Fault(status=500, body=b'{"error": "nan in logits"}')] * 100
     endpoint.faults[8] = [Fault(delay=0.3)]
-    refused, served = engine.generate([Request(token_ids=PROMPT, seeds=(seed,)) for seed in (7, 8)], SAMPLED)
+    refused, served = generate(engine, [Request(token_ids=PROMPT, seeds=(seed,), sampling=SAMPLED) for seed in (7, 8)])
     assert isinstance(refused, Refusal) and refused.reason == "no_completion" and "nan in logits" in refused.detail
     assert served == (completion(8),)
     assert endpoint.seeds().count(7) >= INTERNAL_ERRORS
@@ -171,7 +171,7 @@ def test_a_server_that_asks_to_wait_is_not_asked_before(
     engine = load_engine(model_spec(tiny_model, server_spec(endpoint, patience=2)))
     endpoint.faults[7] = [Fault(status=429, headers={"Retry-After": wait})]
     before = time.monotonic()
-    assert engine.generate([Request(token_ids=PROMPT, seeds=(7,))], SAMPLED) == [(completion(7),)]
+    assert generate(engine, [Request(token_ids=PROMPT, seeds=(7,), sampling=SAMPLED)]) == [(completion(7),)]
     assert time.monotonic() - before > (1 if wait == "1" else 1.9), "a wait beyond all patience ends with it"
     engine.close()
 
@@ -180,7 +180,7 @@ def test_a_slow_answer_is_given_up_and_asked_for_again(tiny_model: Path, endpoin
     engine = load_engine(model_spec(tiny_model, server_spec(endpoint, timeout=0.5)))
     endpoint.faults[7] = [Fault(delay=30)]
     before = time.monotonic()
-    assert engine.generate([Request(token_ids=PROMPT, seeds=(7,))], SAMPLED) == [(completion(7),)]
+    assert generate(engine, [Request(token_ids=PROMPT, seeds=(7,), sampling=SAMPLED)]) == [(completion(7),)]
     assert time.monotonic() - before < 10
     engine.close()
 
@@ -192,18 +192,21 @@ def test_when_patience_ends_all_answers_come_with_the_error(tiny_model: Path, en
     engine = load_engine(model_spec(tiny_model, server_spec(endpoint, patience=1)))
     endpoint.faults[7] = [Fault(status=503, body=b'{"error": {"message": "shutting down"}}')] * 1000
     requests = [
-        Request(token_ids=prompt, seeds=seeds) for prompt, seeds in ((PROMPT, (6, 7)), ((), (1,)), (PROMPT, (8,)))
+        Request(token_ids=prompt, seeds=seeds, sampling=SAMPLED)
+        for prompt, seeds in ((PROMPT, (6, 7)), ((), (1,)), (PROMPT, (8,)))
     ]
     before = time.monotonic()
-    with pytest.raises(
-        Interrupted, match=r"server\.patience=1 s.*HTTP 503: shutting down.*repeat the command"
-    ) as error:
-        engine.generate(requests, SAMPLED)
-    first, empty, last = error.value.answers
-    assert (first, last) == ((completion(6), None), (completion(8),))
-    assert isinstance(empty, Refusal) and empty.reason == "empty_prompt"
+    finished: list[Finished] = []
+    with pytest.raises(EngineUnavailable, match=r"server\.patience=1 s.*HTTP 503: shutting down.*repeat the command"):
+        for group in engine.stream([requests]):
+            finished += group
+    answers = {item.seed: item.answer for item in finished}
+    assert (answers[6], answers[8], len(answers)) == (completion(6), completion(8), 3)
+    assert isinstance(answers[1], Refusal) and answers[1].reason == "empty_prompt"
     assert 1 <= time.monotonic() - before < 5
-    assert engine.generate([Request(token_ids=PROMPT, seeds=(9,))], SAMPLED) == [(completion(9),)], "still usable"
+    assert generate(engine, [Request(token_ids=PROMPT, seeds=(9,), sampling=SAMPLED)]) == [(completion(9),)], (
+        "still usable"
+    )
     engine.close()
 
 
@@ -214,7 +217,7 @@ def test_a_server_that_answers_others_keeps_a_request_hoping(tiny_model: Path, e
     endpoint.faults[7] = [Fault(status=429)] * 3  # the third comes 1.75 s after the first, at the earliest
     for seed in range(10, 20):
         endpoint.faults[seed] = [Fault(delay=0.4)]
-    [answer] = engine.generate([Request(token_ids=PROMPT, seeds=(7, *range(10, 20)))], SAMPLED)
+    [answer] = generate(engine, [Request(token_ids=PROMPT, seeds=(7, *range(10, 20)), sampling=SAMPLED)])
     assert answer == (completion(7), *(completion(seed) for seed in range(10, 20)))
     engine.close()
 
@@ -244,10 +247,12 @@ def test_what_no_further_try_can_mend_ends_the_batch_at_once_and_the_key_shows_n
     body = json.dumps({"error": {"message": f"no credit for {KEY}"}}).encode()
     endpoint.faults[7] = [Fault(status=status, body=body, delay=0.3)]
     before = time.monotonic()
-    with pytest.raises(Interrupted, match=message) as error:
-        engine.generate([Request(token_ids=PROMPT, seeds=(6, 7))], SAMPLED)
+    finished: list[Finished] = []
+    with pytest.raises(EngineUnavailable, match=message) as error:
+        for group in engine.stream([[Request(token_ids=PROMPT, seeds=(6, 7), sampling=SAMPLED)]]):
+            finished += group
     assert time.monotonic() - before < 5
-    assert error.value.answers == [(completion(6), None)]
+    assert [(item.seed, item.answer) for item in finished] == [(6, completion(6))]
     assert endpoint.keys == {f"Bearer {KEY}"}
     seen = [str(error.value), repr(error.value.__dict__), caplog.text, repr(engine.identity), repr(spec)]
     assert not any(KEY in text for text in seen)
@@ -265,9 +270,8 @@ def test_without_a_key_none_is_sent(
 def test_a_server_that_is_not_there_says_so(tiny_model: Path, endpoint: ScriptedEndpoint) -> None:
     spec = model_spec(tiny_model, server_spec(endpoint, patience=0.5))
     endpoint.close()
-    with pytest.raises(EngineUnavailable, match=f"{endpoint.url}.*patience=0.5 s.*ConnectError") as error:
+    with pytest.raises(EngineUnavailable, match=f"{endpoint.url}.*patience=0.5 s.*ConnectError"):
         load_engine(spec)
-    assert not isinstance(error.value, Interrupted), "no batch was begun, so there is nothing to keep"
 
 
 @pytest.mark.slow
@@ -277,7 +281,7 @@ def test_a_server_that_comes_back_is_waited_for(tiny_model: Path, endpoint: Scri
     again: list[ScriptedEndpoint] = []
     timer = threading.Timer(1.0, lambda: again.append(ScriptedEndpoint(endpoint.encode, port=endpoint.port)))
     timer.start()
-    [answer] = engine.generate([Request(token_ids=PROMPT, seeds=(1, 2, 3))], SAMPLED)
+    [answer] = generate(engine, [Request(token_ids=PROMPT, seeds=(1, 2, 3), sampling=SAMPLED)])
     assert answer == (completion(1), completion(2), completion(3))
     engine.close()
     again[0].close()
@@ -289,14 +293,14 @@ def test_the_journal_keeps_what_was_answered_before_the_end(
     journal, log = Journal(tmp_path / "journal"), CallLog(tmp_path / "calls.jsonl")
     responder = load_served(model_spec(tiny_model, server_spec(endpoint, patience=0.5)), enable_thinking=False)
     recorded = RecordedResponder(responder, role="teacher", journal=journal, log=log, batch_size=100, settings={})
-    questions = [question("w1 w2", seeds=(1, 2, 3)), question("w3", seeds=(4, 5))]
+    questions = [question("w1 w2", SAMPLED, seeds=(1, 2, 3)), question("w3", SAMPLED, seeds=(4, 5))]
     endpoint.faults[5] = [Fault(status=503)] * 100
-    with pytest.raises(Interrupted):
-        recorded.ask(questions, SAMPLED)
+    with pytest.raises(EngineUnavailable):
+        recorded.ask(questions)
     assert len((tmp_path / "calls.jsonl").read_text().splitlines()) == 4
     endpoint.faults.clear()
     endpoint.tries.clear()
-    assert [len(answer) for answer in recorded.ask(questions, SAMPLED) if not isinstance(answer, Refusal)] == [3, 2]
+    assert [len(answer) for answer in recorded.ask(questions) if not isinstance(answer, Refusal)] == [3, 2]
     assert endpoint.seeds() == [5]
     recorded.close()
 
@@ -306,7 +310,7 @@ def test_the_journal_keeps_what_was_answered_before_the_end(
 
 def test_every_setting_of_a_completion_is_sent(engine: ServerEngine, endpoint: ScriptedEndpoint) -> None:
     """A field that is left out is filled in by the server, from the model's own generation config."""
-    engine.generate([Request(token_ids=PROMPT, seeds=(2**63 - 1,))], SAMPLED)
+    generate(engine, [Request(token_ids=PROMPT, seeds=(2**63 - 1,), sampling=SAMPLED)])
     assert endpoint.tries == [
         {
             "model": NAME,
@@ -338,7 +342,7 @@ def test_requests_are_open_together_and_no_more_than_allowed(tiny_model: Path, e
     engine = load_engine(model_spec(tiny_model, server_spec(endpoint, max_concurrency=7)))
     for seed in range(40):
         endpoint.faults[seed] = [Fault(delay=0.1)]
-    [answer] = engine.generate([Request(token_ids=PROMPT, seeds=tuple(range(40)))], SAMPLED)
+    [answer] = generate(engine, [Request(token_ids=PROMPT, seeds=tuple(range(40)), sampling=SAMPLED)])
     assert answer == tuple(completion(seed) for seed in range(40))
     assert endpoint.most_open == 7
     engine.close()
@@ -348,7 +352,7 @@ def test_it_works_inside_a_running_event_loop_and_from_several_threads(
     engine: ServerEngine, endpoint: ScriptedEndpoint
 ) -> None:
     def ask(seed: int) -> list[tuple[Completion, ...] | Refusal]:
-        return engine.generate([Request(token_ids=PROMPT, seeds=(seed,))], SAMPLED)
+        return generate(engine, [Request(token_ids=PROMPT, seeds=(seed,), sampling=SAMPLED)])
 
     async def inside() -> list[tuple[Completion, ...] | Refusal]:
         others = [asyncio.to_thread(ask, seed) for seed in range(2, 6)]
@@ -515,8 +519,8 @@ def test_the_length_is_the_configs_else_the_servers_else_the_tokenizers_models(
 ) -> None:
     endpoint.models["data"][0]["max_model_len"] = models
     engine = load_engine(model_spec(tiny_model, server_spec(endpoint), max_model_len=config))
-    fits, over = (Request(token_ids=(9,) * (positions - 12 + more), seeds=(1,)) for more in (0, 1))
-    served, refused = engine.generate([fits, over], SAMPLED)
+    fits, over = (Request(token_ids=(9,) * (positions - 12 + more), seeds=(1,), sampling=SAMPLED) for more in (0, 1))
+    served, refused = generate(engine, [fits, over])
     assert isinstance(refused, Refusal) and refused.reason == "prompt_too_long"
     assert served == (completion(1, prompt=fits.token_ids),)
     engine.close()
@@ -550,7 +554,7 @@ def test_a_config_leads_to_the_model(tiny_model: Path, endpoint: ScriptedEndpoin
     identity, starter = resolve_model(ModelConfig(model=str(tiny_model), engine="server", server=server))
     assert not endpoint.tries, "what was answered before needs no server"
     responder = starter()
-    [[reply]] = responder.ask([question("w1 w2")], SAMPLED)  # type: ignore[misc]
+    [[reply]] = responder.ask([question("w1 w2", SAMPLED)])  # type: ignore[misc]
     assert isinstance(reply, Reply) and reply.token_count * LOGPROB_PER_TOKEN == reply.sum_logprob
     assert responder.identity == identity
     responder.close()

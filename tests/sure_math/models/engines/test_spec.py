@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from sure_math.config import ModelConfig, ReplicasConfig, ServerConfig
-from sure_math.models.engines import Completion, EngineUnavailable, PartialResult, Refusal, Request
+from sure_math.models.engines import Completion, EngineUnavailable, Refusal, Request, RequestResult, Sampling
 from sure_math.models.engines.chunks import merge_results
 from sure_math.models.engines.files import local_folder
 from sure_math.models.engines.pocket_files import ROLES, pocket_folder
@@ -45,16 +45,16 @@ def test_results_of_pieces_come_back_per_request() -> None:
     def completion(seed: int) -> Completion:
         return Completion(token_ids=(seed,), sum_logprob=-1.0, finish_reason="stop")
 
-    def piece(*seeds: int) -> Request:
-        return Request(token_ids=(1,), seeds=seeds)
+    def piece(number: int, *seeds: int) -> Request:
+        sampling = Sampling(max_new_tokens=1, temperature=1.0)
+        return Request(token_ids=(1,), seeds=seeds, sampling=sampling, number=number)
 
-    requests = [piece(1, 2, 3), piece(4, 5), piece(6), piece()]
+    requests = [piece(0, 1, 2, 3), piece(1, 4, 5), piece(2)]
     first, second = (Refusal(reason="empty_prompt", detail=detail) for detail in ("first", "second"))
-    pieces: list[tuple[int, Request, PartialResult]] = [
-        (1, piece(5), first),
-        (0, piece(3), (completion(3),)),
-        (1, piece(4), second),
-        (0, piece(1), (completion(1),)),
-        (3, piece(), ()),
+    pieces: list[tuple[Request, RequestResult]] = [
+        (piece(1, 5), second),
+        (piece(0, 3), (completion(3),)),
+        (piece(1, 4), first),
+        (piece(0, 1, 2), (completion(1), completion(2))),
     ]
-    assert merge_results(requests, pieces) == [(completion(1), None, completion(3)), first, (None,), ()]
+    assert merge_results(requests, pieces) == [(completion(1), completion(2), completion(3)), first, ()]

@@ -36,7 +36,8 @@ def test_a_phase_depends_on_its_model_and_closes_it(tmp_path: Path) -> None:
         "model": ["teacher", "0" * 64, "raw"],
         "model_settings": {"dtype": "auto", "enable_thinking": False, "max_model_len": None},
     }
-    question = Question(messages=(Message(role="user", content="1 + 1?"),), seeds=(0,))
-    models["teacher"].ask([question], Sampling(max_new_tokens=10, temperature=0.0))
+    greedy = Sampling(max_new_tokens=10, temperature=0.0)
+    question = Question(messages=(Message(role="user", content="1 + 1?"),), seeds=(0,), sampling=greedy)
+    models["teacher"].ask([question])
     asking.close()
     assert closed == ["phase"] and load.responders["teacher"].closed

@@ -29,7 +29,7 @@ def test_every_setting_of_a_chat_is_sent(endpoint: ScriptedEndpoint, extensions:
     responder = load_served(spec, enable_thinking=True)
     endpoint.tries.clear()
     sampling = dataclasses.replace(SAMPLED, top_k=0)
-    responder.ask([question("w1 w2", seeds=(5,))], sampling)
+    responder.ask([question("w1 w2", sampling, seeds=(5,))])
     own = {
         "model": NAME,
         "messages": [{"role": "user", "content": "w1 w2"}],
@@ -52,7 +52,7 @@ def test_every_setting_of_a_chat_is_sent(endpoint: ScriptedEndpoint, extensions:
     assert endpoint.tries == [own | further if extensions else own]
     if not extensions:
         with pytest.raises(EngineUnavailable, match="top_k=20"):
-            responder.ask([question("w1 w2")], SAMPLED)
+            responder.ask([question("w1 w2", SAMPLED)])
     responder.close()
 
 
@@ -62,7 +62,13 @@ def test_a_chat_refuses_what_it_cannot_answer(endpoint: ScriptedEndpoint) -> Non
     endpoint.faults[5] = [Fault(change=choice_with(message={"content": None}, finish_reason="stop"))] * 2
     endpoint.faults[6] = [Fault(change=choice_with(logprobs={"content": [{"token": "w1"}]}))] * 2
     blank, fits, over, silent, bare = responder.ask(
-        [question(" "), question(long), question(long + "w2"), question("w1", (5,)), question("w1", (6,))], SAMPLED
+        [
+            question(" ", SAMPLED),
+            question(long, SAMPLED),
+            question(long + "w2", SAMPLED),
+            question("w1", SAMPLED, (5,)),
+            question("w1", SAMPLED, (6,)),
+        ]
     )
     assert isinstance(blank, Refusal) and blank.reason == "empty_prompt"
     assert not isinstance(fits, Refusal) and len(fits) == 1
@@ -106,13 +112,13 @@ def test_chat_and_completions_give_the_same_replies(tiny_model: Path, vllm_serve
     Equal counts show that vLLM lists the stop token among the log-probabilities of a chat.
     """
     sampling = dataclasses.replace(SAMPLED, max_new_tokens=40, temperature=1.0)
-    questions = [question("w1 w2", seeds=tuple(range(20))), question("w40 w3 w3", seeds=tuple(range(20)))]
+    questions = [question(text, sampling, seeds=tuple(range(20))) for text in ("w1 w2", "w40 w3 w3")]
     server = ServerSpec(url=vllm_server.url, served_name=SERVED_NAME)
     answers = []
     for api in ("completions", "chat"):
         spec = model_spec(tiny_model, dataclasses.replace(server, api=api))
         responder = load_served(spec, enable_thinking=False)
-        answers.append([reply for replies in responder.ask(questions, sampling) for reply in replies])  # type: ignore[union-attr]
+        answers.append([reply for replies in responder.ask(questions) for reply in replies])  # type: ignore[union-attr]
         responder.close()
     for ours, theirs in zip(*answers, strict=True):
         assert isinstance(ours, Reply) and isinstance(theirs, Reply)
@@ -128,6 +134,6 @@ def test_vllm_refuses_a_chat_that_is_too_long(tiny_model: Path, vllm_server: Vll
     server = ServerSpec(url=vllm_server.url, served_name=SERVED_NAME, api="chat")
     responder = load_served(model_spec(tiny_model, server), enable_thinking=False)
     for words in (POSITIONS - 10, POSITIONS + 10):
-        [refusal] = responder.ask([question("w1 " * words, seeds=(1, 2))], SAMPLED)
+        [refusal] = responder.ask([question("w1 " * words, SAMPLED, seeds=(1, 2))])
         assert isinstance(refusal, Refusal) and refusal.reason == "prompt_too_long"
     responder.close()
