@@ -14,7 +14,6 @@ import dataclasses
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +26,11 @@ from transformers import AutoModelForCausalLM
 from sure_math.models.engines import Completion, Engine, EngineUnavailable, Refusal, Request, Sampling, generate
 from sure_math.models.engines.files import fingerprint_of, load_tokenizer
 from sure_math.models.engines.load import ENGINES, load_engine, model_files, model_identity
-from sure_math.models.engines.spec import ModelSpec, ServerSpec
+from sure_math.models.engines.spec import ModelSpec
 from sure_math.models.engines.transformers import Budget, draw_tokens, plan_batches, truncated
 from sure_math.models.responders.chat import ChatResponder, Message, Question, load_responder
 from tests.helpers.scripted_models import ScriptedEngine
 from tests.helpers.tiny_model import END, POSITIONS, SECOND_END, VOCABULARY
-from tests.helpers.vllm_server import SERVED_NAME, VllmServer
 
 LOGPROB_TOLERANCE = {"transformers": 1e-4, "vllm": 2e-3, "server": 2e-3}
 """Nats over a whole completion of up to 40 tokens, all engines in float32 (vLLM returns float32 log-probabilities and
@@ -42,44 +40,6 @@ P_VALUE = 1e-4
 SAMPLED = Sampling(max_new_tokens=40, temperature=1.0)
 GREEDY = Sampling(max_new_tokens=12, temperature=0.0)
 PROMPTS = [(10, 20, 30), tuple(range(8, 48)), (9,), (63, 62, 61, 60, 59), (12, 12, 12, 12)]
-
-
-def scripted_tokens(prompt: tuple[int, ...], seed: int) -> list[int]:
-    """Reproducible tokens that differ between prompts from the first on, and sometimes end."""
-    rng = np.random.default_rng([seed, *prompt])
-    return [10 + sum(prompt) % 50, *(int(token) for token in rng.integers(END, 40, size=60))]
-
-
-@pytest.fixture(scope="session")
-def transformers_engine(tiny_model: Path) -> Iterator[Engine]:
-    engine = load_engine(ModelSpec(model=str(tiny_model)))
-    yield engine
-    engine.close()
-
-
-@pytest.fixture(scope="session")
-def server_engine(tiny_model: Path, vllm_server: VllmServer) -> Iterator[Engine]:
-    server = ServerSpec(url=vllm_server.url, served_name=SERVED_NAME)
-    engine = load_engine(ModelSpec(model=str(tiny_model), engine="server", server=server))
-    yield engine
-    engine.close()
-
-
-VLLM = [pytest.param(name, marks=pytest.mark.vllm) for name in ("vllm", "server")]
-
-
-@pytest.fixture(params=["transformers", *VLLM, "scripted"])
-def engine(request: pytest.FixtureRequest) -> Engine:
-    if request.param == "scripted":
-        return ScriptedEngine(script=scripted_tokens, stop_token_id=END, max_length=POSITIONS)
-    chosen: Engine = request.getfixturevalue(f"{request.param}_engine")
-    return chosen
-
-
-@pytest.fixture(params=["transformers", *VLLM])
-def real_engine(request: pytest.FixtureRequest) -> Engine:
-    chosen: Engine = request.getfixturevalue(f"{request.param}_engine")
-    return chosen
 
 
 @pytest.fixture(scope="session")
