@@ -36,7 +36,12 @@ _MODEL, _SERVER, _REPLICAS = ModelSpec(model=""), ServerSpec(url=""), ReplicasSp
 class RunConfig(Section):
     seed: int = Field(0, ge=0, description="All randomness follows from it and from the ids of the problems.")
     shard_size: int = Field(64, ge=1, description="Seed problems per shard.")
-    batch_size: int = Field(128, ge=1, description="Sequences per call of an engine, and per commit of the journal.")
+    batch_size: int = Field(
+        128,
+        ge=1,
+        description="Sequences that the engine `transformers` computes together. The journal stores so many replies at "
+        "a time, or those of a second.",
+    )
 
 
 class ColumnsConfig(Section):

@@ -133,7 +133,12 @@ def refuse(request: Request, max_length: int) -> Refusal | None:
 
 
 def refused(request: Request, refusal: Refusal) -> list[Finished]:
-    """Return the answers to a request that is refused."""
+    """Return the answers to a request that is refused, one per seed.
+
+    >>> request = Request(token_ids=(), seeds=(1, 2), sampling=Sampling(max_new_tokens=8, temperature=0.0))
+    >>> [answer.seed for answer in refused(request, Refusal(reason="empty_prompt", detail="the prompt has no tokens"))]
+    [1, 2]
+    """
     return [Finished(request=request, seed=seed, answer=refusal) for seed in request.seeds]
 
 
@@ -188,7 +193,11 @@ def generate(engine: Engine, requests: Sequence[Request]) -> list[RequestResult]
 
 
 def whole_answer(answers: Sequence[T | Refusal]) -> tuple[T, ...] | Refusal:
-    """Return the answers to one question, or the first refusal among them."""
+    """Return the answers to one request or question, or the first refusal among them.
+
+    >>> whole_answer(["4", Refusal(reason="no_completion", detail="a refusal of the second seed"), "4"]).detail
+    'a refusal of the second seed'
+    """
     given: list[T] = []
     for answer in answers:
         if isinstance(answer, Refusal):

@@ -24,6 +24,7 @@ def split_among_engines(requests: Sequence[Request], engines: int) -> list[list[
     parts of a request have its index as their number.
 
     Example:
+        >>> from sure_math.models.engines import Sampling
         >>> sampling = Sampling(max_new_tokens=8, temperature=1.0)
         >>> parts = split_among_engines([Request(token_ids=(1,), seeds=(7, 5, 3, 1), sampling=sampling)], engines=2)
         >>> [[request.seeds for request in part] for part in parts]
