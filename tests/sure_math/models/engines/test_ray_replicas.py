@@ -19,7 +19,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -55,6 +55,7 @@ from sure_math.models.engines.spec import ModelSpec, ReplicasSpec
 from sure_math.models.responders.chat import Message, Question
 from sure_math.models.responders.roles import LazyResponder, resolve_model
 from tests.helpers import scripted_build
+from tests.helpers.process_trees import GONE_SECONDS, running
 from tests.helpers.scripted_models import IDENTITY, ScriptedResponder
 from tests.sure_math.models.engines import test_engines
 from tests.sure_math.test_resume import finished_shards, logged, published
@@ -174,6 +175,10 @@ def wait_for(condition: Callable[[], bool], what: str, seconds: float = PATIENCE
     while not condition():
         assert time.monotonic() < end, what
         time.sleep(0.02)
+
+
+def nobody_runs(processes: Iterable[psutil.Process]) -> bool:
+    return not running(processes)
 
 
 def answering(pid: int) -> bool:
@@ -578,21 +583,8 @@ def test_two_replicas_and_a_killed_one_publish_what_one_process_publishes(refere
     assert len(logged(out)) == len(set(logged(out))) == len(logged(reference))
 
 
-@pytest.fixture(scope="session")
-def orphans() -> Iterator[list[psutil.Process]]:
-    """Ray's agents of killed builds: they try for a minute to report to a Ray that is gone.
-
-    Nothing waits for them before the end of all tests.
-    """
-    agents: list[psutil.Process] = []
-    yield agents
-    assert psutil.wait_procs(agents, timeout=120)[1] == []
-
-
 @pytest.mark.slow
-def test_a_build_moves_to_replicas_and_survives_kill_9(
-    reference: Path, tmp_path: Path, orphans: list[psutil.Process]
-) -> None:
+def test_a_build_moves_to_replicas_and_survives_kill_9(reference: Path, tmp_path: Path) -> None:
     """Begun by one process and killed, continued by replicas and killed, continued to the end."""
     out = tmp_path / "killed" / "out"
     lengths = [0]
@@ -602,9 +594,7 @@ def test_a_build_moves_to_replicas_and_survives_kill_9(
         wait_in(build, out, partial(more_answers_of_teacher, out, answers_of_teacher(out)), "no answer of the teacher")
         children = kill(build)
         assert any("raylet" in name for name in children.values()) == (arguments is not ONE_PROCESS)
-        orphans += [process for process, name in children.items() if "Agent" in name]
-        others = [process for process in children if process not in orphans]
-        assert psutil.wait_procs(others, timeout=60)[1] == [], "a killed build leaves its replicas behind"
+        wait_for(partial(nobody_runs, children), "a killed build leaves processes behind", GONE_SECONDS)
         lengths.append(len(logged(out)))
         kept |= finished_shards(out)
     build = start_build(out, *REPLICAS)
