@@ -88,7 +88,8 @@ class _Searched:
         place = self.folder / "place"
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir()
-        environment = {**os.environ, **ENVIRONMENT, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **more}
+        packages = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+        environment = {**os.environ, **ENVIRONMENT, "PYTHONPATH": packages, "OMP_NUM_THREADS": "1", **more}
         environment |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "XDG_CACHE_HOME": str(place / "cache")}
         done = subprocess.run(
             [sys.executable, "-m", *arguments],
