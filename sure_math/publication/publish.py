@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -56,6 +57,10 @@ from sure_math.storage.output_folder import (
 
 WRITTEN = "written.json"
 """In `.build`: what was written into the folder, also by a build that was killed while it moved files."""
+_STAGED = re.compile(
+    rf"{DATA}/({'|'.join(SCHEMAS)})-\d+\.parquet|{FIGURES}/entropy_histogram\.(png|svg)|{CARD}|{MANIFEST}"
+)
+"""Files that are made in `.build/publish` before they are moved into place."""
 
 
 def publish(
@@ -77,7 +82,7 @@ def publish(
     refuse_links(folder, (WORK, *OWN_NAMES, VALIDATION), "folder")
     (folder / WORK).mkdir(parents=True, exist_ok=True)
     staging = folder / WORK / "publish"
-    clear_staging(staging)
+    clear_staging(staging, _STAGED.fullmatch)
     staging.mkdir()
     (staging / DATA).mkdir()
     teacher = next((model.name for model in facts.models if model.role == "teacher"), None)

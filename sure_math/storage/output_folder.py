@@ -16,7 +16,7 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from pathlib import Path
 
 from sure_math.storage.files import explain_os_error, file_digest, write_synced
@@ -188,11 +188,22 @@ def fresh_staging(folder: Path) -> Path:
     return staging
 
 
-def clear_staging(staging: Path) -> None:
-    """Remove a folder in which only files are that have not come into place. A link is removed, not followed."""
+def clear_staging(staging: Path, is_own: Callable[[str], object] = bool) -> None:
+    """Remove a folder of work in progress that a command has left. A link is removed, not followed.
+
+    Args:
+        is_own: whether the command makes a file of this name (relative path) there. Any other file is the user's, and
+            is moved into a folder beside this one, with the ending `.kept`.
+    """
     if staging.is_symlink() or staging.is_file():
         staging.unlink()
     elif staging.is_dir():
+        names = [str(path.relative_to(staging)) for path in sorted(staging.rglob("*")) if not path.is_dir()]
+        kept = _free_name(staging)
+        for name in names:
+            if not is_own(name):
+                (kept / name).parent.mkdir(parents=True, exist_ok=True)
+                (staging / name).rename(kept / name)
         shutil.rmtree(staging)
 
 
@@ -309,9 +320,15 @@ def _make_way(folder: Path, name: str, digests: Set[str]) -> str | None:
     if as_written(path, digests):
         path.unlink()
         return None
+    kept = _free_name(path)
+    path.rename(kept)
+    return str(kept.relative_to(folder))
+
+
+def _free_name(path: Path) -> Path:
+    """Return the first free name for a file or folder of the user that has to make way."""
     ending, number = ".kept", 1
-    while os.path.lexists(folder / f"{name}{ending}"):
+    while os.path.lexists(kept := path.with_name(path.name + ending)):
         number += 1
         ending = f".kept-{number}"
-    path.rename(folder / f"{name}{ending}")
-    return f"{name}{ending}"
+    return kept

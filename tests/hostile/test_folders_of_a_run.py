@@ -144,10 +144,19 @@ def test_copies_and_notes_of_the_user_stay(tmp_path: Path) -> None:
     for copy in ("step-000005-good", "step-000005.bak", "step-final"):
         shutil.copytree(folder / "step-000005", folder / copy)
     (folder / "step-000005" / "notes.txt").write_text("mine")
+    (folder / "step-000005" / "student" / "notes.txt").write_text("mine")
+    (folder / "step-000015" / "student.tmp").mkdir(parents=True)  # a run that was killed has left it
+    (folder / "step-000015" / "student.tmp" / "student-0-of-1.safetensors").write_text("half")
+    (folder / "step-000015" / "student.tmp" / "notes.txt").write_text("mine")
     for steps in (15, 20):
         checkpoints.save(student, steps)
     assert [checkpoint.steps for checkpoint in checkpoints.all()] == [15, 20]
-    assert os.listdir(folder / "step-000005") == ["notes.txt"]
+    assert tree(folder / "step-000005") == {
+        "notes.txt": b"mine",
+        "student.kept": None,
+        "student.kept/notes.txt": b"mine",
+    }
+    assert os.listdir(folder / "step-000015" / "student.tmp.kept") == ["notes.txt"]
     assert (folder / "step-000005-good/student/value").read_text() == "5"
     assert (folder / "step-final/student/value").is_file() and not (folder / "step-000010").exists()
 

@@ -192,6 +192,19 @@ def test_a_rebuild_keeps_what_it_did_not_write(tmp_path: Path) -> None:
     assert [row["problem_id"] for row in open_dataset(folder).rows("train", ["problem_id"])] == ["p2"]
 
 
+def test_what_a_user_has_put_into_the_work_of_a_killed_build_is_kept(tmp_path: Path) -> None:
+    for kept in ("publish.kept", "publish.kept-2"):
+        for name in ("notes.txt", "data/train-00000.parquet", "data/mine.parquet", "figures/entropy_histogram.png"):
+            (tmp_path / ".build/publish" / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / ".build/publish" / name).write_text(name)
+        publish([SHARD], some_facts(), tmp_path)
+        assert {name: content for name, content in tree(tmp_path / ".build" / kept).items() if content} == {
+            "notes.txt": b"notes.txt",
+            "data/mine.parquet": b"data/mine.parquet",
+        }
+        assert not (tmp_path / ".build/publish").exists()
+
+
 def test_a_file_that_has_no_successor_goes_and_a_changed_one_stays(tmp_path: Path) -> None:
     dropped = a_shard(a_problem("p3", split="test"), ("4", "4"), (0, 0), an_uncertainty("p3"))
     publish([SHARD, dropped], some_facts(), tmp_path)

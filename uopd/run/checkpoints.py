@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from sure_math.storage.files import file_digest, sync_tree, write_synced
+from sure_math.storage.output_folder import clear_staging
 from uopd.protocols import Student
 from uopd.run.folder import RunError
 
@@ -28,6 +28,8 @@ DONE = "checkpoint.json"
 STUDENT = "student"
 _NAME = re.compile(r"step-(\d{6,})")
 """Other names, such as a copy that the user has made, are no checkpoints of the run."""
+_OWN_FILE = re.compile(r"student[\w-]*\.(json|safetensors)")
+"""Files of a student that a killed run has left without a record."""
 _READERS = 4
 """Files whose digests are computed at the same time."""
 
@@ -143,18 +145,29 @@ def _damage(folder: Path, steps: int, *, look_inside: bool) -> str | None:
     return f"{changed[0]}: its content is not what was written" if changed else None
 
 
+def _listed(record: Path) -> frozenset[str]:
+    """The names of the student's files that a record lists; none if it is missing or damaged."""
+    try:
+        done = json.loads(record.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return frozenset()
+    files = done.get("files") if isinstance(done, dict) else None
+    return frozenset(files) if isinstance(files, dict) else frozenset()
+
+
 def _digests(files: Sequence[Path]) -> list[str]:
     with ThreadPoolExecutor(_READERS) as readers:  # hashlib lets other threads run
         return list(readers.map(file_digest, files))
 
 
 def _remove(folder: Path) -> None:
-    """Remove a checkpoint, the record first. What a user has put beside the student stays."""
+    """Remove a checkpoint, the record first. What a user has put into it stays."""
     if folder.is_symlink() or not folder.is_dir():
         return
+    listed = _listed(folder / DONE)
     (folder / DONE).unlink(missing_ok=True)
     for name in (STUDENT, f"{STUDENT}.tmp"):
         if (folder / name).is_dir() and not (folder / name).is_symlink():
-            shutil.rmtree(folder / name)
+            clear_staging(folder / name, lambda file: file in listed or _OWN_FILE.fullmatch(file))
     if not any(folder.iterdir()):
         folder.rmdir()
