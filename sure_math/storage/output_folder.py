@@ -179,11 +179,15 @@ def as_written(path: Path, digests: Set[str]) -> bool:
     return path.is_file() and not path.is_symlink() and bool(digests) and file_digest(path) in digests
 
 
-def fresh_staging(folder: Path) -> Path:
-    """Make the empty folder `STAGING` in an output folder, and the output folder if it is missing."""
+def fresh_staging(folder: Path, is_own: Callable[[str], object] = bool) -> Path:
+    """Make the empty folder `STAGING` in an output folder, and the output folder if it is missing.
+
+    Args:
+        is_own: as in `clear_staging`.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     staging = folder / STAGING
-    clear_staging(staging)
+    clear_staging(staging, is_own)
     staging.mkdir()
     return staging
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from sure_math.storage.output_folder import LIST, OutputError
+from sure_math.storage.output_folder import LIST, STAGING, OutputError
 from tests.helpers.short_training_runs import short_config
 from tests.hostile.test_folders_of_the_user import CONTENTS, tree
 from tests.uopd.test_resume import FACTS, Saved
@@ -187,10 +187,21 @@ def test_the_end_of_a_run_keeps_what_was_changed_by_hand(tmp_path: Path) -> None
         (tmp_path / RUN).write_text(json.dumps({**record, **facts, "dataset": dataset, "models": models}))
         write_summary(tmp_path, short_config(tmp_path), Exported(), said.append)  # type: ignore[arg-type]
         (tmp_path / MODEL / "README.md").write_text("my card")
+        # A run that was killed here has left its work, and the user has put a file there.
+        work = tmp_path / STAGING
+        (work / "model.tmp").mkdir(parents=True)
+        for name in (
+            "summary.md",
+            "model.tmp/model.safetensors",
+            "model.tmp/tokenizer_config.json",
+            "model.tmp/mine.csv",
+        ):
+            (work / name).write_text(name)
         (tmp_path / MODEL / "mine.txt").write_text("mine")
         write_summary(tmp_path, short_config(tmp_path), Exported(), said.append)  # type: ignore[arg-type]
     assert (tmp_path / MODEL / "README.md.kept").read_text() == "my card"
     assert (tmp_path / MODEL / "mine.txt").read_text() == "mine"
     assert (tmp_path / MODEL / "model.safetensors").read_bytes() == b"weights"
     assert any("model/README.md is now model/README.md.kept" in line for line in said)
-    assert (tmp_path / LIST).is_file() and not (tmp_path / ".sure-math-new").exists()
+    assert (tmp_path / LIST).is_file() and not (tmp_path / STAGING).exists()
+    assert [str(path) for path in tree(tmp_path / f"{STAGING}.kept")] == ["model.tmp", "model.tmp/mine.csv"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
@@ -19,6 +20,11 @@ from uopd.run.folder import EVALUATIONS, METRICS, MODEL, RUN, read_lines
 from uopd.run.metrics import PARTS
 
 MODEL_CARD, REPORT = "model_card.md.j2", "training_report.md.j2"
+_STAGED = re.compile(
+    rf"summary\.(json|md)|curves\.(png|svg)|{MODEL}(\.tmp)?/(README\.md|model(-\d+-of-\d+)?\.safetensors(\.index\.json)?|"
+    r"[\w.-]+\.(model|jinja)|[\w.-]*(config|token|vocab|merges)[\w.-]*\.(json|txt))"
+)
+"""Files that are made before they are moved into place. In the model's folder transformers chooses the names."""
 WINDOW = 10
 """A report compares the means of the first and of the last so many steps."""
 COMPARED = ("loss", "kl", "agreement", "reward", "mean_response_tokens", "truncated", "gradient_norm")
@@ -31,7 +37,7 @@ def write_summary(folder: Path, config: TrainConfig, student: Student, say: Call
     """
     run = json.loads((folder / RUN).read_text(encoding="utf-8"))
     summary = summarise(read_lines(folder / METRICS), read_lines(folder / EVALUATIONS))
-    staging = fresh_staging(folder)
+    staging = fresh_staging(folder, _STAGED.fullmatch)
     (staging / "summary.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
     draw_curves(read_lines(folder / METRICS), read_lines(folder / EVALUATIONS), staging / "curves")
     facts = {**run, "summary": summary, "method": config.method}
