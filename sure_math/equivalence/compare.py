@@ -192,6 +192,8 @@ def _unlabelled(a: Labelled, b: Form) -> MaybeVerdict:
     if "=" in a.label and isinstance(b, Collection):
         names = tuple(Labelled(name, a.form) for name in a.label.split("="))
         return compare_forms(Collection("list", names), b)
+    if isinstance(b, Collection) and any(isinstance(item, Labelled) and _name(item) != _name(a) for item in b.items):
+        return compare_forms(_of_each_item(a), b)
     verdict = compare_forms(_point_set(a.form), b)
     if (
         verdict == "different"
@@ -202,6 +204,18 @@ def _unlabelled(a: Labelled, b: Form) -> MaybeVerdict:
     ):
         return "undecided"
     return verdict
+
+
+def _name(a: Labelled) -> str:
+    """The name without its index: x_1 = 1, x_2 = 2 are the values of x."""
+    return a.label.partition("_")[0]
+
+
+def _of_each_item(a: Labelled) -> Form:
+    """x = 1 or x = 2 says of each value that x has it; x = 1, y = 2 says something else."""
+    if not isinstance(a.form, Collection) or a.form.kind not in ("list", "set"):
+        return a.form
+    return Collection("list", tuple(Labelled(a.label, item, is_words=a.is_words) for item in a.form.items))
 
 
 def _point_set(form: Form) -> Form:

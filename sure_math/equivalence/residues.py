@@ -135,15 +135,21 @@ def compare_residues(a: Residue, b: Residue) -> Verdict:
 def compare_with_number(a: Residue, b: Quantity) -> Verdict:
     """Compare a residue with a number: the number may stand for the residue if it is congruent to its value.
 
-    `7 (mod 11)` is 7. The statement x ≡ 7 (mod 11) does not say that x is 7 (`compare.py`).
+    `7 (mod 11)` is 7. The statement x ≡ 7 (mod 11) does not say that x is 7 (`compare.py`). `10 (mod 7)` may say 10 or
+    the remainder 3: only a value from 0 to the modulus has one meaning.
     """
     if b.unit is not None:
         return "undecided"
     if compare_expressions(a.value, b.value) == "equal":
-        return "equal"
+        return "equal" if _is_remainder(a) else "undecided"
     if b.value.symbols or a.value.symbols:
         return "undecided"
     return "undecided" if _congruent(a.value, b.value, a.modulus) is not False else "different"
+
+
+def _is_remainder(residue: Residue) -> bool:
+    value, modulus = _whole(residue.value), _whole(residue.modulus)
+    return value is not None and modulus is not None and 0 <= value < abs(modulus)
 
 
 def compare_lists(a: Collection, b: Form) -> Verdict | None:

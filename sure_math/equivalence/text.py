@@ -91,7 +91,6 @@ _UNICODE = str.maketrans(
         "》": "⟩",
         "٪": "%",
         "٫": ".",
-        "٬": "{,}",
         "＄": "¤",
         "￥": "¥",
         "∼": "~",
@@ -179,7 +178,7 @@ _SYMBOLS: tuple[tuple[str, str], ...] = (
     (r"\\_", "_"),
 )
 _SYMBOL_RULES = tuple((re.compile(pattern), replacement) for pattern, replacement in _SYMBOLS)
-_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:(?:\{,\}|'|,\\!\s*|\\[,;: ]|\{\\,\}|~| )\d{3})+(?![\d])")
+_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:(?:\{,\}|٬|'|,\\!\s*|\\[,;: ]|\{\\,\}|~| )\d{3})+(?![\d])")
 _DECIMAL_COMMA = re.compile(r"(?<=\d)\{,\}(?=\d)")
 _SEPARATOR = re.compile(r"[^\d]+")
 _SPACES = re.compile(

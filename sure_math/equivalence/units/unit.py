@@ -20,7 +20,7 @@ LETTER = rf"(?:[^\W\d_]|(?!\w)[{_MARKS}])"
 SIGNS = "$%٪‰‱°¢€£¥￥₹¤₽₴₩₪฿₫₺₦₱℃℉"
 """Units that are one sign."""
 _WORD = re.compile(
-    rf"\\(?:mu|Omega|ell)(?![A-Za-z])|{LETTER}+(?:['\"״]{LETTER}+)?|[{SIGNS}]|\^\s*\{{?\s*-?\s*\d+\s*\}}?|[-/*()]"
+    rf"\\(?:mu|Omega|ell)(?![A-Za-z])|[^\W\d_]{LETTER}*(?:['\"״]{LETTER}+)?|[{SIGNS}]|\^\s*\{{?\s*-?\s*\d+\s*\}}?|[-/*()]"
 )
 _ALLOWED_BESIDE = " .,{}\\·"
 _COMMANDS = {"\\mu": "μ", "\\Omega": "Ω", "\\ell": "ℓ"}
