@@ -20,7 +20,8 @@ from rich.table import Table
 
 from eval_harness.doctor import TASKS, is_registered, lm_eval_folder, report
 from eval_harness.options import OptionError
-from eval_harness.results import Comparison, ResultError, ResultFile, compare_results, read_result_file
+from eval_harness.records import ResultError, read_object
+from eval_harness.results import Comparison, ResultFile, compare_results, read_result_file
 from eval_harness.secrets import hidden_output, refuse_secret_words
 from sure_math.command_line.terminal import prepare_output, say, terminal_console
 from sure_math.escaping import file_bytes
@@ -169,7 +170,7 @@ def _write_summary(file: Path) -> None:
         result = read_result_file(file)
     except ResultError:  # a run without tasks of this package
         return
-    section = json.loads(file.read_text(encoding="utf-8"))["sure_math"]
+    section = read_object(file)["sure_math"]
     summary = file.with_name(f"summary_{file.name.removeprefix('results_')}")
     text = json.dumps({"model": result.model, **section}, indent=1, ensure_ascii=False) + "\n"
     write_whole(summary, file_bytes(text))

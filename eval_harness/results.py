@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from eval_harness.records import ResultError, checked_section, newest_results, read_object
 from eval_harness.summary import FORMAT, SECTION
 from sure_math.reporting.accuracy import Difference, paired_difference
-
-
-class ResultError(ValueError):
-    """A result file cannot be used. The message names the file and the reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,27 +54,27 @@ def read_result_file(path: Path) -> ResultFile:
     Raises:
         ResultError: there is no such file, or it has no section of this package.
     """
-    file = path if path.is_file() else _newest(path)
-    try:
-        results = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ResultError(f"{file}: is not JSON ({error})") from None
-    section = results.get(SECTION) if isinstance(results, dict) else None
+    file = newest_results(path) if path.is_dir() or not path.exists() else path
+    results = read_object(file)
+    section = results.get(SECTION)
     if not section:
         raise ResultError(
             f"{file}: has no section {SECTION!r}: no task of this package took part in that run; name a result of one"
         )
-    if section["format"] != FORMAT:
+    if not isinstance(section, dict) or section.get("format") != FORMAT:
+        written = section.get("format") if isinstance(section, dict) else section
         raise ResultError(
-            f"{file}: its format is {section['format']}, but this version reads format {FORMAT}; evaluate again"
+            f"{file}: its format is {written!r:.100}, but this version reads format {FORMAT}; evaluate again"
         )
+    section = checked_section(file, results, section)
+    limit = results["config"].get("limit")
     return ResultFile(
         path=file,
         model=str(results.get("model_name") or results["config"].get("model")),
         tasks=section["tasks"],
         versions=section["versions"],
         notes=tuple(section["notes"]),
-        limit=results["config"].get("limit"),
+        limit=float(limit) if isinstance(limit, int | float) else None,
     )
 
 
@@ -134,10 +130,3 @@ def _compared(task: str, metric: str, before: Mapping[str, Any], after: Mapping[
         second=after[metric]["value"],
         difference=paired_difference([first_scores[name] for name in names], [second_scores[name] for name in names]),
     )
-
-
-def _newest(folder: Path) -> Path:
-    files = sorted(folder.rglob("results_*.json"), key=lambda file: file.name)
-    if not files:
-        raise ResultError(f"{folder}: has no results_*.json in it or below it; run lm_eval with --output_path {folder}")
-    return files[-1]

@@ -18,6 +18,7 @@ from typing import Any, TextIO
 import yaml
 
 from eval_harness.options import OptionError
+from sure_math.command_line.yaml_text import read_yaml
 from sure_math.escaping import terminal
 from sure_math.redaction import hidden, known_secrets, secrets_in
 
@@ -35,7 +36,7 @@ def refuse_secret_words(words: Sequence[str]) -> None:
         refuse_secrets(_settings_in(value), "an argument")
         if value.endswith((".yaml", ".yml")) and Path(value).is_file():
             with contextlib.suppress(yaml.YAMLError, OSError, UnicodeDecodeError):
-                content = yaml.safe_load(Path(value).read_text(encoding="utf-8"))
+                content = read_yaml(Path(value).read_text(encoding="utf-8"))
                 refuse_secrets(content if isinstance(content, dict) else {}, value)
 
 
@@ -106,7 +107,7 @@ def _settings_in(value: str) -> dict[str, Any]:
     """Read `name=value,name=value` or a JSON object as lm-eval does; a value without a name has the name ''."""
     if value.lstrip().startswith("{"):
         with contextlib.suppress(yaml.YAMLError):
-            content = yaml.safe_load(value)
+            content = read_yaml(value)
             return content if isinstance(content, dict) else {}
     settings: dict[str, Any] = {}
     for part in value.split(","):

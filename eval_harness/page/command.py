@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from eval_harness.page.page import MEGABYTES, render_page
-from eval_harness.results import ResultError, read_result_file
+from eval_harness.records import ResultError
+from eval_harness.results import read_result_file
 from sure_math.command_line.arguments import output_path
 from sure_math.command_line.terminal import prepare_output, say
 from sure_math.escaping import file_bytes

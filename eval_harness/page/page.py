@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -15,7 +14,8 @@ from markupsafe import Markup, escape
 
 from eval_harness.grade import OUTCOMES
 from eval_harness.page import mathml
-from eval_harness.results import ResultError, ResultFile
+from eval_harness.records import ResultError, read_log
+from eval_harness.results import ResultFile
 from sure_math.cluster import AnswerSet, cluster_shard
 from sure_math.escaping import visible
 from sure_math.reporting.templates import environment
@@ -117,13 +117,8 @@ def _read_log(result: ResultFile, task: str) -> list[dict[str, Any]]:
             f"{file}: there is no log of samples beside {result.path.name}; evaluate again with --log_samples (with "
             "the same --use_cache no response is generated again)"
         )
-    try:
-        lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
-        problem_ids = {line["responses"]["problem_id"] for line in lines}
-    except (ValueError, KeyError, TypeError) as error:
-        raise ResultError(
-            f"{file}: a line was not logged by a task of this package ({error!r}); name the result of such a run"
-        ) from None
+    lines = read_log(file)
+    problem_ids = {line["responses"]["problem_id"] for line in lines}
     if problem_ids != set(result.tasks[task]["per_problem"]):
         raise ResultError(
             f"{file}: has other problems than {result.path.name}, so the two files do not belong to one run; put the "

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eval_harness.results import ResultError, read_result_file
+from eval_harness.records import ResultError, read_object
+from eval_harness.results import read_result_file
 from eval_harness.tables.cells import (
     METRICS,
     Block,
@@ -197,8 +197,11 @@ def _measured(files: RowFiles, table: str) -> float | None:
     if not lines:
         raise ResultError(f"{files.run}: has no step in {METRICS_FILE}; train it, or leave the run out of the plan")
     if table == "topk":
-        return max(line["peak_bytes"] for line in lines) / 2**30
-    return sum(sum(line["seconds"].values()) for line in lines) / len(lines)
+        peaks = [_of_run(files.run, METRICS_FILE, line, "peak_bytes") for line in lines]
+        return max(_numbers(files.run, METRICS_FILE, peaks)) / 2**30
+    parts = [_of_run(files.run, METRICS_FILE, line, "seconds") for line in lines]
+    seconds = [part for line in parts for part in (line.values() if isinstance(line, Mapping) else [line])]
+    return sum(_numbers(files.run, METRICS_FILE, seconds)) / len(lines)
 
 
 def _shown(value: float | None) -> str | None:
@@ -207,11 +210,9 @@ def _shown(value: float | None) -> str | None:
 
 def _check_run(title: str, folder: Path, expected: Mapping[str, Any]) -> None:
     """Refuse a row whose training run has other settings than the row says."""
-    config = _read_run_config(folder)["config"]
+    config = _of_run(folder, RUN, _read_run_config(folder), "config")
     for key, value in expected.items():
-        setting: Any = config
-        for part in key.split("."):
-            setting = setting[part]
+        setting = _of_run(folder, RUN, config, *key.split("."))
         if setting != value:
             raise ResultError(
                 f"{title}: the run {folder} has {key} = {setting!r}, expected {value!r}; name the run of this row"
@@ -222,7 +223,28 @@ def _read_run_config(folder: Path) -> dict[str, Any]:
     file = folder / RUN
     if not file.is_file():
         raise ResultError(f"{folder}: has no {RUN}; name a folder that python -m uopd.train wrote (its --out)")
-    return json.loads(file.read_text(encoding="utf-8"))
+    return read_object(file)
+
+
+def _of_run(folder: Path, file: str, content: Any, *keys: str) -> Any:
+    """Return what a file of a run holds under some keys; ResultError if it holds no such thing."""
+    for key in keys:
+        if not isinstance(content, Mapping) or key not in content:
+            raise ResultError(
+                f"{folder / file}: has no {'.'.join(keys)}: it is damaged or of another version; train again, or leave "
+                "the run out of the plan"
+            )
+        content = content[key]
+    return content
+
+
+def _numbers(folder: Path, file: str, values: Sequence[Any]) -> list[float]:
+    if not values or not all(isinstance(value, int | float) and math.isfinite(value) for value in values):
+        raise ResultError(
+            f"{folder / file}: holds something else than numbers where a run writes numbers; train again, or leave the "
+            "run out of the plan"
+        )
+    return list(values)
 
 
 def _convergence(runs: Mapping[str, Path]) -> BuiltTable:
@@ -245,8 +267,17 @@ def _curve(folder: Path) -> Iterator[tuple[int, Cell]]:
     if not lines:
         raise ResultError(f"{folder}: has no evaluation in {EVALUATIONS}; train with eval.every=STEPS")
     for line in lines:
-        estimate = mean_over_problems(line["correct"])
-        yield line["step"], Cell(value=estimate.value, error=estimate.error)
+        correct, (step,) = (
+            _numbers(folder, EVALUATIONS, values)
+            for values in (_marks(folder, line), [_of_run(folder, EVALUATIONS, line, "step")])
+        )
+        estimate = mean_over_problems(correct)
+        yield int(step), Cell(value=estimate.value, error=estimate.error)
+
+
+def _marks(folder: Path, line: Any) -> list[Any]:
+    marks = _of_run(folder, EVALUATIONS, line, "correct")
+    return marks if isinstance(marks, list) else [None]
 
 
 def _check_curves(runs: Mapping[str, Path]) -> None:
@@ -254,10 +285,13 @@ def _check_curves(runs: Mapping[str, Path]) -> None:
     conditions: dict[str, tuple[Any, ...]] = {}
     for name, folder in runs.items():
         run = _read_run_config(folder)
-        config, evaluation = run["config"], run["config"]["eval"]
-        problems = len(read_lines(folder / EVALUATIONS)[0]["correct"])
-        budget = evaluation["max_new_tokens"] or config["rollouts"]["max_new_tokens"]
-        conditions[name] = (run["dataset"]["fingerprint"], problems, budget, run["versions"].get("math-verify"))
+        problems = len(_marks(folder, read_lines(folder / EVALUATIONS)[0]))
+        budget = _of_run(folder, RUN, run, "config", "eval", "max_new_tokens") or _of_run(
+            folder, RUN, run, "config", "rollouts", "max_new_tokens"
+        )
+        versions = _of_run(folder, RUN, run, "versions")
+        grader = versions.get("math-verify") if isinstance(versions, Mapping) else None
+        conditions[name] = (_of_run(folder, RUN, run, "dataset", "fingerprint"), problems, budget, grader)
     first = next(iter(conditions))
     fields = ("datasets", "numbers of problems", "token budgets", "versions of math-verify")
     for name, values in conditions.items():

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eval_harness.results import ResultError, ResultFile, read_result_file, scores
+from eval_harness.records import ResultError
+from eval_harness.results import ResultFile, read_result_file, scores
 from sure_math.reporting.accuracy import mean_over_problems, paired_difference
 
 METRICS = ("pass@1", "avg@16")

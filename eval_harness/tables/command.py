@@ -13,7 +13,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from eval_harness.results import ResultError
+from eval_harness.records import ResultError
 from eval_harness.tables.build import BuiltTable, build_tables
 from eval_harness.tables.plan import read_plan
 from eval_harness.tables.text import latex, markdown

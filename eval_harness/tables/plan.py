@@ -10,7 +10,8 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from eval_harness.results import ResultError
+from eval_harness.records import ResultError
+from sure_math.command_line.yaml_text import read_yaml
 from uopd.method_names import CONTROLS, PAPER_METHODS
 
 METHODS: Mapping[str, str] = {"base": "Base", "teacher": "Teacher", **PAPER_METHODS}
@@ -161,7 +162,7 @@ def read_plan(arguments: Sequence[str]) -> TablePlan:
 
 def _plan_file(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8-sig")) or {}
+        content = read_yaml(path.read_text(encoding="utf-8-sig")) or {}
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ResultError(f"{path}: is not YAML in UTF-8 ({error})") from None
     if not isinstance(content, dict):

@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from sure_math.command_line.yaml_text import read_yaml
 from sure_math.redaction import hidden, hidden_values, secrets_in
 
 
@@ -73,7 +74,7 @@ class Settings(Generic[ConfigT]):
         else:
             raise ConfigError(f"--config {name}: not a configuration ({', '.join(self.names())}) and not a .yaml file")
         try:
-            tree = yaml.safe_load(text) or {}
+            tree = read_yaml(text) or {}
         except yaml.YAMLError as error:
             raise ConfigError(f"--config {name}: not valid YAML: {error}") from None
         if not isinstance(tree, dict):
@@ -93,7 +94,7 @@ class Settings(Generic[ConfigT]):
                 raise ConfigError(f"{hidden(override)!r}: {name} is a value, not a section")
             tree = below
         try:
-            tree[last] = yaml.safe_load(text) if text else None
+            tree[last] = read_yaml(text) if text else None
         except yaml.YAMLError:
             tree[last] = text
 

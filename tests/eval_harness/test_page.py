@@ -21,7 +21,8 @@ from eval_harness.command import main as command
 from eval_harness.page.command import main
 from eval_harness.page.mathml import formula, rendered
 from eval_harness.page.page import render_page
-from eval_harness.results import ResultError, read_result_file
+from eval_harness.records import ResultError
+from eval_harness.results import read_result_file
 
 NASTY = '<script>alert(1)</script><img src=x onerror="alert(2)">'
 
@@ -74,7 +75,8 @@ def run_of(
         "benchmark": "math500",
         "problems": len(problems),
         "samples": samples,
-        "origin": "a file",
+        **{"origin": "a file", "fingerprint": "f", "left_out": 0, "judge": None, "max_gen_toks": 64},
+        "chat_template": True,
         "outcomes": {"greedy": counts, "sampled": counts},
         "sent": {"sampled": {"temperature": 1.2}},
         "pass@1": {"value": 0.5, "stderr": 0.25},
@@ -209,7 +211,7 @@ def test_a_run_without_its_log_is_told_what_to_do(tmp_path: Path, capsys: Any) -
         render_page(read_result_file(path))
     assert main([str(path)]) == 2 and capsys.readouterr().err.startswith("page: ")
     (tmp_path / f"samples_math500_{path.stem.removeprefix('results_')}.jsonl").write_text("{}\n", encoding="utf-8")
-    with pytest.raises(ResultError, match="a line was not logged by a task of this package"):
+    with pytest.raises(ResultError, match="line 1: doc_id: field required"):
         render_page(read_result_file(path))
 
 

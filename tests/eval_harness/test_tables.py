@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from eval_harness.results import ResultError
+from eval_harness.grade import OUTCOMES
+from eval_harness.records import ResultError
 from eval_harness.tables.build import build_tables
 from eval_harness.tables.command import main
 from eval_harness.tables.plan import read_plan
@@ -43,6 +44,7 @@ def result(
     summary = {
         **{"benchmark": benchmark, "problems": problems, "samples": 16, **estimates, "per_problem": marks},
         **{"fingerprint": "f", "origin": "a file", "left_out": 0, "judge": None, "max_gen_toks": 64},
+        "outcomes": dict.fromkeys(("greedy", "sampled"), dict.fromkeys(OUTCOMES, 0)),
         **{"sent": {"greedy": GREEDY, "sampled": SAMPLED}, "chat_template": True},
         **{key: value for key, value in changed.items() if key not in ("versions", "limit")},
     }

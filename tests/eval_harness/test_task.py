@@ -18,7 +18,8 @@ from lm_eval.tasks import TaskManager
 from eval_harness.benchmarks import is_description
 from eval_harness.generate import GenerationError, model_identity
 from eval_harness.options import OptionError
-from eval_harness.results import ResultError, compare_results, read_result_file
+from eval_harness.records import ResultError
+from eval_harness.results import compare_results, read_result_file
 from sure_math.curated.problems import curated_problems
 from sure_math.problems.sources.table_files import InputError
 from tests.helpers.evaluations import TASKS, WrittenModel, benchmark_file, evaluate
