@@ -199,9 +199,11 @@ def _weight(entropy_nats: float, num_samples: int) -> float:
 def _intra_cluster_entropy(clusters: Sequence[int], strings: Sequence[str | None], masses: Sequence[float]) -> float:
     """Sum over clusters of p_c H(string | c); with the entropy over clusters it makes the entropy over strings."""
     total = math.fsum(masses)
+    members: dict[int, list[int]] = {}
+    for index, cluster in enumerate(clusters):
+        members.setdefault(cluster, []).append(index)
     parts = []
-    for cluster in set(clusters):
-        inside = [index for index, other in enumerate(clusters) if other == cluster]
+    for inside in members.values():
         inside_masses = [masses[index] for index in inside]
         share = math.fsum(inside_masses) / total
         parts.append(share * entropy_of(_sums_by_group([strings[index] for index in inside], inside_masses)))

@@ -44,13 +44,21 @@ def config_parser(
 
 
 def output_path(text: str) -> Path:
-    """Read the name of a file or folder to write; an empty name is refused, because it would be the current folder.
+    """Read the name of a file or folder to write.
+
+    An empty name is refused, because it would be the current folder. A name that starts with ~ is refused: the shell
+    has not replaced it, and some libraries would replace it.
 
     >>> output_path("out").name
     'out'
     """
     if not text:
         raise argparse.ArgumentTypeError("is empty; name a folder, such as out, or . for the one you are in")
+    if text.startswith("~"):
+        raise argparse.ArgumentTypeError(
+            f"{terminal(text)}: the shell has not replaced ~ (it does so only at the start of a word, without quotes); "
+            f"write the whole path, such as {Path.home() / 'out'}"
+        )
     return Path(text)
 
 

@@ -98,7 +98,8 @@ def _first_majority(row: SampledProblem, equivalence: str, seed: int) -> JudgedP
     """As `_majority`, but a tie goes to the cluster, and to the string in it, that was sampled first."""
     answered = [index for index, answer in enumerate(row.answers) if answer is not None and row.cluster_ids[index] >= 0]
     sizes = Counter(row.cluster_ids[index] for index in answered)  # counts keep the order of first appearance
-    inside = [index for index in answered if row.cluster_ids[index] == max(sizes, key=lambda cluster: sizes[cluster])]
+    largest = max(sizes, key=lambda cluster: sizes[cluster], default=None)
+    inside = [index for index in answered if row.cluster_ids[index] == largest]
     strings = Counter(row.answers[index] for index in inside)
     index = row.answers.index(max(strings, key=lambda string: strings[string])) if inside else None
     right = _sample_is_right(row, index, equivalence)

@@ -234,3 +234,9 @@ def test_a_failure_says_which_error_it_was() -> None:
     with pytest.raises(TemplateFailure) as failure:
         render("{{ raise_exception('no system prompt') }}", {})
     assert failure.value.kind == "TemplateError"
+
+
+def test_half_a_character_is_a_message(tiny_model: Path) -> None:
+    chat = Chat(tokenizer_with(tiny_model, "{{ '\\ud800' }}"), name="m", template_options={})
+    with pytest.raises(EngineUnavailable, match="writes half a character"):
+        chat.encode([Message(role="user", content="hi")])

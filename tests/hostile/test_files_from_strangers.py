@@ -304,3 +304,28 @@ def test_the_remedy_of_a_list_in_a_text_works(tmp_path: Path) -> None:
     path.write_text(json.dumps({"problem": "[" * 36 + '"a"' + "]" * 36}) + "\n")
     with pytest.raises(InputError, match=r"save the column as lists in JSON lines or Parquet, where this limit"):
         list(read_seeds(load_config("annotate", words)))
+
+
+@pytest.mark.parametrize(
+    ("ending", "line"), [("jsonl.gz", b"\n"), ("json.gz", b"\n"), ("csv.gz", b"\n"), ("csv.gz", b",,\n")]
+)
+def test_lines_without_content_end_in_one_line(tmp_path: Path, ending: str, line: bytes) -> None:
+    path = tmp_path / f"blank.{ending}"
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        file.write(b"problem,gold,answers\n" if ending.startswith("csv") else b"")
+        for _ in range(21):
+            file.write(line * 100_000)
+        file.write(b"end")
+    with pytest.raises(
+        InputError, match="more than 2,000,000 lines before it hold nothing; remove these lines"
+    ) as error:
+        read(path, Limits())
+    assert "\n" not in str(error.value)
+
+
+def test_a_problem_with_very_many_answers_is_measured(tmp_path: Path) -> None:
+    path = tmp_path / "many.jsonl"
+    rows = [{"problem": "a", "gold": "1", "answers": [str(n) for n in range(50_000)]}]
+    rows.append({"problem": "b", "gold": "1", "answers": ["1", "2", "1"]})
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert validate.main([str(path), "--resamples", "10", f"--out={tmp_path / 'report'}"]) == 0

@@ -189,3 +189,14 @@ def test_pocket_models_are_trained_in_a_folder_of_their_own(tmp_path: Path) -> N
         check_folder(tmp_path)
     (tmp_path / "teacher.jsonl").touch()
     check_folder(tmp_path)
+
+
+@pytest.mark.parametrize("run", COMMANDS.values(), ids=COMMANDS)
+def test_a_name_that_the_shell_did_not_replace_is_refused(
+    tmp_path: Path, dataset: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch, run: Callable
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        run(dataset, Path("~/out"))
+    assert "the shell has not replaced ~" in capsys.readouterr().err
+    assert not (tmp_path / "~").exists()

@@ -15,6 +15,7 @@ from sure_math.identity import digest
 from sure_math.models.engines import EngineUnavailable
 from sure_math.models.engines.pocket_files import is_pocket, pocket_folder
 from sure_math.models.engines.spec import ModelSpec, ServerSpec
+from sure_math.models.engines.tokenizer_file import check_tokenizer_file
 from sure_math.models.engines.weight_files import (
     in_one_line,
     is_snapshot,
@@ -136,9 +137,13 @@ def load_tokenizer(folder: Path) -> Any:
     settings = folder / "tokenizer_config.json"
     if settings.is_file():
         _check_tokenizer_settings(settings)
+    if (folder / "tokenizer.json").is_file():
+        check_tokenizer_file(folder / "tokenizer.json")
     try:
         return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-    except Exception as error:  # transformers, tokenizers and sentencepiece each raise their own
+    except BaseException as error:  # transformers, tokenizers and sentencepiece each raise their own
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":  # of the library in Rust
+            raise
         raise EngineUnavailable(
             f"model folder {folder}: its tokenizer cannot be loaded ({type(error).__name__}: {in_one_line(error)}); "
             "download tokenizer.json and tokenizer_config.json again"

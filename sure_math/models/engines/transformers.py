@@ -109,6 +109,11 @@ class TransformersEngine:
         live_B = torch.ones_like(rows_B, dtype=torch.bool)
         for step in range(sampling.max_new_tokens):
             logprobs_BV = torch.log_softmax(logits_BV.double(), dim=-1)
+            if logprobs_BV.isnan().any():
+                raise EngineUnavailable(
+                    f"model {self.identity.name!r}: its logits are not numbers (NaN): a weight, or a setting of "
+                    "config.json, is none; download the model again, or use another one"
+                )
             ids_B = draw_tokens(logprobs_BV, uniforms_BT[rows_B, step], sampling)
             logprob_B = logprobs_BV.gather(1, ids_B[:, None])[:, 0]
             stop_B = torch.isin(ids_B, self._stops)

@@ -6,6 +6,7 @@ the journal of answered requests in front of it.
 """
 
 import dataclasses
+import re
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -118,6 +119,7 @@ def ask(responder: StreamingResponder, questions: Sequence[Question]) -> list[tu
     ]
 
 
+_HALF = re.compile("[\ud800-\udfff]")
 _TAG_LENGTH = 32
 """Tokens at the end of a prompt, enough for an opening tag and the blanks behind it."""
 
@@ -171,6 +173,11 @@ class Chat:
                 f"model {self._name!r}: its chat template {in_one_line(error)}; put another chat_template.jinja into "
                 "its folder, or use another model"
             ) from None
+        if _HALF.search(text):
+            raise EngineUnavailable(
+                f"model {self._name!r}: its chat template writes half a character (a lone surrogate), which no "
+                "tokenizer reads; put another chat_template.jinja into its folder, or use another model"
+            )
         return tuple(self._tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def decode(self, token_ids: Sequence[int]) -> str:

@@ -21,6 +21,8 @@ class InputError(ValueError):
     """A file or dataset that the user named cannot be used; the message says where the problem is and what to do."""
 
 
+MOST_BLANK = 2_000_000
+"""Lines without content, one after another. A compressed file may hold billions; a whole sheet of Excel has 1,048,576."""
 _MARKS = (  # the mark of UTF-32 begins as that of UTF-16
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -112,14 +114,23 @@ def lines_without_nul(file: TextIO, path: Path, name: str, longest: int = 2**30)
             characters, and its rest as further lines.
 
     Raises:
-        InputError: a line holds a NUL, which no text has: the file is UTF-16 without a mark, or damaged.
+        InputError: a line holds a NUL, which no text has: the file is UTF-16 without a mark, or damaged; or so many
+            lines are blank that the file is no table.
     """
-    number = 0
+    number = blank = 0
     while line := file.readline(longest + 1):
         number += 1
         if "\0" in line:
             raise InputError(f"{name}, line {number}: holds a NUL byte; {_nul_remedy(path, line)}")
+        blank = blank + 1 if line.isspace() else 0
+        if blank > MOST_BLANK:
+            raise blank_lines(name, number)
         yield line
+
+
+def blank_lines(name: str, line: int) -> InputError:
+    """Return the error for a file with more than `MOST_BLANK` blank lines one after another, up to a line."""
+    return InputError(f"{name}, line {line}: more than {MOST_BLANK:,} lines before it hold nothing; remove these lines")
 
 
 _DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile)

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from sure_math.problems.sources.encoded_text import (
+    MOST_BLANK,
     InputError,
+    blank_lines,
     ending_of,
     lines_without_nul,
     opened_text,
@@ -142,12 +144,15 @@ def _csv(path: Path, name: str, limits: Limits) -> Iterator[Row]:
         # `strict` refuses a quote that is never closed: without it the rest of the file would become one cell.
         lines = _LinesOfRow(lines_without_nul(file, path, name, limits.row_characters), name, limits)
         reader = csv.reader(lines, strict=True, skipinitialspace=True)
-        line = 0
+        line = blank = 0
         try:
             header = _header(next((cells for cells in reader if any(map(str.strip, cells))), []), name)
             line = reader.line_num
             for cells in reader:
-                if any(cell.strip() for cell in cells):
+                blank = 0 if any(cell.strip() for cell in cells) else blank + 1
+                if blank > MOST_BLANK:
+                    raise blank_lines(name, line + 1)
+                if not blank:
                     yield _csv_row(header, cells, f"{name}, line {line + 1}")
                 line = reader.line_num
                 lines.characters = 0
