@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from sure_math.models.engines import EngineUnavailable, Request, Sampling
+from sure_math.models.engines import EngineUnavailable, Request, Sampling, generate
 from sure_math.models.engines.files import load_tokenizer, model_folder
 from sure_math.models.engines.load import load_engine
 from sure_math.models.engines.spec import ModelSpec
@@ -94,7 +94,7 @@ def test_a_panic_of_the_library_is_a_message(tmp_path: Path) -> None:
 def test_logits_that_are_no_numbers_are_a_message(folder: Path, setting: Content) -> None:
     change(folder, "config.json", lambda content: content.update(setting))
     engine = load_engine(ModelSpec(model=str(folder)))
-    request = Request(token_ids=(1, 2, 3), seeds=(0,))
+    request = Request(token_ids=(1, 2, 3), seeds=(0,), sampling=Sampling(temperature=1.0, max_new_tokens=4))
     with pytest.raises(EngineUnavailable, match=r"logits are not numbers \(NaN\).*download the model again"):
-        engine.generate([request], Sampling(temperature=1.0, max_new_tokens=4))
+        generate(engine, [request])
     engine.close()

@@ -22,7 +22,7 @@ class InputError(ValueError):
 
 
 MOST_BLANK = 2_000_000
-"""Lines without content, one after another. A compressed file may hold billions; a whole sheet of Excel has 1,048,576."""
+"""Lines without content, one after another. A compressed file may hold billions; a sheet of Excel has 1,048,576."""
 _MARKS = (  # the mark of UTF-32 begins as that of UTF-16
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
