@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import sqlite3
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -188,6 +189,15 @@ def _check_databases(responses: str, option: str) -> None:
                 f"{option} {responses}: {path} is not as an evaluation wrote it, and the "
                 "responses would be written into it; move it away, or name another place"
             )
+    # With a rollback journal beside it, of a run that was killed, SQLite mends the cache when it is opened.
+    is_whole = cache.is_file() and not Path(f"{cache}-journal").is_file()
+    damage = _damage_of_database(cache) if is_whole else None
+    if damage is not None:
+        raise OutputError(
+            f"{option} {responses}: {cache}, lm-eval's cache of responses, is damaged ({damage}); move it away "
+            f"({shlex.join(['mv', str(cache), f'{cache}.damaged'])}) and repeat the command: the responses of this "
+            f"package's tasks are also in {journal}"
+        )
 
 
 def _is_ours(path: Path) -> bool:
@@ -200,9 +210,24 @@ def _is_ours(path: Path) -> bool:
     if start != _HEADER:
         return not start
     try:
-        address = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
-        with contextlib.closing(sqlite3.connect(address, uri=True)) as connection:
+        with _read_only(path) as connection:
             tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     except sqlite3.Error:
         return True
     return tables <= _TABLES
+
+
+def _damage_of_database(path: Path) -> str | None:
+    """Say what SQLite finds wrong with a database; None if it is sound."""
+    try:
+        with _read_only(path) as connection:
+            [found] = connection.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.Error as error:
+        return str(error)
+    return None if found == "ok" else " ".join(str(found).split())
+
+
+@contextlib.contextmanager
+def _read_only(path: Path) -> Iterator[sqlite3.Connection]:
+    with contextlib.closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
+        yield connection

@@ -132,10 +132,11 @@ def served_build(folder: Path) -> Work:
 
 def _trained(out: Path) -> dict[str, Any]:
     """Read the logs and the weights of a training, but not the rollouts and checkpoints of its steps."""
+    weights = out / MODEL / "model.safetensors"
     return {
         "metrics": [{key: line[key] for key in line.keys() - TIMES} for line in metrics_of(out)],
         "evaluations": read_lines(out / EVALUATIONS),
-        **{f"model/{path.name}": path.read_bytes() for path in (out / MODEL).glob("*.safetensors") if path.is_file()},
+        "weights": weights.read_bytes() if weights.is_file() else None,
     }
 
 

@@ -53,7 +53,7 @@ class ScriptedEndpoint:
         self._open = 0
         self._closed = False
         self._lock = threading.Lock()
-        self._server = _Server(("127.0.0.1", port), self._handler())
+        self._server = QuietServer(("127.0.0.1", port), self._handler())
         self.port = self._server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}/v1"
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
@@ -125,12 +125,14 @@ class ScriptedEndpoint:
         return Handler
 
 
-class _Server(ThreadingHTTPServer):
+class QuietServer(ThreadingHTTPServer):
+    """A server that says nothing about clients that have gone."""
+
     request_queue_size = 256
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Ignore clients that gave up: this is not an error of the server."""
+        """Ignore them."""
 
 
 def continuation(prompt: Sequence[int], seed: int, limit: int, stops: Sequence[int]) -> tuple[list[int], str]:

@@ -4,6 +4,7 @@
 - a folder with content of the user, brackets, blanks: works, and the content stays as it is;
 - a file of the user at the name of a file of responses is refused, not written into;
 - `--output_path` from the file of `--config`, abbreviated, or given twice is the one that lm-eval uses;
+- a damaged cache of lm-eval is named, with what to do;
 - a disk that is full, before the run and at its end, is told in one line.
 """
 
@@ -164,6 +165,30 @@ def test_a_cache_of_the_users_choice_is_checked_too(tmp_path: Path, capsys: pyte
 class _FullDisk:
     def __init__(self, **named: Any) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("first", [16, 4096])
+def test_a_damaged_cache_of_lm_eval_is_told_in_one_line(
+    tmp_path: Path, first: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cache = Path("out/responses_rank0.db")
+    cache.parent.mkdir()
+    with sqlite3.connect(cache) as connection:
+        connection.execute("CREATE TABLE unnamed (key TEXT PRIMARY KEY, value BLOB)")
+    connection.close()
+    content = cache.read_bytes()
+    cache.write_bytes(content[:first] + b"\xff" * (len(content) - first))
+    assert main(words(tmp_path, "--output_path", "out")) == 2
+    printed = capsys.readouterr().err
+    assert "Traceback" not in printed
+    last = printed.strip().splitlines()[-1]
+    assert last.startswith(f"--output_path out/responses: {cache}, lm-eval's cache of responses, is damaged (")
+    assert f"move it away (mv {cache} {cache}.damaged) and repeat the command" in last
+    cache.rename(f"{cache}.damaged")
+    place = OutputPlace(output="out", cache=None)
+    check_output(place, {})
+    Path("out/responses_rank0.db").write_bytes(content)
+    check_output(place, {})
 
 
 def test_a_full_disk_is_told_before_the_run(

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sure_math.models.responders.chat import Chat
+from sure_math.storage.files import named_in_errors
 from uopd.dataset import DataError
 from uopd.rollouts.prompt_pool import PromptPool
 from uopd.rollouts.sources import RolloutSource
@@ -74,8 +75,9 @@ def write_rollouts(path: Path, rollouts: Sequence[Rollout], chat: Chat) -> None:
     ]
     temporary = path.with_suffix(".tmp")
     temporary.unlink(missing_ok=True)
-    pq.write_table(pa.Table.from_pylist(rows, schema=LOG_SCHEMA), temporary, compression="zstd")
-    os.replace(temporary, path)
+    with named_in_errors(temporary):
+        pq.write_table(pa.Table.from_pylist(rows, schema=LOG_SCHEMA), temporary, compression="zstd")
+        os.replace(temporary, path)
 
 
 def read_rollouts(path: Path, prompts: Sequence[Prompt]) -> list[Rollout]:
@@ -87,8 +89,10 @@ def read_rollouts(path: Path, prompts: Sequence[Prompt]) -> list[Rollout]:
     Raises:
         DataError: the file has a response to another problem than the slot's.
     """
+    with named_in_errors(path):
+        rows = pq.read_table(path).to_pylist()
     rollouts = []
-    for row in pq.read_table(path).to_pylist():
+    for row in rows:
         prompt = prompts[row["slot"]]
         if prompt.problem_id != row["problem_id"]:
             raise DataError(

@@ -2,7 +2,8 @@
 (`checks.remarks`):
 
 - requests, seeds and versions of a step; the rollouts of refused requests are empty; rewards by the boxed answer;
-- the log of a step: written and read back as it was, replayed or not, of another draw refused, no half file left;
+- the log of a step: written and read back as it was, replayed or not, of another draw refused, no half file left, a
+  place where no file can be named;
 - overlap: in order, one step ahead and no further, staleness 1, `pause` waits, an error comes with its step.
 """
 
@@ -24,7 +25,7 @@ from tests.helpers.short_training_runs import pocket_chat
 from uopd.config import load_config
 from uopd.protocols import Sampler
 from uopd.rollouts.prompt_pool import PromptPool
-from uopd.rollouts.rollout_log import LOG_SCHEMA, LoggedRollouts
+from uopd.rollouts.rollout_log import LOG_SCHEMA, LoggedRollouts, write_rollouts
 from uopd.rollouts.sources import OverlappedRollouts, RolloutSource, SampledRollouts
 from uopd.rows import Prompt, Rollout
 from uopd.run.checks import remarks
@@ -125,6 +126,14 @@ def test_a_log_reads_back_as_it_was_written(tmp_path: Path) -> None:
     assert again(2) == [replace(rollout, policy_version=9) for rollout in first] and len(sampler.requests) == 6
     assert LoggedRollouts(roll_out(pool, sampler), tmp_path, pool, CHAT, replay=True)(2)[0].policy_version == 9
     assert [path.name for path in tmp_path.iterdir()] == ["step-000002.parquet"]
+
+
+def test_a_log_that_cannot_be_written_is_named() -> None:
+    """Arrow's errors of the disk name no file."""
+    path = Path("/proc/self/step-000000.parquet")  # no file can be there
+    with pytest.raises(OSError) as error:
+        write_rollouts(path, [], CHAT)
+    assert error.value.filename == "/proc/self/step-000000.tmp"
 
 
 def test_a_log_of_another_draw_is_refused(tmp_path: Path) -> None:
