@@ -10,6 +10,9 @@ Phase 1, labels, rewards, the trainer's evaluation, the recipes and the evaluati
 5. If something else outside a box belongs to its formula (`2\boxed{3}`, `x > \boxed{3}`, `\frac{1}{\boxed{3}}`), the
    box holds only a part, and there is no answer (`beside_box.py`). A reference is trusted: its box is the answer.
 
+A command whose backslash and first letter a reader of JSON took for a control character (`\b` and `oxed{5}`) is the
+command (`with_backslashes`).
+
 `equivalence/response.py` adds what only `is_correct` does: it reads answers without a box. Every function here takes
 linear time.
 """
@@ -119,6 +122,7 @@ def boxed_answer(text: str, *, is_reference: bool = False) -> str | None:
     >>> boxed_answer(r"$n=\boxed{1}$ and $n=\boxed{-2}$"), boxed_answer(r"$x > \boxed{1}$")
     ('1, -2', None)
     """
+    text = with_backslashes(text)
     opening = text.rfind(TAGGED_BOX[0])
     boxes = list(BOX.finditer(text, max(opening, 0)))
     if opening >= 0 and not (boxes and boxes[-1].start() > text.find(TAGGED_BOX[1], opening) >= 0):
@@ -135,6 +139,30 @@ def boxed_answer(text: str, *, is_reference: bool = False) -> str | None:
     if not together or (not is_reference and _holds_a_part(text, together)):
         return None
     return _joined(text, together)
+
+
+def with_backslashes(text: str) -> str:
+    r"""Restore commands around a box whose backslash and first letter a reader of JSON took for a control character.
+
+    Only where plain text never has this character: a backspace or a tab in front of the rest of a command, a form feed
+    in front of `rac`, or of `box{`. Line breaks are left: a line may begin with any word.
+
+    >>> with_backslashes("so \boxed{\frac{1}{2}}, \tor 3") == r"so \boxed{\frac{1}{2}}, " + "\tor 3"
+    True
+    """
+    if not _CONTROL.search(text):
+        return text
+    return _LOST.sub(lambda found: _LETTERS[found.group()], text)
+
+
+_CONTROL = re.compile(r"[\b\t\f]")
+_LETTERS = {"\b": r"\b", "\t": r"\t", "\f": r"\f"}
+_LOST = re.compile(
+    r"[\b](?=(?:oxed|inom|eta|ar|egin|oldsymbol|mod|ig[lr]?|igg[lr]?|ullet)(?![A-Za-z]))"
+    r"|\f(?=rac(?![A-Za-z])|(?:rame)?box\s*\{)"
+    r"|\t(?=(?:imes|ext(?:bf|it|rm|sf|tt|normal|style)?|frac|binom|heta|herefore|riangle|ilde)(?![A-Za-z]))"
+)
+"""The lost characters, each in front of the rest of its command."""
 
 
 def _holds_a_part(text: str, boxes: list[_Box]) -> bool:

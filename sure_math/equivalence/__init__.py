@@ -54,7 +54,7 @@ from sure_math.equivalence.percentages import as_bare_numbers, asks_for_percenta
 from sure_math.equivalence.read import MAX_LENGTH, read_form
 from sure_math.equivalence.response import stated_answer
 from sure_math.equivalence.text import canonical
-from sure_math.extract import BOX, TAGGED_BOX, box_content, boxed_answer
+from sure_math.extract import BOX, TAGGED_BOX, box_content, boxed_answer, with_backslashes
 
 __all__ = [
     "Explanation",
@@ -215,7 +215,9 @@ def _content(answer: str) -> str:
     """Return what an answer says: the boxes in a text that is not read as a whole, such as `So it is \\boxed{5}.`"""
     if _TAGGED_BOX.fullmatch(answer):
         return boxed_answer(answer) or answer
-    boxes = list(BOX.finditer(answer))
+    restored = with_backslashes(answer)
+    boxes = list(BOX.finditer(restored))
+    answer = restored if boxes else answer
     last = box_content(answer, boxes[-1].end()) if boxes else None
     if last is None or not isinstance(read_form(answer), Opaque):
         return answer

@@ -19,7 +19,7 @@ import re
 from sure_math.equivalence.forms import Collection, Labelled, Opaque, Quantity, Words
 from sure_math.equivalence.labels import WORDS_THAT_CHANGE
 from sure_math.equivalence.read import read_form
-from sure_math.extract import BOX, boxed_answer
+from sure_math.extract import BOX, boxed_answer, with_backslashes
 from sure_math.thoughts import visible_text
 
 _PHRASE = re.compile(
@@ -162,6 +162,8 @@ def stated_answer(text: str, *, is_gold: bool, unboxed: str, choice: bool = Fals
         if not is_gold:
             return None
         visible = text
+    restored = with_backslashes(visible)
+    visible = restored if BOX.search(restored) else visible
     if is_gold and visible.lstrip("$ ").startswith("\\boxed"):
         visible = _NOUN_BEHIND_BOX.sub(r"\1", visible)
     boxed = boxed_answer(visible, is_reference=is_gold)
