@@ -10,6 +10,7 @@
 import csv
 import gzip
 import json
+import random
 import re
 import resource
 import subprocess
@@ -171,6 +172,38 @@ def test_a_parquet_bomb_ends_before_it_fills_the_memory(tmp_path: Path, write: A
     assert words in message
     assert int(kilobytes) < 700_000
     assert resource.RLIM_INFINITY  # the module is there: this system counts memory
+
+
+def test_changed_bytes_of_a_parquet_file_end_in_one_line(tmp_path: Path) -> None:
+    """Lies about sizes of pages, columns and rows, cut footers and dictionaries: read as they are, or one line."""
+    path = tmp_path / "rows.parquet"
+    rows = {"problem": [f"What is {number} + 1?" for number in range(300)], "answer": ["1", "2", "3"] * 100}
+    pq.write_table(pa.table(rows), path, compression="zstd")
+    whole, numbers = path.read_bytes(), random.Random(0)
+    contents = [whole[:size] for size in (4, 8, 12, len(whole) // 2, len(whole) - 8, len(whole) - 4, len(whole) - 1)]
+    for _ in range(300):
+        damaged = bytearray(whole)
+        for _ in range(numbers.choice([1, 1, 2, 5])):
+            place = numbers.choice(
+                [
+                    numbers.randrange(4, 60),
+                    numbers.randrange(len(whole) - 600, len(whole)),
+                    numbers.randrange(len(whole)),
+                ]
+            )
+            damaged[place] = numbers.choice([0, 0x7F, 0xFF, damaged[place] ^ (1 << numbers.randrange(8))])
+        contents.append(bytes(damaged))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    refused = 0
+    for content in contents:
+        path.write_bytes(content)
+        try:
+            read(path, Limits())
+        except InputError as error:
+            refused += 1
+            assert "\n" not in str(error) and path.name in str(error)
+    assert refused > 100
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2_500_000, "kilobytes"
 
 
 def stored(tmp_path: Path, **facts: Any) -> list[Any]:

@@ -235,7 +235,7 @@ def _parquet(path: Path, name: str, limits: Limits) -> Iterator[Row]:
                 before += len(batch)
                 for cells in zip(*columns.values(), strict=True):
                     yield dict(zip(columns, cells, strict=True))
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # a name of a column may be no UTF-8
         message = " ".join(str(error).split())
         raise InputError(f"{name}: is not a whole Parquet file ({message:.200}); write or copy it again") from None
 
