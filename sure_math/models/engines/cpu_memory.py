@@ -25,6 +25,8 @@ PROCESS_BYTES = 2 * GIB
 """Of vLLM's two processes beside weights and cache: Python, torch, and the logits of a batch."""
 SHARE = 0.5
 """Of the memory that is left for the cache; the rest is for what else the machine does."""
+MOST_BYTES = 4 * GIB
+"""A CPU is busy with fewer sequences than this holds, and several engines may start at the same time."""
 SEQUENCES = 256
 """vLLM's default of `max_num_seqs`."""
 BLOCK = 128
@@ -56,8 +58,8 @@ def cache_bytes(spec: ModelSpec, files: ModelFiles, free: int) -> int:
             "model, or set kv_cache_memory_bytes in engine_options yourself"
         )
     workers = math.prod(_number(spec.options, name, 1) for name in ("tensor_parallel_size", "pipeline_parallel_size"))
-    most = one * max(1, _number(spec.options, "max_num_seqs", SEQUENCES))
-    return int(min(left, most) / workers)
+    filled = one * _number(spec.options, "max_num_seqs", SEQUENCES)
+    return int(max(one, min(left, filled, MOST_BYTES)) / workers)
 
 
 def check_weights(model: str, folder: Path, itemsize: int, free: int) -> None:

@@ -100,7 +100,7 @@ class Watch:
     def end(self) -> None:
         """End all of them; the owner is gone."""
         self.look()
-        if self._starts:
+        if self._mark:
             self.engines |= _marked(self._mark)
         end_processes(self.engines)
         self._forget_record()

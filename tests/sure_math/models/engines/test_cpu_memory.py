@@ -48,8 +48,11 @@ def test_the_cache_takes_a_part_of_what_is_free_and_no_more_than_it_can_fill() -
     assert few == cache_bytes(spec, files, weights + PROCESS_BYTES + room) < 0.5 * room
     many = ModelSpec(model="pocket:teacher", engine="vllm", dtype="float32", options={"max_num_seqs": 1 << 20})
     assert cache_bytes(many, files, weights * 2 + PROCESS_BYTES + room) == pytest.approx(0.5 * room, rel=0.05)
-    halves = ModelSpec(model="pocket:teacher", engine="vllm", dtype="float32", options={"tensor_parallel_size": 2})
-    assert cache_bytes(halves, files, 1 << 50) * 2 == pytest.approx(64 * few, abs=2)
+    assert cache_bytes(many, files, 1 << 50) == 4 * GIB
+    two = ModelSpec(
+        model="pocket:teacher", engine="vllm", dtype="float32", options={"max_num_seqs": 4, "tensor_parallel_size": 2}
+    )
+    assert cache_bytes(two, files, 1 << 50) == few // 2
 
 
 def test_a_model_that_does_not_fit_is_refused_with_a_length_that_does() -> None:

@@ -53,6 +53,9 @@ with recorded_processes(folder / "engines.json", print):
         if kind == "just started":
             subprocess.Popen(SLEEP)
             os.kill(os.getpid(), signal.SIGKILL)
+        elif kind == "just started by an engine":
+            code = f"import subprocess, sys; sys.stdin.readline(); subprocess.Popen({SLEEP!r}, start_new_session=True)"
+            engine = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE)
         elif kind == "forked":
             if os.fork() == 0:
                 time.sleep(600)
@@ -61,6 +64,9 @@ with recorded_processes(folder / "engines.json", print):
             engine = subprocess.Popen([sys.executable, "-c", sys.argv[3]])
             time.sleep(0.5)
     time.sleep(2.5)
+    if kind == "just started by an engine":
+        engine.communicate(b"now")
+        os.kill(os.getpid(), signal.SIGKILL)
     ready()
     if kind == "exits":
         sys.exit(3)
@@ -123,8 +129,9 @@ def test_engines_end_with_their_process(tmp_path: Path, kind: str, number: signa
 
 
 @pytest.mark.slow
-def test_an_engine_started_a_moment_before_the_end_ends_too(tmp_path: Path) -> None:
-    with owner(tmp_path, "just started") as (process, _):
+@pytest.mark.parametrize("kind", ["just started", "just started by an engine"])
+def test_what_was_started_a_moment_before_the_end_ends_too(tmp_path: Path, kind: str) -> None:
+    with owner(tmp_path, kind) as (process, _):
         assert process.wait() == -signal.SIGKILL
         mark = f"{process.pid}-"
         end = time.monotonic() + 10
