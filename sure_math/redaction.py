@@ -10,13 +10,19 @@ address may hold one in its user name, password, query and fragment. The environ
 
 from __future__ import annotations
 
+import base64
+import functools
+import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 HIDDEN = "[secret]"
 """What stands in the place of a secret."""
+LONG = 12
+"""Characters of the shortest secret that is also looked for in other spellings."""
 SHORTEST = 6
 """Characters of the shortest value of the environment that counts as a secret: `KEY=1` must not change every 1."""
 
@@ -111,10 +117,23 @@ def hidden(text: object, secrets: Sequence[str] | None = None) -> str:
     """
     shown = str(text)
     for secret in known_secrets() if secrets is None else secrets:
-        shown = shown.replace(secret, HIDDEN)
+        shown = _without(secret, shown)
     shown = _ADDRESS.sub(_plain_address, shown)
     shown = _SCHEME.sub(rf"\1 {HIDDEN}", _SHAPES.sub(HIDDEN, shown))
     return _PAIR.sub(_plain_pair, shown)
+
+
+def _without(secret: str, text: str) -> str:
+    return text.replace(secret, HIDDEN) if len(secret) < LONG else _spellings(secret).sub(HIDDEN, text)
+
+
+@functools.lru_cache(maxsize=64)
+def _spellings(secret: str) -> re.Pattern[str]:
+    """Match a secret and what a server may make of it: other capitals, hexadecimal digits, base64, percent signs."""
+    content = secret.encode("utf-8", "replace")
+    coded = [encode(content).decode().rstrip("=") for encode in (base64.b64encode, base64.urlsafe_b64encode)]
+    forms = {secret, content.hex(), content.hex("%"), quote(secret, safe=""), json.dumps(secret)[1:-1], *coded}
+    return re.compile("|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True)), re.IGNORECASE)
 
 
 def hidden_values(tree: Any, secrets: Sequence[str] | None = None) -> Any:

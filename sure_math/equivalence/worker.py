@@ -16,6 +16,7 @@ second (`starter.py`).
 """
 
 import atexit
+import fcntl
 import json
 import os
 import select
@@ -141,6 +142,22 @@ class _Worker:
         _end(self.connection)
 
 
+def _socket_pair() -> tuple[socket.socket, socket.socket]:
+    """Return two sockets that are connected, with other numbers than those of the standard streams.
+
+    A process without streams has these numbers free. The child opens its streams on them, which would close a socket.
+    """
+    first, second = socket.socketpair()
+    return _above_streams(first), _above_streams(second)
+
+
+def _above_streams(connection: socket.socket) -> socket.socket:
+    if connection.fileno() > 2:
+        return connection
+    with connection:
+        return socket.socket(fileno=fcntl.fcntl(connection.fileno(), fcntl.F_DUPFD_CLOEXEC, 3))
+
+
 def _wait(connection: socket.socket, event: int, deadline: float) -> bool:
     """Wait until something can be read or written, or the connection has ended; False at the deadline."""
     poller = select.poll()
@@ -163,7 +180,7 @@ class _Starter:
 
     def __init__(self) -> None:
         self.is_ready = False
-        self.control, theirs = socket.socketpair()
+        self.control, theirs = _socket_pair()
         command = [sys.executable, "-m", "sure_math.equivalence.symbolic", str(theirs.fileno()), str(os.getpid())]
         try:
             self.process = subprocess.Popen(
@@ -192,7 +209,7 @@ class _Starter:
 
     def start_worker(self) -> _Worker:
         """Return a worker that is being started; OSError if the starter is gone."""
-        ours, theirs = socket.socketpair()
+        ours, theirs = _socket_pair()
         try:
             socket.send_fds(self.control, [WANTED], [theirs.fileno()])
         except OSError:

@@ -4,11 +4,14 @@ Pinned: a build with a server, whose key, whose other tokens and whose replies h
 evaluations whose arguments hold a token; a configuration with a secret is refused with its key and without its value.
 """
 
+import base64
 import contextlib
 import json
+import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -159,3 +162,22 @@ def test_trees_and_the_environment() -> None:
     assert list(secrets_in({"a": {"b": "x SECRETVALUE y"}}, {"MY_TOKEN": "SECRETVALUE"})) == [
         ("a.b", "the value of an environment variable that is a secret by its name")
     ]
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        str.upper,
+        str.swapcase,
+        lambda secret: secret.encode().hex(),
+        lambda secret: secret.encode().hex("%"),
+        lambda secret: base64.b64encode(secret.encode()).decode(),
+        lambda secret: base64.urlsafe_b64encode(secret.encode()).decode().rstrip("="),
+        lambda secret: quote(secret, safe=""),
+        lambda secret: json.dumps(secret)[1:-1],
+    ],
+)
+def test_a_secret_in_another_spelling_is_hidden(spelled: Callable[[str], str]) -> None:
+    secret = 'Zq7/é"k+9wXyz-LMN_0'
+    text = f"the key <{spelled(secret)}> is not known"
+    assert re.fullmatch(r"the key <\[secret\]=*> is not known", hidden(text, [secret]))

@@ -449,3 +449,17 @@ def test_a_broken_installation_says_so_at_once(monkeypatch: pytest.MonkeyPatch) 
             worker.symbolic_verdict("1", "1")
     monkeypatch.undo()
     assert worker.symbolic_verdict(*PAIRS[0], timeout=60.0) == "equal"
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "<&- >&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_a_process_without_standard_streams_gets_its_verdict(tmp_path: Path, closed: str) -> None:
+    said = tmp_path / "said"
+    code = f"""
+        from pathlib import Path
+        from sure_math.equivalence import same_answer
+        Path({str(said)!r}).write_text(same_answer(*{PAIRS[0]!r}))
+    """
+    script = tmp_path / "script.py"
+    script.write_text(textwrap.dedent(code))
+    subprocess.run(["sh", "-c", f'exec "$0" "$1" {closed}', sys.executable, str(script)], check=True, timeout=300)
+    assert said.read_text() == "equal"
