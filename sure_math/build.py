@@ -55,12 +55,12 @@ from sure_math.publication.published import (
     VALIDATION,
     DatasetError,
     PublishedDataset,
-    PublishError,
     check_dataset_folder,
     open_dataset,
     published_names,
 )
 from sure_math.publication.run_facts import BuildTables, run_facts
+from sure_math.publication.shard_rows import PublishError
 from sure_math.publication.upload import push
 from sure_math.storage.files import digest_if_file
 from sure_math.storage.output_folder import WORK, OutputError

@@ -128,7 +128,16 @@ def cluster_answers(
     [0, 0, 1, 2]
     >>> cluster_answers([r"\\frac{1}{2}", "0.5", "2", None], equivalence="string", missing="exclude").ids
     [0, 1, 2, -1]
+
+    Raises:
+        TypeError: the answers are one text, or one of them is neither a text nor None.
     """
+    if isinstance(answers, str):
+        raise TypeError(f"answers is the text {answers!r:.100}; give a list of texts")
+    answers = tuple(answers)
+    for answer in answers:
+        if not isinstance(answer, str | None):
+            raise TypeError(f"an answer is {answer!r:.100} ({type(answer).__name__}) and must be a text, or None")
     answer_set = AnswerSet(problem=problem, answers=tuple(answers))
     return cluster_shard([answer_set], judge, procedure=procedure, missing=missing, equivalence=equivalence)[0]
 

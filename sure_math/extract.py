@@ -111,6 +111,8 @@ def extract_answer(text: str, *, is_reference: bool = False) -> str | None:
     >>> extract_answer("no box 5") is None
     True
     """
+    if not isinstance(text, str):
+        raise TypeError(f"the response is {text!r:.100} ({type(text).__name__}) and must be a text")
     visible = visible_text(text)
     return None if visible is None else boxed_answer(visible, is_reference=is_reference)
 

@@ -118,8 +118,18 @@ def same_answers(pairs: Sequence[tuple[str, str]], problems: Sequence[str | None
     >>> same_answers([("x = 3", "3"), ("(1, 2)", "(2, 1)")])
     ['equal', 'different']
     """
+    for pair in pairs:
+        _check_texts(*pair)
     in_percent = [problem is not None and asks_for_percentage(problem) for problem in problems or ()]
     return _decided(pairs, in_percent, problems or [None] * len(pairs))
+
+
+def _check_texts(*answers: object) -> None:
+    """Refuse what is no text: a number would be compared as Python compares it, and not as an answer."""
+    for answer in answers:
+        if not isinstance(answer, str):
+            kind = type(answer).__name__
+            raise TypeError(f"an answer is {answer!r:.100} ({kind}) and must be a text; pass str(answer)")
 
 
 def _decided(
@@ -275,6 +285,7 @@ def is_correct(
     """
     if unboxed not in ("parse", "reject"):
         raise ValueError(f"unboxed={unboxed!r} is not known; use 'parse' or 'reject'")
+    _check_texts(gold, response)
     if unboxed == "parse" and canonical(response) == canonical(gold) and canonical(gold):
         return True
     answer = stated_answer(response, is_gold=False, unboxed=unboxed, choice=_is_choice(_stated(gold)))

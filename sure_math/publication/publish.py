@@ -36,11 +36,10 @@ from sure_math.publication.published import (
     VALIDATION,
     DatasetError,
     PublishedDataset,
-    PublishError,
     open_dataset,
 )
 from sure_math.publication.read_back import check_readable
-from sure_math.publication.shard_rows import ShardRows, joined_problems
+from sure_math.publication.shard_rows import PublishError, ShardRows, joined_problems
 from sure_math.publication.tables import SCHEMAS, TableFiles, published_row, published_samples
 from sure_math.storage.files import file_digest, named_in_errors
 from sure_math.storage.output_folder import (

@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from sure_math.publication.tables import SCHEMAS
 from sure_math.storage.files import file_digest
 from sure_math.storage.output_folder import (
     LIST,
@@ -47,10 +48,6 @@ _EARLY_FILES = (CARD, f"{FIGURES}/entropy_histogram.png", f"{FIGURES}/entropy_hi
 
 class DatasetError(ValueError):
     """A folder holds no finished dataset, or another one than its manifest says; the message says what to do."""
-
-
-class PublishError(RuntimeError):
-    """A dataset cannot be written or uploaded; the message says what to do, and never holds a token."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,8 +106,9 @@ class PublishedDataset:
                             f"{path} lacks the column {lacking[0]}; a published dataset has the columns that "
                             "`python -m sure_math.build` writes"
                         )
+                    types = pa.schema([SCHEMAS[table].field(name).with_nullable(True) for name in columns])
                     for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=list(columns)):
-                        yield from batch.to_pylist()
+                        yield from pa.table(batch).select(list(columns)).cast(types).to_pylist()
             except (pa.ArrowException, OSError, UnicodeDecodeError):
                 raise DatasetError(_damaged([path])) from None
 
@@ -245,7 +243,12 @@ def check_dataset_folder(folder: Path, option: str = "--out") -> None:
 def _has_dataset(manifest: Mapping[str, Any]) -> bool:
     """Whether the parts of a manifest that name files and rows have the right shape, and no file leaves the folder."""
     dataset = manifest["dataset"]
-    if not isinstance(dataset, dict) or not isinstance(manifest["models"], list):
+    models, parts = manifest["models"], [manifest[name] for name in ("config", "numbers", "prompts")]
+    if not isinstance(models, list) or not all(isinstance(part, dict) for part in (dataset, *models, *parts)):
+        return False
+    if not all("role" in model for model in models) or not all(
+        isinstance(prompt, dict) for prompt in manifest["prompts"].values()
+    ):
         return False
     files, rows = dataset.get("files"), dataset.get("rows")
     if not isinstance(files, dict) or not isinstance(rows, dict) or "fingerprint" not in dataset:

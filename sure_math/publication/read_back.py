@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from sure_math.publication.published import PublishError
+from sure_math.publication.shard_rows import PublishError
 from sure_math.publication.tables import CONFIGS, SCHEMAS
 from sure_math.storage.files import explain_os_error, os_error_of
 from sure_math.storage.output_folder import clear_staging

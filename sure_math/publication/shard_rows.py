@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sure_math.publication.published import PublishError
 from sure_math.rows import Answer, Cluster, Dropped, Grade, Problem, Sample, Uncertainty
+
+
+class PublishError(RuntimeError):
+    """A dataset cannot be written or uploaded; the message says what to do, and never holds a token."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

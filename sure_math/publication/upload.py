@@ -6,7 +6,8 @@ import glob
 from pathlib import Path
 from typing import Protocol
 
-from sure_math.publication.published import DatasetError, PublishError, open_dataset
+from sure_math.publication.published import DatasetError, open_dataset
+from sure_math.publication.shard_rows import PublishError
 
 
 class HubApi(Protocol):

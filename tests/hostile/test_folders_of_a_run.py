@@ -95,6 +95,15 @@ def test_a_damaged_checkpoint_is_named_and_passed_over(tmp_path: Path, name: str
     assert said[0].endswith("; the checkpoint is damaged and is passed over")
 
 
+def test_a_pipe_in_the_place_of_a_record_is_passed_over(tmp_path: Path) -> None:
+    checkpoints, student = saved(tmp_path)
+    record, said = tmp_path / "checkpoints/step-000010/checkpoint.json", list[str]()
+    record.unlink()
+    os.mkfifo(record)
+    assert (checkpoints.restore(student, said.append), student.value) == (5, 5)
+    assert said == [f"{record}: is no plain file; the checkpoint is damaged and is passed over"]
+
+
 def test_a_bit_that_has_changed_is_noticed(tmp_path: Path) -> None:
     checkpoints, student = saved(tmp_path)
     file, said = tmp_path / "checkpoints/step-000010/student/value", list[str]()

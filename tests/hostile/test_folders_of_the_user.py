@@ -21,7 +21,8 @@ from rich.console import Console
 from sure_math import build as build_module
 from sure_math.build import main
 from sure_math.publication.publish import publish
-from sure_math.publication.published import PublishError, open_dataset
+from sure_math.publication.published import open_dataset
+from sure_math.publication.shard_rows import PublishError
 from sure_math.publication.upload import push
 from sure_math.storage.files import explain_os_error, write_synced
 from sure_math.storage.output_folder import OutputError, check_place

@@ -9,14 +9,18 @@
   before weights are given; a scorer that has no room for its prompt and a response is refused.
 """
 
+import json
 import shutil
 from collections import Counter
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from scipy.stats import chisquare
 
 from tests.helpers.short_training_runs import (
+    TRAIN_FILE,
     WEIGHTS,
     a_row,
     a_student,
@@ -285,3 +289,23 @@ def test_long_prompts_are_left_out_before_weights_are_given(
 def test_a_pool_of_long_prompts_alone() -> None:
     with pytest.raises(DataError, match=r"data.max_prompt_tokens = 2: each of the 1 prompts is longer; raise it"):
         make_pool([a_row("1")], max_tokens=2)
+
+
+def test_a_column_of_another_type_is_named(dataset: Path) -> None:
+    table = pq.read_table(dataset / TRAIN_FILE)
+    index = table.schema.get_field_index("weight")
+    pq.write_table(table.set_column(index, "weight", pa.array(["x"] * len(table))), dataset / TRAIN_FILE)
+    with pytest.raises(DataError, match=r"train-00000\.parquet: missing or not as published; run the build again"):
+        load_dataset_folder(dataset)
+
+
+@pytest.mark.parametrize("part", ["models", "prompts", "config", "numbers"])
+@pytest.mark.parametrize("value", [5, [5], {"a": 5}, "x", None])
+def test_a_manifest_of_another_shape_is_named(dataset: Path, part: str, value: object) -> None:
+    manifest = json.loads((dataset / "manifest.json").read_text())
+    (dataset / "manifest.json").write_text(json.dumps(manifest | {part: value}))
+    if value == {"a": 5} and part in ("config", "numbers"):
+        assert load_dataset_folder(dataset).train
+        return
+    with pytest.raises(DataError, match=r"manifest\.json is not the manifest of a dataset; build the dataset again"):
+        load_dataset_folder(dataset)

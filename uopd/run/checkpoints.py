@@ -121,6 +121,8 @@ def _damage(folder: Path, steps: int, *, look_inside: bool) -> str | None:
     record = folder / DONE
     if not record.exists():
         return ""
+    if not record.is_file():
+        return f"{record}: is no plain file"
     try:
         done: Any = json.loads(record.read_bytes())
     except (OSError, ValueError, RecursionError):
@@ -148,7 +150,7 @@ def _damage(folder: Path, steps: int, *, look_inside: bool) -> str | None:
 def _listed(record: Path) -> frozenset[str]:
     """The names of the student's files that a record lists; none if it is missing or damaged."""
     try:
-        done = json.loads(record.read_bytes())
+        done = json.loads(record.read_bytes()) if record.is_file() else None
     except (OSError, ValueError, RecursionError):
         return frozenset()
     files = done.get("files") if isinstance(done, dict) else None

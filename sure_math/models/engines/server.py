@@ -260,8 +260,12 @@ def served_model(endpoint: Endpoint, name: str) -> int | None:
         raise EngineUnavailable(f"server {endpoint.url}: its list of models cannot be read ({models.detail})")
     if name not in models:
         raise EngineUnavailable(
-            f"server {endpoint.url} has no model {name!r}; it serves {', '.join(sorted(models)) or 'none'}: set "
-            "server.served_name to one of them"
+            f"server {endpoint.url} has no model {name!r}; "
+            + (
+                f"it serves {', '.join(sorted(models))}: set server.served_name to one of them"
+                if models
+                else "it serves none: start it with a model, or name another server.url"
+            )
         )
     return models[name]
 

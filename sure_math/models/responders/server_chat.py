@@ -102,10 +102,10 @@ class ServerResponder:
         for sampling in (greedy, NARROW):
             answer = self._endpoint.ask_one(self._call(message, 0, sampling, _probed))
             if isinstance(answer, Refusal):
+                fields = "if it accepts only the fields of OpenAI's own protocol, set engine_options.extensions=false"
                 raise EngineUnavailable(
                     f"server {self._endpoint.url}: cannot be used with server.api=chat ({answer.detail}), which needs "
-                    "`logprobs`; if it accepts only the fields of OpenAI's own protocol, set "
-                    "engine_options.extensions=false"
+                    f"`logprobs`; {fields if self._extended else 'use a server that sends them for each token'}"
                 )
             answers.append(answer)
         check_mode(self._endpoint.url, self._identity, *answers)

@@ -19,8 +19,8 @@ from sure_math.publication import tables
 from sure_math.publication.card import render_card
 from sure_math.publication.card_numbers import miller_madow, normalised
 from sure_math.publication.publish import publish
-from sure_math.publication.published import MANIFEST, PublishError
-from sure_math.publication.shard_rows import ShardRows
+from sure_math.publication.published import MANIFEST
+from sure_math.publication.shard_rows import PublishError, ShardRows
 from sure_math.publication.tables import SCHEMAS
 from sure_math.publication.upload import push
 from sure_math.rows import Dropped, Uncertainty
