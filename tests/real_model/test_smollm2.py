@@ -11,7 +11,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from sure_math.entropy import semantic_entropy
-from sure_math.models.engines import Sampling
+from sure_math.models.engines import Refusal, Sampling
 from sure_math.models.engines.files import load_tokenizer
 from sure_math.models.engines.spec import ModelSpec
 from sure_math.models.responders.chat import Chat, ChatResponder, Message, Question, Reply, load_responder
@@ -47,6 +47,7 @@ def run(folder: Path, module: str, *arguments: str) -> str:
     environment = os.environ | {
         "PYTHONPATH": str(ROOT),
         "HF_HUB_OFFLINE": "1",
+        "OMP_NUM_THREADS": "1",
         "VLLM_CPU_KVCACHE_SPACE": "1",
         # vLLM would compile two small functions of its sampler, which takes longer than these replies.
         "TORCH_COMPILE_DISABLE": "1",
@@ -62,6 +63,15 @@ def run(folder: Path, module: str, *arguments: str) -> str:
 @pytest.fixture(scope="module")
 def responder(real_model: Path) -> ChatResponder:
     return load_responder(ModelSpec(model=str(real_model), dtype="float32"))
+
+
+def greedy_replies(responder: ChatResponder, texts: Sequence[str]) -> list[Reply]:
+    greedy = Sampling(max_new_tokens=NEW_TOKENS, temperature=0.0)
+    questions = [
+        Question(messages=(Message(role="user", content=text),), seeds=(0,), sampling=greedy) for text in texts
+    ]
+    answers = responder.ask(questions)
+    return [answer[0] for answer in answers if not isinstance(answer, Refusal)]
 
 
 @pytest.fixture(scope="module")
@@ -108,20 +118,11 @@ def test_the_conversation_is_that_of_the_models_template(real_model: Path) -> No
 
 
 def test_the_model_says_what_it_is_known_to_say(responder: ChatResponder) -> None:
-    questions = [
-        Question(messages=(Message(role="user", content=text),), seeds=(0,))
-        for text in ("What is 2 + 3?", "What is 10 divided by 2?")
-    ]
-    replies = responder.ask(questions, Sampling(max_new_tokens=NEW_TOKENS, temperature=0.0))
-    assert [(reply.text, reply.finish_reason) for [reply] in map(_served, replies)] == [
+    replies = greedy_replies(responder, ["What is 2 + 3?", "What is 10 divided by 2?"])
+    assert [(reply.text, reply.finish_reason) for reply in replies] == [
         ("2 + 3 = 5", "stop"),
         ("10 divided by 2 is 5.", "stop"),
     ]
-
-
-def _served(replies: object) -> tuple[Reply, ...]:
-    assert isinstance(replies, tuple)
-    return replies
 
 
 def test_vllm_gives_the_greedy_answers_and_log_probabilities_of_transformers(
@@ -130,9 +131,7 @@ def test_vllm_gives_the_greedy_answers_and_log_probabilities_of_transformers(
     stored = {rows[0]["problem_id"]: rows[0] for rows in samples_of(built).values()}
     problems = {row["problem_id"]: row["problem"] for row in rows_of(built, "train")}
     assert stored.keys() == problems.keys() and len(problems) == len(ANSWERS)
-    questions = [Question(messages=(Message(role="user", content=text),), seeds=(0,)) for text in problems.values()]
-    replies = responder.ask(questions, Sampling(max_new_tokens=NEW_TOKENS, temperature=0.0))
-    for problem_id, [reply] in zip(problems, map(_served, replies), strict=True):
+    for problem_id, reply in zip(problems, greedy_replies(responder, list(problems.values())), strict=True):
         row = stored[problem_id]
         assert (row["sample_index"], row["text"], row["token_count"]) == (-1, reply.text, reply.token_count)
         assert row["sum_logprob"] == pytest.approx(reply.sum_logprob, abs=LOGPROB_TOLERANCE)
