@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from sure_math.models.engines import Completion, Engine, Finished, Refusal, Request, Sampling, generate
+from sure_math.models.engines import Completion, Engine, Finished, Refusal, Request, Sampling, gathered, generate
 from sure_math.models.engines.vllm import LEAST_WINDOW
 from tests.helpers.tiny_model import POSITIONS
 from tests.sure_math.models.engines.test_engines import GREEDY, PROMPTS, SAMPLED, requests_of
@@ -107,6 +107,19 @@ def test_an_error_of_the_caller_ends_what_is_running(engine: Engine) -> None:
     with pytest.raises(KeyError, match="no more"):
         everything(engine, batches())  # type: ignore[arg-type]
     assert len(everything(engine, [[request_of(0, 1)]])) == 1
+
+
+def test_answers_are_put_in_order() -> None:
+    def answer(number: int, seed: int, answer: Completion | Refusal) -> Finished:
+        return Finished(request=request_of(number, seed), seed=seed, answer=answer)
+
+    requests = [request_of(0, 1, 2, 3), request_of(1, 4, 5), request_of(2), request_of(3, 7, 7)]
+    four, five = (Refusal(reason="no_completion", detail=detail) for detail in ("seed 4", "seed 5"))
+    one, two, three, seven = (
+        Completion(token_ids=(seed,), sum_logprob=-1.0, finish_reason="stop") for seed in (1, 2, 3, 7)
+    )
+    answers = [answer(1, 5, five), answer(0, 3, three), answer(3, 7, seven), answer(1, 4, four), answer(0, 1, one)]
+    assert gathered(requests, [*answers, answer(0, 2, two)]) == [(one, two, three), four, (), (seven, seven)]
 
 
 # ---- the continuous engines -----------------------------------------------------------------------------------------
