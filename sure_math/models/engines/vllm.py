@@ -94,7 +94,7 @@ class VllmEngine:
                 continue
             ids = self._llm.enqueue(
                 [TokensPrompt(prompt_token_ids=list(request.token_ids)) for _ in request.seeds],
-                [self._parameters(seed, request.sampling) for seed in request.seeds],
+                [sampling_parameters(seed, request.sampling, self._stop_token_ids) for seed in request.seeds],
                 use_tqdm=False,
             )
             # vLLM appends random letters to the number of a request, and leaves them out of the output.
@@ -109,25 +109,27 @@ class VllmEngine:
                 finished.append(Finished(request=request, seed=seed, answer=_completion(request.token_ids, output)))
         return finished
 
-    def _parameters(self, seed: int, sampling: Sampling) -> SamplingParams:
-        return SamplingParams(
-            n=1,
-            seed=seed,
-            temperature=sampling.temperature,
-            top_p=sampling.top_p,
-            top_k=sampling.top_k,
-            min_p=0.0,
-            repetition_penalty=1.0,
-            presence_penalty=0.0,
-            frequency_penalty=0.0,
-            max_tokens=sampling.max_new_tokens,
-            min_tokens=0,
-            ignore_eos=False,
-            stop_token_ids=self._stop_token_ids,
-            logprobs=SAMPLED_TOKEN_ONLY,
-            detokenize=False,
-            output_kind=RequestOutputKind.FINAL_ONLY,
-        )
+
+def sampling_parameters(seed: int, sampling: Sampling, stop_token_ids: Sequence[int]) -> SamplingParams:
+    """Return every setting of one sequence that vLLM would otherwise choose."""
+    return SamplingParams(
+        n=1,
+        seed=seed,
+        temperature=sampling.temperature,
+        top_p=sampling.top_p,
+        top_k=sampling.top_k,
+        min_p=0.0,
+        repetition_penalty=1.0,
+        presence_penalty=0.0,
+        frequency_penalty=0.0,
+        max_tokens=sampling.max_new_tokens,
+        min_tokens=0,
+        ignore_eos=False,
+        stop_token_ids=list(stop_token_ids),
+        logprobs=SAMPLED_TOKEN_ONLY,
+        detokenize=False,
+        output_kind=RequestOutputKind.FINAL_ONLY,
+    )
 
 
 def _completion(prompt: tuple[int, ...], output: Any) -> Completion:
