@@ -118,7 +118,7 @@ class Bar:
         if self.done <= done_before or self.done >= self.total:
             return ""
         seconds = (self.clock() - begin) / (self.done - done_before) * (self.total - self.done)
-        return f"{_duration(seconds)} left"
+        return f"{duration(seconds)} left"
 
     def line(self) -> str:
         """Say all in one line."""
@@ -203,7 +203,12 @@ class _Rate(ProgressColumn):
         return Text("" if speed is None else f"{speed:,.1f}/s")
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Write a time in the unit that fits.
+
+    >>> duration(42), duration(750), duration(9000)
+    ('42 s', '12 min', '2.5 h')
+    """
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
