@@ -8,6 +8,7 @@ seeds of a prompt follow each other, so that vLLM's cache of prefixes, which is 
 
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from vllm import LLM, SamplingParams
 from vllm.inputs import TokensPrompt
 from vllm.platforms import current_platform
 from vllm.sampling_params import RequestOutputKind
+from vllm.v1.engine.exceptions import EngineDeadError
 
 from sure_math.models.engines import (
     Completion,
@@ -60,6 +62,9 @@ class VllmEngine:
         """Do what `LLM.generate` does, step by step, and give vLLM new requests between two steps.
 
         vLLM computes `max_num_seqs` sequences at a time; as many again wait inside it, so that it never waits for us.
+
+        Raises:
+            EngineUnavailable: the process in which vLLM computes has ended.
         """
         waiting = iter(batches)
         running: dict[str, tuple[Request, int]] = {}
@@ -76,9 +81,16 @@ class VllmEngine:
                 if running:
                     finished += self._step(running)
                 yield finished
+        except EngineDeadError as error:
+            raise EngineUnavailable(
+                f"model {self._identity.name!r}: vLLM's engine died; what it printed says why. Is there memory for it "
+                "(gpu_memory_utilization, kv_cache_memory_bytes, max_num_seqs in engine_options)? Repeat the command: "
+                "what is answered is kept"
+            ) from error
         finally:
             if running:
-                self._llm.llm_engine.abort_request(list(running))
+                with suppress(EngineDeadError):
+                    self._llm.llm_engine.abort_request(list(running))
 
     def close(self) -> None:
         self._llm.llm_engine.engine_core.shutdown()
