@@ -149,7 +149,7 @@ class RayReplicas:
                 try:
                     if self._unanswered(chunks):
                         self._go_on(chunks, answers)
-                except EngineUnavailable:
+                except Exception:
                     self._collect(answers)
                     yield answers
                     raise
@@ -337,6 +337,8 @@ class RayReplicas:
         for worker in [worker for worker in self._workers if worker.state == "working"]:
             try:
                 answers += _answers(worker, ray.get(worker.pending))
+            except RayTaskError:
+                pass  # the engine's own error, after which the replica can be used again
             except RayError:
                 self._remove([worker])
             worker.state, worker.pending = "idle", None
