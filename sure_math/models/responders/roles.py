@@ -11,7 +11,6 @@ import importlib.util
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from sure_math.command_line.progress import Activity
 from sure_math.config import BuildConfig, ModelConfig
 from sure_math.models.engines import EngineUnavailable, ModelIdentity, Refusal
 from sure_math.models.engines.files import load_tokenizer, model_folder
@@ -123,7 +122,7 @@ class Models:
         resolve: ModelResolver,
         journal: Journal,
         log: CallLog,
-        report: Callable[[Activity], None],
+        on_batch: Callable[[int], None],
     ) -> None:
         """Resolve every model first, so that a wrong name shows before hours of another model's work."""
         self._responders: dict[str, RecordedResponder] = {}
@@ -138,7 +137,7 @@ class Models:
                 log=log,
                 batch_size=config.run.batch_size,
                 settings=self._settings[role],
-                report=report,
+                on_batch=on_batch,
             )
 
     def asked_in(self, phase: Phase[RowT], role: str) -> Phase[RowT]:
