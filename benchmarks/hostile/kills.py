@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ from tests.helpers.processes import Around, start_module
 PATIENCE = 1800.0
 """Seconds after which a command that has not ended counts as hanging."""
 LOOK_SECONDS = 0.05
+SHOWN = 120
+"""Characters of a command line."""
 ORPHAN_SECONDS = 10.0
 """Seconds after a kill in which the other processes of the command have to end."""
 TOLERANCE = 1e-5
@@ -108,16 +111,21 @@ class Started:
             self._process.join(min(LOOK_SECONDS, max(0.0, end - time.monotonic())))
         return status
 
-    def kill(self) -> int:
-        """Kill the command; return how many of its processes are there `ORPHAN_SECONDS` later, and end them."""
+    def kill(self) -> list[str]:
+        """Kill the command; return the command lines of its processes that are there `ORPHAN_SECONDS` later, and end
+        them.
+        """
         self._look()
         self._main.send_signal(signal.SIGKILL)
         self._process.join()
         _, left = psutil.wait_procs(list(self._family.values()), ORPHAN_SECONDS)
         left = [process for process in left if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+        names = []
         for process in left:
-            process.kill()
-        return len(left)
+            with contextlib.suppress(psutil.Error):
+                names.append(" ".join(process.cmdline())[:SHOWN] or process.name())
+                process.kill()
+        return names
 
     def _look(self) -> None:
         with contextlib.suppress(psutil.Error):
@@ -174,7 +182,7 @@ def attempt(work: Work, reference: Undisturbed, folder: Path, plan: Plan, seed: 
             command.kill()
     made, asked = work.made(out), work.asked(out)
     lengths.append(len(asked))
-    repeated, beyond = _repeated(asked, lengths, work.in_flight)
+    repeated, beyond = repeats(asked, lengths, work.in_flight)
     row: Row = {
         "work": work.name,
         "kills": done,
@@ -219,15 +227,30 @@ def _compared(
     return wrong + [name for name, content in logged.items() if found.get(f"rollouts/{name}") != content]
 
 
-def _repeated(asked: Sequence[str], lengths: Sequence[int], in_flight: int) -> tuple[int, int]:
-    """Count the requests that were asked before, and those of them that were not in flight when the kill came."""
-    repeated = beyond = 0
-    for number in range(1, len(lengths) - 1):
-        begin, end = lengths[number], lengths[number + 1]
-        again = set(asked[:begin]) & set(asked[begin:end])
-        repeated += len(again)
-        beyond += len(again - set(asked[max(0, begin - in_flight) : begin]))
-    return repeated, beyond
+def repeats(asked: Sequence[str], lengths: Sequence[int], in_flight: int) -> tuple[int, int]:
+    """Count the requests that were asked before, and those of them that were not in flight at a kill.
+
+    Args:
+        asked: the requests, in order.
+        lengths: how many requests were asked when each run began, and at the end.
+        in_flight: the last so many requests of a run may not have been stored.
+
+    >>> repeats(["a", "b", "c", "c", "a"], [0, 3, 5], in_flight=1)
+    (2, 1)
+    """
+    count = beyond = 0
+    before: set[str] = set()
+    pending: set[str] = set()
+    """Asked, and perhaps not stored."""
+    for begin, end in pairwise(lengths):
+        run = asked[begin:end]
+        again = before & set(run)
+        count += len(again)
+        beyond += len(again - pending)
+        last = set(run[-in_flight:]) if in_flight else set()
+        pending = (pending - set(run)) | last
+        before |= set(run)
+    return count, beyond
 
 
 def _lost(expected: Mapping[str, Any], found: Mapping[str, Any]) -> int:
@@ -304,8 +327,9 @@ def summary(rows: Sequence[Row]) -> Row:
         "repeated": sum(row["repeated"] for row in rows),
         "repeated_beyond_flight": sum(row["repeated_beyond_flight"] for row in rows),
         "never_asked": sum(row["never_asked"] for row in rows),
-        "kills_with_processes_left": sum(kill["left_behind"] > 0 for kill in kills),
-        "processes_left": sum(kill["left_behind"] for kill in kills),
+        "kills_with_processes_left": sum(bool(kill["left_behind"]) for kill in kills),
+        "processes_left": sum(len(kill["left_behind"]) for kill in kills),
+        "names_left": sorted({name for kill in kills for name in kill["left_behind"]}),
         "examples": [
             {"trial": row["trial"], "different": row["different"], "said": row["said"][-300:]}
             for row in rows

@@ -20,6 +20,8 @@ from uopd.run.folder import EVALUATIONS, MODEL, read_lines
 TABLES = ("train", "test", "samples", "rejected")
 DELAY = 0.01
 """Seconds that a scripted server takes to answer, so that kills find requests in flight."""
+QUESTION = "What is"
+"""Is in every problem of the scripted endpoint."""
 CONCURRENT = 4
 """Requests that are in flight to a scripted server."""
 LOGS = ("metrics", "evaluations")
@@ -103,7 +105,7 @@ def served_settings(url: str, seeds: Path) -> list[str]:
 
 def write_seeds(folder: Path) -> Path:
     """Write twelve problems."""
-    rows = [{"problem": f"What is {number} + {number % 7}?", "answer": str(number % 3)} for number in range(12)]
+    rows = [{"problem": f"{QUESTION} {number} + {number % 7}?", "answer": str(number % 3)} for number in range(12)]
     seeds = folder / "seeds.jsonl"
     seeds.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return seeds
@@ -114,7 +116,9 @@ def served_build(folder: Path) -> Work:
     seeds, server = write_seeds(folder), endpoint()
 
     def asked(out: Path) -> list[str]:
-        return [digest([body["messages"], body["seed"]]) for body in list(server.tries)]
+        tries = [(body["messages"][-1]["content"], body) for body in list(server.tries)]
+        # Each start asks a few requests more, to see how the server answers.
+        return [digest([body["messages"], body["seed"]]) for text, body in tries if QUESTION in text]
 
     return Work(
         name="build, models behind a server",
