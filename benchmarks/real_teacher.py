@@ -31,6 +31,7 @@ from benchmarks.measuring.results_files import figure_file, results_file
 from sure_math.annotation.judge import LlmJudge, judge_prompt
 from sure_math.build import main as build_command
 from sure_math.cluster import Pair
+from sure_math.command_line.terminal import say
 from sure_math.curated.problems import curated_problems
 from sure_math.equivalence import same_answers
 from sure_math.identity import digest
@@ -224,7 +225,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     models = (options.teacher, options.student)
     folders = {(name, model): options.work / f"{name}-{model}" for name in options.sets for model in models}
     if options.save_replies:
-        print(f"{options.replies}: {save_replies(folders.values(), options.replies):,} replies")
+        say(f"{options.replies}: {save_replies(folders.values(), options.replies):,} replies")
         return 0
     results = json.loads(options.results.read_text(encoding="utf-8")) if options.results.exists() else {}
     for name in options.sets:
@@ -241,7 +242,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     results["judge"] = judge_against_symbolic(list(folders.values()), spec)
     options.results.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    print(json.dumps(results, indent=1))
+    say(f"written: {options.results}")
     return 0
 
 

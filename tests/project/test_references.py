@@ -27,7 +27,7 @@ FOLDERS = (
 )
 ENDINGS = (".py", ".md", ".j2", ".yaml", ".yml", ".txt")
 PACKAGES = ("sure_math", "uopd", "eval_harness", "benchmarks", "tests")
-OTHER_FILES = {"minerva_math/utils.py", "weighted_distillation.py", "weighted_reward.py"}
+OTHER_FILES = {"sitecustomize.py", "minerva_math/utils.py", "weighted_distillation.py", "weighted_reward.py"}
 """Python files of other packages, and the recipes as an export names them."""
 PATH = re.compile(r"`([\w./*-]+\.py)`")
 NAME = re.compile(rf"`((?:{'|'.join(PACKAGES)})(?:\.\w+)+)(?:\([^`]*\))?`")
