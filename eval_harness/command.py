@@ -107,8 +107,13 @@ def _lm_eval(words: Sequence[str]) -> int:
     except OptionError as error:
         say(error, stderr=True)
         return 2
-    with hidden_output():
+    with hidden_output(is_help=any(_is_help(word) for word in words)):
         return _run_lm_eval(words)
+
+
+def _is_help(word: str) -> bool:
+    """Whether lm-eval prints its help for this word; it takes `--he` for `--help`."""
+    return word == "-h" or (len(word) > 2 and "--help".startswith(word))
 
 
 def _run_lm_eval(words: Sequence[str]) -> int:

@@ -11,7 +11,7 @@ import contextlib
 import io
 import logging
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -20,7 +20,7 @@ import yaml
 from eval_harness.options import OptionError
 from sure_math.command_line.yaml_text import read_yaml
 from sure_math.escaping import terminal
-from sure_math.redaction import hidden, known_secrets, secrets_in
+from sure_math.redaction import hidden, known_secrets, secrets_in, without_secrets
 
 
 def refuse_secret_words(words: Sequence[str]) -> None:
@@ -57,8 +57,12 @@ def refuse_secrets(arguments: Mapping[str, Any], place: str = "--model_args") ->
 
 
 @contextlib.contextmanager
-def hidden_output() -> Iterator[None]:
-    """Remove the secrets of the environment from what is printed and logged, and show control characters in the log."""
+def hidden_output(*, is_help: bool = False) -> Iterator[None]:
+    """Remove the secrets of the environment from what is printed and logged, and show control characters in the log.
+
+    Args:
+        is_help: lm-eval prints its help, whose `key=val` is an example. What only looks like a secret is then left.
+    """
     made = logging.getLogRecordFactory()
 
     def record(*arguments: Any, **named: Any) -> logging.LogRecord:
@@ -68,11 +72,12 @@ def hidden_output() -> Iterator[None]:
         return line
 
     secrets = known_secrets()
+    remove = without_secrets if is_help else hidden
     logging.setLogRecordFactory(record)
     try:
         with (
-            contextlib.redirect_stdout(_HidingStream(sys.stdout, secrets)),
-            contextlib.redirect_stderr(_HidingStream(sys.stderr, secrets)),
+            contextlib.redirect_stdout(_HidingStream(sys.stdout, secrets, remove)),
+            contextlib.redirect_stderr(_HidingStream(sys.stderr, secrets, remove)),
         ):
             yield
     finally:
@@ -82,11 +87,11 @@ def hidden_output() -> Iterator[None]:
 class _HidingStream(io.TextIOBase):
     """Writes to a stream without the secrets. Progress bars keep their control characters."""
 
-    def __init__(self, stream: TextIO, secrets: Sequence[str]) -> None:
-        self._stream, self._secrets = stream, secrets
+    def __init__(self, stream: TextIO, secrets: Sequence[str], remove: Callable[[str, Sequence[str]], str]) -> None:
+        self._stream, self._secrets, self._remove = stream, secrets, remove
 
     def write(self, text: str) -> int:
-        self._stream.write(hidden(text, self._secrets) if len(text) > 5 else text)
+        self._stream.write(self._remove(text, self._secrets) if len(text) > 5 else text)
         return len(text)
 
     def flush(self) -> None:

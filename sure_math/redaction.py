@@ -5,6 +5,7 @@ address may hold one in its user name, password, query and fragment. The environ
 
 - `secrets_in` finds secrets in settings. A run does not start with one, because a run writes its settings down.
 - `hidden` removes secrets from a text that goes out: an error, a server's reply, a log line.
+- `without_secrets` removes only the secrets that it is given.
 - `hidden_values` does the same for a tree of JSON that others made, such as the results of lm-eval.
 """
 
@@ -116,11 +117,21 @@ def hidden(text: object, secrets: Sequence[str] | None = None) -> str:
     'https://host/v1 rejects Bearer [secret], password=[secret]'
     """
     shown = str(text)
-    for secret in known_secrets() if secrets is None else secrets:
-        shown = _without(secret, shown)
+    shown = without_secrets(shown, known_secrets() if secrets is None else secrets)
     shown = _ADDRESS.sub(_plain_address, shown)
     shown = _SCHEME.sub(rf"\1 {HIDDEN}", _SHAPES.sub(HIDDEN, shown))
     return _PAIR.sub(_plain_pair, shown)
+
+
+def without_secrets(text: str, secrets: Sequence[str]) -> str:
+    """Remove only the given secrets from a text: for a help text, whose `key=val` is an example and no secret.
+
+    >>> without_secrets("--model_args key=val (default: token=hf_abcdef)", ["hf_abcdef"])
+    '--model_args key=val (default: token=[secret])'
+    """
+    for secret in secrets:
+        text = _without(secret, text)
+    return text
 
 
 def _without(secret: str, text: str) -> str:

@@ -155,6 +155,18 @@ def test_commands_that_cannot_be_done(tmp_path: Path, capsys: pytest.CaptureFixt
         main([])
 
 
+@pytest.mark.parametrize("option", ["-h", "--help", "--he"])
+def test_the_help_shows_its_examples_and_no_secret(
+    option: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_TOKEN", "model_args")  # a secret that the help would otherwise show
+    with pytest.raises(SystemExit, match="0"):
+        main(["run", option])
+    printed = capsys.readouterr().out
+    assert "key=val" in printed and "key=[secret]" not in printed
+    assert "--[secret]" in printed and "model_args" not in printed
+
+
 WITHOUT_LM_EVAL = """
 import runpy, sys
 
