@@ -3,7 +3,7 @@
     python -m sure_math.export sure-math --to trl
     python -m sure_math.export sure-math --to verl --split test --out rows
 
-Rows are read and written in batches, so memory does not grow with their number. The folder is written under another
+Rows are read and written in batches: of all rows, only the ids stay in memory. The folder is written under another
 name and then renamed.
 """
 
@@ -186,6 +186,7 @@ def export(
 
     Raises:
         ExportError: `folder` is not a finished dataset or lacks the split, no row is left, or `out` exists already.
+        DatasetError: two problems have the same `problem_id`, or a file cannot be read.
         OutputError: no folder can be at `out`.
     """
     chosen = FORMATS[to]
@@ -288,7 +289,7 @@ def _checked(folder: Path, split: str) -> PublishedDataset:
 
 
 def _rows(dataset: PublishedDataset, split: str, prompt: str) -> Iterator[ExportRow]:
-    for index, values in enumerate(dataset.rows(split, COLUMNS)):
+    for index, (_, values) in enumerate(dataset.problems([split], COLUMNS)):
         messages = solve_messages(values["problem"], None, prompt)
         yield ExportRow(
             values=values,

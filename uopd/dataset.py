@@ -7,13 +7,14 @@ the run, so a resumed run draws the same prompts as an uninterrupted run.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 from sure_math.identity import digest, uniform
-from sure_math.publication.published import DatasetError, PublishedDataset, open_dataset
+from sure_math.publication.published import SPLITS, DatasetError, open_dataset
 
 COLUMNS = (
     "problem_id",
@@ -69,13 +70,17 @@ def load_dataset_folder(folder: Path) -> Dataset:
     (0.75, 'Qwen/Qwen3-8B')
 
     Raises:
-        DataError: the folder is missing, the dataset is not finished, or a column or a weight is missing.
+        DataError: the folder is missing, the dataset is not finished, a column or a weight is missing, or two problems
+            have the same `problem_id`.
     """
     try:
         dataset = open_dataset(folder, f"data.path = {folder}")
-        train, test = _rows(dataset, "train"), _rows(dataset, "test")
+        rows: dict[str, list[dict[str, Any]]] = {split: [] for split in SPLITS}
+        for split, row in dataset.problems(SPLITS, COLUMNS):
+            rows[split].append(row)
     except DatasetError as error:
         raise DataError(str(error)) from None
+    train, test = (_with_weights(rows[split], split, folder) for split in SPLITS)
     return Dataset(
         train=train,
         test=test,
@@ -132,12 +137,11 @@ def draw_prompts(count: int, probabilities: Sequence[float] | None, *, seed: int
     return [min(bisect_right(ends, point), count - 1) for point in points]
 
 
-def _rows(dataset: PublishedDataset, split: str) -> tuple[PoolRow, ...]:
-    rows = list(dataset.rows(split, COLUMNS))
+def _with_weights(rows: Sequence[Mapping[str, Any]], split: str, folder: Path) -> tuple[PoolRow, ...]:
     lacking = [row["problem_id"] for row in rows if row["weight"] is None or not 0 <= row["weight"] <= 1]
     if lacking:
         raise DataError(
-            f"data.path = {dataset.folder}: {len(lacking):,} of {len(rows):,} problems of the split {split} have no "
+            f"data.path = {folder}: {len(lacking):,} of {len(rows):,} problems of the split {split} have no "
             f"weight in [0, 1] (the first is {lacking[0]}); annotate them with `python -m sure_math.build`"
         )
     return tuple(PoolRow(**row) for row in rows)

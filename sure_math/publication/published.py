@@ -112,6 +112,28 @@ class PublishedDataset:
             except (pa.ArrowException, OSError, UnicodeDecodeError):
                 raise DatasetError(_damaged([path])) from None
 
+    def problems(self, splits: Sequence[str], columns: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The problems of the splits one after the other: the split, and the named columns with `problem_id`.
+
+        Raises:
+            DatasetError: as `rows`; a problem has no `problem_id`, or the `problem_id` of an earlier problem.
+        """
+        first: dict[str, str] = {}
+        for split in splits:
+            for number, row in enumerate(self.rows(split, columns), start=1):
+                name, place = row["problem_id"], f"row {number:,} of the split {split}"
+                if not name:
+                    raise DatasetError(
+                        f"{self.folder}: {place} has no problem_id; leave the row out, or build the dataset again"
+                    )
+                if name in first:
+                    raise DatasetError(
+                        f"{self.folder}: {first[name]} and {place} have the same problem_id {name:.100}; leave out one "
+                        "of these rows, or download or build the dataset again"
+                    )
+                first[name] = place
+                yield split, row
+
     def check_files(self, table: str | None = None) -> None:
         """Compare the data files with the digests of the manifest: those of one table, or all and no others.
 

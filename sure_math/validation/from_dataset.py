@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from sure_math.publication.published import DatasetError, PublishedDataset, open_dataset
@@ -24,7 +25,8 @@ def read_dataset(folder: Path) -> GradedAnswers:
     True
 
     Raises:
-        ValidationInputError: the folder is not a finished dataset, or its tables do not belong together.
+        ValidationInputError: the folder is not a finished dataset, its tables do not belong together, or two problems
+            have the same `problem_id`.
     """
     try:
         dataset = open_dataset(folder)
@@ -35,12 +37,11 @@ def read_dataset(folder: Path) -> GradedAnswers:
 
 def _graded(dataset: PublishedDataset, samples: Mapping[str, Sequence[Mapping]]) -> GradedAnswers:
     problems, too_few = [], 0
-    for split in dataset.splits:
-        for row in dataset.rows(split, PROBLEM_COLUMNS):
-            if row["num_samples"] < 2:
-                too_few += 1
-            else:
-                problems.append(_problem(row, split, samples[row["problem_id"]]))
+    for split, row in dataset.problems(dataset.splits, PROBLEM_COLUMNS):
+        if row["num_samples"] < 2:
+            too_few += 1
+        else:
+            problems.append(_problem(row, split, samples.get(row["problem_id"], ())))
     return GradedAnswers(
         problems=problems,
         equivalence=dataset.manifest["config"].get("cluster", {}).get("equivalence", "math"),
@@ -51,17 +52,28 @@ def _graded(dataset: PublishedDataset, samples: Mapping[str, Sequence[Mapping]])
 
 
 def _samples_by_problem(dataset: PublishedDataset) -> dict[str, list[dict]]:
-    """The samples of each problem by index."""
+    """The samples of each problem by index; a sample that is there twice would count twice."""
     samples: dict[str, list[dict]] = {}
     for row in dataset.rows("samples", SAMPLE_COLUMNS):
         samples.setdefault(row["problem_id"], []).append(row)
-    for rows in samples.values():
+    for name, rows in samples.items():
         rows.sort(key=lambda row: row["sample_index"])
+        for row, following in pairwise(rows):
+            if row["sample_index"] == following["sample_index"]:
+                raise ValidationInputError(
+                    f"{dataset.folder}: the problem {name:.100} has two samples with the sample_index "
+                    f"{row['sample_index']}; leave out one of them, or download or build the dataset again"
+                )
     return samples
 
 
 def _problem(row: Mapping, split: str, samples: Sequence[Mapping]) -> SampledProblem:
     inside = [sample for sample in samples if sample["sample_index"] >= 0]
+    if len(inside) < 2:
+        raise ValidationInputError(
+            f"problem {row['problem_id']}: has {len(inside)} samples, and num_samples is {row['num_samples']}; the "
+            "tables do not belong together, build again"
+        )
     answers = tuple(sample["answer"] for sample in inside)
     ids = tuple(sample["cluster_id"] for sample in inside)
     weighted = row["weight_kind"] == "weighted"

@@ -19,6 +19,7 @@ import pytest
 from sure_math.export import BATCH_ROWS, ExportError, export, main
 from sure_math.publication.facts import RunFacts
 from sure_math.publication.publish import publish
+from sure_math.publication.published import DatasetError
 from tests.helpers.small_published_run import a_problem, a_shard, an_uncertainty, some_facts
 
 WEIGHTS = (1.0, 0.5, 0.25, 0.0)
@@ -62,6 +63,14 @@ def for_trl(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def for_verl(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return export(published, "verl", tmp_path_factory.mktemp("verl") / "rows").folder
+
+
+def test_two_rows_with_one_id_are_refused(tmp_path: Path) -> None:
+    shards = [a_shard(a_problem("p"), ("4", "4"), (0, 0), an_uncertainty("p")) for _ in range(2)]
+    publish(shards, some_facts(), tmp_path / "data")
+    with pytest.raises(DatasetError, match=r"row 1 of the split train and row 2 .* have the same problem_id p; leave"):
+        export(tmp_path / "data", "trl", tmp_path / "rows")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data"]
 
 
 def test_rows_for_trl(for_trl: Path) -> None:

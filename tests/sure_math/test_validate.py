@@ -9,6 +9,8 @@ import math
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from sure_math.publication.publish import publish
@@ -170,6 +172,28 @@ def test_a_dataset_whose_tables_do_not_fit_is_refused(tmp_path):
     shard = a_shard(a_problem("p1"), ("4", "4"), (0, 1), an_uncertainty("p1"))
     publish([shard], some_facts(), tmp_path)
     with pytest.raises(ValidationInputError, match=r"p1: its samples give the weight .* the dataset has 1\.0"):
+        read_dataset(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("table", "change", "message"),
+    [
+        (
+            "train",
+            {"problem_id": "p1"},
+            "row 1 of the split train and row 2 of the split train have the same problem_id p1",
+        ),
+        ("samples", {"sample_index": 0}, "the problem p1 has two samples with the sample_index 0; leave out one"),
+        ("samples", {"problem_id": "p3"}, "problem p1: has 0 samples, and num_samples is 2; the tables"),
+    ],
+)
+def test_rows_that_are_there_twice_or_not_at_all(tmp_path, table, change, message):
+    shards = [a_shard(a_problem(name), ("4", "4"), (0, 0), an_uncertainty(name)) for name in ("p1", "p2")]
+    (path,) = publish(shards, some_facts(), tmp_path).folder.glob(f"data/{table}-*.parquet")
+    rows = pq.read_table(path)
+    changed = [row | change if table == "train" or row["problem_id"] == "p1" else row for row in rows.to_pylist()]
+    pq.write_table(pa.Table.from_pylist(changed, schema=rows.schema), path)
+    with pytest.raises(ValidationInputError, match=message):
         read_dataset(tmp_path)
 
 

@@ -1,8 +1,8 @@
 """Pins of `uopd/dataset.py` and `uopd/rollouts/prompt_pool.py`:
 
 - a finished dataset is read whole; a folder without manifest, a missing column, a weight that is missing or out of
-  [0, 1], labels a method needs, a pool of weight 0, another teacher's weights and a test split without answers are
-  refused with the count, the first id and what to do;
+  [0, 1], an id that two problems have, labels a method needs, a pool of weight 0, another teacher's weights and a test
+  split without answers are refused with the count, the first id and what to do;
 - draws: what a slot draws follows from seed and slot alone, with replacement, uniform or in proportion to the weights
   (chi-square); 50,000 prompts of 128 are 391 steps, the last one of 80;
 - the pool: prompts of the chat template, the solution in the scorer's prompt for `opsd` alone, long prompts left out
@@ -13,6 +13,7 @@ import json
 import shutil
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -90,12 +91,30 @@ def test_a_missing_column(dataset: Path, column: str) -> None:
 def test_weights_that_are_none(dataset: Path, weight: float | None, split: str) -> None:
     if split == "test":
         shutil.copy(dataset / "data/train-00000.parquet", dataset / "data/spare")
-    change_rows(dataset, lambda index, row: {**row, "weight": weight if index in (3, 7) else row["weight"]})
+
+    def without_weights(index: int, row: dict[str, Any]) -> dict[str, Any]:
+        return {**row, "problem_id": f"{split}-{index}", "weight": weight if index in (3, 7) else row["weight"]}
+
+    change_rows(dataset, without_weights)
     if split == "test":
         (dataset / "data/train-00000.parquet").rename(dataset / "data/test-00000.parquet")
         (dataset / "data/spare").rename(dataset / "data/train-00000.parquet")
-    expected = rf"2 of 12 problems of the split {split} have no weight in \[0, 1\] \(the first is train-3\); annotate"
+    expected = rf"2 of 12 problems of the split {split} have no weight in \[0, 1\] \(the first is {split}-3\); annotate"
     with pytest.raises(DataError, match=expected):
+        load_dataset_folder(dataset)
+
+
+@pytest.mark.parametrize(
+    ("index", "name", "message"),
+    [
+        (7, "train-3", "row 4 of the split train and row 8 of the split train have the same problem_id train-3; leave"),
+        (5, "test-1", "row 6 of the split train and row 2 of the split test have the same problem_id test-1; leave"),
+        (2, None, "row 3 of the split train has no problem_id; leave the row out"),
+    ],
+)
+def test_ids_that_name_no_single_problem(dataset: Path, index: int, name: str | None, message: str) -> None:
+    change_rows(dataset, lambda number, row: {**row, "problem_id": name if number == index else row["problem_id"]})
+    with pytest.raises(DataError, match=message):
         load_dataset_folder(dataset)
 
 
