@@ -66,7 +66,7 @@ def _read(options: argparse.Namespace) -> GradedAnswers:
     if options.input.is_dir():
         if columns:
             raise ValidationInputError("--column is for files; a dataset folder has its columns")
-        return read_dataset(options.input)
+        return read_dataset(options.input, _limits(options))
     if not options.input.is_file():
         raise ValidationInputError(f"{options.input} is neither a dataset folder nor a file")
     return read_file(
@@ -128,7 +128,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--equivalence", choices=("math", "string"), default="math", help="file: how answers compare")
     parser.add_argument("--missing", choices=("own", "shared", "exclude"), default="own", help="file: missing answers")
     parser.add_argument(
-        "--limit", action="append", default=[], metavar="NAME=NUMBER", help="file: raise a limit, as text_characters"
+        "--limit", action="append", default=[], metavar="NAME=NUMBER", help="raise a limit, as text_characters"
     )
     return parser
 

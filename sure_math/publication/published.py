@@ -14,6 +14,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from sure_math.problems.sources.encoded_text import InputError
+from sure_math.problems.sources.limits import Limits
+from sure_math.problems.sources.parquet_rows import refuse_long_texts, rows_per_batch
 from sure_math.publication.tables import SCHEMAS
 from sure_math.storage.files import file_digest
 from sure_math.storage.output_folder import (
@@ -41,7 +44,10 @@ SPLITS = ("train", "test")
 
 _KEYS = frozenset({"dataset", "config", "models", "prompts", "numbers"})
 """Keys of a manifest that its readers rely on."""
-_BATCH_ROWS = 1024
+LIMITS = Limits(remedy="build the dataset again without this text")
+"""What is read of a dataset, which may come from a stranger: the limits of the files of a build."""
+MANIFEST_BYTES = 64 * 2**20
+"""A manifest has a few hundred bytes for each data file, and the settings and prompts of the build."""
 _EARLY_FILES = (CARD, f"{FIGURES}/entropy_histogram.png", f"{FIGURES}/entropy_histogram.svg")
 """Files beside the data. The manifests of early versions do not list them."""
 
@@ -89,11 +95,13 @@ class PublishedDataset:
         names = sorted(name for name in self._digests if name.startswith(f"{table}-"))
         return [self.folder / DATA / name for name in names]
 
-    def rows(self, table: str, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+    def rows(self, table: str, columns: Sequence[str], limits: Limits = LIMITS) -> Iterator[dict[str, Any]]:
         """The rows of a table one after the other, as mappings with the named columns.
 
+        What a file says of its size is compared with the limits before a page is unpacked.
+
         Raises:
-            DatasetError: a file of the table is missing, is damaged, or lacks a column.
+            DatasetError: a file of the table is missing, is damaged, lacks a column, or is larger than a limit.
         """
         for path in self.files(table):
             if not path.is_file():
@@ -107,12 +115,19 @@ class PublishedDataset:
                             "`python -m sure_math.build` writes"
                         )
                     types = pa.schema([SCHEMAS[table].field(name).with_nullable(True) for name in columns])
-                    for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=list(columns)):
+                    size = rows_per_batch(file, str(path), limits, columns)
+                    for batch in file.iter_batches(batch_size=size, columns=list(columns)):
+                        for name in batch.schema.names:
+                            refuse_long_texts(batch.column(name), str(path), name, limits)
                         yield from pa.table(batch).select(list(columns)).cast(types).to_pylist()
             except (pa.ArrowException, OSError, UnicodeDecodeError):
                 raise DatasetError(_damaged([path])) from None
+            except InputError as error:
+                raise DatasetError(str(error)) from None
 
-    def problems(self, splits: Sequence[str], columns: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    def problems(
+        self, splits: Sequence[str], columns: Sequence[str], limits: Limits = LIMITS
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
         """The problems of the splits one after the other: the split, and the named columns with `problem_id`.
 
         Raises:
@@ -120,7 +135,7 @@ class PublishedDataset:
         """
         first: dict[str, str] = {}
         for split in splits:
-            for number, row in enumerate(self.rows(split, columns), start=1):
+            for number, row in enumerate(self.rows(split, columns, limits), start=1):
                 name, place = row["problem_id"], f"row {number:,} of the split {split}"
                 if not name:
                     raise DatasetError(
@@ -217,6 +232,11 @@ def open_dataset(folder: Path, name: str | None = None) -> PublishedDataset:
         raise DatasetError(
             f"{name or folder} has no {MANIFEST}: it is not a finished dataset; run `python -m sure_math.build` to its "
             "end first, or name another folder"
+        )
+    if (size := path.stat().st_size) > MANIFEST_BYTES:
+        raise DatasetError(
+            f"{path}: has {size:,} bytes, and at most {MANIFEST_BYTES:,} are read: this is no manifest of a "
+            "dataset; build or download the dataset again"
         )
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))

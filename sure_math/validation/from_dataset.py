@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from sure_math.publication.published import DatasetError, PublishedDataset, open_dataset
+from sure_math.problems.sources.limits import Limits
+from sure_math.publication.published import LIMITS, DatasetError, PublishedDataset, open_dataset
 from sure_math.validation.graded_answers import GradedAnswers, SampledProblem, ValidationInputError, measure
 
 PROBLEM_COLUMNS = (
@@ -18,7 +19,7 @@ SAMPLE_COLUMNS = ("problem_id", "sample_index", "answer", "cluster_id", "sum_log
 """Columns of a published dataset that are read; not the texts of the samples, which are most of its bytes."""
 
 
-def read_dataset(folder: Path) -> GradedAnswers:
+def read_dataset(folder: Path, limits: Limits = LIMITS) -> GradedAnswers:
     """Read the problems of a folder that `publish` wrote.
 
     >>> read_dataset(Path("sure-math")).has_greedy  # doctest: +SKIP
@@ -30,14 +31,14 @@ def read_dataset(folder: Path) -> GradedAnswers:
     """
     try:
         dataset = open_dataset(folder)
-        return _graded(dataset, _samples_by_problem(dataset))
+        return _graded(dataset, _samples_by_problem(dataset, limits), limits)
     except DatasetError as error:
         raise ValidationInputError(str(error)) from None
 
 
-def _graded(dataset: PublishedDataset, samples: Mapping[str, Sequence[Mapping]]) -> GradedAnswers:
+def _graded(dataset: PublishedDataset, samples: Mapping[str, Sequence[Mapping]], limits: Limits) -> GradedAnswers:
     problems, too_few = [], 0
-    for split, row in dataset.problems(dataset.splits, PROBLEM_COLUMNS):
+    for split, row in dataset.problems(dataset.splits, PROBLEM_COLUMNS, limits):
         if row["num_samples"] < 2:
             too_few += 1
         else:
@@ -51,10 +52,10 @@ def _graded(dataset: PublishedDataset, samples: Mapping[str, Sequence[Mapping]])
     )
 
 
-def _samples_by_problem(dataset: PublishedDataset) -> dict[str, list[dict]]:
+def _samples_by_problem(dataset: PublishedDataset, limits: Limits) -> dict[str, list[dict]]:
     """The samples of each problem by index; a sample that is there twice would count twice."""
     samples: dict[str, list[dict]] = {}
-    for row in dataset.rows("samples", SAMPLE_COLUMNS):
+    for row in dataset.rows("samples", SAMPLE_COLUMNS, limits):
         samples.setdefault(row["problem_id"], []).append(row)
     for name, rows in samples.items():
         rows.sort(key=lambda row: row["sample_index"])

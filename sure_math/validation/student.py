@@ -68,7 +68,7 @@ def read_student(path: Path, columns: Mapping[str, str], limits: Limits = DEFAUL
         if path.is_dir():
             if columns:
                 raise ValidationInputError("--column is for files; a dataset folder has its columns")
-            answers = read_dataset(path)
+            answers = read_dataset(path, limits)
             return StudentAnswers(
                 name=path.resolve().name, origin=answers.origin, problems=[_of_dataset(row) for row in answers.problems]
             )

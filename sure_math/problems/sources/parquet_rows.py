@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from sure_math.problems.sources.encoded_text import InputError
@@ -14,11 +15,12 @@ LARGE_BYTES, MOST_PACKED = 256 * 2**20, 1000
 """A column of a row group that has more bytes must not shrink by a larger factor: usual texts shrink by 2 to 20."""
 
 
-def rows_per_batch(file: Any, name: str, limits: Limits) -> int:
+def rows_per_batch(file: Any, name: str, limits: Limits, columns: Collection[str] | None = None) -> int:
     """Return how many rows are read at once, from what the file says of its columns.
 
     Args:
         file: a `pyarrow.parquet.ParquetFile`.
+        columns: the columns that are read; None: all.
 
     Raises:
         InputError: a column is too large for its rows, or there are too many rows.
@@ -29,6 +31,8 @@ def rows_per_batch(file: Any, name: str, limits: Limits) -> int:
     rows = BATCH_ROWS
     for group in (metadata.row_group(number) for number in range(metadata.num_row_groups)):
         for column in (group.column(number) for number in range(group.num_columns)):
+            if columns is not None and column.path_in_schema.partition(".")[0] not in columns:
+                continue
             count, size = max(group.num_rows, 1), column.total_uncompressed_size
             where = f"{name}, column {column.path_in_schema[:60]}"
             if size > count * limits.row_characters:

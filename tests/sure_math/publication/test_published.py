@@ -1,15 +1,18 @@
 """Pins: a published folder reads back with its rows, columns and facts; a folder that is unfinished, foreign, damaged,
-or of another format is refused with a message that says what to do.
+of another format or larger than a limit is refused with a message that says what to do.
 """
 
 import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from sure_math.problems.sources.limits import Limits
 from sure_math.publication.publish import publish
-from sure_math.publication.published import DatasetError, open_dataset
+from sure_math.publication.published import MANIFEST_BYTES, DatasetError, open_dataset
 from tests.helpers.small_published_run import a_problem, a_shard, an_uncertainty, some_facts
 
 
@@ -81,6 +84,49 @@ def test_a_damaged_file_is_named(folder: Path) -> None:
     file.write_bytes(b"PAR1" + bytes(200) + b"PAR1")
     with pytest.raises(DatasetError, match=r"train-00000\.parquet: missing or not as published"):
         list(open_dataset(folder).rows("train", ["weight"]))
+
+
+def change_problem(folder: Path, texts: list[str]) -> None:
+    """Write the training problems again, with these texts in place of two."""
+    (path,) = (folder / "data").glob("train-*.parquet")
+    rows = pq.read_table(path)
+    first, second = rows.to_pylist()
+    changed = [(first if number == 0 else second) | {"problem": text} for number, text in enumerate(texts)]
+    table = pa.Table.from_pylist(changed, schema=rows.schema)
+    pq.write_table(table, path, compression="zstd", use_dictionary=False)
+
+
+LARGE = {
+    "bytes a row": (["x" * 90_000_000, "What?"], r"column problem: has 45,000,\d+ bytes a row; at most 33,554,432"),
+    "long text": (["x" * 4_000_001, "What?"], "the column problem holds a text of 4,000,001 bytes; at most 1,000,000"),
+    "packed": (
+        ["x" * 900_000] * 400,
+        r"column problem: [\d,]+ bytes unpack to [\d,]+, as in a file that is made to fill",
+    ),
+}
+
+
+@pytest.mark.parametrize(("texts", "message"), LARGE.values(), ids=LARGE)
+def test_a_file_of_a_stranger_is_refused_by_its_size(folder: Path, texts: list[str], message: str) -> None:
+    change_problem(folder, texts)
+    with pytest.raises(DatasetError, match=rf"train-00000\.parquet.*{message}") as error:
+        list(open_dataset(folder).rows("train", ["problem_id", "problem"]))
+    assert "\n" not in str(error.value) and ("leave" in str(error.value))
+    # Columns that are not read do no harm.
+    assert next(open_dataset(folder).rows("train", ["problem_id"])) == {"problem_id": "p1"}
+
+
+def test_a_limit_of_a_dataset_can_be_raised(folder: Path) -> None:
+    change_problem(folder, ["x" * 4_000_001, "What?"])
+    rows = open_dataset(folder).rows("train", ["problem"], Limits(text_characters=4_000_001))
+    assert [len(row["problem"]) for row in rows] == [4_000_001, 5]
+
+
+def test_a_manifest_of_a_stranger_is_refused_by_its_size(folder: Path) -> None:
+    with (folder / "manifest.json").open("r+b") as file:
+        file.truncate(MANIFEST_BYTES + 1)
+    with pytest.raises(DatasetError, match=r"manifest\.json: has 67,108,865 bytes, and at most 67,108,864 are read"):
+        open_dataset(folder)
 
 
 def test_a_table_is_checked_alone(folder: Path) -> None:
