@@ -41,6 +41,9 @@ CERTAIN = 0.01
 """Nats over the probe. Below it the model is so certain that raw and processed values cannot be told apart."""
 LEAST_LOGPROB = -1e5
 """Nats. vLLM writes -9999 for a probability of 0."""
+TOKEN_CHARACTERS = 1024
+"""The most characters of a text per token. The longest tokens of usual vocabularies are runs of blanks or dashes of the
+order of 100 characters: no text of real tokens comes near this bound, and 32 tokens cannot store megabytes."""
 OPTIONS: dict[str, Any] = {"logprob_mode": "raw", "extensions": True}
 """`logprob_mode`: the mode that the server was started with; the start fails if the probes show another mode.
 `extensions`: False leaves out fields that OpenAI's own chat protocol does not have, for endpoints that reject them."""
@@ -211,6 +214,24 @@ def refuse_cut_answer(count: int, ended: str, sampling: Sampling) -> Refusal | N
         )
         return Refusal(reason="no_completion", detail=detail)
     return None
+
+
+def refuse_long_text(text: str, count: int) -> Refusal | None:
+    """Refuse a text that is longer than its tokens can be: it is not the text of these tokens.
+
+    >>> refuse_long_text("x" * 20_000_000, 32).detail
+    'a text of 20,000,000 characters for 32 tokens, where at most 1,024 characters a token are stored; the server does not return the text of its tokens: update it, or use another server'
+
+    Args:
+        count: tokens of the answer.
+    """  # noqa: E501, the detail is one line
+    if len(text) <= count * TOKEN_CHARACTERS:
+        return None
+    detail = (
+        f"a text of {len(text):,} characters for {count:,} tokens, where at most {TOKEN_CHARACTERS:,} characters a "
+        "token are stored; the server does not return the text of its tokens: update it, or use another server"
+    )
+    return Refusal(reason="no_completion", detail=detail)
 
 
 def _completion(sampling: Sampling, answer: Any) -> Completion | Refusal:

@@ -23,6 +23,7 @@ from sure_math.models.engines.server import (
     length_limit,
     only_choice,
     refuse_cut_answer,
+    refuse_long_text,
     served_model,
     served_name,
     shared_body,
@@ -141,11 +142,13 @@ class ServerResponder:
     def _reply(self, sampling: Sampling, answer: Any) -> Reply | Refusal:
         choice = only_choice(answer)
         logprobs = [value for _, value in _tokens(choice)]
+        text = _text(choice)
         return (
             self._too_long(answer, sampling)
             or refuse_cut_answer(len(logprobs), choice["finish_reason"], sampling)
+            or refuse_long_text(text, len(logprobs))
             or Reply(
-                text=_text(choice),
+                text=text,
                 token_count=len(logprobs),
                 sum_logprob=math.fsum(logprobs),
                 finish_reason=choice["finish_reason"],

@@ -78,6 +78,26 @@ def test_a_chat_refuses_what_it_cannot_answer(endpoint: ScriptedEndpoint) -> Non
     responder.close()
 
 
+@pytest.mark.parametrize(("characters", "stored"), [(1024, True), (1025, False), (20_000_000, False)])
+def test_a_text_longer_than_its_tokens_can_be_is_not_stored(
+    endpoint: ScriptedEndpoint, characters: int, stored: bool
+) -> None:
+    responder = load_served(model_spec("any-name", server_spec(endpoint, api="chat")), enable_thinking=False)
+    long = choice_with(
+        message={"content": "x" * characters},
+        logprobs={"content": [{"token": "x", "logprob": -0.5}]},
+        finish_reason="stop",
+    )
+    endpoint.faults[5] = [Fault(change=long)]
+    [answer] = responder.ask([question("w1", SAMPLED, (5,))])
+    responder.close()
+    if stored:
+        assert not isinstance(answer, Refusal) and [len(reply.text) for reply in answer] == [1024]
+    else:
+        assert isinstance(answer, Refusal) and answer.reason == "no_completion"
+        assert f"a text of {characters:,} characters for 1 tokens, where at most 1,024" in answer.detail
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
