@@ -5,8 +5,9 @@ Phase 1, labels, rewards, the trainer's evaluation, the recipes and the evaluati
 1. Thoughts hold no answer (`thoughts.py`). A response whose thought never ends is truncated.
 2. The last box of the visible text holds the answer. If this box is not closed, there is no answer.
 3. Boxes that stand side by side are read together as a list: between them are only punctuation, words such as "and" and
-   "or", or labels (`$n=\boxed{1}$ or $n=\boxed{-2}$` is `1, -2`).
-4. A percent sign, or the word, directly behind a box belongs to the answer, and so does a sign in front of it.
+   "or", or labels (`$n=\boxed{1}$ or $n=\boxed{-2}$` is `1, -2`; `(a) \boxed{2} (b) \boxed{3}` is `2, 3`).
+4. A percent sign, the word, or a scale word (`\boxed{3} million`) directly behind a box belongs to the answer, and so
+   does a sign in front of it.
 5. If something else outside a box belongs to its formula (`2\boxed{3}`, `x > \boxed{3}`, `\frac{1}{\boxed{3}}`), the
    box holds only a part, and there is no answer (`beside_box.py`). A reference is trusted: its box is the answer.
 
@@ -24,6 +25,7 @@ from itertools import pairwise
 from sure_math.beside_box import is_part, sign_before
 from sure_math.joining_words import AND, OR
 from sure_math.rows import FinishReason, Missing
+from sure_math.scale_words import SCALES
 from sure_math.thoughts import visible_text
 
 BOX_COMMANDS = ("boxed", "fbox", "framebox")
@@ -63,6 +65,26 @@ _PERCENT = re.compile(
     re.IGNORECASE,
 )
 """A percent sign, or the word, directly behind a box."""
+_SCALE_WORDS = "|".join(
+    sorted(
+        (word for word in SCALES if len(word) > 3 and re.fullmatch(r"[a-zÀ-ɏͰ-ӿ]+", word)),
+        key=lambda word: (-len(word), word),
+    )
+)
+"""Without short words, which have other meanings, and without scripts that put no blanks between words."""
+_SCALE_RUN = rf"(?P<%s>[万萬亿億]|(?:{_SCALE_WORDS})(?:\s(?:{_SCALE_WORDS}))*+(?![^\W\d_]|-))"
+_SCALE = re.compile(
+    r"(?:[^\S\n]|\$|~|\*\*|\\[()\[\],;:! ])*+-?"
+    rf"(?:{_SCALE_RUN % 'plain'}|{_TEXT}\{{\s{{0,5}}{_SCALE_RUN % 'text'}[^{{}}]{{0,40}}\}})",
+    re.IGNORECASE,
+)
+"""Scale words directly behind a box, which multiply the number in it: `\\boxed{3} million`."""
+_PART = re.compile(
+    r"(?:(?<![^\W\d_])part\s)?"
+    r"(?:(?<!\w)\(?[b-h]\)|\((?:i{2,3}|iv|vi{0,3})\)|\([2-9]\)|(?<=\n)\s{0,3}[2-9][.)](?=\s)):?",
+    re.IGNORECASE,
+)
+"""The name of a part of the problem in front of a box: `(b)`, `(ii)`, `2.` at the start of a line."""
 _CHOICE = re.compile(r"[\W_]{0,9}(?:\\?(?:text|math)[a-z]{0,6})?[\W_]{0,9}[A-J][\W_]{0,9}")
 """The letter of a multiple choice answer."""
 _SIMPLE = re.compile(r"[\w.%$ ]*(?:\\[A-Za-z]+(?:\{[^{}]*\})*[\w.%]*)?")
@@ -179,6 +201,9 @@ def _box_at(text: str, command: re.Match[str], before: int) -> _Box | None:
     if span is None:
         return None
     content, end = _without_blanks(text[span[0] : span[1]]), span[1] + text.startswith("{", command.end())
+    if (scale := _SCALE.match(text, end)) is not None and re.search(r"\d", content):
+        end = scale.end()
+        content += f" {scale['plain'] or scale['text']}"
     if (percent := _PERCENT.match(text, end)) is not None:
         end = percent.end()
         content += "" if re.search(r"[%％]|percent", content) or not content else r"\%"
@@ -192,18 +217,19 @@ def _box_at(text: str, command: re.Match[str], before: int) -> _Box | None:
 def _side_by_side(text: str, box: _Box, following: _Box) -> bool:
     if following.start - box.end > _MAX_GAP:
         return False
-    gap = text[box.end : following.start]
-    return _BETWEEN.fullmatch(_LABEL.sub("", gap)) is not None
+    gap = _LABEL.sub("", text[box.end : following.start])
+    return _BETWEEN.fullmatch(gap) is not None or _BETWEEN.fullmatch(_PART.sub("", gap, count=1)) is not None
 
 
 def _joined(text: str, boxes: list[_Box]) -> str:
     contents = [box.content for box in boxes]
-    if len(set(contents)) == 1:
+    between = [text[box.end : following.start] for box, following in pairwise(boxes)]
+    if len(set(contents)) == 1 and not any(map(_PART.search, between)):
         return contents[0]
     names = [_INDEX.sub("", box.label) for box in boxes]
     if all(names) and len(set(names)) > 1:
         contents = [f"{box.label} = {box.content}" for box in boxes]
-    gaps = [text[box.end : following.start].lower() for box, following in pairwise(boxes)]
+    gaps = [gap.lower() for gap in between]
     if any("∪" in gap or r"\cup" in gap for gap in gaps):
         return r" \cup ".join(contents)
     if any(_INEQUALITY.search(content) for content in contents):

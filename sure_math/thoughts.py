@@ -13,6 +13,7 @@ TAGS: tuple[tuple[str, str], ...] = (
     ("<thought>", "</thought>"),
     ("<thoughts>", "</thoughts>"),
     ("<reasoning>", "</reasoning>"),
+    ("<scratchpad>", "</scratchpad>"),
     ("<seed:think>", "</seed:think>"),  # Seed-OSS
     ("<longcat_think>", "</longcat_think>"),  # LongCat
     ("[THINK]", "[/THINK]"),  # Magistral

@@ -11,7 +11,7 @@ from sure_math.problems.sources.stored_samples import kind_of
 from sure_math.rows import Answer, Output, Sample
 from sure_math.storage.phase import Phase
 
-VERSION = 2
+VERSION = 3
 """Raise it with every change of this file, of `sure_math/extract.py` or of `sure_math/thoughts.py` that makes other
 rows of the same inputs.
 """

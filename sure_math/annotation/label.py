@@ -26,7 +26,7 @@ from sure_math.rows import Dropped, Output, Problem
 from sure_math.storage.phase import Phase
 from sure_math.thoughts import visible_text
 
-VERSION = 3
+VERSION = 4
 """Raise it with every change that makes other rows of the same inputs."""
 
 

@@ -1,8 +1,9 @@
 """A box holds the whole answer, or only a part of it because something outside belongs to its formula.
 
-Pins: factors, powers, operators, inequalities, functions, brackets with more in them, and denials beside a box; a
-sign in front of a box is part of the answer; units, words, punctuation, an equals sign and arrows are not; references
-are trusted; the same holds for Phase 1 and for `is_correct`; linear time.
+Pins: factors, powers, operators, inequalities, functions, brackets with more in them, and denials beside a box;
+a sign in front of a box and a scale word behind it are part of the answer; boxes of several parts are a list; units,
+words, punctuation, an equals sign and arrows are not part of it; references are trusted; the same holds for Phase 1 and
+for `is_correct`; linear time.
 """
 
 import time
@@ -92,7 +93,6 @@ PARTS = [
     r"$\boxed{3}$^2",
     r"$(-\infty,\boxed{3})$",
     r"$\lfloor\boxed{3}\rfloor$",
-    r"$n \mid \boxed{3}$",
 ]
 WHOLE = [
     r"$x=\boxed{3}$",
@@ -198,6 +198,34 @@ WHOLE = [
     r"$:=\boxed{3}$",
     r"$?=\boxed{3}$",
     "$5!=\\boxed{3}$",
+    r"There are at least 4, so $\boxed{3}$",
+    r"the least is \boxed{3}",
+    r"The sum rounded up to an integer is \boxed{3}",
+    r"\boxed{3} million-dollar houses",
+    r"\boxed{3} millionaires",
+    r"\boxed{3}, more or less",
+    r"f(b) \boxed{3}",
+]
+SCALED = [
+    (r"\boxed{3} million", "3 million", "3000000"),
+    (r"The answer is $\boxed{3}$ million dollars.", "3 million", "3000000"),
+    (r"$\boxed{1.5}\text{ million people}$", "1.5 million", "1500000"),
+    (r"$-\boxed{3}\ \mathrm{billion}$", "-3 billion", "-3000000000"),
+    (r"\boxed{3}-thousand", "3 thousand", "3000"),
+    (r"\boxed{3} dozen eggs", "3 dozen", "36"),
+    (r"\boxed{3} Millionen", "3 Millionen", "3000000"),
+    (r"\boxed{2}万元", "2 万", "20000"),
+    (r"\boxed{3} hundredths", "3 hundredths", "0.03"),
+    (r"\boxed{2} million and \boxed{3} million", "2 million, 3 million", "2000000, 3000000"),
+]
+NAMED_PARTS = [
+    (r"(a) \boxed{2} (b) \boxed{3}", "2, 3"),
+    (r"(a) $\boxed{2}$, (b) $\boxed{3}$ and (c) $\boxed{5}$", "2, 3, 5"),
+    ("a) \\boxed{2}\nb) \\boxed{3}", "2, 3"),
+    ("1. \\boxed{2}\n2. \\boxed{3}", "2, 3"),
+    (r"(i) \boxed{2} (ii) \boxed{3}", "2, 3"),
+    (r"Part (a): \boxed{2}. Part (b): \boxed{3}.", "2, 3"),
+    (r"(a) \boxed{3} (b) \boxed{3}", "3, 3"),
 ]
 SIGNS = [
     (r"$-\boxed{3}$", "-3"),
@@ -241,7 +269,22 @@ def test_a_sign_in_front_of_a_box(text: str, answer: str | None) -> None:
     assert extract_answer(text) == answer
 
 
+@pytest.mark.parametrize(("text", "answer", "value"), SCALED)
+def test_a_scale_word_behind_a_box_belongs_to_the_answer(text: str, answer: str, value: str) -> None:
+    assert extract_answer(text) == answer
+    assert is_correct(value, text)
+    assert not is_correct("3", text) and not is_correct("2", text)
+
+
+@pytest.mark.parametrize(("text", "answer"), NAMED_PARTS)
+def test_boxes_of_several_parts_are_a_list(text: str, answer: str) -> None:
+    assert extract_answer(text) == answer
+    assert is_correct(answer, text) and not is_correct("3", text)
+
+
 HOSTILE = [
+    r"\boxed{1} million " * 80_000,
+    r"(b) \boxed{1} at least" * 80_000,
     "(" * 500_000 + r"\boxed{1}",
     r"\boxed{1} n-" * 80_000,
     r"2\boxed{1}, " * 80_000,
