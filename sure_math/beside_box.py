@@ -1,7 +1,8 @@
 r"""What stands beside a box and belongs to the same formula: `2\boxed{3}`, `x > \boxed{3}`, `\frac{1}{\boxed{3}}`.
 
-The content of such a box is only a part of the answer. A unit, a currency, words, punctuation, an equals sign or an
-arrow beside a box leave its content whole. `extract.py` asks here; every function looks at a bounded piece of text.
+The content of such a box is only a part of the answer. Words such as `at least` make it a bound. A unit, a currency,
+other words, punctuation, an equals sign or an arrow beside a box leave its content whole. `extract.py` asks here; every
+function looks at a bounded piece of text.
 """
 
 import re
@@ -49,6 +50,15 @@ _COMMAND = re.compile(r"\\[A-Za-z]+")
 _DENIED = re.compile(
     r"(?:\b(?:not|never|nicht)|n['’]t)\s(?:be\s|equal\sto\s)?[\s{}$*]{0,4}(?:\\[(\[])?\s?\Z", re.IGNORECASE
 )
+_BOUNDED = re.compile(
+    r"\b(?:at\s(?:least|most)|(?:more|less|fewer|greater|larger|smaller|higher|lower|bigger)\sthan|exceed(?:s|ing)?)"
+    r"(?:\sor\sequal\sto)?[\s{}$*]{1,5}(?:\\[(\[])?\s?\Z",
+    re.IGNORECASE,
+)
+_BOUNDED_BEHIND = re.compile(
+    r"[\s$*]{1,4}(?:\\text\s?\{\s?)?or\s(?:more|less|fewer|greater|higher|lower)\b", re.IGNORECASE
+)
+"""Words that make the number in a box a bound of the answer."""
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _AFTER = re.compile(
     r"\^(?!\s?\{?\s?(?:\\circ|\\degree|\\text|\\mathrm|°|\\prime|\*))|_\s?[{\\\d]|[²³⁴⁵⁶⁷⁸⁹ⁿ½√π×·÷±∓≤≥≠∪∩∖]|!\s?(?:\$|\\\)|\\\]|[-+*/=\d])"
@@ -87,7 +97,8 @@ def sign_before(text: str, start: int) -> tuple[int, str]:
 
 
 def is_part(text: str, start: int, end: int, *, letter: bool = False) -> bool:
-    r"""Return whether something beside a box, or boxes side by side, belongs to its formula, or a word denies it.
+    r"""Return whether something beside a box, or boxes side by side, belongs to its formula, or a word denies or
+    only bounds it.
 
     Args:
         start, end: where the box, or the boxes, start and end.
@@ -97,7 +108,7 @@ def is_part(text: str, start: int, end: int, *, letter: bool = False) -> bool:
     (True, False, True)
     """
     before, after = text[max(0, start - _WINDOW) : start], text[end : end + _WINDOW]
-    if _DENIED.search(before[-40:]):
+    if _DENIED.search(before[-40:]) or _BOUNDED.search(before[-60:]) or _BOUNDED_BEHIND.match(after):
         return True
     for _ in range(_MAX_LAYERS):
         inner, following = before[: _blanks(before)], after[_end_of_blanks(after) :]

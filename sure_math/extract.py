@@ -8,8 +8,9 @@ Phase 1, labels, rewards, the trainer's evaluation, the recipes and the evaluati
    "or", or labels (`$n=\boxed{1}$ or $n=\boxed{-2}$` is `1, -2`; `(a) \boxed{2} (b) \boxed{3}` is `2, 3`).
 4. A percent sign, the word, or a scale word (`\boxed{3} million`) directly behind a box belongs to the answer, and so
    does a sign in front of it.
-5. If something else outside a box belongs to its formula (`2\boxed{3}`, `x > \boxed{3}`, `\frac{1}{\boxed{3}}`), the
-   box holds only a part, and there is no answer (`beside_box.py`). A reference is trusted: its box is the answer.
+5. If something else outside a box belongs to its formula (`2\boxed{3}`, `x > \boxed{3}`, `\frac{1}{\boxed{3}}`), or
+   makes it a bound (`at least \boxed{3}`), the box holds only a part, and there is no answer (`beside_box.py`). A
+   reference is trusted: its box is the answer.
 
 A command whose backslash and first letter a reader of JSON took for a control character (`\b` and `oxed{5}`) is the
 command (`with_backslashes`).

@@ -1,6 +1,6 @@
-"""A box holds the whole answer, or only a part of it because something outside belongs to its formula.
+"""A box holds the whole answer, or only a part of it because something outside belongs to its formula or bounds it.
 
-Pins: factors, powers, operators, inequalities, functions, brackets with more in them, and denials beside a box;
+Pins: factors, powers, operators, inequalities, functions, brackets with more in them, bounds and denials beside a box;
 a sign in front of a box and a scale word behind it are part of the answer; boxes of several parts are a list; units,
 words, punctuation, an equals sign and arrows are not part of it; references are trusted; the same holds for Phase 1 and
 for `is_correct`; linear time.
@@ -93,6 +93,15 @@ PARTS = [
     r"$\boxed{3}$^2",
     r"$(-\infty,\boxed{3})$",
     r"$\lfloor\boxed{3}\rfloor$",
+    r"at least \boxed{3}",
+    r"The answer is at most $\boxed{3}$.",
+    r"$\text{at least }\boxed{3}$",
+    r"no more than **$\boxed{3}$**",
+    r"It is less than or equal to \(\boxed{3}\)",
+    r"$n$ exceeds \boxed{3}",
+    r"$\boxed{3}$ or more",
+    r"\boxed{3} or fewer people",
+    r"$n \mid \boxed{3}$",
 ]
 WHOLE = [
     r"$x=\boxed{3}$",
