@@ -107,7 +107,12 @@ class PublishedDataset:
             if not path.is_file():
                 raise DatasetError(_damaged([path]))
             try:
-                with pq.ParquetFile(path) as file:
+                # As a dictionary, a text that stands in many rows is read once: its length is seen before it is copied.
+                there = set(columns).intersection(pq.read_schema(path).names)
+                texts = [
+                    field.name for field in SCHEMAS[table] if field.name in there and pa.types.is_string(field.type)
+                ]
+                with pq.ParquetFile(path, read_dictionary=texts) as file:
                     lacking = [name for name in columns if name not in file.schema_arrow.names]
                     if lacking:
                         raise DatasetError(

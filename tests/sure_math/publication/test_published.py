@@ -116,6 +116,18 @@ def test_a_file_of_a_stranger_is_refused_by_its_size(folder: Path, texts: list[s
     assert next(open_dataset(folder).rows("train", ["problem_id"])) == {"problem_id": "p1"}
 
 
+def test_one_long_text_of_many_rows_is_refused_before_it_is_copied(folder: Path) -> None:
+    (path,) = (folder / "data").glob("train-*.parquet")
+    text = pa.DictionaryArray.from_arrays(pa.array([0] * 400, pa.int32()), pa.array(["x" * 10_000_000]))
+    many = pa.table({"problem_id": [str(number) for number in range(400)], "problem": text})
+    pq.write_table(many, path, compression="zstd", dictionary_pagesize_limit=2**30, store_schema=False)
+    assert path.stat().st_size < 20_000
+    before = pa.default_memory_pool().max_memory()
+    with pytest.raises(DatasetError, match="the column problem holds a text of 10,000,000 bytes"):
+        list(open_dataset(folder).rows("train", ["problem_id", "problem"]))
+    assert pa.default_memory_pool().max_memory() - before < 500_000_000  # 256 copies have 2,560,000,000 bytes
+
+
 def test_a_limit_of_a_dataset_can_be_raised(folder: Path) -> None:
     change_problem(folder, ["x" * 4_000_001, "What?"])
     rows = open_dataset(folder).rows("train", ["problem"], Limits(text_characters=4_000_001))
