@@ -129,6 +129,50 @@ def build_memory(result: Result) -> Section:
     )
 
 
+def sampling_stream(result: Result) -> Section:
+    """Make the section on how the sampling phase keeps vLLM busy."""
+    speed, simulated, memory, prefix = (result[part] for part in ("speed", "simulated", "memory", "prefix"))
+    names = {
+        "ours": "ours: recorder, chat template, journal, shards",
+        "raw": "one raw `LLM.generate`",
+        "batches": "raw batches of 128",
+    }
+    rows = [
+        [
+            names[way],
+            f"{speed['medians'][way]:.1f} s",
+            f"{speed['medians'][way] / speed['medians']['raw']:.3f}×",
+            ", ".join(f"{run['seconds']:.1f}" for run in runs),
+        ]
+        for way, runs in speed["runs"].items()
+    ]
+    ways = next(iter(simulated["times_the_stream"].values()))
+    long = [[name, *(f"{times[way]:.2f}×" for way in ways)] for name, times in simulated["times_the_stream"].items()]
+    first, last = memory["seen"][0], memory["seen"][-1]
+    return Section(
+        title="The sampling phase",
+        what=f"{speed['requests']} requests of mixed lengths ({speed['limits'][0]} to {speed['limits'][1]} new tokens) "
+        f"to {speed['model']} under vLLM with {speed['slots']} slots: as a build asks them, as one raw call, and as "
+        f"raw batches of 128. The three take turns, {len(speed['runs']['raw'])} times; the medians are compared.",
+        command="python -m benchmarks.sampling_stream --model DIR",
+        blocks=[
+            machine_line(speed["machine"]),
+            table(["", "median", "times the raw call", "seconds"], rows),
+            f"Simulated, {simulated['sequences']:,} answers with lengths as models with long thoughts have them (at "
+            f"most {simulated['limit']:,} tokens, {simulated['slots']} slots, half of a full step's time is fixed), in "
+            "times of one stream:",
+            table(["lengths", *ways], long),
+            f"Memory over {memory['requests']:,} requests to the pocket teacher: {first['own_mb']:.0f} MB after "
+            f"{first['requests']:,} and {last['own_mb']:.0f} MB after {last['requests']:,}; vLLM's processes "
+            f"{first['vllm_mb']:.0f} and {last['vllm_mb']:.0f} MB.",
+            f"{prefix['samples']} samples of {prefix['new_tokens']} tokens for each of {prefix['prompts']} prompts of "
+            f"{prefix['prompt_tokens']:,} tokens ({prefix['model']}): {prefix['medians']['with']:.1f} s with vLLM's "
+            f"cache of prefixes, {prefix['medians']['without']:.1f} s without it "
+            f"({prefix['times_as_fast']:.2f}× as fast).",
+        ],
+    )
+
+
 def decontamination(result: Result) -> Section:
     """Make the section on decontamination."""
     planted, load, clean = result["planted"], result["load"], result["clean"]

@@ -32,6 +32,7 @@ SECTIONS: Mapping[str, Callable[[Any], Section]] = {
     "published_accuracy": published_section.section,
     "hostile": hostile_section.section,
     "build_memory": data_sections.build_memory,
+    "sampling_stream": data_sections.sampling_stream,
     "decontamination": data_sections.decontamination,
     "real_seeds": data_sections.real_seeds,
     "pocket_validation": data_sections.validation,
