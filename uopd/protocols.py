@@ -24,7 +24,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from sure_math.models.engines import Request, RequestResult
+from sure_math.models.engines import Finished, Request, RequestResult
 from uopd.rows import ScoresHandle, Share, TrainingRow, UpdateReport
 
 
@@ -181,8 +181,8 @@ class Engine(Receiver, Protocol):
         """Policy version of the weights that it samples from."""
         ...
 
-    def generate(self, requests: Sequence[Request]) -> list[RequestResult]:
-        """As `sure_math.models.engines.generate`: one result per request, in order."""
+    def generate(self, requests: Sequence[Request]) -> list[Finished]:
+        """Answer every seed of every request, all from the same weights, in any order."""
         ...
 
     def logprobs(self, token_ids: Sequence[int]) -> list[float]:

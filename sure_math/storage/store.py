@@ -211,13 +211,15 @@ class Store:
                 if self._finished(phase.name, shard, fingerprints[shard]) is None
             )
             for shard, fingerprint in enumerate(fingerprints):
+                problems = round(inputs[0].kept * (shard + 1) / shards) - round(inputs[0].kept * shard / shards)
+                bar.begin(problems)
                 manifest = self._finished(phase.name, shard, fingerprint)
                 if manifest is None or phase.ordered:
                     output = phase.run(*(table.rows(shard) for table in inputs))
                 if manifest is None:
                     manifest = self._write_shard(phase.name, phase.makes, shard, fingerprint, output)
                 manifests.append(manifest)
-                bar.advance(round(inputs[0].kept * (shard + 1) / shards) - round(inputs[0].kept * shard / shards))
+                bar.advance(problems)
             phase.close()
         table = self._table(phase.name, phase.makes, manifests)
         self._mapped.append(table)

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from sure_math.models.engines import Completion, EngineUnavailable, Refusal, Request
+from sure_math.models.engines import Completion, EngineUnavailable, Finished, Refusal, Request, refused
 from uopd.config import TrainConfig
 from uopd.rows import Scores, Share, TrainingRow, UpdateReport
 from uopd.weight_sync.broadcast_group import BroadcastGroup
@@ -77,22 +77,20 @@ class SmallEngine:
         """`marker`: file that says that an engine has died; `claims`: version it says it has after a sync."""
         self.version, self.marker, self.claims = 0, marker, claims
 
-    def generate(self, requests: Sequence[Request]) -> list[Any]:
-        answers: list[Any] = []
+    def generate(self, requests: Sequence[Request]) -> list[Finished]:
+        answers: list[Finished] = []
         for request in requests:
             if request.token_ids == DIE or (request.token_ids == DIE_ONCE and self._first_death()):
                 os.kill(os.getpid(), signal.SIGKILL)
             if request.token_ids == FAIL:
                 raise ValueError("token 13 is not spoken here")
             if not request.token_ids:
-                answers.append(Refusal(reason="empty_prompt", detail="the prompt has no tokens"))
+                answers += refused(request, Refusal(reason="empty_prompt", detail="the prompt has no tokens"))
                 continue
-            answers.append(
-                tuple(
-                    Completion(token_ids=(seed, os.getpid(), self.version), sum_logprob=-1.0, finish_reason="stop")
-                    for seed in request.seeds
-                )
-            )
+            for seed in request.seeds:
+                tokens = (seed, os.getpid(), self.version)
+                completion = Completion(token_ids=tokens, sum_logprob=-1.0, finish_reason="stop")
+                answers.append(Finished(request=request, seed=seed, answer=completion))
         return answers
 
     def _first_death(self) -> bool:

@@ -15,6 +15,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from sure_math.command_line.progress import Lines, duration
 from sure_math.models.engines.spec import SPEED_OPTIONS
 from sure_math.redaction import hidden_values
 from sure_math.storage.claimed_folder import ClaimedFolder, FolderInUse, RecordDamaged, changed_settings
@@ -42,6 +43,8 @@ HARMLESS = re.compile(
 """Keys of settings that may change when a run goes on, since they shape no update."""
 SHOWN = ("loss", "kl", "reward", "agreement", "mean_response_tokens")
 """Metrics beside the progress bar."""
+SPEED_SECONDS = 3600.0
+"""The time that is left follows from the steps of this time. A step may take minutes."""
 
 
 class RunLog:
@@ -80,12 +83,15 @@ class RunLog:
             TextColumn("{task.fields[note]}"),
             TimeRemainingColumn(),
             console=console,
+            speed_estimate_period=SPEED_SECONDS,
         )
+        self._lines = Lines(console, self._line)
 
     def __enter__(self) -> RunLog:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self._lines.stop()
         self._bar.stop()
         if self._board is not None:
             self._board.close()
@@ -100,6 +106,7 @@ class RunLog:
             write_lines(self.folder / name, kept)
         self._task = self._bar.add_task("steps", total=self._config.steps, completed=done, note="")
         self._bar.start()
+        self._lines.start()
 
     def step(self, metrics: Mapping[str, Any]) -> None:
         """Log a step that is done."""
@@ -128,6 +135,13 @@ class RunLog:
     def evaluated(self, steps: int) -> bool:
         """Whether an evaluation after that many steps is in the log."""
         return any(_step_of(line) == steps for line in read_lines(self.folder / EVALUATIONS))
+
+    def _line(self) -> str:
+        """Say what the bar shows in one line, for a pipe or a file."""
+        task = self._bar.tasks[0]
+        left = task.time_remaining
+        parts = (f"step {task.completed:.0f}/{task.total:.0f}", " ".join(task.fields["note"].split()))
+        return ", ".join(part for part in (*parts, "" if not left else f"{duration(left)} left") if part)
 
     def say(self, text: str) -> None:
         """Print a line, in which nothing counts as markup."""

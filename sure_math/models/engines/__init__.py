@@ -182,13 +182,24 @@ def generate(engine: Engine, requests: Sequence[Request]) -> list[RequestResult]
     [2]
     """
     numbered = [dataclasses.replace(request, number=number) for number, request in enumerate(requests)]
-    answers: list[dict[int, Completion | Refusal]] = [{} for _ in requests]
-    for group in engine.stream([numbered]):
-        for finished in group:
-            answers[finished.request.number][finished.seed] = finished.answer
+    return gathered(requests, (finished for group in engine.stream([numbered]) for finished in group))
+
+
+def gathered(requests: Sequence[Request], answers: Iterable[Finished]) -> list[RequestResult]:
+    """Put the answers to all requests in order: one entry per request. The numbers of the requests count from 0.
+
+    >>> request = Request(token_ids=(5,), seeds=(1, 2), sampling=Sampling(max_new_tokens=8, temperature=1.0))
+    >>> completions = [Completion(token_ids=(seed,), sum_logprob=-1.0, finish_reason="length") for seed in (2, 1)]
+    >>> answers = [Finished(request=request, seed=item.token_ids[0], answer=item) for item in completions]
+    >>> [[item.token_ids for item in answer] for answer in gathered([request], answers)]
+    [[(1,), (2,)]]
+    """
+    by_seed: list[dict[int, Completion | Refusal]] = [{} for _ in requests]
+    for finished in answers:
+        by_seed[finished.request.number][finished.seed] = finished.answer
     return [
         whole_answer([answers_of[seed] for seed in request.seeds])
-        for request, answers_of in zip(requests, answers, strict=True)
+        for request, answers_of in zip(requests, by_seed, strict=True)
     ]
 
 

@@ -1,50 +1,60 @@
-"""The requests of one call, cut into chunks of sequences, and the results of the chunks put together again."""
+"""Requests cut into chunks of sequences, for replicas of an engine."""
 
 import dataclasses
-from collections import Counter, deque
+import itertools
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
-from sure_math.models.engines import Completion, Finished, Refusal, Request, RequestResult, whole_answer
+from sure_math.models.engines import Completion, Finished, Refusal, Request
 
 T = TypeVar("T")
 
 
-class ChunkedCall:
-    """The chunks of one call: which wait for an engine, how often an engine has lost each, and which are answered."""
+@dataclass(slots=True, eq=False)
+class Chunk:
+    """Requests that go to one replica together."""
 
-    def __init__(self, requests: Sequence[Request], size: int) -> None:
-        self._chunks = cut_requests(requests, size)
-        self._answers: dict[int, Sequence[Finished]] = {}
-        self._losses: Counter[int] = Counter()
-        self.waiting = deque(range(len(self._chunks)))
-        """Numbers of the chunks that no replica has."""
+    unanswered: dict[int, Request]
+    """By a number that no other request of the stream has: each request with the seeds that have no answer yet."""
+    losses: int = 0
+    """Replicas that died over this chunk."""
 
-    @property
-    def unanswered(self) -> int:
-        """How many chunks have no answer yet."""
-        return len(self._chunks) - len(self._answers)
+    def requests(self) -> list[Request]:
+        """What a replica is asked, under the numbers of this chunk."""
+        return [dataclasses.replace(request, number=number) for number, request in self.unanswered.items()]
 
-    def take(self) -> int:
-        """Take the next waiting chunk."""
-        return self.waiting.popleft()
+    def answer(self, number: int, seed: int, answer: Completion | Refusal) -> Finished:
+        """Take an answer; return it as the caller knows its request."""
+        request = self.unanswered.pop(number)
+        index = request.seeds.index(seed)
+        left = request.seeds[:index] + request.seeds[index + 1 :]
+        if left:
+            self.unanswered[number] = dataclasses.replace(request, seeds=left)
+        return Finished(request=request, seed=seed, answer=answer)
 
-    def give_back(self, chunk: int) -> int:
-        """Let a lost chunk wait again, before all others; return how often it has been lost."""
+
+class Chunks:
+    """The chunks of a stream that wait for a replica, cut from its batches in order and by their requests alone."""
+
+    def __init__(self, size: int) -> None:
+        """`size`: most sequences of a chunk."""
+        self._size = size
+        self._numbers = itertools.count()
+        self.waiting: deque[Chunk] = deque()
+
+    def add(self, batch: Sequence[Request]) -> None:
+        """Cut a batch. Its chunks wait behind the others."""
+        self.waiting.extend(
+            Chunk({next(self._numbers): request for request in requests})
+            for requests in cut_requests(batch, self._size)
+        )
+
+    def give_back(self, chunk: Chunk) -> None:
+        """Let what is left of a lost chunk wait again, before all others."""
+        chunk.losses += 1
         self.waiting.appendleft(chunk)
-        self._losses[chunk] += 1
-        return self._losses[chunk]
-
-    def requests_of(self, chunk: int) -> list[Request]:
-        return self._chunks[chunk]
-
-    def answer(self, chunk: int, answers: Sequence[Finished]) -> None:
-        """Record all answers to a chunk."""
-        self._answers[chunk] = answers
-
-    def answers(self) -> list[Finished]:
-        """Return what is answered, in the order of the chunks."""
-        return [finished for chunk in sorted(self._answers) for finished in self._answers[chunk]]
 
 
 def cut_requests(requests: Sequence[Request], size: int) -> list[list[Request]]:
@@ -54,12 +64,7 @@ def cut_requests(requests: Sequence[Request], size: int) -> list[list[Request]]:
         for request in requests
         for start in range(0, len(request.seeds), size)
     )
-    return group_requests(pieces, size)
-
-
-def group_requests(requests: Iterable[Request], size: int) -> list[list[Request]]:
-    """Group requests, in order, into chunks of at most `size` sequences; a larger request is a chunk of its own."""
-    return list(group_by_sequences(requests, size, lambda request: len(request.seeds)))
+    return list(group_by_sequences(pieces, size, lambda piece: len(piece.seeds)))
 
 
 def group_by_sequences(items: Iterable[T], size: int, sequences: Callable[[T], int]) -> Iterator[list[T]]:
@@ -82,20 +87,3 @@ def group_by_sequences(items: Iterable[T], size: int, sequences: Callable[[T], i
         total += count
     if group:
         yield group
-
-
-def merge_results(requests: Sequence[Request], pieces: Iterable[tuple[Request, RequestResult]]) -> list[RequestResult]:
-    """Put the results of pieces of requests together: one entry per request, completions in the order of its seeds.
-
-    Args:
-        requests: numbered from 0.
-        pieces: parts of the requests, which have their numbers and some of their seeds, with the result of each part.
-    """
-    answers: list[dict[int, Completion | Refusal]] = [{} for _ in requests]
-    for piece, result in pieces:
-        by_seed = [result] * len(piece.seeds) if isinstance(result, Refusal) else result
-        answers[piece.number] |= dict(zip(piece.seeds, by_seed, strict=True))
-    return [
-        whole_answer([by_seed[seed] for seed in request.seeds])
-        for request, by_seed in zip(requests, answers, strict=True)
-    ]

@@ -8,6 +8,7 @@ seeds of a prompt follow each other, so that vLLM's cache of prefixes, which is 
 
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from vllm import LLM, SamplingParams
 from vllm.inputs import TokensPrompt
 from vllm.platforms import current_platform
 from vllm.sampling_params import RequestOutputKind
+from vllm.v1.engine.exceptions import EngineDeadError
 
 from sure_math.models.engines import (
     Completion,
@@ -60,6 +62,9 @@ class VllmEngine:
         """Do what `LLM.generate` does, step by step, and give vLLM new requests between two steps.
 
         vLLM computes `max_num_seqs` sequences at a time; as many again wait inside it, so that it never waits for us.
+
+        Raises:
+            EngineUnavailable: the process in which vLLM computes has ended.
         """
         waiting = iter(batches)
         running: dict[str, tuple[Request, int]] = {}
@@ -76,9 +81,16 @@ class VllmEngine:
                 if running:
                     finished += self._step(running)
                 yield finished
+        except EngineDeadError as error:
+            raise EngineUnavailable(
+                f"model {self._identity.name!r}: vLLM's engine died; what it printed says why. Is there memory for it "
+                "(gpu_memory_utilization, kv_cache_memory_bytes, max_num_seqs in engine_options)? Repeat the command: "
+                "what is answered is kept"
+            ) from error
         finally:
             if running:
-                self._llm.llm_engine.abort_request(list(running))
+                with suppress(EngineDeadError):
+                    self._llm.llm_engine.abort_request(list(running))
 
     def close(self) -> None:
         self._llm.llm_engine.engine_core.shutdown()
@@ -94,7 +106,7 @@ class VllmEngine:
                 continue
             ids = self._llm.enqueue(
                 [TokensPrompt(prompt_token_ids=list(request.token_ids)) for _ in request.seeds],
-                [self._parameters(seed, request.sampling) for seed in request.seeds],
+                [sampling_parameters(seed, request.sampling, self._stop_token_ids) for seed in request.seeds],
                 use_tqdm=False,
             )
             # vLLM appends random letters to the number of a request, and leaves them out of the output.
@@ -109,25 +121,27 @@ class VllmEngine:
                 finished.append(Finished(request=request, seed=seed, answer=_completion(request.token_ids, output)))
         return finished
 
-    def _parameters(self, seed: int, sampling: Sampling) -> SamplingParams:
-        return SamplingParams(
-            n=1,
-            seed=seed,
-            temperature=sampling.temperature,
-            top_p=sampling.top_p,
-            top_k=sampling.top_k,
-            min_p=0.0,
-            repetition_penalty=1.0,
-            presence_penalty=0.0,
-            frequency_penalty=0.0,
-            max_tokens=sampling.max_new_tokens,
-            min_tokens=0,
-            ignore_eos=False,
-            stop_token_ids=self._stop_token_ids,
-            logprobs=SAMPLED_TOKEN_ONLY,
-            detokenize=False,
-            output_kind=RequestOutputKind.FINAL_ONLY,
-        )
+
+def sampling_parameters(seed: int, sampling: Sampling, stop_token_ids: Sequence[int]) -> SamplingParams:
+    """Return every setting of one sequence that vLLM would otherwise choose."""
+    return SamplingParams(
+        n=1,
+        seed=seed,
+        temperature=sampling.temperature,
+        top_p=sampling.top_p,
+        top_k=sampling.top_k,
+        min_p=0.0,
+        repetition_penalty=1.0,
+        presence_penalty=0.0,
+        frequency_penalty=0.0,
+        max_tokens=sampling.max_new_tokens,
+        min_tokens=0,
+        ignore_eos=False,
+        stop_token_ids=list(stop_token_ids),
+        logprobs=SAMPLED_TOKEN_ONLY,
+        detokenize=False,
+        output_kind=RequestOutputKind.FINAL_ONLY,
+    )
 
 
 def _completion(prompt: tuple[int, ...], output: Any) -> Completion:

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from sure_math.command_line.progress import Activity
 from sure_math.models.engines import ModelIdentity, Refusal, Sampling, whole_answer
 from sure_math.models.engines.chunks import group_by_sequences
 from sure_math.models.responders.chat import Question, Replied, Reply, ReplyStream, StreamingResponder
@@ -49,17 +50,17 @@ class RecordedResponder:
         log: CallLog,
         batch_size: int,
         settings: Mapping[str, Any],
-        on_batch: Callable[[int], None] = lambda asked: None,
+        report: Callable[[Activity], None] = lambda activity: None,
     ) -> None:
         """Put the journal in front of `responder`.
 
         Args:
             settings: settings that shape a reply but are neither in the sampling nor in the identity of the model:
                 template options, dtype. They are part of every key.
-            on_batch: is called after every commit with the number of replies that the model gave.
+            report: is called when replies have finished, and about once a second while none finishes.
         """
         self._responder, self._role, self._journal, self._log = responder, role, journal, log
-        self._batch_size, self._settings, self._on_batch = batch_size, dict(settings), on_batch
+        self._batch_size, self._settings, self._report = batch_size, dict(settings), report
         self._later: Iterator[Sequence[Question]] = iter(())
         self._waiting: deque[list[Question]] = deque()
         """Batches that the model has not taken yet."""
@@ -71,7 +72,7 @@ class RecordedResponder:
         """All keys in `_keys`."""
         self._finished: dict[bytes, Answered] = {}
         """Replies that are not in the journal yet."""
-        self._committed = 0.0
+        self._committed = self._reported = 0.0
 
     @property
     def identity(self) -> ModelIdentity:
@@ -90,7 +91,7 @@ class RecordedResponder:
         wanted = set(_keys_of(batches))
         while missing := wanted - (answered := self._journal.find(list(wanted))).keys():
             self._queue(batches, answered)
-            self._wait_for(missing)
+            self._wait_for(missing, len(wanted))
         return [whole_answer([answered[key] for key in keys]) for batch in batches for _, keys in batch]
 
     def close(self) -> None:
@@ -141,13 +142,18 @@ class RecordedResponder:
                 self._queue(batches, self._journal.find(_keys_of(batches)))
             yield self._waiting.popleft() if self._waiting else ()
 
-    def _wait_for(self, keys: set[bytes]) -> None:
-        """Take replies from the model until none of the keys is open, and store them."""
+    def _wait_for(self, keys: set[bytes], of: int) -> None:
+        """Take replies from the model until none of the keys is open, and store them.
+
+        Args:
+            of: how many keys the call of `ask` has, with those that were answered before.
+        """
         if self._stream is None:
             self._stream = self._responder.stream(self._feed())
         try:
             for group in self._stream:
                 self._take(group)
+                self._show(group, 1 - len(keys & self._open) / of)
                 if keys.isdisjoint(self._open):
                     break
             else:
@@ -168,11 +174,26 @@ class RecordedResponder:
         if len(self._finished) >= self._batch_size or time.monotonic() - self._committed >= COMMIT_SECONDS:
             self._commit()
 
+    def _show(self, group: Sequence[Replied], share: float) -> None:
+        """Report replies; without any, report at most once in COMMIT_SECONDS."""
+        if not group and time.monotonic() - self._reported < COMMIT_SECONDS:
+            return
+        self._reported = time.monotonic()
+        waiting = sum(len(question.seeds) for batch in self._waiting for question in batch)
+        self._report(
+            Activity(
+                replies=len(group),
+                tokens=sum(replied.answer.token_count for replied in group if isinstance(replied.answer, Reply)),
+                running=len(self._open) - waiting,
+                waiting=waiting,
+                share=share,
+            )
+        )
+
     def _commit(self) -> None:
         if self._finished:
             self._log.add(self._role, list(self._finished))
             self._journal.add(self._finished)
-            self._on_batch(len(self._finished))
         self._finished = {}
         self._committed = time.monotonic()
 

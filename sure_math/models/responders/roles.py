@@ -11,6 +11,7 @@ import importlib.util
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from sure_math.command_line.progress import Activity
 from sure_math.config import BuildConfig, ModelConfig
 from sure_math.models.engines import EngineUnavailable, ModelIdentity, Refusal
 from sure_math.models.engines.files import load_tokenizer, model_folder
@@ -122,7 +123,7 @@ class Models:
         resolve: ModelResolver,
         journal: Journal,
         log: CallLog,
-        on_batch: Callable[[int], None],
+        report: Callable[[Activity], None],
     ) -> None:
         """Resolve every model first, so that a wrong name shows before hours of another model's work."""
         self._responders: dict[str, RecordedResponder] = {}
@@ -137,7 +138,7 @@ class Models:
                 log=log,
                 batch_size=config.run.batch_size,
                 settings=self._settings[role],
-                on_batch=on_batch,
+                report=report,
             )
 
     def asked_in(self, phase: Phase[RowT], role: str) -> Phase[RowT]:

@@ -1,7 +1,7 @@
 """What travels between the processes of a run.
 
-Pinned: how seeds are divided among engines, and put together again in order; calls are cut by their sequences; scores
-of every type are unpacked as they were packed.
+Pinned: how seeds are divided among engines, and put together again in order; scores of every type are unpacked as they
+were packed.
 """
 
 from typing import Any, cast
@@ -9,15 +9,14 @@ from typing import Any, cast
 import pytest
 import torch
 
-from sure_math.models.engines import Completion, Request, Sampling
-from sure_math.models.engines.chunks import group_requests, merge_results
+from sure_math.models.engines import Completion, Finished, Request, Sampling, gathered
 from uopd.rows import HiddenScores, Scores
 from uopd.runtime.ray.messages import pack, split_among_engines, unpack
 
 
-def request_of(seeds: int, number: int = 0) -> Request:
+def request_of(seeds: int) -> Request:
     sampling = Sampling(max_new_tokens=1, temperature=1.0)
-    return Request(token_ids=(1,), seeds=tuple(range(seeds)), sampling=sampling, number=number)
+    return Request(token_ids=(1,), seeds=tuple(range(seeds)), sampling=sampling)
 
 
 @pytest.mark.parametrize(
@@ -35,22 +34,15 @@ def test_seeds_are_divided_among_engines(seeds: list[int], engines: int, expecte
     requests = [request_of(count) for count in seeds]
     parts = split_among_engines(requests, engines)
     assert [[(part.number, part.seeds) for part in engine] for engine in parts] == expected
-    pieces = [
-        (
-            part,
-            tuple(Completion(token_ids=(seed,), sum_logprob=0.0, finish_reason="stop") for seed in part.seeds),
-        )
+    answers = [
+        Finished(request=part, seed=seed, answer=Completion(token_ids=(seed,), sum_logprob=0.0, finish_reason="stop"))
         for engine in reversed(parts)
         for part in engine
+        for seed in part.seeds
     ]
-    merged = merge_results(requests, pieces)
+    merged = gathered(requests, answers)
     order = [[completion.token_ids[0] for completion in cast(Any, answer)] for answer in merged]
     assert order == [list(range(count)) for count in seeds]
-
-
-def test_calls_are_cut_by_their_sequences() -> None:
-    part = [request_of(seeds, number) for number, seeds in enumerate([3, 3, 1, 9, 1])]
-    assert [[request.number for request in call] for call in group_requests(part, 6)] == [[0, 1], [2], [3], [4]]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM
 
-from sure_math.models.engines import EngineUnavailable, Request, Sampling
+from sure_math.models.engines import Completion, EngineUnavailable, Request, Sampling
 from sure_math.models.engines.load import model_files
 from sure_math.models.engines.spec import ModelSpec
 from sure_math.models.engines.vllm import engine_of, start_llm
@@ -359,10 +359,11 @@ class Uncleared:
 def error_of_sampling(engine: RolloutEngine, learner: Learner) -> float:
     """How far the log-probability of a sampled text is from the trainer's, in nats per token."""
     prompt = TEXT[: 2 * BLOCK + 5]
-    (answer,) = engine.generate([Request(token_ids=prompt, seeds=(0,), sampling=GREEDY)])
-    assert isinstance(answer, tuple)
-    logprobs = learner.logprobs([*prompt, *answer[0].token_ids])[len(prompt) - 1 :]
-    return abs(answer[0].sum_logprob - sum(logprobs)) / len(logprobs)
+    (finished,) = engine.generate([Request(token_ids=prompt, seeds=(0,), sampling=GREEDY)])
+    completion = finished.answer
+    assert isinstance(completion, Completion)
+    logprobs = learner.logprobs([*prompt, *completion.token_ids])[len(prompt) - 1 :]
+    return abs(completion.sum_logprob - sum(logprobs)) / len(logprobs)
 
 
 @pytest.mark.vllm

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from sure_math.models.engines import Request, RequestResult
+from sure_math.models.engines import Finished, Request
 from uopd.protocols import Engine
 from uopd.runtime.ray.actor_process import ActorProcess, this_process
 
@@ -32,7 +32,7 @@ class EngineActor:
         """Policy version of the weights; the sampler asks after every sync."""
         return self._started.version
 
-    def generate(self, requests: Sequence[Request]) -> list[RequestResult]:
+    def generate(self, requests: Sequence[Request]) -> list[Finished]:
         """Answer the engine's part of a step's requests."""
         return self._started.generate(requests)
 

@@ -1,6 +1,6 @@
 """The engines in their actors, as the driver sees them: it keeps their number and brings them the student's weights.
 
-- Every engine answers its part of every prompt's seeds (K/2 of two engines, A.1).
+- Every engine answers its part of every prompt's seeds (K/2 of two engines, A.1), a step's in one stream.
 - An engine that dies (killed, out of memory, its machine gone) is replaced. The new engine joins a new transfer group
   and gets the current weights before it is asked anything. What the dead engine had not answered is asked again.
 
@@ -19,8 +19,7 @@ from typing import TypeVar
 import ray
 from ray.exceptions import RayError, RayTaskError
 
-from sure_math.models.engines import EngineUnavailable, Request, RequestResult
-from sure_math.models.engines.chunks import group_requests, merge_results
+from sure_math.models.engines import EngineUnavailable, Request, RequestResult, gathered
 from sure_math.models.engines.ray_replicas.session import reason_of
 from uopd.config import SyncConfig
 from uopd.runtime.ray.calls import (
@@ -39,8 +38,6 @@ from uopd.runtime.ray.messages import split_among_engines
 from uopd.runtime.ray.student import GRACE_SECONDS, RemoteStudent
 from uopd.weight_sync.in_step import OutOfStep
 
-CHUNK = 512
-"""Sequences of one call of an engine: more than vLLM computes at once, and what is lost if the engine dies."""
 TRIES = 3
 """Engines that may die over the same requests or the same sync, or in a row before one has started."""
 
@@ -103,16 +100,10 @@ class RemoteSampler:
             EngineUnavailable: engines die again and again, or do not start.
         """
         parts = split_among_engines(requests, len(self.engines))
-        chunks = [(engine, chunk) for engine, part in enumerate(parts) for chunk in group_requests(part, CHUNK)]
-        questions = [(engine, call(EngineActor.generate, chunk)) for engine, chunk in chunks]
+        questions = [(engine, call(EngineActor.generate, part)) for engine, part in enumerate(parts) if part]
         with self._lock:
-            results_of_chunks = self._ask(questions)
-        pieces = [
-            (piece, result)
-            for (_, chunk), results in zip(chunks, results_of_chunks, strict=True)
-            for piece, result in zip(chunk, results, strict=True)
-        ]
-        return merge_results(requests, pieces)
+            answers = self._ask(questions)
+        return gathered(requests, (finished for part in answers for finished in part))
 
     def logprobs(self, token_ids: Sequence[int]) -> list[list[float]]:
         """One list per engine: log-probability (nats) of every token of a text but the first."""

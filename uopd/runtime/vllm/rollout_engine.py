@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from sure_math.models.engines import ModelIdentity, Request, RequestResult, generate
+from sure_math.models.engines import Finished, ModelIdentity, Request
 from sure_math.models.engines.load import model_files
 from sure_math.models.engines.spec import ModelSpec
 from sure_math.models.engines.vllm import VllmEngine, engine_of
@@ -47,10 +47,10 @@ class RolloutEngine:
         """Processes that hold the model."""
         return int(self._llm.llm_engine.vllm_config.parallel_config.world_size)
 
-    def generate(self, requests: Sequence[Request]) -> list[RequestResult]:
-        """Answer the requests with the current weights: one result per request, in order."""
+    def generate(self, requests: Sequence[Request]) -> list[Finished]:
+        """Answer the requests with the current weights, as one stream."""
         self._check_whole()
-        return generate(self._engine, requests)
+        return [finished for group in self._engine.stream([requests]) for finished in group]
 
     def logprobs(self, token_ids: Sequence[int]) -> list[float]:
         """Log-probability (nats) of every token of a text but the first; ValueError if the text is too long."""

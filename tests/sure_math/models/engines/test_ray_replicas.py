@@ -43,10 +43,11 @@ from sure_math.models.engines import (
     Refusal,
     Request,
     RequestResult,
+    gathered,
     generate,
     whole_answer,
 )
-from sure_math.models.engines.chunks import ChunkedCall, cut_requests, group_requests, merge_results
+from sure_math.models.engines.chunks import Chunks, cut_requests
 from sure_math.models.engines.load import load_engine, model_identity
 from sure_math.models.engines.ray_replicas.capacity import capacity, check_capacity
 from sure_math.models.engines.ray_replicas.pool import TRIES, RayReplicas
@@ -57,7 +58,7 @@ from sure_math.models.responders.roles import LazyResponder, resolve_model
 from tests.helpers import scripted_build
 from tests.helpers.process_trees import GONE_SECONDS, running
 from tests.helpers.scripted_models import IDENTITY, ScriptedResponder
-from tests.sure_math.models.engines import test_engines
+from tests.sure_math.models.engines import test_engines, test_streams
 from tests.sure_math.test_resume import finished_shards, logged, published
 
 pytestmark = pytest.mark.ray
@@ -83,6 +84,11 @@ CONTRACT = [
     test_engines.test_the_seed_does_not_matter_at_temperature_0,
     test_engines.test_ends,
     test_engines.test_empty_and_over_long_prompts_are_refused_and_the_rest_is_served,
+    partial(test_streams.test_every_seed_of_every_request_is_answered_once, size=3),
+    test_streams.test_a_refused_request_gives_a_refusal_per_seed,
+    test_streams.test_an_engine_without_work_gives_its_caller_control,
+    test_streams.test_a_stream_that_is_closed_leaves_an_engine_that_answers_as_before,
+    test_streams.test_an_error_of_the_caller_ends_what_is_running,
 ]
 CONTRACT_WITH_MODEL = [
     test_engines.test_log_probabilities_are_the_models_own,
@@ -138,9 +144,9 @@ def generate_alone(spec: ModelSpec, requests: Sequence[Request]) -> list[Any]:
     torch.set_num_threads(1)
     if spec.model not in _ENGINES:
         _ENGINES[spec.model] = load_engine(spec)
-    pieces = [piece for chunk in cut_requests(requests, CHUNK) for piece in chunk]
-    answers = [answer for chunk in group_requests(pieces, CHUNK) for answer in generate(_ENGINES[spec.model], chunk)]
-    return list(merge_results(requests, list(zip(pieces, answers, strict=True))))
+    engine = _ENGINES[spec.model]
+    answers = [item for group in engine.stream(cut_requests(requests, CHUNK)) for item in group]
+    return list(gathered(requests, answers))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -184,7 +190,7 @@ def nobody_runs(processes: Iterable[psutil.Process]) -> bool:
 def answering(pid: int) -> bool:
     """Whether a replica is at work; Ray puts that into the title of its process."""
     try:
-        return "Replica.answer" in " ".join(psutil.Process(pid).cmdline())
+        return "Replica.exchange" in " ".join(psutil.Process(pid).cmdline())
     except psutil.Error:
         return False
 
@@ -220,7 +226,7 @@ def assert_equal(answers: list[RequestResult], others: list[RequestResult]) -> N
 # ---- the engine -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("contract", CONTRACT, ids=lambda contract: contract.__name__)
+@pytest.mark.parametrize("contract", CONTRACT, ids=lambda contract: getattr(contract, "__name__", "batches of three"))
 def test_the_contract_of_an_engine(contract: Callable[[Engine], None], pool: RayReplicas) -> None:
     contract(pool)
 
@@ -382,6 +388,9 @@ def test_vllm_in_an_actor(cluster: Cluster, spec: ModelSpec, one_process: OnePro
     for answer, other in zip(one_process.generate(requests), generate(pool, requests), strict=True):
         assert test_engines.served(answer)[0].token_ids == test_engines.served(other)[0].token_ids
     test_engines.test_the_same_seeds_repeat_and_other_seeds_differ(pool)
+    test_streams.test_a_short_answer_does_not_wait_for_a_long_one(pool)
+    test_streams.test_requests_that_come_later_are_answered_in_the_same_stream(pool)
+    test_streams.test_a_stream_that_is_closed_leaves_an_engine_that_answers_as_before(pool)
     family = [process for place in pool.running() for process in family_of(place.pid)]
     pool.close()
     assert psutil.wait_procs(family, timeout=60)[1] == []
@@ -412,20 +421,31 @@ def test_chunks(seeds: list[int], size: int, expected: list[list[tuple[int, int,
     ]
 
 
-def test_what_is_answered_is_told_from_what_is_not() -> None:
+def test_what_is_left_of_a_lost_chunk_waits_before_all_others() -> None:
     def completion(seed: int) -> Completion:
         return Completion(token_ids=(seed,), sum_logprob=-1.0, finish_reason="stop")
 
-    first, second = (Request(token_ids=(1,), seeds=seeds, sampling=SAMPLED) for seeds in ((1, 2, 3), (4, 5, 6)))
-    call = ChunkedCall([first, second, LOAD[0]], 2)
-    finished = [Finished(request=first, seed=3, answer=completion(3))]
-    assert call.take() == 0
-    call.answer(call.take(), finished)
-    call.answer(call.take(), [])
-    assert call.give_back(0) == 1
-    assert call.answers() == finished
-    assert [call.take(), call.give_back(0), call.take(), call.take()] == [0, 2, 0, 3]
-    assert call.unanswered == 6
+    first, second = (
+        Request(token_ids=(1,), seeds=seeds, sampling=SAMPLED, number=5) for seeds in ((1, 2, 2), (4, 5, 6))
+    )
+    chunks = Chunks(3)
+    chunks.add([first])
+    chunks.add([second])
+    chunk = chunks.waiting.popleft()
+    (asked,) = chunk.requests()
+    finished = chunk.answer(asked.number, 2, completion(2))
+    assert (finished.request, finished.seed, finished.answer) == (first, 2, completion(2))
+    chunks.give_back(chunk)
+    assert [(chunk.losses, [piece.seeds for piece in chunk.requests()]) for chunk in chunks.waiting] == [
+        (1, [(1, 2)]),
+        (0, [(4, 5, 6)]),
+    ]
+    lost = chunks.waiting[0]
+    for seed in (2, 1):
+        assert lost.answer(asked.number, seed, completion(seed)).request.number == 5
+    assert not lost.unanswered
+    numbers = [number for chunk in chunks.waiting for number in chunk.unanswered]
+    assert asked.number not in numbers, "no two requests of a stream have one number"
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,13 @@ again; questions of later calls reach the model when it has room, and their repl
 the order of replies is that of the questions.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from sure_math.command_line.progress import Activity
 from sure_math.models.engines import EngineUnavailable, Refusal, Sampling
 from sure_math.models.engines.spec import ModelSpec
 from sure_math.models.responders import recorded
@@ -25,7 +26,7 @@ from sure_math.models.responders.chat import (
     ask,
     load_responder,
 )
-from sure_math.models.responders.journal import CallLog, Journal
+from sure_math.models.responders.journal import Answered, CallLog, Journal
 from sure_math.models.responders.recorded import RecordedResponder
 from tests.helpers.scripted_models import IDENTITY, ScriptedResponder, last_user_text
 
@@ -42,6 +43,18 @@ def texts(answers: Iterable[tuple[Reply, ...] | Refusal]) -> list[list[str]]:
     return [[] if isinstance(answer, Refusal) else [reply.text for reply in answer] for answer in answers]
 
 
+class CountingJournal(Journal):
+    """A journal that counts the replies of each commit."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.stored: list[int] = []
+
+    def add(self, replies: Mapping[bytes, Answered]) -> None:
+        super().add(replies)
+        self.stored.append(len(replies))
+
+
 @dataclass
 class Recorder:
     """A recorder in a folder, with its journal and its log."""
@@ -49,11 +62,10 @@ class Recorder:
     folder: Path
     model: StreamingResponder
     batch_size: int = 4
-    stored: list[int] = field(default_factory=list)
-    """Replies of each commit."""
+    reports: list[Activity] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.journal = Journal(self.folder / "journal.sqlite")
+        self.journal = CountingJournal(self.folder / "journal.sqlite")
         self.log = CallLog(self.folder / "calls.jsonl")
         self.responder = RecordedResponder(
             self.model,
@@ -62,8 +74,13 @@ class Recorder:
             log=self.log,
             batch_size=self.batch_size,
             settings={},
-            on_batch=self.stored.append,
+            report=self.reports.append,
         )
+
+    @property
+    def stored(self) -> list[int]:
+        """Replies of each commit."""
+        return self.journal.stored
 
     def close(self) -> None:
         self.responder.close()
@@ -208,6 +225,17 @@ def test_a_stream_that_ends_with_open_questions_is_an_error(tmp_path: Path) -> N
 
     with pytest.raises(RuntimeError, match="model 'scripted' ended its stream, but questions are open"):
         Recorder(tmp_path, Ending(script=lambda sent, seed: "")).responder.ask([question("a", 1)])
+
+
+def test_a_report_says_what_the_model_does(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path, SlowModel(room=3, oldest_first=True))
+    recorder.responder.ask([question("a", 1)])
+    recorder.reports.clear()
+    recorder.responder.ask([question("a", 1, 2), question("b", *range(3)), question("c", *range(4))])
+    seen = [(report.replies, report.tokens, report.running, report.waiting) for report in recorder.reports]
+    # In two batches of 4 sequences; the model takes the second when it has room again, for fewer than 3.
+    assert seen == [(1, 1, 3, 4), (1, 1, 2, 4), *[(1, 1, left, 0) for left in (5, 4, 3, 2, 1, 0)]]
+    assert [report.share for report in recorder.reports] == pytest.approx([(1 + done) / 9 for done in range(1, 9)])
 
 
 # ---- looking ahead ---------------------------------------------------------------------------------------------------
