@@ -40,6 +40,7 @@ import os, signal, subprocess, sys, time
 from pathlib import Path
 from sure_math.models.engines.processes import recorded_processes, watched_start
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a command in the background of a shell ignores it
 folder, kind = Path(sys.argv[1]), sys.argv[2]
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
 bystander = subprocess.Popen(SLEEP)
