@@ -107,7 +107,8 @@ class _Family:
                     line = process.cmdline()
                 except psutil.Error:
                     continue
-                if line and WORKER not in line:
+                # Between fork and exec, the process that starts the workers still has our own command line.
+                if line and WORKER not in line and line != self._me.cmdline():
                     self.strangers.add(" ".join(line)[:SHOWN])
             self._read()
 

@@ -150,6 +150,23 @@ class Unreadable(ValueError):
     """A text that has no form here."""
 
 
+def nesting(form: Form) -> int:
+    """Return how many forms stand in each other: 0 for a number, 1 for a set of numbers."""
+    deepest, level = -1, [form]
+    while level:
+        deepest += 1
+        level = [part for outer in level for part in _parts(outer)]
+    return deepest
+
+
+def _parts(form: Form) -> tuple[Form, ...]:
+    if isinstance(form, Collection):
+        return form.items
+    if isinstance(form, Labelled):
+        return (form.form,)
+    return (form.form, *form.conditions) if isinstance(form, Conditioned) else ()
+
+
 Reader: TypeAlias = Callable[[str], Form]
 """`read.read_part`, which the readers of other modules are handed for the parts of a text."""
 AnyForm = TypeVar("AnyForm", bound=Form)

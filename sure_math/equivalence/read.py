@@ -28,6 +28,7 @@ from sure_math.equivalence.forms import (
     Words,
     comma,
     is_algebra,
+    nesting,
     with_source,
 )
 from sure_math.equivalence.intervals import union
@@ -43,6 +44,9 @@ from sure_math.equivalence.unseen import hides_something, visible
 
 MAX_LENGTH = 3_000
 """Longer answers are compared as strings only; the longest gold of the public test sets has about 400 characters."""
+
+MAX_NESTING = 20
+"""Sets, lists and tuples that stand in each other more deeply are compared as strings only."""
 
 
 @lru_cache(maxsize=4096)
@@ -68,6 +72,8 @@ def read_form(answer: str) -> Form:
         form = read_part(text)
     except (Unreadable, RecursionError):
         return Opaque(text, mathematical=_is_mathematical(text))
+    if nesting(form) > MAX_NESTING:  # the comparison calls itself at every level
+        return Opaque(text, mathematical=False)
     if left := unread(text, form):
         return Opaque(text, mathematical=_is_mathematical(text), unread=left)
     return form

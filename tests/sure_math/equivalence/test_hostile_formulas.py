@@ -509,3 +509,12 @@ def test_undecided(first: str, second: str) -> None:
 @pytest.mark.parametrize(("first", "second"), NOT_DIFFERENT)
 def test_not_different(first: str, second: str) -> None:
     assert "different" not in both_orders(first, second)
+
+
+@pytest.mark.parametrize(("left", "right"), [(r"\{", r"\}"), ("(1,", ")"), ("[", "]"), ("x=(y,", ")")])
+@pytest.mark.parametrize("depth", [1, 5, 19, 21, 60, 150, 200, 600])
+def test_sets_in_sets_at_any_depth(left: str, right: str, depth: int) -> None:
+    """The comparison of a set calls itself for every set in it, which once ended in a RecursionError."""
+    first, second = (left * depth + number + right * depth for number in ("2", "3"))
+    assert same_answers([(first, second), (second, first)]).count("equal") == 0
+    assert same_answers([(first, first)]) == ["equal"]
