@@ -31,7 +31,7 @@ def counts(part: str, section: Row) -> dict[str, int]:
             "commands that did not end well after the kills": sum(kind["failed"] for kind in kinds),
             "results that differ": sum(kind["different"] for kind in kinds),
             "rows lost": sum(kind["rows_lost"] for kind in kinds),
-            "requests repeated that were not in flight": sum(kind["repeated_beyond_flight"] for kind in kinds),
+            "requests repeated whose answers were stored": sum(kind["repeated_beyond_flight"] for kind in kinds),
             "requests never asked": sum(kind["never_asked"] for kind in kinds),
             "processes left behind after 10 s": sum(kind["processes_left"] for kind in kinds),
         }

@@ -48,7 +48,7 @@ class Work:
     forget: Callable[[], None] = lambda: None
     """Called before the command is given a new folder: a server forgets what it was asked."""
     in_flight: int = 0
-    """Largest number of requests that a kill may find unanswered or not yet stored."""
+    """Largest number of requests that a kill may find unanswered, or answered and not yet stored."""
     samples_alike: bool = True
     """Whether what is sampled again is sampled alike."""
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -129,7 +129,7 @@ def served_build(folder: Path) -> Work:
         made_of_damaged=_tables,
         asked=asked,
         forget=server.tries.clear,
-        in_flight=BATCH_SIZE,
+        in_flight=BATCH_SIZE + CONCURRENT,  # replies wait for a commit, while others are on their way
         close=server.close,
     )
 

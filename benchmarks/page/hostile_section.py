@@ -38,7 +38,7 @@ def docs_page(result: Result) -> str:
         "process. A pair takes at most 2 s of CPU time. An answer that could not be read as a whole is never equal to "
         "another answer.",
         "- **A command that was killed goes on.** Repeated, it ends with the result of a run that nothing disturbed. "
-        "It asks a model again only for what was in flight.",
+        "It asks a model again only for what was in flight, or was answered in the last second and not stored.",
         "- **A damaged folder costs no file of yours.** The repeated command ends with the right result, or in one "
         "line that names the file and says what to do.",
         "- **Secrets stay where you put them.** No key or token is in a file that a command writes, or in what it "
