@@ -2,8 +2,9 @@
 
 Pins: the numbers of short runs of five methods, against `short_runs.json`; the mean reward of GRPO rises; what the
 folder of a run holds, and that the exported student loads, with its numbers on its card; a batch of weight 0, responses
-of length 0 and responses cut at the limit are remarked on and passed over; everything that is refused at the start; a
-text of log-probabilities that shows a sync to have failed; `--dry-run`.
+of length 0 and responses cut at the limit are remarked on and passed over; a command that is run twice computes the
+same, also if its student has dropout; everything that is refused at the start; a text of log-probabilities that shows a
+sync to have failed; `--dry-run`.
 """
 
 import errno
@@ -18,7 +19,7 @@ import pytest
 import torch
 import yaml
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2Config, GPT2LMHeadModel
 
 from sure_math.command_line.settings import ConfigError
 from sure_math.models.engines.files import load_tokenizer
@@ -28,6 +29,7 @@ from tests.helpers.short_training_runs import (
     SHORT,
     SHORT_RUNS,
     a_student,
+    computed,
     metrics_of,
     short_config,
     short_runs,
@@ -132,6 +134,33 @@ def test_the_exported_student_loads_with_its_numbers_on_the_card(finished: Path)
     exam = summary["evaluation"]
     assert f"{100 * exam['difference']:+.1f} points" in card and "4 held-out problems" in card
     assert "rollout" in (finished / "summary.md").read_text() and "curves.png" in (finished / "summary.md").read_text()
+
+
+def with_dropout(folder: Path) -> Path:
+    return a_student(folder, attention_dropout=0.1)
+
+
+def random_gpt2(folder: Path) -> Path:
+    """A random GPT-2, whose dropout is 0.1 by default, with the pocket student's tokenizer."""
+    a_student(folder)
+    torch.manual_seed(0)
+    ids = {"pad_token_id": 0, "bos_token_id": None, "eos_token_id": 1}
+    GPT2LMHeadModel(
+        GPT2Config(vocab_size=1024, n_embd=32, n_layer=2, n_head=2, n_positions=256, **ids)
+    ).save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("make", [with_dropout, random_gpt2])
+@pytest.mark.parametrize("method", ["uopd", "grpo"])
+def test_a_command_gives_the_same_run_twice_though_its_student_has_dropout(
+    data: Path, tmp_path: Path, make: Callable[[Path], Path], method: str
+) -> None:
+    changes = (f"student.model={make(tmp_path / 'student')}", f"method={method}", "run.steps=2")
+    for out in ("first", "second"):
+        train_run(short_config(data, *changes), tmp_path / out)
+    first, second = (computed(tmp_path / out) for out in ("first", "second"))
+    assert len(first["metrics"]) == 2 and first == second
 
 
 LEARNS_FROM = {

@@ -4,4 +4,5 @@
 |---|---|
 | `causal_model` | the model as hidden states and head |
 | `micro_batches` | the rows of a step as tensors |
+| `randomness` | dropout and noise, which are off in a student |
 """

@@ -27,6 +27,7 @@ from uopd.losses.policy import selected_logprobs
 from uopd.model.causal_model import device_of, head_of, hidden_states, load_model
 from uopd.model.errors import StudentError
 from uopd.model.micro_batches import Layout, MicroBatch, micro_batches
+from uopd.model.randomness import without_randomness
 from uopd.rows import HiddenScores, Scores, Share, TrainingRow, UpdateReport
 from uopd.student.files import (
     WEIGHTS,
@@ -83,10 +84,11 @@ def load_student(spec: StudentSpec) -> ReferenceStudent:
 
 
 def load_trainable(spec: StudentSpec) -> Any:
-    """Load the model of `spec` in training mode, and set the number of torch's threads."""
+    """Load the model of `spec` in training mode, without dropout, and set the number of torch's threads."""
     if spec.threads and device_of(spec.device).type == "cpu":
         torch.set_num_threads(spec.threads)
-    model = load_model(spec.model, spec.revision, spec.dtype, spec.device, spec.attention).train()
+    loaded = load_model(spec.model, spec.revision, spec.dtype, spec.device, spec.attention)
+    model = without_randomness(loaded, spec.model).train()
     if spec.gradient_checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     return model
