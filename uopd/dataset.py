@@ -60,6 +60,10 @@ class Dataset:
     teacher_fingerprint: str | None
     prompt_sha256: str | None
     """Digest of the prompt with which the teacher was asked."""
+    enable_thinking: bool | None
+    """Whether the teacher was asked with `enable_thinking`; None if the dataset does not say so."""
+    thought_tags: tuple[str, str]
+    """Opening and closing tag of a thought, beside those of `sure_math/thoughts.py`, with which answers were read."""
 
 
 def load_dataset_folder(folder: Path) -> Dataset:
@@ -88,6 +92,8 @@ def load_dataset_folder(folder: Path) -> Dataset:
         teacher=dataset.teacher.get("name"),
         teacher_fingerprint=dataset.teacher.get("fingerprint"),
         prompt_sha256=dataset.prompt("solve").get("sha256"),
+        enable_thinking=dataset.enable_thinking,
+        thought_tags=dataset.thought_tags,
     )
 
 

@@ -85,6 +85,20 @@ class PublishedDataset:
         """Name, fingerprint, engine and log-probability mode of the model that was sampled; empty if none is named."""
         return next((model for model in self.manifest["models"] if model["role"] == "teacher"), {})
 
+    @property
+    def enable_thinking(self) -> bool | None:
+        """Whether the teacher was asked with `enable_thinking`; None if the dataset does not say so."""
+        value = _section(self.manifest["config"], "teacher").get("enable_thinking")
+        return value if isinstance(value, bool) else None
+
+    @property
+    def thought_tags(self) -> tuple[str, str]:
+        """Opening and closing tag of a thought, beside those of `sure_math/thoughts.py`; empty if none is named."""
+        settings = _section(self.manifest["config"], "extract")
+        tags = [settings.get(name) for name in ("opening_tag", "closing_tag")]
+        opening, closing = (tag if isinstance(tag, str) else "" for tag in tags)
+        return opening, closing
+
     def prompt(self, name: str) -> Mapping[str, str]:
         """`text` and `sha256` of a prompt of the run; empty if the run did not use it."""
         prompts: Mapping[str, Mapping[str, str]] = self.manifest["prompts"]
@@ -303,6 +317,11 @@ def _has_dataset(manifest: Mapping[str, Any]) -> bool:
     return all(is_plain(name) and "/" not in name and isinstance(files[name], str) for name in files) and all(
         isinstance(count, int) for count in rows.values()
     )
+
+
+def _section(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    section = config.get(name)
+    return section if isinstance(section, dict) else {}
 
 
 def _is_plain_file(path: Path) -> bool:

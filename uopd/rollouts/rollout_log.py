@@ -64,7 +64,7 @@ def write_rollouts(path: Path, rollouts: Sequence[Rollout], chat: Chat) -> None:
             "sample_index": rollout.sample_index,
             "problem_id": rollout.prompt.problem_id,
             "response_ids": list(rollout.response_ids),
-            "text": chat.decode(rollout.response_ids),
+            "text": chat.reply(rollout.prompt.token_ids, rollout.response_ids),
             "finish_reason": rollout.finish_reason,
             "sum_logprob": rollout.sum_logprob,
             "policy_version": rollout.policy_version,

@@ -46,6 +46,8 @@ class SampledRollouts:
     sampling: Sampling
     per_prompt: int
     """K, responses per prompt."""
+    tags: tuple[str, str] = ("", "")
+    """Opening and closing tag of a thought, beside those of `sure_math/thoughts.py`."""
 
     def __call__(self, step: int) -> list[Rollout]:
         prompts = self.pool.batch(step)
@@ -71,7 +73,8 @@ class SampledRollouts:
     def _graded(self, rollouts: Sequence[Rollout]) -> list[Rollout]:
         texts = [self.chat.reply(rollout.prompt.token_ids, rollout.response_ids) for rollout in rollouts]
         prompts = [rollout.prompt for rollout in rollouts]
-        grades = rewards(texts, [prompt.answer for prompt in prompts], [prompt.problem for prompt in prompts])
+        answers, problems = [prompt.answer for prompt in prompts], [prompt.problem for prompt in prompts]
+        grades = rewards(texts, answers, problems, tags=self.tags)
         return [dataclasses.replace(rollout, reward=reward) for rollout, reward in zip(rollouts, grades, strict=True)]
 
 

@@ -35,8 +35,17 @@ class Evaluation:
 class Evaluator:
     """Asks the student held-out problems and grades its answers; an answer without a box is wrong."""
 
-    def __init__(self, problems: Sequence[PoolRow], chat: Chat, prompt: str, max_new_tokens: int) -> None:
-        """Prepare the requests; problems without an answer are left out."""
+    def __init__(
+        self,
+        problems: Sequence[PoolRow],
+        chat: Chat,
+        prompt: str,
+        max_new_tokens: int,
+        *,
+        tags: tuple[str, str] = ("", ""),
+    ) -> None:
+        """Prepare the requests; problems without an answer are left out. `tags` are those of `rewards`."""
+        self._tags = tags
         self._problems = [problem for problem in problems if problem.answer is not None]
         self._chat = chat
         greedy = Sampling(max_new_tokens=max_new_tokens, temperature=0.0)
@@ -57,7 +66,8 @@ class Evaluator:
             "" if completion is None else self._chat.reply(request.token_ids, completion.token_ids)
             for request, completion in zip(self._requests, completions, strict=True)
         ]
-        graded = rewards(texts, [row.answer for row in self._problems], [row.problem for row in self._problems])
+        answers, problems = [row.answer for row in self._problems], [row.problem for row in self._problems]
+        graded = rewards(texts, answers, problems, tags=self._tags)
         return Evaluation(
             correct=tuple(value == 1 for value in graded),
             truncated=sum(

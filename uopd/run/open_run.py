@@ -77,7 +77,7 @@ def open_run(config: TrainConfig, out: Path, console: Console, *, verbose: bool 
         stack.callback(components.close)
         if components.scorer is not None:
             check_determinism(components.scorer, _probe(pool), config.teacher.determinism_nats)
-        source = _source(config, pool, components, student, out)
+        source = _source(config, dataset, pool, components, student, out)
         if isinstance(source, OverlappedRollouts):
             stack.callback(source.close)
         yield TrainingRun(
@@ -107,7 +107,9 @@ def _start(config: TrainConfig, method: Method) -> Components:
     return start_ray(config, method)
 
 
-def _source(config: TrainConfig, pool: PromptPool, components: Components, chat: Chat, out: Path) -> RolloutSource:
+def _source(
+    config: TrainConfig, dataset: Dataset, pool: PromptPool, components: Components, chat: Chat, out: Path
+) -> RolloutSource:
     rollouts = config.rollouts
     source: RolloutSource = SampledRollouts(
         pool=pool,
@@ -120,6 +122,7 @@ def _source(config: TrainConfig, pool: PromptPool, components: Components, chat:
             top_k=rollouts.top_k,
         ),
         per_prompt=rollouts.per_prompt,
+        tags=dataset.thought_tags,
     )
     if config.log.rollouts:
         source = LoggedRollouts(source, out / ROLLOUTS, pool, chat, replay=rollouts.replay)
@@ -155,7 +158,8 @@ def _pool(
 
 def _evaluator(config: TrainConfig, dataset: Dataset, chat: Chat, prompt: str) -> Evaluator:
     new_tokens = config.eval.max_new_tokens or config.rollouts.max_new_tokens
-    evaluator = Evaluator(dataset.test[: config.eval.problems], chat, prompt, new_tokens)
+    problems = dataset.test[: config.eval.problems]
+    evaluator = Evaluator(problems, chat, prompt, new_tokens, tags=dataset.thought_tags)
     if config.eval.every and not len(evaluator):
         raise DataError(
             f"eval.every = {config.eval.every}: the first {config.eval.problems:,} problems of the test split "
