@@ -163,6 +163,7 @@ def attempt(work: Work, reference: Undisturbed, folder: Path, plan: Plan, seed: 
     out = folder / "out"
     work.forget()
     lengths = [0]
+    stored: list[set[str]] = []
     done: list[Row] = []
     logged: dict[str, bytes] = {}
     status: int | None = None
@@ -174,6 +175,7 @@ def attempt(work: Work, reference: Undisturbed, folder: Path, plan: Plan, seed: 
             break  # it ended before its time had come
         done.append({"point": point or "random", "left_behind": command.kill()})
         lengths.append(len(work.asked(out)))
+        stored.append(work.stored(out))
         logged |= _rollouts(out)
     if status is None:
         command = Started(work, out)
@@ -182,7 +184,7 @@ def attempt(work: Work, reference: Undisturbed, folder: Path, plan: Plan, seed: 
             command.kill()
     made, asked = work.made(out), work.asked(out)
     lengths.append(len(asked))
-    repeated, beyond = repeats(asked, lengths, work.in_flight)
+    repeated, beyond = repeats(asked, lengths, stored)
     row: Row = {
         "work": work.name,
         "kills": done,
@@ -225,29 +227,24 @@ def _compared(work: Work, expected: dict[str, Any], found: dict[str, Any], logge
     return wrong + [name for name, content in logged.items() if found.get(f"rollouts/{name}") != content]
 
 
-def repeats(asked: Sequence[str], lengths: Sequence[int], in_flight: int) -> tuple[int, int]:
-    """Count the requests that were asked before, and those of them that were not in flight at a kill.
+def repeats(asked: Sequence[str], lengths: Sequence[int], stored: Sequence[set[str]]) -> tuple[int, int]:
+    """Count the requests that a run asked although an earlier run had, and those whose answers were stored by then.
 
     Args:
         asked: the requests, in order.
         lengths: how many requests were asked when each run began, and at the end.
-        in_flight: the last so many requests of a run may not have been stored.
+        stored: the requests whose answers were on the disk after each kill.
 
-    >>> repeats(["a", "b", "c", "c", "a"], [0, 3, 5], in_flight=1)
+    >>> repeats(["a", "b", "c", "c", "a"], [0, 3, 5], stored=[{"a", "b"}])
     (2, 1)
     """
     count = beyond = 0
     before: set[str] = set()
-    pending: set[str] = set()
-    """Asked, and perhaps not stored."""
-    for begin, end in pairwise(lengths):
-        run = asked[begin:end]
-        again = before & set(run)
+    for (begin, end), kept in zip(pairwise(lengths), [set(), *stored], strict=True):
+        again = before & set(asked[begin:end])
         count += len(again)
-        beyond += len(again - pending)
-        last = set(run[-in_flight:]) if in_flight else set()
-        pending = (pending - set(run)) | last
-        before |= set(run)
+        beyond += len(again & kept)
+        before |= set(asked[begin:end])
     return count, beyond
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
+import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sure_math.identity import digest
+from sure_math.storage.output_folder import WORK
 from tests.helpers.evaluations import CompletionsServer, benchmark_file
 from tests.helpers.scripted_endpoint import NAME, ScriptedEndpoint
 from tests.helpers.short_training_runs import SHORT, TIMES, computed, metrics_of, write_dataset
@@ -47,8 +51,8 @@ class Work:
     """Keys of the requests that were asked since the folder is there, in order."""
     forget: Callable[[], None] = lambda: None
     """Called before the command is given a new folder: a server forgets what it was asked."""
-    in_flight: int = 0
-    """Largest number of requests that a kill may find unanswered, or answered and not yet stored."""
+    stored: Callable[[Path], set[str]] = lambda out: set()
+    """Keys of the requests whose answers are on the disk, of those in `asked`."""
     samples_alike: bool = True
     """Whether what is sampled again is sampled alike."""
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -74,15 +78,34 @@ def build_of_all_phases(folder: Path) -> Work:
         made=_tables,
         made_of_damaged=_tables,
         asked=lambda out: [key for _, key in logged(out)],
-        in_flight=BATCH_SIZE,
+        stored=lambda out: {key.hex() for key, _ in journal_rows(out / WORK / "journal.sqlite")},
     )
 
 
+def journal_rows(path: Path) -> list[tuple[bytes, str]]:
+    """Read the keys and the replies of a journal; none if there is no journal yet."""
+    if not path.is_file():
+        return []
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as journal:
+        if not journal.execute("SELECT 1 FROM sqlite_master WHERE name = 'replies'").fetchall():
+            return []
+        return journal.execute("SELECT key, reply FROM replies").fetchall()
+
+
+def named_in(replies: Sequence[str]) -> set[str]:
+    """Return the keys of the requests that are named in replies."""
+    return {key for reply in replies for key in re.findall(r"[0-9a-f]{64}", reply)}
+
+
 def boxed_reply(body: dict[str, Any], answer: dict[str, Any]) -> None:
-    """Let the scripted endpoint answer with one of three numbers, by the request alone."""
+    """Let the scripted endpoint answer with one of three numbers, by the request alone, and name the request."""
     time.sleep(DELAY)
-    number = int(digest([body["messages"], body["seed"]])[:4], 16) % 3
-    answer["choices"][0]["message"]["content"] = rf"So it is \boxed{{{number}}}."
+    key = _chat_key(body)
+    answer["choices"][0]["message"]["content"] = rf"Request {key}: it is \boxed{{{int(key[:4], 16) % 3}}}."
+
+
+def _chat_key(body: Mapping[str, Any]) -> str:
+    return digest([body["messages"], body["seed"]])
 
 
 def endpoint() -> ScriptedEndpoint:
@@ -118,7 +141,7 @@ def served_build(folder: Path) -> Work:
     def asked(out: Path) -> list[str]:
         tries = [(body["messages"][-1]["content"], body) for body in list(server.tries)]
         # Each start asks a few requests more, to see how the server answers.
-        return [digest([body["messages"], body["seed"]]) for text, body in tries if QUESTION in text]
+        return [_chat_key(body) for text, body in tries if QUESTION in text]
 
     return Work(
         name="build, models behind a server",
@@ -128,8 +151,8 @@ def served_build(folder: Path) -> Work:
         made=_tables,
         made_of_damaged=_tables,
         asked=asked,
+        stored=lambda out: named_in([reply for _, reply in journal_rows(out / WORK / "journal.sqlite")]),
         forget=server.tries.clear,
-        in_flight=BATCH_SIZE + CONCURRENT,  # replies wait for a commit, while others are on their way
         close=server.close,
     )
 
@@ -185,14 +208,21 @@ def evaluation(folder: Path) -> Work:
     rows = [{"id": f"p{number}", "problem": f"w{9 + number} w{10 + number}", "answer": "1"} for number in range(20)]
     exam = benchmark_file(folder, rows)
 
+    def key_of(body: Mapping[str, Any]) -> str:
+        return digest([body["prompt"], body["seed"], body["temperature"]])
+
     def reply(body: dict[str, Any]) -> str:
-        return rf"\boxed{{{int(digest([body['prompt'], body['seed']])[:2], 16) % 3}}}"
+        key = key_of(body)
+        return rf"Request {key}: it is \boxed{{{int(key[:4], 16) % 3}}}."
 
     server = CompletionsServer(reply, delay=DELAY)
     arguments = f"model=served,base_url={server.url},tokenizer={model},tokenizer_backend=huggingface"
 
     def asked(out: Path) -> list[str]:
-        return [digest([body["prompt"], body["seed"], body["temperature"]]) for body in list(server.bodies)]
+        return [key_of(body) for body in list(server.bodies)]
+
+    def stored(out: Path) -> set[str]:
+        return named_in([reply for path in out.rglob("*.responses.db") for _, reply in journal_rows(path)])
 
     return Work(
         name="evaluation",
@@ -207,7 +237,7 @@ def evaluation(folder: Path) -> Work:
         made_of_damaged=evaluated,
         asked=asked,
         forget=server.bodies.clear,
-        in_flight=CONCURRENT,
+        stored=stored,
         environment={"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"},
         close=server.close,
     )

@@ -120,17 +120,19 @@ def test_results_are_compared_place_by_place() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "lengths", "counted"),
+    ("asked", "lengths", "stored", "counted"),
     [
-        ("abcdef", [0, 6], (0, 0)),
-        ("abcdcdef", [0, 4, 8], (2, 0)),  # c and d were in flight
-        ("abcdbcdef", [0, 4, 9], (3, 1)),  # b was stored
-        ("abcdccdef", [0, 4, 5, 9], (3, 0)),  # c was in flight twice, and d when the second run was killed
-        ("abcdcdefgc", [0, 4, 9, 10], (3, 1)),  # c was stored by the second run
+        ("abcdef", [0, 6], [], (0, 0)),
+        ("abcdcdef", [0, 4, 8], ["ab"], (2, 0)),  # c and d were in flight
+        ("abcdbcdef", [0, 4, 9], ["ab"], (3, 1)),  # b was stored
+        ("abcdccdef", [0, 4, 5, 9], ["ab", "ab"], (3, 0)),  # c was in flight twice, and d when the first run was killed
+        ("abcdcdefgc", [0, 4, 9, 10], ["ab", "abcdef"], (3, 1)),  # c was stored by the second run
     ],
 )
-def test_requests_that_were_asked_again(asked: str, lengths: list[int], counted: tuple[int, int]) -> None:
-    assert kills.repeats(asked, lengths, in_flight=2) == counted
+def test_requests_that_were_asked_again(
+    asked: str, lengths: list[int], stored: list[str], counted: tuple[int, int]
+) -> None:
+    assert kills.repeats(asked, lengths, [set(keys) for keys in stored]) == counted
 
 
 def test_a_stopped_benchmark_continues(tmp_path: Path) -> None:

@@ -388,7 +388,8 @@ def test_vllm_in_an_actor(cluster: Cluster, spec: ModelSpec, one_process: OnePro
     for answer, other in zip(one_process.generate(requests), generate(pool, requests), strict=True):
         assert test_engines.served(answer)[0].token_ids == test_engines.served(other)[0].token_ids
     test_engines.test_the_same_seeds_repeat_and_other_seeds_differ(pool)
-    test_streams.test_a_short_answer_does_not_wait_for_a_long_one(pool)
+    # In one batch: a second one may reach the actor when a small model has answered the first.
+    test_streams.assert_short_before_long(pool, [[test_streams.LONG_REQUEST, test_streams.SHORT_REQUEST]])
     test_streams.test_requests_that_come_later_are_answered_in_the_same_stream(pool)
     test_streams.test_a_stream_that_is_closed_leaves_an_engine_that_answers_as_before(pool)
     family = [process for place in pool.running() for process in family_of(place.pid)]

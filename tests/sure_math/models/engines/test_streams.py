@@ -43,6 +43,9 @@ def request_of(number: int, *seeds: int, sampling: Sampling = SAMPLED) -> Reques
     return Request(token_ids=PROMPTS[number % len(PROMPTS)], seeds=seeds, sampling=sampling, number=number)
 
 
+LONG_REQUEST, SHORT_REQUEST = request_of(0, *range(8), sampling=LONG), request_of(1, *range(8), sampling=SHORT)
+
+
 def tokens_of(answer: Sequence[Completion | Refusal] | Refusal) -> list[tuple[int, ...]]:
     assert not isinstance(answer, Refusal)
     return [item.token_ids for item in answer if isinstance(item, Completion)]
@@ -152,9 +155,12 @@ def test_an_engine_takes_no_more_than_it_has_room_for(continuous: Engine) -> Non
 
 def test_a_short_answer_does_not_wait_for_a_long_one(continuous: Engine) -> None:
     """The later batch is asked only when the earlier one is running."""
-    finished = everything(
-        continuous, [[request_of(0, *range(8), sampling=LONG)], [request_of(1, *range(8), sampling=SHORT)]]
-    )
+    assert_short_before_long(continuous, [[LONG_REQUEST], [SHORT_REQUEST]])
+
+
+def assert_short_before_long(engine: Engine, batches: Sequence[Sequence[Request]]) -> None:
+    """The long request of the batches is request 0, the short one request 1."""
+    finished = everything(engine, batches)
     lengths = {(item.request.number, item.seed): item.answer for item in finished}
     longest = max(
         (item.request.number, item.seed)
@@ -162,7 +168,7 @@ def test_a_short_answer_does_not_wait_for_a_long_one(continuous: Engine) -> None
         if isinstance(item.answer, Completion) and len(item.answer.token_ids) > 10
     )
     order = list(lengths)
-    assert order.index(longest) > max(order.index((1, seed)) for seed in range(8))
+    assert order.index(longest) > max(order.index((1, seed)) for seed in SHORT_REQUEST.seeds)
 
 
 def test_requests_that_come_later_are_answered_in_the_same_stream(continuous: Engine) -> None:
@@ -194,13 +200,19 @@ def test_a_vllm_that_died_says_what_to_do_after_all_that_had_finished(vllm_engin
 
         def __init__(self, llm: Any) -> None:
             self._llm, self.llm_engine, self.answered = llm, self, False
+            self.names: list[str] = []
 
         def __getattr__(self, name: str) -> Any:
-            return getattr(self._llm if name == "enqueue" else self._llm.llm_engine, name)
+            return getattr(self._llm.llm_engine, name)
+
+        def enqueue(self, *arguments: Any, **options: Any) -> list[str]:
+            names: list[str] = self._llm.enqueue(*arguments, **options)
+            self.names += [name.partition("-")[0] for name in names]
+            return names
 
         def step(self) -> Any:
             if self.answered:
-                self._llm.llm_engine.abort_request([str(number) for number in range(10_000)])
+                self._llm.llm_engine.abort_request(self.names)
                 raise EngineDeadError
             outputs = self._llm.llm_engine.step()
             self.answered = any(output.finished for output in outputs)
