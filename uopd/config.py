@@ -23,6 +23,12 @@ class RunConfig(Section):
     steps: int | None = Field(
         None, ge=1, description="Stop after this many updates; None stops after data.samples prompts."
     )
+    max_failed_steps: int = Field(
+        10,
+        ge=0,
+        description="A step that cannot be taken (a loss that is no number, a text that the teacher cannot score) is "
+        "left out; the run ends if there are more of them.",
+    )
 
 
 class FilterConfig(Section):

@@ -137,6 +137,8 @@ class UpdateReport:
     """Sums over the step; `tokens` and `rows` count what the others are divided by (`run/metrics.py`)."""
     gradient_norm: float
     """Before clipping."""
+    iterations: int = 1
+    """Updates on the step's rollouts; the sums and the norm are those of the last one."""
     seconds: float
     peak_bytes: int
     """Of device memory, or of the process on a CPU; the largest rank's."""

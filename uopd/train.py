@@ -25,7 +25,7 @@ from sure_math.storage.output_folder import OutputError
 from uopd.config import TrainConfig, config_names, load_config
 from uopd.dataset import DataError
 from uopd.methods import training_rows
-from uopd.model.errors import StudentError
+from uopd.model.errors import StudentError, step_failures
 from uopd.model.micro_batches import rows_by_rank
 from uopd.protocols import Components
 from uopd.rows import Share, TrainingRow
@@ -64,21 +64,28 @@ def train(run: TrainingRun) -> None:
         with watch.part("rollout"):
             rollouts = run.roll_out(step)
         rows = training_rows(rollouts, run.method)
-        with watch.part("score"):
-            batch = score(run.components, rows)
-        with watch.part("update"):
-            report = run.components.student.update(batch, run.learning_rate(step))
-        with watch.part("sync"):
-            version = run.sync()
-        run.record(step, rollouts, report, watch, version)
+        with run.leaving_out_failures(step, rollouts):
+            with watch.part("score"):
+                batch = score(run.components, rows)
+            with watch.part("update"):
+                report = run.components.student.update(batch, run.learning_rate(step))
+            with watch.part("sync"):
+                version = run.sync()
+            run.record(step, rollouts, report, watch, version)
 
 
 def score(components: Components, rows: Sequence[TrainingRow]) -> list[Share]:
-    """Divide the rows among the ranks, balanced by tokens, and let the scorer score each share."""
+    """Divide the rows among the ranks, balanced by tokens, and let the scorer score each share.
+
+    Raises:
+        StepFailed: the scorer cannot score these rows.
+    """
     scored = []
     for indices in rows_by_rank(rows, components.student.ranks):
         part = tuple(rows[index] for index in indices)
-        scored.append(Share(rows=part, scores=None if components.scorer is None else components.scorer.score(part)))
+        with step_failures("scoring"):
+            scores = None if components.scorer is None else components.scorer.score(part)
+        scored.append(Share(rows=part, scores=scores))
     return scored
 
 

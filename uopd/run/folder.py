@@ -5,7 +5,7 @@ OUT/run.json            resolved configuration, dataset, models, versions
 OUT/metrics.jsonl       one line per step                OUT/evaluations.jsonl   one line per evaluation
 OUT/rollouts/           responses of every step          OUT/checkpoints/        to go on from
 OUT/model/              the trained student              OUT/summary.md, summary.json, curves.png
-OUT/logs/               what vLLM and Ray have printed
+OUT/logs/               what vLLM and Ray have printed   OUT/fatal_steps.jsonl   steps that ended a process
 ```
 """
 
@@ -20,6 +20,8 @@ from sure_math.storage.files import unshare, write_whole
 from sure_math.storage.output_folder import LIST, STAGING, check_place, foreign_names, refuse_foreign, refuse_links
 
 RUN, METRICS, EVALUATIONS = "run.json", "metrics.jsonl", "evaluations.jsonl"
+FATAL_STEPS = "fatal_steps.jsonl"
+"""Steps after which a process could not use its GPU any more. A resumed run does not try them again."""
 ROLLOUTS, CHECKPOINTS, MODEL = "rollouts", "checkpoints", "model"
 LOCK, LOGS = ".lock", "logs"
 ENGINES = ".engines.json"
@@ -39,7 +41,10 @@ def check_run_folder(folder: Path) -> None:
     check_place(folder)
     refuse_links(
         folder,
-        (LOCK, RUN, METRICS, EVALUATIONS, ROLLOUTS, CHECKPOINTS, MODEL, LIST, STAGING, "tensorboard", ENGINES, LOGS),
+        (
+            *(LOCK, RUN, METRICS, EVALUATIONS, ROLLOUTS, CHECKPOINTS, MODEL, LIST, STAGING),
+            *("tensorboard", ENGINES, LOGS, FATAL_STEPS),
+        ),
     )
     if not (folder / LOCK).is_file() and not (folder / RUN).is_file():
         # The rollouts of another run may have been copied here, to be replayed.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,12 @@ from sure_math.models.engines.spec import SPEED_OPTIONS
 from sure_math.redaction import hidden_values
 from sure_math.storage.claimed_folder import ClaimedFolder, FolderInUse, RecordDamaged, changed_settings
 from uopd.config import TrainConfig
+from uopd.rows import Rollout
 from uopd.run.evaluation import Evaluation
 from uopd.run.folder import (
     CHECKPOINTS,
     EVALUATIONS,
+    FATAL_STEPS,
     LOCK,
     METRICS,
     ROLLOUTS,
@@ -36,7 +38,7 @@ from uopd.run.folder import (
 )
 
 HARMLESS = re.compile(
-    r"^((log|checkpoint|sync|runtime)\..*|eval\.every|data\.path|rollouts\.replay"
+    r"^((log|checkpoint|sync|runtime)\..*|eval\.every|data\.path|rollouts\.replay|run\.max_failed_steps"
     r"|(student|teacher|reference|rollouts)\.num_[cg]pus"
     rf"|(teacher|rollouts)\.engine_options\.({'|'.join(sorted(SPEED_OPTIONS))}))$"
 )
@@ -117,6 +119,43 @@ class RunLog:
         shown = [f"{name} {metrics[name]:.3g}" for name in SHOWN if metrics.get(name) is not None]
         note = f"{metrics['tokens_per_second']:,.0f} tokens/s  {'  '.join(shown)}"
         self._bar.update(self._task, advance=1, note=note)
+
+    def left_out(self, step: int, version: int, reason: str, rollouts: Sequence[Rollout] = ()) -> None:
+        """Log a step that could not be taken."""
+        tokens = sum(len(rollout.response_ids) for rollout in rollouts)
+        line = {
+            "step": step,
+            "version": version,
+            "failed": reason,
+            "responses": len(rollouts),
+            "response_tokens": tokens,
+        }
+        append_line(self.folder / METRICS, line)
+        self._scalars({"failed": 1}, step)
+        self.say(f"step {step} was left out: {reason}")
+        self._bar.update(self._task, advance=1)
+
+    def failed_steps(self) -> int:
+        """Count the steps that could not be taken."""
+        return sum("failed" in line for line in read_lines(self.folder / METRICS))
+
+    def end_of_process(self, step: int, reason: str) -> None:
+        """Note that a step has ended this process, so that a resumed run does not try it again.
+
+        Raises:
+            RunError: always; the message says how to go on.
+        """
+        path = self.folder / FATAL_STEPS
+        append_line(path, {"step": step, "reason": reason})
+        raise RunError(
+            f"step {step} has made the GPU unusable for this process: {reason}. Repeat the command: it goes on without "
+            f"this step (delete its line in {path} to try it again)"
+        )
+
+    def ended_a_process(self, step: int) -> str | None:
+        """Return why a step ended an earlier process; None if it did not."""
+        lines = read_lines(self.folder / FATAL_STEPS)
+        return next((str(line.get("reason")) for line in lines if line.get("step") == step), None)
 
     def evaluation(self, steps: int, result: Evaluation) -> None:
         """Log an evaluation of the student after `steps` steps."""

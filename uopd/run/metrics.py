@@ -8,6 +8,8 @@
 | `teacher_mass`, `student_mass` | probability that a model gives to the teacher's top-k, means over tokens |
 | `agreement` | share of tokens for which both models have the same first choice |
 | `student_logprob`, `teacher_logprob` | of the sampled tokens, means, nats |
+| `iterations` | updates on the step's rollouts, which are fewer than `grpo.iterations` if one of them failed |
+| `failed` | why a step could not be taken; its line has no other measurements |
 | `mean_weight`, `effective_prompts` | over the step's prompts: mean w, (sum w)^2 / sum w^2 |
 """
 
@@ -90,6 +92,7 @@ def step_metrics(
         "reward": fmean(rewards) if rewards else None,
         "staleness": version - 1 - min(rollout.policy_version for rollout in rollouts),
         "gradient_norm": report.gradient_norm,
+        "iterations": report.iterations,
         "learning_rate": learning_rate,
         "tokens_per_second": sum(lengths) / seconds if seconds else 0.0,
         "seconds": {name: round(value, 4) for name, value in watch.seconds.items()},

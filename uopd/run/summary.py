@@ -53,11 +53,14 @@ def write_summary(folder: Path, config: TrainConfig, student: Student, say: Call
 
 def summarise(metrics: Sequence[Mapping[str, Any]], evaluations: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Sum up a run in numbers, from the lines of its log."""
+    failed = [line for line in metrics if "failed" in line]
+    metrics = [line for line in metrics if "failed" not in line]
     seconds = {part: sum(line["seconds"][part] for line in metrics) for part in PARTS}
     total = sum(seconds.values())
     first, last = metrics[:WINDOW], metrics[-WINDOW:]
     return {
         "steps": len(metrics),
+        "failed_steps": [{"step": line["step"], "reason": line["failed"]} for line in failed],
         "response_tokens": sum(line["response_tokens"] for line in metrics),
         "seconds": {part: round(value, 2) for part, value in seconds.items()},
         "shares": {part: value / total if total else 0.0 for part, value in seconds.items()},
@@ -121,7 +124,8 @@ def _evaluation(evaluations: Sequence[Mapping[str, Any]]) -> dict[str, Any] | No
 
 def _closing_line(folder: Path, summary: Mapping[str, Any]) -> str:
     shares = ", ".join(f"{part} {100 * share:.0f} %" for part, share in summary["shares"].items())
-    line = f"{folder}: {summary['steps']} steps, {sum(summary['seconds'].values()):,.0f} s ({shares})"
+    failed = f" and {len(summary['failed_steps'])} that could not be taken" if summary["failed_steps"] else ""
+    line = f"{folder}: {summary['steps']} steps{failed}, {sum(summary['seconds'].values()):,.0f} s ({shares})"
     evaluation = summary["evaluation"]
     if evaluation is None:
         return line

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from uopd.config import TrainConfig
 from uopd.methods import Method
+from uopd.model.errors import DeviceLost, StepFailed
 from uopd.protocols import Components
 from uopd.rollouts.prompt_pool import PromptPool
 from uopd.rollouts.sources import RolloutSource
@@ -14,6 +16,7 @@ from uopd.rows import Rollout, UpdateReport
 from uopd.run.checkpoints import Checkpoints
 from uopd.run.checks import remarks
 from uopd.run.evaluation import Evaluator
+from uopd.run.folder import METRICS, RunError
 from uopd.run.log import RunLog
 from uopd.run.metrics import Stopwatch, step_metrics
 from uopd.run.summary import write_summary
@@ -49,7 +52,10 @@ class TrainingRun:
         self.sync()
         self._evaluate(done)
         for step in range(done, self.config.steps):
-            yield step
+            if (reason := self.log.ended_a_process(step)) is None:
+                yield step
+            else:
+                self.log.left_out(step, self.components.student.version, reason)
             self._after(step + 1)
         write_summary(self.log.folder, self.config, self.components.student, self.log.say)
 
@@ -59,6 +65,29 @@ class TrainingRun:
         for kind, text in remarks(rollouts, self.config):
             self.log.remark(kind, f"step {step}: {text}")
         return rollouts
+
+    @contextmanager
+    def leaving_out_failures(self, step: int, rollouts: Sequence[Rollout]) -> Iterator[None]:
+        """Leave a step out if it cannot be taken: the weights stay as they are, and the log gets the reason.
+
+        Raises:
+            RunError: too many steps were left out, or the process cannot take another one.
+        """
+        try:
+            yield
+        except StepFailed as error:
+            self.log.left_out(step, self.components.student.version, str(error), rollouts)
+            if isinstance(error, DeviceLost):
+                self.log.end_of_process(step, str(error))
+            limit, count = self.config.run.max_failed_steps, self.log.failed_steps()
+            if count > limit:
+                self.checkpoints.save(self.components.student, step + 1)
+                raise RunError(
+                    f"run.max_failed_steps = {limit}: {count} steps could not be taken, the last one, step {step}, "
+                    f"because of {error}; {self.log.folder / METRICS} has the reason of each. Look for the common "
+                    "cause; then repeat the command with a larger run.max_failed_steps to go on without these steps, "
+                    "or train anew in another --out, for instance with a lower optimizer.learning_rate"
+                ) from error
 
     def learning_rate(self, step: int) -> float:
         """The learning rate of a step, from 0."""

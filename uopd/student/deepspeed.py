@@ -33,15 +33,17 @@ from torch import Tensor
 from sure_math.models.engines import EngineUnavailable
 from sure_math.models.engines.files import model_folder
 from uopd.model.causal_model import device_of
-from uopd.model.errors import StudentError
+from uopd.model.errors import DeviceLost, StepFailed, StudentError, step_failures
 from uopd.rows import Share, UpdateReport
 from uopd.student.files import STATE, export_model, moments_of, read_state, read_tensors
+from uopd.student.objectives import Sums
 from uopd.student.reference import (
     PreparedBatch,
     StudentSpec,
     adamw,
     finite_norm,
     finite_sums,
+    iterate,
     load_trainable,
     passes_of,
     peak_bytes,
@@ -149,7 +151,8 @@ class Ranks:
         """Run an action on every rank; return what this rank's action returned.
 
         Raises:
-            StudentError: on all ranks, if the action of any rank failed.
+            StudentError: on all ranks, if the action of any rank failed. It is `StepFailed` or `DeviceLost` if no rank
+                failed in a worse way.
         """
         results: list[T] = []
         cause: Exception | None = None
@@ -157,11 +160,12 @@ class Ranks:
             results.append(action())
         except Exception as error:
             cause = error
-        messages = self.gather(None if cause is None else _message(cause))
-        failures = {rank: message for rank, message in enumerate(messages) if message is not None}
+        told = self.gather(None if cause is None else [_message(cause), _gravity(cause)])
+        failures = {rank: failure for rank, failure in enumerate(told) if failure is not None}
         if failures:
-            texts = [f"rank {rank}: {message}" for rank, message in failures.items()]
-            raise StudentError("; ".join(texts) if self.world > 1 else next(iter(failures.values()))) from cause
+            texts = [f"rank {rank}: {message}" for rank, (message, _) in failures.items()]
+            kind = _GRAVITIES[max(gravity for _, gravity in failures.values())]
+            raise kind("; ".join(texts) if self.world > 1 else next(iter(failures.values()))[0]) from cause
         return results[0]
 
     def _gather(self, value: Tensor) -> list[Tensor]:
@@ -174,6 +178,17 @@ class Ranks:
 def _message(error: Exception) -> str:
     """The text of an error that says what to do, or the repr of any other error."""
     return str(error) if isinstance(error, StudentError | EngineUnavailable) else repr(error)
+
+
+_GRAVITIES = (StepFailed, DeviceLost, StudentError)
+"""From an error after which the next step can be taken to one that ends the run."""
+
+
+def _gravity(error: Exception) -> int:
+    """Return the place of an error in `_GRAVITIES`."""
+    if isinstance(error, DeviceLost):
+        return 1
+    return 0 if isinstance(error, StepFailed) else 2
 
 
 class DeepSpeedRank:
@@ -201,16 +216,21 @@ class DeepSpeedRank:
         ranks."""
         started = time.monotonic()
         reset_peak(self._ranks.device)
-        batches = self._ranks.agree(partial(self._passes.prepare, share.rows))
-        for _ in range(self._spec.objective.iterations):
-            rank_sums = self._ranks.agree(partial(self._accumulate, batches, share))
+        batches = self._in_step(partial(self._passes.prepare, share.rows))
+
+        def once() -> tuple[Sums, float]:
+            rank_sums = self._in_step(partial(self._accumulate, batches, share))
             total: Counter[str] = Counter()
             for sums in self._ranks.gather(rank_sums):
                 total.update(sums)
-            report_sums, norm = finite_sums(total, self._version + 1), self._step(learning_rate)
+            return finite_sums(total, self._name), self._step(learning_rate)
+
+        done = iterate(once, self._spec.objective.iterations)
         self._version += 1
+        sums, norm = done[-1]
         return UpdateReport(
-            sums=report_sums,
+            sums=sums,
+            iterations=len(done),
             gradient_norm=norm,
             seconds=max(self._ranks.gather(time.monotonic() - started)),
             peak_bytes=max(self._ranks.gather(peak_bytes(self._ranks.device))),
@@ -243,6 +263,20 @@ class DeepSpeedRank:
         self._engine.destroy()
         torch.distributed.destroy_process_group()
 
+    @property
+    def _name(self) -> str:
+        """The next update, for messages."""
+        return f"update {self._version + 1}"
+
+    def _in_step(self, action: Callable[[], T]) -> T:
+        """Run a part of a step on every rank; `StepFailed` on all ranks if the data make it fail on one."""
+
+        def with_name() -> T:
+            with step_failures(self._name):
+                return action()
+
+        return self._ranks.agree(with_name)
+
     def _accumulate(self, batches: Sequence[PreparedBatch], share: Share) -> Counter[str]:
         self._clear_gradients()
         backward = partial(self._engine.backward, scale_wrt_gas=False)
@@ -263,7 +297,7 @@ class DeepSpeedRank:
             group["lr"] = learning_rate
         self._engine.step()
         # If the gradient is NaN, DeepSpeed skips the step on all ranks and reports an infinite norm.
-        return finite_norm(float(self._engine.get_global_grad_norm()), self._version + 1)
+        return finite_norm(float(self._engine.get_global_grad_norm()), self._name)
 
     @property
     def _masters(self) -> dict[str, Tensor]:

@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -25,7 +25,7 @@ from torch import Tensor
 from sure_math.models.engines.files import model_folder
 from uopd.losses.policy import selected_logprobs
 from uopd.model.causal_model import device_of, head_of, hidden_states, load_model
-from uopd.model.errors import StudentError
+from uopd.model.errors import DeviceLost, StepFailed, StudentError, step_failures
 from uopd.model.micro_batches import Layout, MicroBatch, micro_batches
 from uopd.model.randomness import without_randomness
 from uopd.rows import HiddenScores, Scores, Share, TrainingRow, UpdateReport
@@ -41,6 +41,8 @@ from uopd.student.files import (
 from uopd.student.objectives import HiddenTarget, MicroBatchLoss, Objective, Sums, Target, TeacherHead
 from uopd.teacher.frozen_head import HeadSpec, load_head
 from uopd.teacher.score_copies import copy_to_device
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,16 +239,22 @@ class ReferenceStudent:
         """Take one step on the share: one optimizer step, or several if the objective iterates."""
         started = time.monotonic()
         reset_peak(self._device)
-        batches = self._passes.prepare(share.rows)
-        for _ in range(self._spec.objective.iterations):
+        with step_failures(self._name):
+            batches = self._passes.prepare(share.rows)
+
+        def once() -> tuple[Sums, float]:
             # A failed step may have left gradients behind.
             self._optimizer.zero_grad(set_to_none=True)
-            total = self._passes.accumulate(batches, share.opened_scores, Tensor.backward)
-            sums = finite_sums(total, self._version + 1)
-            norm = self._step(learning_rate)
+            with step_failures(self._name):
+                total = self._passes.accumulate(batches, share.opened_scores, Tensor.backward)
+            return finite_sums(total, self._name), self._step(learning_rate)
+
+        done = iterate(once, self._spec.objective.iterations)
         self._version += 1
+        sums, norm = done[-1]
         return UpdateReport(
             sums=sums,
+            iterations=len(done),
             gradient_norm=norm,
             seconds=time.monotonic() - started,
             peak_bytes=peak_bytes(self._device),
@@ -277,6 +285,11 @@ class ReferenceStudent:
     def close(self) -> None:
         self.model = None
 
+    @property
+    def _name(self) -> str:
+        """The next update, for messages."""
+        return f"update {self._version + 1}"
+
     def _named_masters(self) -> Iterator[tuple[str, Tensor]]:
         names = [name for name, _ in self.model.named_parameters()]
         return zip(names, self._masters.tensors, strict=True)
@@ -284,7 +297,7 @@ class ReferenceStudent:
     def _step(self, learning_rate: float) -> float:
         self._masters.collect()
         norm = float(torch.nn.utils.clip_grad_norm_(self._masters.tensors, self._spec.optimizer.clip))
-        finite_norm(norm, self._version + 1)
+        finite_norm(norm, self._name)
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate
         self._optimizer.step()
@@ -331,31 +344,46 @@ def _adder(master: Tensor) -> Any:
     return add
 
 
-def finite_sums(sums: Counter[str], update: int) -> Sums:
+def iterate(once: Callable[[], T], iterations: int) -> list[T]:
+    """Make several updates on the same rollouts; return what each has returned.
+
+    If an update fails after the first one, the updates before it count and no more are made.
+
+    Raises:
+        StepFailed: the first update fails.
+    """
+    done: list[T] = []
+    for _ in range(iterations):
+        try:
+            done.append(once())
+        except DeviceLost:
+            raise
+        except StepFailed:
+            if not done:
+                raise
+            break
+    return done
+
+
+def finite_sums(sums: Counter[str], update: str) -> Sums:
     """Return the sums of an update.
 
     Raises:
-        StudentError: the loss is NaN or infinite.
+        StepFailed: the loss is NaN or infinite.
     """
     if not math.isfinite(sums["loss"]):
-        raise StudentError(
-            f"update {update}: the loss is {sums['loss']}; the weights were left as they are: look at the teacher's "
-            "scores and the rollouts of this step"
-        )
+        raise StepFailed(f"{update}: the loss is {sums['loss']}")
     return dict(sums)
 
 
-def finite_norm(norm: float, update: int) -> float:
+def finite_norm(norm: float, update: str) -> float:
     """Return the norm of an update's gradient.
 
     Raises:
-        StudentError: the norm is NaN or infinite.
+        StepFailed: the norm is NaN or infinite.
     """
     if not math.isfinite(norm):
-        raise StudentError(
-            f"update {update}: the gradient's norm is {norm}; the weights were left as they are: resume from the last "
-            "checkpoint with a lower optimizer.learning_rate"
-        )
+        raise StepFailed(f"{update}: the gradient's norm is {norm}")
     return norm
 
 

@@ -384,8 +384,8 @@ def test_folders_that_do_not_fit_are_refused_on_every_rank(run: Run, folder: str
 @pytest.mark.parametrize(
     ("failure", "message"),
     [
-        ("loss", "update {}: the loss is inf; the weights were left as they are"),
-        ("norm", "update {}: the gradient's norm is inf; the weights were left as they are"),
+        ("loss", "update {}: the loss is inf"),
+        ("norm", "update {}: the gradient's norm is inf"),
         ("rank", "distillation has a scorer"),
     ],
 )

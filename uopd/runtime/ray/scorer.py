@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import ray
-
+from uopd.model.errors import StepFailed
 from uopd.rows import ScoresReference, TrainingRow
-from uopd.runtime.ray.calls import ActorHandle, call, close_actors, wait_for
+from uopd.runtime.ray.calls import ActorHandle, Reference, call, close_actors, wait_for
 from uopd.runtime.ray.scorer_actor import ScorerActor
 
 
@@ -24,11 +23,16 @@ class RemoteScorer:
     def score(self, rows: Sequence[TrainingRow]) -> ScoresReference:
         """Return a reference once the scores are in the object store, so that the step's seconds count as scoring.
 
-        An error in scoring is raised by the update that takes the reference.
+        Raises:
+            StepFailed: the rows cannot be scored.
+            PartLost: the actor died.
         """
-        reference: ScoresReference = call(ScorerActor.score, list(rows)).on(self.actor).object
-        ray.wait([reference], fetch_local=False)
-        return reference
+        failure, reference = self.actor.score.options(num_returns=2).remote(list(rows))
+        failed = wait_for(self._part, Reference[StepFailed | None](failure))
+        if failed is not None:
+            raise failed
+        scores: ScoresReference = reference
+        return scores
 
     def repeat_difference(self, rows: Sequence[TrainingRow]) -> float:
         """Mean absolute difference, in nats, between two scorings of the same rows."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from uopd.model.errors import StepFailed, step_failures
 from uopd.protocols import Scorer
 from uopd.rows import TrainingRow, opened
 from uopd.runtime.ray.actor_process import ActorProcess, this_process
@@ -28,9 +29,16 @@ class ScorerActor:
         """Load the model."""
         self._scorer = make()
 
-    def score(self, rows: Sequence[TrainingRow]) -> PackedScores[Any]:
-        """Score the rows; what is returned stays in the object store until a rank of the student takes it."""
-        return pack(opened(self._started.score(rows)))
+    def score(self, rows: Sequence[TrainingRow]) -> tuple[StepFailed | None, PackedScores[Any] | None]:
+        """Score the rows. The scores stay in the object store until a rank of the student takes them.
+
+        The driver learns first whether there are scores: a rank that is given none would keep the others waiting.
+        """
+        try:
+            with step_failures("scoring"):
+                return None, pack(opened(self._started.score(rows)))
+        except StepFailed as error:
+            return error, None
 
     def repeat_difference(self, rows: Sequence[TrainingRow]) -> float:
         """The check at the start of a run asks once."""
