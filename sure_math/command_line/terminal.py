@@ -41,7 +41,9 @@ def say(text: object, *, stderr: bool = False) -> None:
 
 
 def prepare_output() -> None:
-    """Let no character stop a print, and let no traceback show a secret or run a control sequence."""
+    """Let no character stop a print, let no traceback show a secret or run a control sequence, and let an interrupt
+    end the command with one line.
+    """
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
@@ -70,4 +72,7 @@ def _escaped(segments: Iterable[Segment]) -> Iterable[Segment]:
 
 
 def _print_traceback(kind: type[BaseException], error: BaseException, place: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        say("interrupted: repeat the command to go on", stderr=True)
+        return
     say("".join(traceback.format_exception(kind, error, place)).rstrip("\n"), stderr=True)

@@ -6,6 +6,7 @@ Importing them takes longer than most commands of a test. Nothing of the package
 import multiprocessing
 import os
 import runpy
+import signal
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -15,6 +16,8 @@ from pathlib import Path
 LIBRARIES = ("torch", "transformers.models.qwen3.modeling_qwen3", "pyarrow.parquet", "datasets", "scipy.stats", "sympy")
 
 
+INTERRUPTED = 128 + signal.SIGINT
+"""Exit status of a command that SIGINT has ended, as a shell shows it."""
 Around = Callable[[], AbstractContextManager[object]]
 """Makes the context in which a command runs, in its own process."""
 
@@ -37,4 +40,8 @@ def _run_module(module: str, arguments: tuple[str, ...], log: Path, around: Arou
     torch.set_num_threads(1)
     sys.argv = [module, *arguments]
     with around():
-        runpy.run_module(module, run_name="__main__", alter_sys=True)
+        try:
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
+        except KeyboardInterrupt:  # as Python ends a command, which multiprocessing does otherwise
+            sys.excepthook(*sys.exc_info())
+            raise SystemExit(INTERRUPTED) from None

@@ -39,10 +39,11 @@ from uopd.run.folder import (
 
 HARMLESS = re.compile(
     r"^((log|checkpoint|sync|runtime)\..*|eval\.every|data\.path|rollouts\.replay|run\.max_failed_steps"
-    r"|(student|teacher|reference|rollouts)\.num_[cg]pus"
+    r"|(student|teacher|reference|rollouts)\.num_[cg]pus|(batch|teacher)\.max_tokens|student\.gradient_checkpointing"
+    r"|rollouts\.engines"
     rf"|(teacher|rollouts)\.engine_options\.({'|'.join(sorted(SPEED_OPTIONS))}))$"
 )
-"""Keys of settings that may change when a run goes on, since they shape no update."""
+"""Keys of settings that may change when a run goes on, since they shape no update, or only its last digits."""
 SHOWN = ("loss", "kl", "reward", "agreement", "mean_response_tokens")
 """Metrics beside the progress bar."""
 SPEED_SECONDS = 3600.0

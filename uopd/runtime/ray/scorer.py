@@ -27,11 +27,11 @@ class RemoteScorer:
             StepFailed: the rows cannot be scored.
             PartLost: the actor died.
         """
-        failure, reference = self.actor.score.options(num_returns=2).remote(list(rows))
-        failed = wait_for(self._part, Reference[StepFailed | None](failure))
+        scores: ScoresReference
+        failure, scores = self.actor.score.options(num_returns=2).remote(list(rows))
+        failed: StepFailed | None = wait_for(self._part, Reference(failure))
         if failed is not None:
             raise failed
-        scores: ScoresReference = reference
         return scores
 
     def repeat_difference(self, rows: Sequence[TrainingRow]) -> float:
