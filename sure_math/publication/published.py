@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from sure_math.problems.sources.encoded_text import InputError
 from sure_math.problems.sources.limits import Limits
-from sure_math.problems.sources.parquet_rows import refuse_long_texts, rows_per_batch
+from sure_math.problems.sources.parquet_rows import refuse_long_texts, rows_per_batch, small_parts, text_columns
 from sure_math.publication.tables import SCHEMAS
 from sure_math.storage.files import file_digest
 from sure_math.storage.output_folder import (
@@ -121,12 +121,8 @@ class PublishedDataset:
             if not path.is_file():
                 raise DatasetError(_damaged([path]))
             try:
-                # As a dictionary, a text that stands in many rows is read once: its length is seen before it is copied.
-                there = set(columns).intersection(pq.read_schema(path).names)
-                texts = [
-                    field.name for field in SCHEMAS[table] if field.name in there and pa.types.is_string(field.type)
-                ]
-                with pq.ParquetFile(path, read_dictionary=texts) as file:
+                texts = set(text_columns(pq.read_schema(path))).intersection(columns)
+                with pq.ParquetFile(path, read_dictionary=sorted(texts)) as file:
                     lacking = [name for name in columns if name not in file.schema_arrow.names]
                     if lacking:
                         raise DatasetError(
@@ -138,7 +134,8 @@ class PublishedDataset:
                     for batch in file.iter_batches(batch_size=size, columns=list(columns)):
                         for name in batch.schema.names:
                             refuse_long_texts(batch.column(name), str(path), name, limits)
-                        yield from pa.table(batch).select(list(columns)).cast(types).to_pylist()
+                        for part in small_parts(batch):
+                            yield from pa.table(part).select(list(columns)).cast(types).to_pylist()
             except (pa.ArrowException, OSError, UnicodeDecodeError):
                 raise DatasetError(_damaged([path])) from None
             except InputError as error:

@@ -39,6 +39,7 @@ def _run_module(module: str, arguments: tuple[str, ...], log: Path, around: Arou
 
     torch.set_num_threads(1)
     sys.argv = [module, *arguments]
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # the jobs in the background of a shell ignore it
     with around():
         try:
             runpy.run_module(module, run_name="__main__", alter_sys=True)

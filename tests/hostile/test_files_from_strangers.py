@@ -149,8 +149,20 @@ def bomb_of_a_list(path: Path) -> str:
     return "limits.list_items=3000001"
 
 
+def rows_of_one_text(path: Path, characters: int, rows: int) -> None:
+    """Write a text once, as a dictionary, which many rows name."""
+    text = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), pa.array(["x" * characters]))
+    table = pa.table({"problem": text})
+    pq.write_table(table, path, compression="zstd", dictionary_pagesize_limit=2**30, store_schema=False)
+
+
+def bomb_of_one_text(path: Path) -> str:
+    rows_of_one_text(path, 10_000_000, 400)
+    return "limits.text_characters"
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("write", [bomb, bomb_among_others, bomb_of_many_rows, bomb_of_a_list])
+@pytest.mark.parametrize("write", [bomb, bomb_among_others, bomb_of_many_rows, bomb_of_a_list, bomb_of_one_text])
 def test_a_parquet_bomb_ends_before_it_fills_the_memory(tmp_path: Path, write: Any) -> None:
     """The reader runs in a process with 2.5 GiB; the bomb of 200 MB took 2.2 GB of resident memory before."""
     path = tmp_path / "bomb.parquet"
@@ -172,6 +184,14 @@ def test_a_parquet_bomb_ends_before_it_fills_the_memory(tmp_path: Path, write: A
     assert words in message
     assert int(kilobytes) < 700_000
     assert resource.RLIM_INFINITY  # the module is there: this system counts memory
+
+
+def test_many_rows_of_one_long_text_are_read_a_few_at_a_time(tmp_path: Path) -> None:
+    rows_of_one_text(tmp_path / "rows.parquet", 900_000, 500)
+    before = pa.default_memory_pool().max_memory()
+    lengths = [len(row["problem"]) for row in open_rows(tmp_path / "rows.parquet", "seeds.path").stream]
+    assert lengths == [900_000] * 500
+    assert pa.default_memory_pool().max_memory() - before < 200_000_000  # a batch of 256 copies has 230 MB
 
 
 def test_changed_bytes_of_a_parquet_file_end_in_one_line(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from sure_math.problems.sources.encoded_text import InputError
@@ -47,6 +47,23 @@ def rows_per_batch(file: Any, name: str, limits: Limits, columns: Collection[str
                 )
             rows = max(1, min(rows, BATCH_BYTES * count // max(size, 1)))
     return rows
+
+
+def text_columns(schema: Any) -> list[str]:
+    """Name the columns of texts. Read as dictionaries (`read_dictionary`), a text that stands in many rows is read
+    once, and its length is seen before it is copied.
+    """
+    import pyarrow as pa
+
+    return [field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)]
+
+
+def small_parts(batch: Any) -> Iterator[Any]:
+    """Cut a batch of rows so that the texts of a part have at most `BATCH_BYTES` if all rows have the longest ones."""
+    longest = sum(_longest(column) for column in batch.columns)
+    rows = max(1, BATCH_BYTES // max(longest, 1))
+    for start in range(0, len(batch), rows):
+        yield batch.slice(start, rows)
 
 
 def refuse_long_texts(column: Any, where: str, name: str, limits: Limits) -> None:

@@ -26,7 +26,7 @@ from sure_math.problems.sources.encoded_text import (
 )
 from sure_math.problems.sources.json_rows import json_array, json_lines
 from sure_math.problems.sources.limits import DEFAULT, Limits, beyond, within
-from sure_math.problems.sources.parquet_rows import refuse_long_texts, rows_per_batch
+from sure_math.problems.sources.parquet_rows import refuse_long_texts, rows_per_batch, small_parts, text_columns
 
 __all__ = ["InputError", "Row", "Rows", "open_rows", "peek_columns", "plain_list", "stem_of"]
 
@@ -221,7 +221,7 @@ def _parquet(path: Path, name: str, limits: Limits) -> Iterator[Row]:
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, read_dictionary=text_columns(pq.read_schema(path))) as file:
             names = file.schema_arrow.names
             twice = plain_list(dict.fromkeys(column for column in names if names.count(column) > 1))
             if twice:
@@ -231,10 +231,11 @@ def _parquet(path: Path, name: str, limits: Limits) -> Iterator[Row]:
                 where = f"{name}, rows {before + 1} to {before + len(batch)}"
                 for index, column in enumerate(names):
                     refuse_long_texts(batch.column(index), where, column, limits)
-                columns = {column: _values(batch.column(index), where, column) for index, column in enumerate(names)}
                 before += len(batch)
-                for cells in zip(*columns.values(), strict=True):
-                    yield dict(zip(columns, cells, strict=True))
+                for part in small_parts(batch):
+                    columns = [_values(part.column(index), where, column) for index, column in enumerate(names)]
+                    for cells in zip(*columns, strict=True):
+                        yield dict(zip(names, cells, strict=True))
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # a name of a column may be no UTF-8
         message = " ".join(str(error).split())
         raise InputError(f"{name}: is not a whole Parquet file ({message:.200}); write or copy it again") from None
