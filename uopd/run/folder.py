@@ -1,7 +1,7 @@
 """The files in the folder of a run, by name, and how lines are read and written.
 
 ```
-OUT/run.json            resolved configuration, dataset, models, versions
+OUT/run.json            id, resolved configuration, dataset, models, versions
 OUT/metrics.jsonl       one line per step                OUT/evaluations.jsonl   one line per evaluation
 OUT/rollouts/           responses of every step          OUT/checkpoints/        to go on from
 OUT/model/              the trained student              OUT/summary.md, summary.json, curves.png

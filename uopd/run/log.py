@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,10 +18,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from sure_math.command_line.progress import Lines, duration
 from sure_math.models.engines.spec import SPEED_OPTIONS
-from sure_math.redaction import hidden_values
 from sure_math.storage.claimed_folder import ClaimedFolder, FolderInUse, RecordDamaged, changed_settings
 from uopd.config import TrainConfig
 from uopd.rows import Rollout
+from uopd.run.boards import Board, TensorBoard, WeightsAndBiases
 from uopd.run.evaluation import Evaluation
 from uopd.run.folder import (
     CHECKPOINTS,
@@ -44,6 +45,8 @@ HARMLESS = re.compile(
     rf"|(teacher|rollouts)\.engine_options\.({'|'.join(sorted(SPEED_OPTIONS))}))$"
 )
 """Keys of settings that may change when a run goes on, since they shape no update, or only its last digits."""
+_ID = re.compile(r"[0-9a-f]{16}")
+"""Id of a run, in `run.json`: random, so that two runs in folders of one name are two runs at W&B."""
 SHOWN = ("loss", "kl", "reward", "agreement", "mean_response_tokens")
 """Metrics beside the progress bar."""
 SPEED_SECONDS = 3600.0
@@ -77,8 +80,11 @@ class RunLog:
         except BaseException:
             self._claimed.close()
             raise
-        self._board = _tensorboard(folder, console) if config.log.tensorboard else None
-        self._wandb = _wandb(config, folder) if config.log.wandb else None
+        self._wandb = WeightsAndBiases(config, folder, self._id) if config.log.wandb else None
+        board = _tensorboard(folder, console) if config.log.tensorboard else None
+        self._boards: list[Board] = [one for one in (board, self._wandb) if one is not None]
+        self._done = 0
+        self._repeated: dict[int, dict[str, Any]] = {}
         self._bar = Progress(
             TextColumn("step"),
             MofNCompleteColumn(),
@@ -96,17 +102,28 @@ class RunLog:
     def __exit__(self, *error: object) -> None:
         self._lines.stop()
         self._bar.stop()
-        if self._board is not None:
-            self._board.close()
-        if self._wandb is not None:
-            self._wandb.finish()
+        for board in self._boards:
+            board.close(finished=self._done >= self._config.steps)
         self._claimed.close()
 
     def begin(self, done: int) -> None:
         """Forget what was logged after the `done` steps of the checkpoint, since those steps are repeated."""
-        for name, last in ((METRICS, done - 1), (EVALUATIONS, done)):
-            kept = [line for line in read_lines(self.folder / name) if _step_of(line) <= last]
-            write_lines(self.folder / name, kept)
+        logged = {name: read_lines(self.folder / name) for name in (METRICS, EVALUATIONS)}
+        kept = {
+            name: [line for line in logged[name] if _step_of(line) <= last]
+            for name, last in ((METRICS, done - 1), (EVALUATIONS, done))
+        }
+        for name, lines in kept.items():
+            write_lines(self.folder / name, lines)
+        self._done = done
+        self._repeated = {line["step"]: line for line in logged[METRICS] if done <= _step_of(line) < float("inf")}
+        rows: dict[int, dict[str, float]] = {}
+        for line in kept[METRICS]:
+            rows.setdefault(line["step"], {}).update(_numbers(line))
+        for line in kept[EVALUATIONS]:
+            rows.setdefault(line["step"], {}).update(_evaluated(line))
+        for board in self._boards:
+            board.begin(done, rows)
         self._task = self._bar.add_task("steps", total=self._config.steps, completed=done, note="")
         self._bar.start()
         self._lines.start()
@@ -114,9 +131,7 @@ class RunLog:
     def step(self, metrics: Mapping[str, Any]) -> None:
         """Log a step that is done."""
         append_line(self.folder / METRICS, metrics)
-        plain = {name: value for name, value in metrics.items() if isinstance(value, (int, float))}
-        plain |= {f"seconds/{name}": value for name, value in metrics["seconds"].items()}
-        self._scalars(plain, metrics["step"])
+        self._show(metrics)
         shown = [f"{name} {metrics[name]:.3g}" for name in SHOWN if metrics.get(name) is not None]
         note = f"{metrics['tokens_per_second']:,.0f} tokens/s  {'  '.join(shown)}"
         self._bar.update(self._task, advance=1, note=note)
@@ -132,7 +147,7 @@ class RunLog:
             "response_tokens": tokens,
         }
         append_line(self.folder / METRICS, line)
-        self._scalars({"failed": 1}, step)
+        self._show(line)
         self.say(f"step {step} was left out: {reason}")
         self._bar.update(self._task, advance=1)
 
@@ -169,7 +184,8 @@ class RunLog:
             "correct": [int(value) for value in result.correct],
         }
         append_line(self.folder / EVALUATIONS, line)
-        self._scalars({"eval/accuracy": result.accuracy}, steps)
+        for board in self._boards:
+            board.add(steps, _evaluated(line), complete=False)
         self.say(f"after {steps} steps: {100 * result.accuracy:.1f} % of {len(result.correct)} held-out problems right")
 
     def evaluated(self, steps: int) -> bool:
@@ -193,12 +209,25 @@ class RunLog:
             self.say(f"{text} (said once)")
         self._remarked.add(kind)
 
-    def _scalars(self, values: Mapping[str, float], step: int) -> None:
-        if self._board is not None:
-            for name, value in values.items():
-                self._board.add_scalar(name, value, step)
-        if self._wandb is not None:
-            self._wandb.log(dict(values), step=step)
+    def _show(self, line: Mapping[str, Any]) -> None:
+        """Show a line of `metrics.jsonl` on the boards."""
+        for board in self._boards:
+            board.add(line["step"], _numbers(line), complete=True)
+        self._compare(line)
+        self._done = line["step"] + 1
+
+    def _compare(self, metrics: Mapping[str, Any]) -> None:
+        """Say so if a step was repeated with other results, and W&B has those of the first time."""
+        before = self._repeated.get(metrics["step"])
+        if self._wandb is None or before is None or metrics["step"] >= self._wandb.first:
+            return
+        if any(before.get(name) != metrics.get(name) for name in ("failed", *SHOWN)):
+            self.remark(
+                "wandb",
+                f"step {metrics['step']} was repeated with other results than before the run was stopped; W&B takes no "
+                f"step back and shows the first ones up to step {self._wandb.first - 1}; {METRICS} and TensorBoard "
+                "show those that the student was trained with",
+            )
 
     def _begun(self) -> bool:
         """Whether the folder has steps that another configuration would not have made."""
@@ -209,6 +238,8 @@ class RunLog:
     def _claim(self) -> None:
         """Make the folder this run's; RunError if it holds steps of another configuration, dataset or model."""
         record = {"config": self._config.model_dump(mode="json"), **self._facts}
+        self._id = secrets.token_hex(8)
+        before = None
         try:
             before = self._claimed.record()
             changed = [] if before is None else list(_changes(before, record))
@@ -227,7 +258,10 @@ class RunLog:
             )
         if changed:
             (self.folder / EVALUATIONS).unlink(missing_ok=True)  # of a student that may be another
-        self._claimed.claim(f"{json.dumps(record, indent=1)}\n")
+        known = None if before is None or changed else before.get("id")
+        if isinstance(known, str) and _ID.fullmatch(known):
+            self._id = known
+        self._claimed.claim(f"{json.dumps({'id': self._id, **record}, indent=1)}\n")
 
 
 def _step_of(line: Mapping[str, Any]) -> float:
@@ -247,19 +281,24 @@ def _changes(before: Mapping[str, Any], record: Mapping[str, Any]) -> Iterator[s
             yield f"the content of {role}.model = {model['name']} has changed"
 
 
-def _tensorboard(folder: Path, console: Console) -> Any:
+def _numbers(line: Mapping[str, Any]) -> dict[str, float]:
+    """What the boards show of a line of `metrics.jsonl`; of a step that was left out, that it was."""
+    if "failed" in line:
+        return {"failed": 1}
+    plain = {name: value for name, value in line.items() if isinstance(value, (int, float))}
+    seconds = line.get("seconds")
+    return plain | {f"seconds/{name}": value for name, value in (seconds if isinstance(seconds, dict) else {}).items()}
+
+
+def _evaluated(line: Mapping[str, Any]) -> dict[str, float]:
+    """What the boards show of a line of `evaluations.jsonl`."""
+    accuracy = line.get("accuracy")
+    return {"eval/accuracy": accuracy} if isinstance(accuracy, (int, float)) else {}
+
+
+def _tensorboard(folder: Path, console: Console) -> TensorBoard | None:
     try:
-        from torch.utils.tensorboard import SummaryWriter
+        return TensorBoard(folder / "tensorboard")
     except ImportError:
         console.print("no TensorBoard: pip install 'sure-math[train]', or log.tensorboard=false; metrics.jsonl has all")
         return None
-    return SummaryWriter(str(folder / "tensorboard"))
-
-
-def _wandb(config: TrainConfig, folder: Path) -> Any:
-    try:
-        import wandb  # type: ignore[import-not-found]
-    except ImportError:
-        raise RunError("log.wandb: it is not installed; pip install wandb, or leave log.wandb out") from None
-    settings = hidden_values(config.model_dump(mode="json"))
-    return wandb.init(project=config.log.wandb, dir=str(folder), config=settings, resume="allow", id=folder.name)
