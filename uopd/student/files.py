@@ -5,10 +5,11 @@ A folder is written under a temporary name and then renamed, so it is complete o
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,13 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from transformers import AutoModelForCausalLM
+from transformers.core_model_loading import PrefixChange, revert_weight_conversion
+from transformers.modeling_utils import remove_tied_weights_from_state_dict
 
+from sure_math.models.engines.checked_load import TENSOR_DTYPES
 from sure_math.models.engines.files import load_tokenizer
+from sure_math.models.engines.weight_files import tensor_shapes
 from uopd.model.errors import StudentError
 
 STATE = "student.json"
@@ -27,25 +33,97 @@ WEIGHTS = "student.safetensors"
 def export_model(model: Any, source: Path, folder: Path) -> None:
     """Write a model as a Hugging Face folder: its weights, and the configuration and tokenizer of `source`.
 
-    The weights are safetensors in the dtype of the initial model's files, which are in `source`.
+    Every tensor is written in the dtype that it has in the files of `source`, the initial model: a checkpoint in
+    bfloat16 may have some tensors in float32. If `source` is a multimodal checkpoint of which the model is the text
+    part, the folder is that of a text model, with the configuration of this part.
+
+    Raises:
+        EngineUnavailable: the files of `source` can no longer be read.
     """
     staging = folder.with_name(folder.name + ".tmp")
     shutil.rmtree(staging, ignore_errors=True)
     config = json.loads((source / "config.json").read_text(encoding="utf-8"))
-    dtype = getattr(torch, str(config.get("dtype") or config.get("torch_dtype") or "bfloat16"))
-    # All names of a tied tensor share one copy, which transformers then writes once.
-    copies: dict[int, Tensor] = {}
-    for tensor in model.state_dict().values():
-        copies.setdefault(tensor.data_ptr(), tensor.to("cpu", dtype, copy=True))
-    state = {name: copies[tensor.data_ptr()] for name, tensor in model.state_dict().items()}
-    model.save_pretrained(staging, state_dict=state, safe_serialization=True)
+    part = is_part(model, config)
+    with _own_names(model, part):
+        once = remove_tied_weights_from_state_dict(dict(model.state_dict()), model)
+        state = revert_weight_conversion(model, {name: tensor.detach().cpu() for name, tensor in once.items()})
+    dtypes = _Dtypes(source, getattr(torch, _dtype_name(config)))
+    # One tensor after the other is let go: two copies of a large model are too many.
+    state = {name: state.pop(name).to(dtypes.of(name), copy=True) for name in list(state)}
+    model.save_pretrained(staging, state_dict=state, safe_serialization=True, save_original_format=False)
     load_tokenizer(source).save_pretrained(str(staging))
     # transformers has written the dtype of training and its own generation settings: restore those of the source.
-    for name in ("config.json", "generation_config.json"):
+    for name in ("generation_config.json",) if part else ("config.json", "generation_config.json"):
         if (source / name).is_file():
             shutil.copy(source / name, staging)
+    if part:
+        written = json.loads((staging / "config.json").read_text(encoding="utf-8"))
+        written["dtype"] = _dtype_name(config)
+        (staging / "config.json").write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(staging, folder)
+
+
+def is_part(model: Any, config: Mapping[str, Any]) -> bool:
+    """Return whether a model is a part of the checkpoint of this `config.json`: the text model of a multimodal one."""
+    return bool(model.config.model_type != config.get("model_type", model.config.model_type))
+
+
+def check_exportable(model: Any, source: Path) -> None:
+    """Refuse a model that `export_model` cannot write so that it loads again; better now than after the training.
+
+    Raises:
+        StudentError: the model is a part of a checkpoint, and transformers has no causal model for its configuration.
+    """
+    config = json.loads((source / "config.json").read_text(encoding="utf-8"))
+    if is_part(model, config) and type(model.config) not in AutoModelForCausalLM._model_mapping:
+        raise StudentError(
+            f"student.model: {source} is a checkpoint of the kind {config.get('model_type')}, of which transformers "
+            f"loads the part {model.config.model_type}; a trained student of this kind could not be loaded again: "
+            "choose a model that is published as a text model"
+        )
+
+
+def _dtype_name(config: Mapping[str, Any]) -> str:
+    """The dtype that a `config.json` names, also for its text part alone; bfloat16 if it names none."""
+    text = config.get("text_config")
+    parts = (config, text if isinstance(text, dict) else {})
+    named = (part.get(key) for part in parts for key in ("dtype", "torch_dtype"))
+    return str(next((name for name in named if name), "bfloat16")).removeprefix("torch.")
+
+
+class _Dtypes:
+    """The dtype of each tensor in the files of a model."""
+
+    def __init__(self, source: Path, default: torch.dtype) -> None:
+        """`default`: of tensors that the files do not have, such as one of two tied tensors."""
+        self._known = {
+            name: TENSOR_DTYPES[tensor.dtype]
+            for name, tensor in tensor_shapes(source).items()
+            if tensor.dtype in TENSOR_DTYPES
+        }
+        self._default = default
+
+    def of(self, name: str) -> torch.dtype:
+        """The dtype of a tensor, by its name or by its name behind the prefix of a multimodal checkpoint."""
+        tail = f".{name.removeprefix('model.')}"
+        found = {dtype for known, dtype in self._known.items() if known == name} or {
+            dtype for known, dtype in self._known.items() if known.endswith(tail)
+        }
+        return found.pop() if len(found) == 1 else self._default
+
+
+@contextlib.contextmanager
+def _own_names(model: Any, part: bool) -> Iterator[None]:
+    """Let a part of a checkpoint be written under its own names, without the prefix that it has in the whole."""
+    conversions = getattr(model, "_weight_conversions", None)
+    if part and conversions is not None:
+        model._weight_conversions = [one for one in conversions if not isinstance(one, PrefixChange)]
+    try:
+        yield
+    finally:
+        if part and conversions is not None:
+            model._weight_conversions = conversions
 
 
 def write_folder(folder: Path, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:

@@ -31,6 +31,7 @@ from uopd.model.randomness import without_randomness
 from uopd.rows import HiddenScores, Scores, Share, TrainingRow, UpdateReport
 from uopd.student.files import (
     WEIGHTS,
+    check_exportable,
     export_model,
     moments_of,
     read_state,
@@ -91,6 +92,7 @@ def load_trainable(spec: StudentSpec) -> Any:
         torch.set_num_threads(spec.threads)
     loaded = load_model(spec.model, spec.revision, spec.dtype, spec.device, spec.attention)
     model = without_randomness(loaded, spec.model).train()
+    check_exportable(model, model_folder(spec.model, spec.revision))
     if spec.gradient_checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     return model

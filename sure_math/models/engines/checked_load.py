@@ -29,7 +29,8 @@ from sure_math.models.engines import EngineUnavailable
 from sure_math.models.engines.files import EXPERTS, LAYERS, check_config
 from sure_math.models.engines.weight_files import TensorShape, in_one_line, named, tensor_shapes
 
-_DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
+TENSOR_DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
+"""Names of dtypes in the header of a safetensors file, of the types that weights have."""
 _REMEDY = "download the model again, or save it again with save_pretrained"
 
 
@@ -142,7 +143,7 @@ def _differences(folder: Path, model: Any, shapes: Mapping[str, TensorShape]) ->
 
     meta = torch.device("meta")
     tensors = {
-        name: torch.empty(tensor.shape, dtype=_DTYPES.get(tensor.dtype, torch.uint8), device=meta)
+        name: torch.empty(tensor.shape, dtype=TENSOR_DTYPES.get(tensor.dtype, torch.uint8), device=meta)
         for name, tensor in shapes.items()
     }
     settings = LoadStateDictConfig(
