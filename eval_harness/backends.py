@@ -1,7 +1,8 @@
 """Adapt lm-eval's back ends: the samples of a problem are independent, and each response says how it ended.
 
 1. Defaults of a model or a server (`generation_config.json`) must not change the sampling that the task fixes. Every
-   setting that a back end would fill in by itself is therefore sent with the request.
+   setting that a back end would fill in by itself is therefore sent with the request. Transformers would fill in any
+   field of the file, so while our requests run, the model has no defaults but its token ids.
 2. lm-eval sends all requests to a server with the same seed. Here each request has its own seed, made from its prompt
    and its number. lm-eval sends requests in groups of equal settings, and would send requests with different seeds one
    by one. So the request carries its number as the seed, and the prompt is mixed in when the payload is made.
@@ -30,6 +31,10 @@ GenerationSettings = dict[str, Any]
 _SERVER = {"top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0}
 _TRANSFORMERS = {"repetition_penalty": 1.0}
 _TRANSFORMERS_SAMPLED = {"top_k": 0, "min_p": 0.0, "typical_p": 1.0, "epsilon_cutoff": 0.0, "eta_cutoff": 0.0}
+
+
+_TOKENS = ("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id")
+"""Fields of `generation_config.json` that a model needs: where a text begins and ends."""
 
 
 class ServerError(RuntimeError):
@@ -85,8 +90,8 @@ def seed_of(prompt: object, index: int) -> int:
 def observed(lm: Any, endings: dict[str, Ending]) -> Iterator[None]:
     """Change the back end while the context lasts, and restore it afterwards.
 
-    Thinking tags stay in the text, each request to a server gets its own seed, and `endings` is filled: text -> how the
-    text ended.
+    Thinking tags stay in the text, no default of the model changes the sampling, each request to a server gets its own
+    seed, and `endings` is filled: text -> how the text ended.
     """
     kind, replaced = kind_of(lm), {}
     if kind == "server":
@@ -97,14 +102,29 @@ def observed(lm: Any, endings: dict[str, Ending]) -> Iterator[None]:
         replaced = {"_model_generate": _recording_transformers(lm, endings)}
     if getattr(lm, "think_end_token", None) is not None:
         replaced["think_end_token"] = None
+    defaults = _without_defaults(lm.model) if kind == "transformers" else contextlib.nullcontext()
     before = {name: vars(lm)[name] for name in replaced if name in vars(lm)}
     vars(lm).update(replaced)
     try:
-        yield
+        with defaults:
+            yield
     finally:
         for name in replaced:
             del vars(lm)[name]
         vars(lm).update(before)
+
+
+@contextlib.contextmanager
+def _without_defaults(model: Any) -> Iterator[None]:
+    """Take every default of sampling from a model while the context lasts, also those of `generation_config.json`."""
+    from transformers import GenerationConfig
+
+    own = model.generation_config
+    model.generation_config = GenerationConfig(**{name: getattr(own, name, None) for name in _TOKENS})
+    try:
+        yield
+    finally:
+        model.generation_config = own
 
 
 def closing_tag_of(lm: Any) -> str:
