@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from sure_math.identity import short_id
 from sure_math.models.responders.chat import Chat
 from sure_math.storage.files import named_in_errors
 from uopd.dataset import DataError
@@ -28,9 +29,10 @@ LOG_SCHEMA = pa.schema(
         pa.field("policy_version", pa.int64(), nullable=False),
         pa.field("weight", pa.float64(), nullable=False),
         pa.field("reward", pa.float64()),
+        pa.field("prompt", pa.string()),
     ]
 )
-"""One row per response; the columns are those of `Rollout` and its `Prompt`."""
+"""One row per response; the columns are those of `Rollout` and its `Prompt`. `prompt` is a digest of its tokens."""
 
 
 class LoggedRollouts:
@@ -70,6 +72,7 @@ def write_rollouts(path: Path, rollouts: Sequence[Rollout], chat: Chat) -> None:
             "policy_version": rollout.policy_version,
             "weight": rollout.prompt.weight,
             "reward": rollout.reward,
+            "prompt": short_id(rollout.prompt.token_ids),
         }
         for rollout in rollouts
     ]
@@ -87,7 +90,8 @@ def read_rollouts(path: Path, prompts: Sequence[Prompt]) -> list[Rollout]:
         prompts: of the step, by slot.
 
     Raises:
-        DataError: the file has a response to another problem than the slot's.
+        DataError: the file has a response to another problem than the slot's, or to another prompt for it, such as one
+            without the system prompt.
     """
     with named_in_errors(path):
         rows = pq.read_table(path).to_pylist()
@@ -98,6 +102,12 @@ def read_rollouts(path: Path, prompts: Sequence[Prompt]) -> list[Rollout]:
             raise DataError(
                 f"{path}: slot {row['slot']} holds a response to {row['problem_id']}, and this run draws "
                 f"{prompt.problem_id}; delete the file, or set rollouts.replay=false"
+            )
+        # Files of early versions do not say which prompt they answer.
+        if row.get("prompt") not in (None, short_id(prompt.token_ids)):
+            raise DataError(
+                f"{path}: slot {row['slot']} holds a response to another prompt for {prompt.problem_id} than this run "
+                "asks; delete the file, or set rollouts.replay=false"
             )
         rollouts.append(
             Rollout(

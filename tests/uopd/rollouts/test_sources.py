@@ -144,6 +144,19 @@ def test_a_log_of_another_draw_is_refused(tmp_path: Path) -> None:
         LoggedRollouts(roll_out(other, BoxingSampler()), tmp_path, other, CHAT, replay=True)(0)
 
 
+def test_a_log_of_another_prompt_is_refused_and_one_of_an_early_version_is_not(tmp_path: Path) -> None:
+    """The same problems asked with a system prompt: their ids are the same."""
+    pool = a_pool("a", "b")
+    rollouts = LoggedRollouts(roll_out(pool, BoxingSampler()), tmp_path, pool, CHAT, replay=True)(0)
+    prompts = [replace(prompt, token_ids=(9, *prompt.token_ids)) for prompt in pool.prompts]
+    other = replace(pool, prompts=tuple(prompts))
+    with pytest.raises(ValueError, match=r"slot 0 holds a response to another prompt for [ab] than this run asks; del"):
+        LoggedRollouts(roll_out(other, BoxingSampler()), tmp_path, other, CHAT, replay=True)(0)
+    (file,) = tmp_path.iterdir()
+    pq.write_table(pq.read_table(file).drop_columns(["prompt"]), file)
+    assert LoggedRollouts(roll_out(pool, BoxingSampler()), tmp_path, pool, CHAT, replay=True)(0) == rollouts
+
+
 class SlowSource:
     """A `RolloutSource` that records what it does, and takes as long as it is told to."""
 
