@@ -72,6 +72,8 @@ class BenchmarkProblem:
 
     problem_id: str
     problem: str
+    system: str
+    """System prompt of the problem; empty if it has none."""
     prompt: str
     answer: str
     grading: Grading
@@ -120,6 +122,7 @@ def load_benchmark(
             BenchmarkProblem(
                 problem_id=problem_id,
                 problem=text,
+                system=statement.system,
                 prompt=text if benchmark.own_prompt else fill(template, problem=text),
                 answer=statement.answer,
                 grading="judge" if statement.description else benchmark.grading,
@@ -135,9 +138,13 @@ def fingerprint(loaded: LoadedBenchmark) -> str:
     >>> fingerprint(LoadedBenchmark(problems=(), origin="a copy", left_out=0))
     '4f53cda18c2baa0c'
     """
-    return short_id(
-        [[problem.problem_id, problem.prompt, problem.answer, problem.grading] for problem in loaded.problems]
-    )
+    return short_id([_content(problem) for problem in loaded.problems])
+
+
+def _content(problem: BenchmarkProblem) -> list[str]:
+    """What a result depends on. The digest of problems without system prompts is that of earlier versions."""
+    content = [problem.problem_id, problem.prompt, problem.answer, problem.grading]
+    return [*content, problem.system] if problem.system else content
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +156,7 @@ class _Statement:
     row_id: str | None
     text: str
     answer: str | None
+    system: str = ""
     description: bool = False
 
 
@@ -186,7 +194,7 @@ def _from_source(name: str, task: str, data: str | None, limits: Limits) -> Iter
     for number, row in enumerate(rows.stream, start=1):
         where = f"{rows.name}, row {number}"
         with reading(where):
-            _, text = conversation(row, columns.problem)
+            system, text = conversation(row, columns.problem)
             read = read_row(source, columns, row, text)
             described = name == "amo_bench" and is_description(row, where)
         yield _Statement(
@@ -194,6 +202,7 @@ def _from_source(name: str, task: str, data: str | None, limits: Limits) -> Iter
             row_id=read.row_id,
             text=text.strip() if name == "amo_bench" else read.text,
             answer=read.answer,
+            system=system or "",
             description=described,
         )
 
@@ -227,6 +236,7 @@ def _from_rows(rows: Rows) -> Iterator[_Statement]:
     problem = choose_column(rows, "the column of the problem", None, usual.PROBLEM, required=True)
     answer = choose_column(rows, "the column of the answer", None, usual.ANSWER)
     row_id = choose_column(rows, "the column of the id", None, usual.ID)
+    system_prompt = choose_column(rows, "the column of the system prompt", None, usual.SYSTEM)
     if answer is None:
         raise InputError(
             f"{rows.name}: no answer column; expected one of {', '.join(usual.ANSWER)}; the columns are "
@@ -235,9 +245,9 @@ def _from_rows(rows: Rows) -> Iterator[_Statement]:
     for number, row in enumerate(rows.stream, start=1):
         where = f"{rows.name}, row {number}"
         with reading(where):
-            _, text = conversation(row, problem)
+            system, text = conversation(row, problem, system_prompt)
             gold, own_id = reference_of(row, answer).answer, text_of(row, row_id)
-        yield _Statement(where=where, row_id=own_id, text=text.strip(), answer=gold)
+        yield _Statement(where=where, row_id=own_id, text=text.strip(), answer=gold, system=system or "")
 
 
 def _open_copy(task: str, data: str, split: str, limits: Limits) -> Rows:

@@ -71,6 +71,7 @@ class _Results(_Recorded):
 class _Document(_Recorded):
     problem_id: str
     problem: str
+    system: str | None = None
     answer: str | None
     grading: str
 

@@ -29,6 +29,7 @@ from eval_harness.benchmarks import BENCHMARKS, Benchmark, LoadedBenchmark, fing
 from eval_harness.grade import GradedResponse, grade_boxed, grade_judged, grade_number
 from eval_harness.judge import NamedJudge, named_judge
 from eval_harness.options import RESPONSES, OptionError, budget_of, metric_directions
+from sure_math.identity import statement
 from sure_math.problems.sources.limits import Limits, limits_from
 
 TEMPERATURE, TOP_P = 1.2, 0.95
@@ -147,9 +148,29 @@ class SureTask(ConfigurableTask):
         """Grade every response to one problem, as the benchmark requires."""
         if doc["grading"] == "judge":
             assert self.judge is not None, "`_read` leaves out these problems if there is no judge"
-            return grade_judged(doc["problem"], doc["answer"], responses, self.judge.check)
+            return grade_judged(statement_of(doc), doc["answer"], responses, self.judge.check)
         grade = {"boxed": grade_boxed, "number": grade_number}[doc["grading"]]
-        return grade(doc["answer"], responses, doc["problem"])
+        return grade(doc["answer"], responses, statement_of(doc))
+
+    def fewshot_context(
+        self, doc: Any, num_fewshot: int, system_instruction: str | None = None, *arguments: Any, **named: Any
+    ) -> Any:
+        """Return the whole prompt. A problem's own system prompt takes the place of lm-eval's, which must be empty."""
+        own = doc.get("system") or None
+        if own is not None and system_instruction:
+            raise OptionError(
+                f"{self.name}: --system_instruction = {system_instruction[:60]!r}: the problem {doc['problem_id']} has "
+                f"a system prompt of its own ({own[:60]!r}); leave the option out, or remove the system prompts from "
+                "the data"
+            )
+        context = super().fewshot_context(doc, num_fewshot, own or system_instruction, *arguments, **named)
+        # lm-eval leaves system messages out if a chat template refuses them.
+        if own is not None and isinstance(context, str) and "".join(own.split()) not in "".join(context.split()):
+            raise OptionError(
+                f"{self.name}: the problem {doc['problem_id']} has a system prompt ({own[:60]!r}), which the model's "
+                "chat template leaves out; use a template that writes it, or remove the system prompts from the data"
+            )
+        return context
 
     def doc_to_text(self, doc: Any, doc_to_text: Any = None) -> str:
         """Return the prompt as it is; lm-eval would run a template language on the problem's text."""
@@ -188,6 +209,15 @@ class SureTask(ConfigurableTask):
 _RAISED_LIMIT = '{"limits": {"NAME": VALUE}}'
 _LIMITS_EXAMPLE = _RAISED_LIMIT.replace("NAME", "text_characters").replace("VALUE", "2000000")
 _YAML_KEYS = ("version", "benchmark", "config_source")
+
+
+def statement_of(doc: Mapping[str, Any]) -> str:
+    """Return all that a problem asks: its system prompt, if it has one, and its text.
+
+    >>> statement_of({"problem": "What is 3 + 9?", "system": "Answer in base 8."})
+    'Answer in base 8.\\n\\nWhat is 3 + 9?'
+    """
+    return statement(doc["problem"], doc.get("system"))
 
 
 def _shares(suffix: str, responses: Sequence[GradedResponse]) -> dict[str, float]:

@@ -49,6 +49,7 @@ class ColumnsConfig(Section):
 
     problem: str | None = None
     messages: str | None = None
+    system: str | None = None
     answer: str | None = None
     solution: str | None = None
     id: str | None = None
@@ -129,6 +130,7 @@ class SampleColumnsConfig(Section):
     """Names of columns in a file of stored samples. None: the usual names are tried."""
 
     problem: str | None = None
+    system: str | None = None
     id: str | None = None
     samples: str | None = None
     answer: str | None = None

@@ -40,6 +40,7 @@ TRL = "1.16"
 COLUMNS = (
     "problem_id",
     "problem",
+    "system",
     "answer",
     "solution",
     "weight",
@@ -290,7 +291,7 @@ def _checked(folder: Path, split: str) -> PublishedDataset:
 
 def _rows(dataset: PublishedDataset, split: str, prompt: str) -> Iterator[ExportRow]:
     for index, (_, values) in enumerate(dataset.problems([split], COLUMNS)):
-        messages = solve_messages(values["problem"], None, prompt)
+        messages = solve_messages(values["problem"], values["system"], prompt)
         yield ExportRow(
             values=values,
             prompt=[{"role": message.role, "content": message.content} for message in messages],

@@ -56,6 +56,28 @@ def lowest_by_digest(ids: Iterable[str], count: int, *, role: str, run_seed: int
     return heapq.nsmallest(count, ids, key=lambda problem_id: digest([run_seed, role, problem_id]))
 
 
+def same_problem_key(problem: str, system: str | None) -> str:
+    """Return a key that two rows share exactly if they are the same problem.
+
+    A system prompt changes the task as much as the text does: "Answer in base 8." in front of one text makes another
+    problem of it. An empty system prompt is another one than none, because chat templates put a text of their own where
+    there is none.
+
+    >>> same_problem_key("What is 3 + 9?", "Answer in base 8.") == same_problem_key("What is 3 + 9?", None)
+    False
+    """
+    return json.dumps([None if system is None else normalised(system), normalised(problem)])
+
+
+def statement(problem: str, system: str | None) -> str:
+    """Return all that says what is asked: the system prompt, if there is one, and the problem.
+
+    >>> statement("What is 3 + 9?", "Answer in base 8.")
+    'Answer in base 8.\\n\\nWhat is 3 + 9?'
+    """
+    return f"{system}\n\n{problem}" if system else problem
+
+
 def normalised(text: str) -> str:
     """Remove differences that do not make another problem: Unicode forms, case, white space, a final stop.
 

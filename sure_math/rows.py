@@ -16,6 +16,8 @@ from typing import Literal, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from sure_math.identity import statement
+
 Tier = Literal["easy", "medium", "hard", "competition"]
 Split = Literal["train", "test"]
 FinishReason = Literal["stop", "length", "unknown"]
@@ -53,6 +55,11 @@ class Problem:
     split: Split
     overlaps: tuple[str, ...]
     """Names of the benchmarks this problem, or an ancestor of it, overlaps with."""
+
+    @property
+    def statement(self) -> str:
+        """All that says what is asked: the system prompt, if there is one, and the problem."""
+        return statement(self.problem, self.system)
 
     @property
     def is_curated(self) -> bool:
@@ -164,6 +171,8 @@ class Dropped:
     problem: str
     source: str
     strategy: str
+    system: str | None = None
+    """System prompt of the problem. None also in shards of builds that did not keep it yet."""
 
     @classmethod
     def of(cls, problem: Problem, *, phase: str, reason: str, detail: str) -> Self:
@@ -176,6 +185,7 @@ class Dropped:
             problem=problem.problem,
             source=problem.source,
             strategy=problem.strategy,
+            system=problem.system,
         )
 
 

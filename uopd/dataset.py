@@ -13,12 +13,13 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from sure_math.identity import digest, uniform
+from sure_math.identity import digest, statement, uniform
 from sure_math.publication.published import SPLITS, DatasetError, open_dataset
 
 COLUMNS = (
     "problem_id",
     "problem",
+    "system",
     "answer",
     "solution",
     "tier",
@@ -45,6 +46,13 @@ class PoolRow:
     """1 - H / log N in [0, 1] (Eq. 6)."""
     majority_share: float
     num_samples: int
+    system: str | None = None
+    """System prompt of the problem; None if it has none, and in datasets that did not keep it."""
+
+    @property
+    def statement(self) -> str:
+        """All that says what is asked: the system prompt, if there is one, and the problem."""
+        return statement(self.problem, self.system)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,7 +30,7 @@ class Prompt:
     answer: str | None
     """Reference answer, for rewards; None if the dataset has none."""
     problem: str | None = None
-    """Text of the problem: it decides whether a bare number is a percentage."""
+    """Text of the problem with its system prompt: it decides whether a bare number is a percentage."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

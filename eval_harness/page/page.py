@@ -18,6 +18,7 @@ from eval_harness.records import ResultError, read_log
 from eval_harness.results import ResultFile
 from sure_math.cluster import AnswerSet, cluster_shard
 from sure_math.escaping import visible
+from sure_math.identity import statement
 from sure_math.reporting.templates import environment
 
 TEMPLATE, SCRIPT = "results_page.html.j2", "results_page.js"
@@ -160,7 +161,7 @@ def _clusters(log: Sequence[Mapping[str, Any]]) -> list[list[int]]:
         indices = [index for index, is_text in enumerate(described) if is_text == (equivalence == "string")]
         sets = [
             AnswerSet(
-                problem=log[index]["doc"]["problem"],
+                problem=_statement(log[index]["doc"]),
                 answers=tuple(graded["answer"] for graded in log[index]["responses"]["graded"]),
             )
             for index in indices
@@ -168,6 +169,11 @@ def _clusters(log: Sequence[Mapping[str, Any]]) -> list[list[int]]:
         clusterings = cluster_shard(sets, None, missing="exclude", equivalence=equivalence) if sets else []
         clusters_of |= {index: clustering.ids for index, clustering in zip(indices, clusterings, strict=True)}
     return [clusters_of[index] for index in range(len(log))]
+
+
+def _statement(doc: Mapping[str, Any]) -> str:
+    """The problem with its system prompt; a log of an early version has none."""
+    return statement(doc["problem"], doc.get("system"))
 
 
 def _problem(line: Mapping[str, Any], ids: Sequence[int], share: int) -> ShownProblem:
@@ -178,7 +184,7 @@ def _problem(line: Mapping[str, Any], ids: Sequence[int], share: int) -> ShownPr
     names = ["greedy", *(f"sample {number}" for number in range(1, len(graded_responses)))]
     first_with = {text: name for name, text in reversed(list(zip(names, texts, strict=True)))}
     answers = [_answer(graded["answer"]) for graded in graded_responses]
-    statement, gold = _shown(line["doc"]["problem"], MAX_STATEMENT, formulas=True), _answer(line["doc"]["answer"])
+    statement, gold = _shown(_statement(line["doc"]), MAX_STATEMENT, formulas=True), _answer(line["doc"]["answer"])
     spent = len(statement) + len(gold) + sum(len(answer) + MARKUP for answer in answers)
     bodies = _bodies(list(first_with), share - spent)
     return ShownProblem(

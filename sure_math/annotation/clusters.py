@@ -11,7 +11,7 @@ from sure_math.models.responders.roles import Models
 from sure_math.rows import Answer, Cluster, Output, Problem
 from sure_math.storage.phase import Phase
 
-VERSION = 2
+VERSION = 3
 """Raise it with every change of this file, `judge.py`, `sure_math/cluster.py` or `sure_math/equivalence/` that makes
 other rows of the same inputs."""
 
@@ -57,7 +57,7 @@ def cluster(
         if row.sample_index >= 0:
             by_problem[row.problem_id][row.sample_index] = row.answer
     sampled = [row for row in problems if by_problem[row.problem_id]]
-    shard = [AnswerSet(problem=row.problem, answers=_in_order(row, by_problem[row.problem_id])) for row in sampled]
+    shard = [AnswerSet(problem=row.statement, answers=_in_order(row, by_problem[row.problem_id])) for row in sampled]
     results = cluster_shard(shard, judge, procedure=procedure, missing=missing, equivalence=equivalence)
     return [
         Cluster(

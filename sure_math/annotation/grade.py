@@ -17,7 +17,7 @@ from sure_math.models.responders.roles import Models
 from sure_math.rows import Answer, Grade, Output, Problem, Uncertainty
 from sure_math.storage.phase import Phase
 
-VERSION = 3
+VERSION = 4
 """Raise it with every change of this file, `judge.py` or `equivalence/` that makes other rows of the same inputs."""
 
 
@@ -79,13 +79,13 @@ def _correct(problem: Problem, answer: str | None, equivalence: str) -> bool:
         return False
     if exact(answer) == exact(problem.answer):
         return True
-    return equivalence == "math" and against_gold(problem.answer, [answer], problem.problem) == ["equal"]
+    return equivalence == "math" and against_gold(problem.answer, [answer], problem.statement) == ["equal"]
 
 
 def _ask(judge: PairCheck, answers: Sequence[tuple[Problem, str | None]], correct: list[bool | None]) -> None:
     """Ask the judge about the answers that the strings leave open, and write its verdicts into `correct`."""
     open_pairs = {
-        position: Pair(problem=problem.problem, first=min(answer, problem.answer), second=max(answer, problem.answer))
+        position: Pair(problem=problem.statement, first=min(answer, problem.answer), second=max(answer, problem.answer))
         for position, (problem, answer) in enumerate(answers)
         if answer is not None and problem.answer is not None and not correct[position]
     }

@@ -26,7 +26,7 @@ from sure_math.rows import Dropped, Output, Problem
 from sure_math.storage.phase import Phase
 from sure_math.thoughts import visible_text
 
-VERSION = 4
+VERSION = 5
 """Raise it with every change that makes other rows of the same inputs."""
 
 
@@ -157,7 +157,8 @@ def model_labeller(
     def answer(problems: Sequence[Problem]) -> list[Label | Unlabelled]:
         replies = responder.ask(questions(problems)) if problems else []
         return [
-            _majority(problem.problem, reply, min_share, tags) for problem, reply in zip(problems, replies, strict=True)
+            _majority(problem.statement, reply, min_share, tags)
+            for problem, reply in zip(problems, replies, strict=True)
         ]
 
     return Labeller(name=responder.identity.name, answer=answer, questions=questions)
@@ -205,7 +206,8 @@ def _pocket_world() -> Labeller:
     from sure_math.pocket import world  # only this labeller needs it
 
     def answer(problems: Sequence[Problem]) -> list[Label | Unlabelled]:
-        solved = [world.solve(problem.problem) for problem in problems]
+        # The world reads no system prompt, which may ask for another answer.
+        solved = [None if problem.system else world.solve(problem.problem) for problem in problems]
         return [
             Unlabelled(detail="pocket-world cannot solve it")
             if worked is None

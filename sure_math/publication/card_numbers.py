@@ -159,6 +159,7 @@ class CardNumbers:
             self._kind("overlaps", benchmark)
         self.counts["evolved"] += problem.round > 0
         self.counts["overlapping"] += bool(problem.overlaps)
+        self.counts["with_system"] += problem.system is not None
         if problem.answer_source is not None and problem.answer_source not in NOT_FROM_A_MODEL:
             self.counts["model_labels"] += 1
             self.counts["model_labels_compared"] += row.grade.majority_correct is not None
@@ -213,6 +214,7 @@ COUNTS = (
     "samples",
     "evolved",
     "overlapping",
+    "with_system",
     "model_labels",
     "model_labels_compared",
     "model_labels_agreeing",

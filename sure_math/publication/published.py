@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from sure_math.problems.sources.encoded_text import InputError
 from sure_math.problems.sources.limits import Limits
 from sure_math.problems.sources.parquet_rows import refuse_long_texts, rows_per_batch, small_parts, text_columns
-from sure_math.publication.tables import SCHEMAS
+from sure_math.publication.tables import ADDED_LATER, SCHEMAS
 from sure_math.storage.files import file_digest
 from sure_math.storage.output_folder import (
     LIST,
@@ -112,6 +112,8 @@ class PublishedDataset:
     def rows(self, table: str, columns: Sequence[str], limits: Limits = LIMITS) -> Iterator[dict[str, Any]]:
         """The rows of a table one after the other, as mappings with the named columns.
 
+        A column that early versions did not write (`ADDED_LATER`) is null where a file lacks it.
+
         What a file says of its size is compared with the limits before a page is unpacked.
 
         Raises:
@@ -123,19 +125,22 @@ class PublishedDataset:
             try:
                 texts = set(text_columns(pq.read_schema(path))).intersection(columns)
                 with pq.ParquetFile(path, read_dictionary=sorted(texts)) as file:
-                    lacking = [name for name in columns if name not in file.schema_arrow.names]
+                    present = [name for name in columns if name in file.schema_arrow.names]
+                    lacking = [name for name in columns if name not in present and name not in ADDED_LATER]
                     if lacking:
                         raise DatasetError(
                             f"{path} lacks the column {lacking[0]}; a published dataset has the columns that "
                             "`python -m sure_math.build` writes"
                         )
-                    types = pa.schema([SCHEMAS[table].field(name).with_nullable(True) for name in columns])
-                    size = rows_per_batch(file, str(path), limits, columns)
-                    for batch in file.iter_batches(batch_size=size, columns=list(columns)):
+                    types = pa.schema([SCHEMAS[table].field(name).with_nullable(True) for name in present])
+                    size = rows_per_batch(file, str(path), limits, present)
+                    absent = dict.fromkeys(name for name in columns if name not in present)
+                    for batch in file.iter_batches(batch_size=size, columns=present):
                         for name in batch.schema.names:
                             refuse_long_texts(batch.column(name), str(path), name, limits)
                         for part in small_parts(batch):
-                            yield from pa.table(part).select(list(columns)).cast(types).to_pylist()
+                            for row in pa.table(part).select(present).cast(types).to_pylist():
+                                yield row | absent
             except (pa.ArrowException, OSError, UnicodeDecodeError):
                 raise DatasetError(_damaged([path])) from None
             except InputError as error:

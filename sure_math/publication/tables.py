@@ -24,6 +24,8 @@ class PublishedRow:
 
     problem_id: str
     problem: str
+    system: str | None
+    """System prompt that came with the seed: the teacher was asked with it in front of the problem."""
     answer: str | None
     answer_source: str | None
     solution: str | None
@@ -84,6 +86,9 @@ CONFIGS: Mapping[str, Mapping[str, str]] = {
     "rejected": {"train": "rejected"},
 }
 """Configuration -> split -> table."""
+
+ADDED_LATER = frozenset({"system"})
+"""Columns that early versions did not write. In their datasets the column counts as null."""
 
 SCHEMAS: Mapping[str, pa.Schema] = {name: schema_of(row_type) for name, row_type in TABLES.items()}
 

@@ -12,7 +12,7 @@ from sure_math.publication.published import LIMITS, DatasetError, PublishedDatas
 from sure_math.validation.graded_answers import GradedAnswers, SampledProblem, ValidationInputError, measure
 
 PROBLEM_COLUMNS = (
-    *("problem_id", "problem", "answer", "tier", "strategy", "num_samples", "weight", "weight_kind"),
+    *("problem_id", "problem", "system", "answer", "tier", "strategy", "num_samples", "weight", "weight_kind"),
     *("majority_answer", "num_missing", "num_truncated", "teacher_answer", "teacher_correct"),
 )
 SAMPLE_COLUMNS = ("problem_id", "sample_index", "answer", "cluster_id", "sum_logprob", "token_count")
@@ -90,6 +90,7 @@ def _problem(row: Mapping, split: str, samples: Sequence[Mapping]) -> SampledPro
     return SampledProblem(
         problem_id=row["problem_id"],
         problem=row["problem"],
+        system=row["system"],
         split=split,
         tier=row["tier"],
         strategy=row["strategy"],

@@ -21,6 +21,7 @@ from sure_math.cluster import EQUIVALENCES, AnswerSet, cluster_shard
 from sure_math.command_line.terminal import terminal_console
 from sure_math.entropy import majority_answer
 from sure_math.extract import final_answer
+from sure_math.identity import same_problem_key, statement
 from sure_math.problems.sources import columns as usual
 from sure_math.problems.sources.cells import CellError, cell, conversation, is_missing, raw_text, reading, text_of
 from sure_math.problems.sources.columns import column_of_problem, has_column, usual_column
@@ -51,6 +52,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "finish_reason": ("finish_reason", "finish_reasons"),
     "tier": (*usual.TIER, "level", "difficulty"),
     "strategy": ("strategy", "source", "subject", "type"),
+    "system": usual.SYSTEM,
 }
 """What `validate` looks for in a file -> usual names, the first that the file has wins."""
 
@@ -99,7 +101,10 @@ def read_file(
     starts = range(0, len(usable), CLUSTERED_AT_ONCE)
     for start in track(starts, "clustering answers", console=terminal_console(stderr=True), transient=True):
         part = usable[start : start + CLUSTERED_AT_ONCE]
-        sets = [AnswerSet(problem=row["problem"] or None, answers=tuple(row["answers"])) for row in part]
+        sets = [
+            AnswerSet(problem=statement(row["problem"], row["system"]) or None, answers=tuple(row["answers"]))
+            for row in part
+        ]
         results = cluster_shard(sets, None, equivalence=equivalence, missing=missing)  # type: ignore[arg-type]
         graded += [_graded(row, result.ids, equivalence) for row, result in zip(part, results, strict=True)]
     return GradedAnswers(
@@ -146,6 +151,7 @@ def _graded(row: Mapping, ids: Sequence[int], equivalence: str) -> SampledProble
         problem_id=row["id"] or row["number"],
         has_id=row["id"] is not None,
         problem=row["problem"],
+        system=row["system"],
         split=None,
         tier=row["tier"],
         strategy=row["strategy"],
@@ -250,14 +256,22 @@ def _long(path: Path, rows: Sequence[Row], chosen: Columns, named_id: str | None
             value = cell(row, _samples_column(chosen))
             if is_list(value):
                 raise CellError(f"{_samples_column(chosen)} must hold one sample as in the first row, not a list")
-            statement = json.dumps(conversation(row, text_column))
-            read.append(_SampleRow(row, text_of(row, id_column), statement, _sample_text(value, chosen)))
+            content = json.dumps(conversation(row, text_column, chosen.get("system")))
+            read.append(_SampleRow(row, text_of(row, id_column), content, _sample_text(value, chosen)))
     if key_column is None and id_column is not None and _tells_problems_apart(read):
         key_column = id_column
     kind = _kind([row.text for row in read[:LOOKED_AT]], chosen)
     groups: dict[str, list[_SampleRow]] = {}
-    for sample in read:
-        groups.setdefault((key_column and text_of(sample.row, key_column)) or sample.statement, []).append(sample)
+    for number, sample in enumerate(read, start=1):
+        key = (key_column and text_of(sample.row, key_column)) or sample.statement
+        group = groups.setdefault(key, [])
+        if group and sample.problem_key != group[0].problem_key:
+            raise ValidationInputError(
+                f"{path}, row {number}: the id {key[:80]!r} stands for two different problems: an earlier row with it "
+                "has another text or another system prompt; make the ids unique, or name another column with --column "
+                "id=NAME"
+            )
+        group.append(sample)
     problems = []
     for number, group in enumerate(groups.values(), start=1):
         with reading(f"{path}, problem {number}"):
@@ -279,6 +293,12 @@ class _SampleRow:
     """The system prompt and the problem, as one text."""
     text: str
     """Of the sample."""
+
+    @property
+    def problem_key(self) -> str:
+        """What two rows share exactly if they are samples of one problem."""
+        system, problem = json.loads(self.statement)
+        return same_problem_key(problem, system)
 
 
 def _tells_problems_apart(rows: Sequence[_SampleRow]) -> bool:
@@ -316,9 +336,11 @@ def _problem(
 ) -> dict[str, Any]:
     """One problem; `texts` are its samples, `values` what else is known of them."""
     reasons = values.get("finish_reason")
+    system, problem = conversation(row, chosen.get("problem"), chosen.get("system"))
     return {
         "id": row_id,
-        "problem": conversation(row, chosen.get("problem"))[1],
+        "problem": problem,
+        "system": system,
         "gold": reference_of(row, chosen.get("gold"), chosen.get("solution")).answer,
         "tier": text_of(row, chosen.get("tier")),
         "strategy": text_of(row, chosen.get("strategy")),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sure_math.entropy import semantic_entropy
+from sure_math.identity import statement
 
 
 class ValidationInputError(ValueError):
@@ -49,11 +50,18 @@ class SampledProblem:
     """Some sample has no final answer or was cut at the length limit."""
     majority: str | None
     measures: Measures
+    system: str | None = None
+    """System prompt of the problem; None if it has none."""
     greedy_answer: str | None = None
     has_id: bool = True
     """Whether the input has an id for the problem; otherwise `problem_id` is its place in the input."""
     greedy_correct: bool | None = None
     """The stored verdict of a published dataset; None without a reference answer, or without a greedy sample."""
+
+    @property
+    def statement(self) -> str:
+        """All that says what is asked: the system prompt, if there is one, and the problem."""
+        return statement(self.problem, self.system)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

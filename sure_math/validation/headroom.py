@@ -13,6 +13,7 @@ from typing import Any
 from rich.progress import track
 
 from sure_math.command_line.terminal import terminal_console
+from sure_math.identity import statement
 from sure_math.reporting.advantage import Advantage, Pair, measure_advantage
 from sure_math.validation.graded_answers import GradedAnswers, SampledProblem, ValidationInputError, measure_without
 from sure_math.validation.report import ReportSettings
@@ -77,10 +78,12 @@ def _pair(teacher: SampledProblem, rows: list[StudentProblem], equivalence: str)
     """The problem with both models' samples graded; None if the samples of one cannot be graded."""
     golds = [teacher.gold, *(row.gold for row in rows)]
     gold = next((gold for gold in golds if gold is not None), None)
-    right = right_samples(teacher.answers, teacher.grades, gold, teacher.problem, equivalence)
+    right = right_samples(teacher.answers, teacher.grades, gold, teacher.statement, equivalence)
     theirs: list[bool] = []
     for row in rows:
-        graded = right_samples(row.answers, row.grades, gold, teacher.problem or row.problem, equivalence)
+        graded = right_samples(
+            row.answers, row.grades, gold, teacher.statement or statement(row.problem, row.system), equivalence
+        )
         if graded is None:
             return None
         theirs += graded

@@ -143,7 +143,7 @@ def _sample_is_right(row: SampledProblem, index: int | None, equivalence: str) -
             "this dataset's answers were compared by a judge model, and only its greedy verdicts are stored: "
             "choose --label greedy"
         )
-    return against_gold(row.gold, [answer], row.problem or None) == ["equal"]
+    return against_gold(row.gold, [answer], row.statement or None) == ["equal"]
 
 
 LABELS: dict[str, Rule] = {"greedy": _greedy, "majority": _majority, "held-out": _held_out}

@@ -208,7 +208,7 @@ def _drawn(rows: Sequence[JudgedProblem], seed: int) -> list[JudgedProblem]:
 def _example(row: JudgedProblem) -> dict[str, object]:
     return {
         "problem_id": row.sampled.problem_id,
-        "problem": row.sampled.problem,
+        "problem": row.sampled.statement,
         "answers": [[answer, count] for answer, count in Counter(row.sampled.answers).most_common()],
         "judged_answer": row.judged_answer,
         "gold": row.sampled.gold,

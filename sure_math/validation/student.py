@@ -26,6 +26,8 @@ class StudentProblem:
     gold: str | None
     answers: tuple[str | None, ...]
     grades: tuple[bool, ...] | None
+    system: str | None = None
+    """System prompt of the problem; None if it has none, or if the input names none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,8 @@ class StudentAnswers:
     """Of the file or folder, without its path."""
     origin: str
     problems: list[StudentProblem]
+    names_systems: bool = True
+    """Whether the input says which system prompt a problem has; a file without any may have left them out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,16 +88,23 @@ def read_student(path: Path, columns: Mapping[str, str], limits: Limits = DEFAUL
             gold=row["gold"],
             answers=tuple(row["answers"]),
             grades=row["correct"],
+            system=row["system"],
         )
         for row in rows
         if row["answers"]
     ]
-    return StudentAnswers(name=path.name, origin=origin, problems=problems)
+    names_systems = any(problem.system is not None for problem in problems)
+    return StudentAnswers(name=path.name, origin=origin, problems=problems, names_systems=names_systems)
 
 
 def _of_dataset(row: SampledProblem) -> StudentProblem:
     return StudentProblem(
-        problem_id=row.problem_id, problem=row.problem, gold=row.gold, answers=row.answers, grades=None
+        problem_id=row.problem_id,
+        problem=row.problem,
+        gold=row.gold,
+        answers=row.answers,
+        grades=None,
+        system=row.system,
     )
 
 
@@ -101,24 +112,27 @@ def match_problems(teacher: GradedAnswers, student: StudentAnswers) -> Matched:
     """Match the student's problems with the teacher's: by id, else by text.
 
     An id counts if the texts agree, if one contains the other (a prompt around the problem), or if one is missing.
-    Two files that merely count their rows from 0 are thus not matched by these numbers.
+    Two files that merely count their rows from 0 are thus not matched by these numbers. Problems with one text and
+    other system prompts are two problems. If the student's file names no system prompt at all, a text is matched if all
+    of the teacher's problems with this text have one system prompt.
 
     Raises:
         ValidationInputError: no problem matches.
     """
     by_id = {row.problem_id: row for row in teacher.problems if row.has_id}
-    by_text: dict[str, SampledProblem] = {}
+    by_text: dict[str, list[SampledProblem]] = {}
     for row in teacher.problems:
-        by_text.setdefault(_plain(row.problem), row)
+        by_text.setdefault(_plain(row.problem), []).append(row)
     by_text.pop("", None)
     counts = dict.fromkeys(("by_id", "by_text", "unmatched", "other_text"), 0)
     found: dict[str, list[StudentProblem]] = {}
     for candidate in student.problems:
         same_id = by_id.get(candidate.problem_id or "")
-        if same_id is not None and _may_be_same(same_id.problem, candidate.problem):
+        same_text = _same_text(by_text.get(_plain(candidate.problem), []), candidate, student.names_systems)
+        if same_id is not None and _may_be_same(same_id, candidate, student.names_systems):
             counts["by_id"] += 1
             found.setdefault(same_id.problem_id, []).append(candidate)
-        elif (same_text := by_text.get(_plain(candidate.problem))) is not None:
+        elif same_text is not None:
             counts["by_text"] += 1
             found.setdefault(same_text.problem_id, []).append(candidate)
         else:
@@ -134,9 +148,23 @@ def _plain(text: str) -> str:
     return " ".join(text.split())
 
 
-def _may_be_same(one: str, other: str) -> bool:
-    one, other = _plain(one), _plain(other)
+def _may_be_same(row: SampledProblem, candidate: StudentProblem, names_systems: bool) -> bool:
+    if names_systems and _system(row.system) != _system(candidate.system):
+        return False
+    one, other = _plain(row.problem), _plain(candidate.problem)
     return one in other or other in one
+
+
+def _same_text(rows: Sequence[SampledProblem], candidate: StudentProblem, names_systems: bool) -> SampledProblem | None:
+    """Choose among the teacher's problems with the candidate's text."""
+    if not names_systems:
+        systems = {_system(row.system) for row in rows}
+        return rows[0] if len(systems) == 1 else None
+    return next((row for row in rows if _system(row.system) == _system(candidate.system)), None)
+
+
+def _system(text: str | None) -> str | None:
+    return None if text is None else _plain(text)
 
 
 def _no_match(teacher: GradedAnswers, student: StudentAnswers, other_text: int) -> str:

@@ -5,6 +5,7 @@ sampling; benchmarks come from files, folders and the package; 39 problems of AM
 stand out; messages for bad input; the summary, its file, and the comparison of two result files.
 """
 
+import dataclasses
 import json
 import math
 from collections.abc import Callable
@@ -15,12 +16,13 @@ import datasets
 import pytest
 from lm_eval.tasks import TaskManager
 
-from eval_harness.benchmarks import is_description
+from eval_harness.benchmarks import BenchmarkProblem, LoadedBenchmark, fingerprint, is_description
 from eval_harness.generate import GenerationError, model_identity
 from eval_harness.options import OptionError
 from eval_harness.records import ResultError
 from eval_harness.results import compare_results, read_result_file
 from sure_math.curated.problems import curated_problems
+from sure_math.identity import short_id
 from sure_math.problems.sources.table_files import InputError
 from tests.helpers.evaluations import TASKS, WrittenModel, benchmark_file, evaluate
 
@@ -348,3 +350,49 @@ def test_a_budget_that_does_not_fit_is_refused_before_anything_is_asked(problems
     arguments = {"pretrained": str(tiny_model), "dtype": "float32"}
     with pytest.raises(GenerationError, match=r"tokens and max_gen_toks = 8192 do not fit into the 128 positions .*"):
         evaluate("hf", "sure_math", metadata={"data": str(problems_file)}, model_args=arguments, device="cpu")
+
+
+BASES = [
+    {"id": f"base{base}", "problem": "What is 3 + 9?", "system": f"Answer in base {base}.", "answer": answer}
+    for base, answer in ((8, "14"), (10, "12"))
+]
+
+
+@pytest.mark.parametrize("templated", [False, True])
+def test_a_problem_is_asked_with_its_system_prompt(tmp_path: Path, templated: bool) -> None:
+    """Two problems with one text, and one without a system prompt."""
+    data = benchmark_file(tmp_path, [*BASES, {"id": "plain", "problem": "What is 3 + 9?", "answer": "12"}])
+    model = WrittenModel(lambda prompt, settings, number: r"\boxed{14}" if "base 8" in prompt else r"\boxed{12}")
+    results = evaluate(model, "sure_math", metadata={"data": str(data)}, apply_chat_template=templated)
+    assert results["results"]["sure_math"]["pass@1,none"] == 1
+    assert set(results["sure_math"]["tasks"]["sure_math"]["per_problem"]) == {"base8", "base10", "plain"}
+    prompts = {prompt for prompt, _, _ in model.asked}
+    begins = "<|system|>Answer in base 8.<|user|>What is" if templated else "Answer in base 8."
+    assert len(prompts) == 3 and sum(prompt.startswith(begins) for prompt in prompts) == 1
+    assert [line["doc"]["system"] for line in results["samples"]["sure_math"]] == [
+        *(row["system"] for row in BASES),
+        "",
+    ]
+
+
+def test_a_system_prompt_that_would_be_lost_is_refused(tmp_path: Path) -> None:
+    class Deaf(WrittenModel):
+        def apply_chat_template(self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
+            return chat_history[-1]["content"]
+
+    options: dict[str, Any] = {"metadata": {"data": str(benchmark_file(tmp_path, BASES))}}
+    with pytest.raises(OptionError, match=r"base8 has a system prompt \('Answer in base 8.'\), which the model's chat"):
+        evaluate(Deaf(lambda *_: ""), "sure_math", apply_chat_template=True, **options)
+    with pytest.raises(
+        OptionError, match=r"--system_instruction = 'Be brief.': the problem base8 has a system prompt of"
+    ):
+        evaluate(WrittenModel(lambda *_: ""), "sure_math", system_instruction="Be brief.", **options)
+
+
+def test_a_system_prompt_changes_the_fingerprint_and_none_does_not() -> None:
+    plain = BenchmarkProblem(problem_id="a", problem="What?", system="", prompt="What?", answer="1", grading="boxed")
+    before, own = (
+        fingerprint(LoadedBenchmark(problems=(problem,), origin="a copy", left_out=0))
+        for problem in (plain, dataclasses.replace(plain, system="Be brief."))
+    )
+    assert before == short_id([["a", "What?", "1", "boxed"]]) != own

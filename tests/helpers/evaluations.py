@@ -39,7 +39,8 @@ class WrittenModel(LM):
         return texts
 
     def apply_chat_template(self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
-        return self.template.format(chat_history[-1]["content"])
+        system = "".join(f"<|system|>{turn['content']}" for turn in chat_history if turn["role"] == "system")
+        return system + self.template.format(chat_history[-1]["content"])
 
     @property
     def tokenizer_name(self) -> str:

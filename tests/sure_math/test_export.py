@@ -8,6 +8,7 @@ for weight 0, and for weight 1 that of TRL's trainer without weights; verl's rew
 """
 
 import importlib.util
+import json
 import re
 from pathlib import Path
 from types import ModuleType
@@ -20,6 +21,7 @@ from sure_math.export import BATCH_ROWS, ExportError, export, main
 from sure_math.publication.facts import RunFacts
 from sure_math.publication.publish import publish
 from sure_math.publication.published import DatasetError
+from sure_math.storage.files import file_digest
 from tests.helpers.small_published_run import a_problem, a_shard, an_uncertainty, some_facts
 
 WEIGHTS = (1.0, 0.5, 0.25, 0.0)
@@ -374,3 +376,26 @@ def test_the_code_of_the_readme_trains(for_trl: Path, trl_settings: dict[str, An
     assert trainer.state.global_step == 2
     losses = [entry["train_loss"] for entry in trainer.state.log_history if "train_loss" in entry]
     assert len(losses) == 1 and 0 < losses[0] < 100
+
+
+@pytest.mark.parametrize("to", ["trl", "verl"])
+def test_the_system_prompt_is_in_the_prompt(tmp_path: Path, to: str) -> None:
+    published = dataset(tmp_path / "data", system="Answer in base 8.")
+    made = export(published, to, tmp_path / "rows", unlabelled="keep")
+    prompts = pq.read_table(made.folder / "train.parquet")["prompt"].to_pylist()
+    assert [[turn["role"] for turn in prompt] for prompt in prompts] == [["system", "user"]] * len(WEIGHTS)
+    assert {prompt[0]["content"] for prompt in prompts} == {"Answer in base 8."}
+
+
+def test_a_dataset_of_an_early_version_is_exported_without_system_prompts(tmp_path: Path) -> None:
+    published = dataset(tmp_path / "data")
+    (file,) = (published / "data").glob("train-*.parquet")
+    pq.write_table(pq.read_table(file).drop_columns(["system"]), file)
+    manifest = json.loads((published / "manifest.json").read_text())
+    manifest["dataset"]["files"][file.name] = file_digest(file)
+    (published / "manifest.json").write_text(json.dumps(manifest))
+    made = export(published, "trl", tmp_path / "rows")
+    roles = [
+        [turn["role"] for turn in row] for row in pq.read_table(made.folder / "train.parquet")["prompt"].to_pylist()
+    ]
+    assert roles == [["user"]] * len(WEIGHTS)

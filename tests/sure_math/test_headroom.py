@@ -13,6 +13,7 @@ from sure_math.entropy import majority_answer
 from sure_math.publication.publish import publish
 from sure_math.reporting.advantage import Interval, Pair, measure_advantage
 from sure_math.validate import main
+from sure_math.validation.from_dataset import read_dataset
 from sure_math.validation.graded_answers import GradedAnswers, SampledProblem, ValidationInputError, measure
 from sure_math.validation.headroom import make_headroom
 from sure_math.validation.report import ReportSettings
@@ -252,3 +253,37 @@ def _student(problems: list[StudentProblem]) -> StudentAnswers:
 
 def _write(name: str, rows: list[dict]) -> None:
     Path(name).write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def test_problems_with_one_text_and_other_system_prompts_are_matched_apart(tmp_path: Path) -> None:
+    """By id or by text; a file without any system prompt is matched only where the text alone decides."""
+    systems = {"a": "In base 8.", "b": "In base 10.", "c": None}
+
+    def teacher(*names: str) -> GradedAnswers:
+        shards = [
+            a_shard(
+                a_problem(name, problem="What is 3 + 9?", system=systems[name]),
+                ("4", "4"),
+                (0, 0),
+                an_uncertainty(name),
+            )
+            for name in names
+        ]
+        return read_dataset(publish(shards, some_facts(), tmp_path / "-".join(names)).folder)
+
+    def matched(rows: list[dict], *names: str) -> list[tuple[str, int]] | str:
+        path = tmp_path / "student.jsonl"
+        path.write_text("".join(json.dumps({"answers": ["4"], **row}) + "\n" for row in rows))
+        try:
+            pairs = match_problems(teacher(*names), read_student(path, {})).pairs
+        except ValidationInputError as error:
+            return str(error).partition(":")[2][:30]
+        return [(problem.problem_id, len(theirs)) for problem, theirs in pairs]
+
+    text: dict = {"problem": "What is 3 + 9?"}
+    both: list[dict] = [{**text, "system": "in base 10."}, {**text, "system": "In base 8."}, {**text, "system": None}]
+    assert matched([both[1], both[2]], "a", "b", "c") == [("a", 1), ("c", 1)]
+    assert matched([{"id": "b", **both[1]}], "a", "b") == [("a", 1)]
+    assert matched([text], "a") == [("a", 1)]
+    assert "none of its 1" in matched([text], "a", "b")
+    assert matched([{"id": "b", **text}], "a", "b") == [("b", 1)]

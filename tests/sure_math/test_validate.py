@@ -385,3 +385,20 @@ def _jsonl(folder: Path, rows: list) -> Path:
     path = folder / "rollouts.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
+
+
+def test_samples_under_other_system_prompts_are_not_put_together(tmp_path):
+    rows = [
+        {"problem": "What is 3 + 9?", "system": f"Answer in base {base}.", "answers": answer, "gold": gold}
+        for base, gold, answers in ((8, "14", ("14", "14")), (10, "12", ("12", "14")))
+        for answer in answers
+    ]
+    read = read_file(_jsonl(tmp_path, rows), {})
+    assert [(problem.system, problem.answers) for problem in read.problems] == [
+        ("Answer in base 8.", ("14", "14")),
+        ("Answer in base 10.", ("12", "14")),
+    ]
+    for row in rows:
+        row["problem_id"] = "a"
+    with pytest.raises(ValidationInputError, match=r"row 3: the id 'a' stands for two different problems: an earlier"):
+        read_file(_jsonl(tmp_path, rows), {})

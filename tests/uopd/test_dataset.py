@@ -12,6 +12,7 @@
 import json
 import shutil
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,9 @@ import pyarrow.parquet as pq
 import pytest
 from scipy.stats import chisquare
 
+from sure_math.models.engines import Refusal, Request
+from sure_math.models.engines.files import load_tokenizer
+from sure_math.models.engines.pocket_files import pocket_folder
 from tests.helpers.short_training_runs import (
     TRAIN_FILE,
     WEIGHTS,
@@ -38,6 +42,7 @@ from uopd.methods import METHODS, make_method
 from uopd.rollouts.prompt_pool import PromptPool, prompt_pool
 from uopd.rows import Prompt
 from uopd.run.checks import RefusedError, check_positions, check_teacher_of_weights
+from uopd.run.evaluation import Evaluator
 
 ASK = "{problem}\n\nAnswer in a box."
 
@@ -328,3 +333,33 @@ def test_a_manifest_of_another_shape_is_named(dataset: Path, part: str, value: o
         return
     with pytest.raises(DataError, match=r"manifest\.json is not the manifest of a dataset; build the dataset again"):
         load_dataset_folder(dataset)
+
+
+def test_the_system_prompt_is_in_front_of_every_prompt() -> None:
+    rows = [a_row("2 + 2", solution="Two and two."), a_row("2 + 2", solution="Two and two.")]
+    rows = [replace(row, system=system) for row, system in zip(rows, ("In base 8.", None), strict=True)]
+    chat = pocket_chat()
+    own, none = make_pool(rows).prompts
+    assert chat.decode(own.token_ids).startswith("In base 8.") and own.scorer_ids == own.token_ids
+    assert chat.decode(none.token_ids) == "What is 2 + 2?\n\nAnswer in a box."
+    assert own.problem == "In base 8.\n\nWhat is 2 + 2?"
+    shown = make_pool(rows, "method=opsd").prompts
+    assert [prompt.token_ids for prompt in shown] == [own.token_ids, none.token_ids]
+    text = chat.decode(shown[0].scorer_ids)
+    assert text.startswith("In base 8.\n\nA correct solution of the user's problem is given below.")
+    # One system message, since many templates refuse two.
+    tokenizer = load_tokenizer(pocket_folder("pocket:student"))
+    system = tokenizer.convert_tokens_to_ids("<|system|>")
+    assert [prompt.scorer_ids.count(system) for prompt in shown] == [1, 1]
+
+
+def test_the_held_out_problems_are_asked_with_their_system_prompts() -> None:
+    class Asked:
+        def generate(self, requests: list[Request]) -> list[Refusal]:
+            self.texts = [pocket_chat().decode(request.token_ids) for request in requests]
+            return [Refusal(reason="no_completion", detail="")] * len(requests)
+
+    rows = [replace(a_row("2 + 2"), system=system) for system in ("In base 8.", None)]
+    sampler: Any = Asked()
+    Evaluator(rows, pocket_chat(), ASK, 16)(sampler)
+    assert [text.startswith("In base 8.") for text in sampler.texts] == [True, False]

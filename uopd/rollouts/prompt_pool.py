@@ -1,7 +1,8 @@
 """The prompts of a run: the pool of a method as tokens, drawn step by step.
 
-The student sees the same problem prompt that the teacher saw in Phase 1. With `opsd` the scorer also sees the solution,
-in a system message (`solution.txt`). Only the tokens of the response are scored, so both read the same response.
+The student sees the same prompt that the teacher saw in Phase 1, with the problem's own system prompt if it has one.
+With `opsd` the scorer also sees the solution, in a system message (`solution.txt`). Only the tokens of the response are
+scored, so both read the same response.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 
+from sure_math.identity import statement
 from sure_math.models.responders.chat import Chat, Message
 from sure_math.prompts.template import fill, solve_messages
 from uopd.dataset import DataError, PoolRow, draw_prompts
@@ -64,7 +66,7 @@ def prompt_pool(
     Raises:
         DataError: all prompts are too long, or the method gives each of them the weight 0.
     """
-    questions = [(row, solve_messages(row.problem, None, prompt)) for row in rows]
+    questions = [(row, solve_messages(row.problem, row.system, prompt)) for row in rows]
     encoded = [(row, messages, student.encode(messages)) for row, messages in questions]
     kept = [(row, messages, ids) for row, messages, ids in encoded if 0 < len(ids) <= max_tokens]
     if not kept:
@@ -80,7 +82,7 @@ def prompt_pool(
         )
     prompts = []
     for (row, messages, token_ids), weight in zip(kept, weights, strict=True):
-        scorer_messages = (_solution_message(row), *messages) if method.shows_solution else messages
+        scorer_messages = _with_solution(row, messages) if method.shows_solution else messages
         prompts.append(
             Prompt(
                 problem_id=row.problem_id,
@@ -88,7 +90,7 @@ def prompt_pool(
                 scorer_ids=token_ids if scorer is None else scorer.encode(scorer_messages),
                 weight=weight,
                 answer=row.answer,
-                problem=row.problem,
+                problem=row.statement,
             )
         )
     return PromptPool(
@@ -101,6 +103,12 @@ def prompt_pool(
     )
 
 
-def _solution_message(row: PoolRow) -> Message:
+def _with_solution(row: PoolRow, messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """The conversation with the solution in its system message, behind the problem's own system prompt if it has one.
+
+    Many chat templates refuse a second system message.
+    """
     text = resources.files(__package__).joinpath(SOLUTION_PROMPT).read_text(encoding="utf-8").rstrip("\n")
-    return Message(role="system", content=fill(text, solution=row.solution or ""))
+    content = statement(fill(text, solution=row.solution or ""), row.system)
+    turns = tuple(message for message in messages if message.role != "system")
+    return (Message(role="system", content=content), *turns)

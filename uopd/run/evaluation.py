@@ -50,7 +50,7 @@ class Evaluator:
         self._chat = chat
         greedy = Sampling(max_new_tokens=max_new_tokens, temperature=0.0)
         self._requests = [
-            Request(token_ids=chat.encode(solve_messages(row.problem, None, prompt)), seeds=(0,), sampling=greedy)
+            Request(token_ids=chat.encode(solve_messages(row.problem, row.system, prompt)), seeds=(0,), sampling=greedy)
             for row in self._problems
         ]
 
@@ -66,7 +66,7 @@ class Evaluator:
             "" if completion is None else self._chat.reply(request.token_ids, completion.token_ids)
             for request, completion in zip(self._requests, completions, strict=True)
         ]
-        answers, problems = [row.answer for row in self._problems], [row.problem for row in self._problems]
+        answers, problems = [row.answer for row in self._problems], [row.statement for row in self._problems]
         graded = rewards(texts, answers, problems, tags=self._tags)
         return Evaluation(
             correct=tuple(value == 1 for value in graded),

@@ -9,7 +9,7 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,8 @@ def export_model(model: Any, source: Path, folder: Path) -> None:
             shutil.copy(source / name, staging)
     if part:
         written = json.loads((staging / "config.json").read_text(encoding="utf-8"))
+        # Training changes the configuration of a model (dropout): the values are those of the source.
+        written |= _values_of(config, str(model.config.model_type), written)
         written["dtype"] = _dtype_name(config)
         (staging / "config.json").write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
@@ -82,6 +84,12 @@ def check_exportable(model: Any, source: Path) -> None:
             f"loads the part {model.config.model_type}; a trained student of this kind could not be loaded again: "
             "choose a model that is published as a text model"
         )
+
+
+def _values_of(config: Mapping[str, Any], kind: str, keys: Collection[str]) -> dict[str, Any]:
+    """The values that a `config.json` has for its part of this kind, of the settings that are written."""
+    parts = [part for part in config.values() if isinstance(part, dict) and part.get("model_type") == kind]
+    return {key: value for part in parts for key, value in part.items() if key in keys and key != "architectures"}
 
 
 def _dtype_name(config: Mapping[str, Any]) -> str:

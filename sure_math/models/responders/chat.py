@@ -161,7 +161,8 @@ class Chat:
         """Return the tokens of the conversation and of the header of the reply; none if no user turn has text.
 
         Raises:
-            EngineUnavailable: the chat template fails, or takes too long or too much memory.
+            EngineUnavailable: the chat template fails, takes too long or too much memory, or leaves out the system
+                message.
         """
         if not any(message.content.strip() for message in messages if message.role == "user"):
             return ()
@@ -173,12 +174,23 @@ class Chat:
                 f"model {self._name!r}: its chat template {in_one_line(error)}; put another chat_template.jinja into "
                 "its folder, or use another model"
             ) from None
+        self._check_system(turns, text)
         if _HALF.search(text):
             raise EngineUnavailable(
                 f"model {self._name!r}: its chat template writes half a character (a lone surrogate), which no "
                 "tokenizer reads; put another chat_template.jinja into its folder, or use another model"
             )
         return tuple(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def _check_system(self, turns: Sequence[Mapping[str, str]], text: str) -> None:
+        """Refuse a template that leaves a system message out: the model would be asked another question."""
+        for turn in turns:
+            if turn["role"] == "system" and "".join(turn["content"].split()) not in "".join(text.split()):
+                raise EngineUnavailable(
+                    f"model {self._name!r}: its chat template leaves out system messages, and a conversation has one "
+                    f"({turn['content'][:60]!r}); put a chat_template.jinja that writes them into its folder, or use "
+                    "another model"
+                )
 
     def decode(self, token_ids: Sequence[int]) -> str:
         """Return the text of generated tokens."""

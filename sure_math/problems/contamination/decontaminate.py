@@ -2,16 +2,22 @@
 
 In doubt a problem counts as an overlap: it overlaps if any method says so, and all descendants of an overlapping
 problem overlap too. If a second look is configured (`second_look.py`), a pair is clean only if its model says no.
+
+A system prompt is searched together with its problem. A training problem with the text of a held-out problem is another
+problem if both the system prompts and the reference answers differ. A system prompt that only asks for another style
+hides no overlap.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sure_math.problems.contamination.overlap_index import BenchmarkIndex, Match
+from sure_math.equivalence import same_answers
+from sure_math.identity import normalised
+from sure_math.problems.contamination.overlap_index import BenchmarkIndex, Entry, Match
 from sure_math.rows import Dropped, Output, Problem
 
 TEST_SPLIT = "test_split"
@@ -78,16 +84,46 @@ def decontaminate(
 def _matches(
     problems: Sequence[Problem], index: BenchmarkIndex, test_index: BenchmarkIndex | None, look: SecondLook | None
 ) -> list[tuple[Match, ...]]:
+    held_out = {entry.problem_id: entry for entry in (test_index.entries if test_index is not None else ())}
     matches = []
     for problem in problems:
-        held_out = test_index.overlaps(problem.problem) if test_index is not None and problem.split == "train" else ()
-        matches.append(index.overlaps(problem.problem) + held_out)
+        own = _overlaps(test_index, problem) if test_index is not None and problem.split == "train" else ()
+        matches.append(_overlaps(index, problem) + _without_others(own, problem, held_out))
     if look is not None:
         unmatched = [number for number, known in enumerate(matches) if not known]
         further = look([problems[number] for number in unmatched])
         for number, seen in zip(unmatched, further, strict=True):
-            matches[number] = seen
+            matches[number] = _without_others(seen, problems[number], held_out)
     return matches
+
+
+def _overlaps(index: BenchmarkIndex, problem: Problem) -> tuple[Match, ...]:
+    """What the problem repeats by itself, and what it repeats only together with its system prompt."""
+    alone = index.overlaps(problem.problem)
+    if not problem.system:
+        return alone
+    known = {(match.benchmark, match.problem_id) for match in alone}
+    together = index.overlaps(problem.statement)
+    return alone + tuple(match for match in together if (match.benchmark, match.problem_id) not in known)
+
+
+def _without_others(matches: tuple[Match, ...], problem: Problem, held_out: Mapping[str, Entry]) -> tuple[Match, ...]:
+    """The matches without the held-out problems that are certainly another problem than this one."""
+    return tuple(
+        match
+        for match in matches
+        if match.benchmark != TEST_SPLIT
+        or match.problem_id not in held_out
+        or not _is_another(problem, held_out[match.problem_id])
+    )
+
+
+def _is_another(problem: Problem, entry: Entry) -> bool:
+    """Whether system prompts and reference answers differ: neither problem gives the answer of the other away."""
+    systems = [None if system is None else normalised(system) for system in (problem.system, entry.system)]
+    if systems[0] == systems[1] or problem.answer is None or entry.answer is None:
+        return False
+    return same_answers([(problem.answer, entry.answer)]) == ["different"]
 
 
 def _findings(problems: Sequence[Problem], matches: Sequence[tuple[Match, ...]]) -> list[_Finding]:

@@ -11,15 +11,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from sure_math.config import BuildConfig
-from sure_math.identity import normalised
+from sure_math.identity import normalised, same_problem_key
 from sure_math.problems.contamination.math_tokens import Wording
 from sure_math.problems.contamination.overlap_index import SHINGLE
 from sure_math.rows import Dropped, Output, Problem
 from sure_math.storage.phase import Phase
 from sure_math.storage.seen import Seen
 
-DISTINCT_VERSION = 2
-UNIQUE_VERSION = 3
+DISTINCT_VERSION = 3
+UNIQUE_VERSION = 4
 """Raise both numbers with every change of this file or of `math_tokens.py` that drops other problems."""
 
 
@@ -105,7 +105,7 @@ class Distinct:
 
     def _repeats(self, problem: Problem) -> tuple[str, str] | None:
         """Return reason and detail if this problem is a repetition; otherwise remember it."""
-        text = f"{problem.system or ''}\n{normalised(problem.problem)}"
+        text = same_problem_key(problem.problem, problem.system)
         first = self._seen.first(f"all\n{text}", problem.problem_id)
         if problem.split == "test":
             first = self._seen.first(f"test\n{text}", problem.problem_id)
@@ -129,21 +129,26 @@ class _Neighbours:
         self._empty = MinHash(num_perm=bands * rows, seed=1, hashfunc=int)
         self._table = MinHashLSH(num_perm=bands * rows, params=(bands, rows))
         self._ids: list[str] = []
+        self._systems: list[str | None] = []
         self._shingles: list[np.ndarray] = []
 
     def first(self, problem: Problem, *, search: bool) -> tuple[str, float] | None:
-        """Return id and similarity of the first problem near enough. If there is none, remember this problem."""
-        # A system message changes the task as much as the text does, so it takes part.
-        text = problem.problem if problem.system is None else f"{problem.system}\n{problem.problem}"
-        shingles = np.unique((Wording(text).ngrams(SHINGLE) >> np.uint64(32)).astype(np.uint32))
+        """Return id and similarity of the first problem near enough. If there is none, remember this problem.
+
+        Only problems with the same system prompt are compared, by their texts: another system prompt makes another
+        problem, and a long one that all rows share says nothing about their texts.
+        """
+        system = None if problem.system is None else normalised(problem.system)
+        shingles = np.unique((Wording(problem.problem).ngrams(SHINGLE) >> np.uint64(32)).astype(np.uint32))
         sketch = self._empty.copy()
         sketch.update_batch(shingles)
         for number in sorted(self._table.query(sketch)) if search else ():
             similarity = _jaccard(shingles, self._shingles[number])
-            if similarity >= self._threshold:
+            if similarity >= self._threshold and self._systems[number] == system:
                 return None if self._ids[number] == problem.problem_id else (self._ids[number], similarity)
         self._table.insert(len(self._ids), sketch, check_duplication=False)
         self._ids.append(problem.problem_id)
+        self._systems.append(system)
         self._shingles.append(shingles)
         return None
 

@@ -50,6 +50,9 @@ class Entry:
     benchmark: str
     problem_id: str
     text: str
+    system: str | None = None
+    answer: str | None = None
+    """Of the run's own held-out problems: `decontaminate.py` tells two problems with one text apart by them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

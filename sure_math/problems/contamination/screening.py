@@ -18,7 +18,7 @@ from sure_math.prompts import load_prompt
 from sure_math.rows import Output, Problem
 from sure_math.storage.phase import Phase
 
-OVERLAPS_VERSION = 2
+OVERLAPS_VERSION = 3
 """Raise it with every change of `math_tokens.py`, `overlap_index.py`, `second_look.py` or `decontaminate.py` that
 finds other overlaps."""
 VERSION = 1
@@ -78,7 +78,13 @@ class Screening:
         self._benchmarks = inputs.benchmarks
         seeds = inputs.seeds.all_rows() if config.test_split else iter(())
         self._held_out = [
-            Entry(benchmark=TEST_SPLIT, problem_id=row.problem_id, text=row.problem)
+            Entry(
+                benchmark=TEST_SPLIT,
+                problem_id=row.problem_id,
+                text=row.problem,
+                system=row.system,
+                answer=row.answer,
+            )
             for row in seeds
             if row.split == "test"
         ]
@@ -101,7 +107,9 @@ class Screening:
             **config.model_dump(mode="json", include={"mode", "ngram", "containment"}),
             "screening": OVERLAPS_VERSION,
             "benchmarks": {name: table.digests for name, table in self._benchmarks.items()},
-            "held_out": digest([[entry.problem_id, entry.text] for entry in self._held_out]),
+            "held_out": digest(
+                [[entry.problem_id, entry.text, entry.system, entry.answer] for entry in self._held_out]
+            ),
             "check": None if config.check is None else _check_settings(config.check, self._prompt),
         }
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from sure_math.batched import batched
+from sure_math.identity import statement
 from sure_math.models.engines import EngineUnavailable, Refusal, Sampling
 from sure_math.models.engines.files import fingerprint_of, load_tokenizer, model_folder
 from sure_math.models.responders.chat import Message, Question, Reply, Responder
@@ -72,6 +73,7 @@ class NearestCheck:
         self._top_k, self._min_similarity = top_k, min_similarity
         self._entries = tuple(entries)
         self._texts = [without_frame(entry.text, 1) for entry in self._entries]
+        self._shown = [statement(text, entry.system) for text, entry in zip(self._texts, self._entries, strict=True)]
         self._own = np.array([entry.benchmark == TEST_SPLIT for entry in self._entries], bool)
         self._vectors: np.ndarray | None = None
 
@@ -80,7 +82,7 @@ class NearestCheck:
         questions = [
             messages
             for row, number, _ in pairs
-            for messages in self._both_orders(problems[row].problem, self._texts[number])
+            for messages in self._both_orders(problems[row].statement, self._shown[number])
         ]
         verdicts = self._verdicts(questions)
         matches: list[list[Match]] = [[] for _ in problems]

@@ -134,15 +134,37 @@ def known_word(row: Row, column: str | None, known: tuple[str, ...]) -> str | No
     return value
 
 
-def conversation(row: Row, column: str | None) -> tuple[str | None, str]:
-    """Read the system prompt and problem of a cell: plain text, or a list of messages with one user turn.
+def conversation(row: Row, column: str | None, system_column: str | None = None) -> tuple[str | None, str]:
+    """Read the system prompt and problem of a row: plain text, or a list of messages with one user turn.
+
+    Args:
+        column: of the problem.
+        system_column: of the system prompt, if the file has one; blanks in it are no system prompt.
 
     >>> conversation({"prompt": [{"role": "user", "content": "What is 1 + 1?"}]}, "prompt")
     (None, 'What is 1 + 1?')
 
+    >>> conversation({"problem": "What is 3 + 9?", "system": "Answer in base 8."}, "problem", "system")
+    ('Answer in base 8.', 'What is 3 + 9?')
+
     Raises:
-        CellError: the messages are not one user turn, with or without a system prompt before and an answer after it.
+        CellError: the messages are not one user turn, with or without a system prompt before and an answer after it;
+            or the messages and the column have different system prompts.
     """
+    inside, problem = _of_messages(row, column)
+    beside = raw_text(cell(row, system_column), f"the column {system_column}")
+    if beside is None or not beside.strip():
+        return inside, problem
+    if inside is not None and inside.split() != beside.split():
+        raise CellError(
+            f"the column {system_column} has the system prompt {beside[:40]!r} and the messages of the column {column} "
+            f"have {inside[:40]!r}: leave out one of them"
+        )
+    return beside if inside is None else inside, problem
+
+
+def _of_messages(row: Row, column: str | None) -> tuple[str | None, str]:
+    """Read the system prompt and the problem of one cell."""
     what = f"the column {column}"
     value = unfolded(cell(row, column), what)
     if isinstance(value, Mapping) and _is_message(value):

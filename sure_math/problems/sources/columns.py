@@ -9,8 +9,8 @@
 3. What is in a file is told from its first rows. Capital letters in a usual name do not matter.
 4. A name with dots is a part of a mapping: `reward_model.ground_truth`.
 5. If every row is one sample, rows belong to the same problem if they have the same `problem_id` (or the same value
-   in the column that the user named), else if they have the same text. A column such as `id` may number the samples,
-   so it is used only if there is no text.
+   in the column that the user named), else if they have the same text and the same system prompt. A column such as
+   `id` may number the samples, so it is used only if there is no text. One id for two texts is refused.
 
 The two commands differ in two points:
 
@@ -29,6 +29,8 @@ from sure_math.problems.sources.table_files import InputError, Rows, plain_list
 PROBLEM = ("problem", "question", "query", "prompt", "instruction", "input")
 MESSAGES = ("messages", "conversations")
 """A conversation whose user turn is the problem."""
+SYSTEM = ("system", "system_prompt")
+"""The system prompt in front of the problem, if the problem is no conversation that has it."""
 ANSWER_UNMISTAKABLE = (
     *("gold", "gt", "gold_answer", "expected_answer", "reference_answer"),
     *("ground_truth", "target", "reward_model.ground_truth"),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sure_math.config import CopyConfig, SourceConfig
-from sure_math.identity import digest, normalised, short_id
+from sure_math.identity import digest, same_problem_key, short_id
 from sure_math.problems.sources.catalogue import SOURCES, SourceColumns, columns_of, read_row
 from sure_math.problems.sources.cells import conversation, reading
 from sure_math.problems.sources.hub import HubSplit, commit_at, open_split
@@ -93,20 +93,26 @@ def _candidates(
         columns = _columns(name, config, rows)
         for number, row in enumerate(rows.stream, start=1):
             with reading(f"{rows.name}, row {number}"):
-                _, text = conversation(row, columns.problem)
+                system, text = conversation(row, columns.problem)
                 read = read_row(source, columns, row, text)
-            row_id = "-".join([*parts, read.row_id or short_id([name, read.text])])
+            row_id = "-".join([*parts, read.row_id or short_id(_identity(name, read.text, system))])
             problem = seed_problem(
                 row_id,
                 read.text,
                 source=name,
                 license=source.license,
                 tier=source.tier,
+                system=system,
                 answer=read.answer,
                 answer_source=None if read.answer is None else "source",
                 solution=read.solution,
             )
             yield _Candidate(problem, read.unusable)
+
+
+def _identity(name: str, text: str, system: str | None) -> list[str]:
+    """What names a row without an id; a row without a system prompt keeps the name that it has always had."""
+    return [name, text] if system is None else [name, text, system]
 
 
 def _streams(
@@ -210,7 +216,8 @@ def _spread(candidates: Iterator[_Candidate], count: int, run_seed: int) -> Iter
         rank = _rank(run_seed, candidate)
         if len(taken) == count and rank > -top[0][0]:
             continue
-        key = (candidate.problem.problem_id, short_id(normalised(candidate.problem.problem)))
+        problem = candidate.problem
+        key = (problem.problem_id, short_id(same_problem_key(problem.problem, problem.system)))
         if candidate.unusable is None and key in taken:
             # Which of two equal problems stays must not depend on which comes first.
             taken[key], candidate = _repeated(*sorted((taken[key], candidate), key=_content))
@@ -243,6 +250,6 @@ def _rank(run_seed: int, candidate: _Candidate) -> int:
     return int(short_id([run_seed, "source", candidate.problem.problem_id]), 16)
 
 
-def _content(candidate: _Candidate) -> tuple[str, str, str]:
+def _content(candidate: _Candidate) -> tuple[str, str, str, str]:
     problem = candidate.problem
-    return problem.problem, problem.answer or "", problem.solution or ""
+    return problem.problem, problem.system or "", problem.answer or "", problem.solution or ""

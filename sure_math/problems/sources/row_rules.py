@@ -10,7 +10,7 @@ from sure_math.extract import extract_answer
 from sure_math.problems.sources.cells import is_missing, raw_text, text_of, unfolded
 from sure_math.problems.sources.table_files import Row
 
-VERSION = 2
+VERSION = 3
 """Version of the rules below. It is part of every source's fingerprint, so a changed rule reads the source again."""
 
 Rule = Callable[[Any], str | None]

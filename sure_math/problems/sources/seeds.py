@@ -17,7 +17,7 @@ from typing import Any
 
 from sure_math.config import TIERS, BuildConfig, SeedsConfig
 from sure_math.curated.problems import LICENSE, curated_digest, curated_problems
-from sure_math.identity import digest, normalised, short_id
+from sure_math.identity import digest, same_problem_key, short_id
 from sure_math.problems.sources import columns as usual
 from sure_math.problems.sources.cells import conversation, known_word, reading, text_of
 from sure_math.problems.sources.columns import choose_column
@@ -63,10 +63,11 @@ def check_seeds(
             if not problem.problem.strip():
                 yield ([dropped_seed(problem, count, "empty", "the row has no text")],)
                 continue
-            before = seen.first(problem.problem_id, normalised(problem.problem))
+            content = same_problem_key(problem.problem, problem.system)
+            before = seen.first(problem.problem_id, content)
             if before is None:
                 yield ([problem],)
-            elif before == normalised(problem.problem):
+            elif before == content:
                 yield ([dropped_seed(problem, count, "duplicate", f"the same problem as {problem.problem_id}")],)
             else:
                 raise InputError(
@@ -82,7 +83,7 @@ def source_fingerprint(config: BuildConfig) -> str:
         seeds.source
     )
     curated = curated_digest() if seeds.curated else None
-    return digest(["seeds", 2, config.run.seed, seeds.model_dump(mode="json"), content() if content else None, curated])
+    return digest(["seeds", 3, config.run.seed, seeds.model_dump(mode="json"), content() if content else None, curated])
 
 
 def curated_seeds(seeds: SeedsConfig) -> list[Problem]:
@@ -180,6 +181,7 @@ def _from_rows(rows: Rows, seeds: SeedsConfig, source: str) -> Iterator[Problem]
     names = seeds.columns
     messages = choose_column(rows, "seeds.columns.messages", names.messages, () if names.problem else usual.MESSAGES)
     problem = messages or choose_column(rows, "seeds.columns.problem", names.problem, usual.PROBLEM, required=True)
+    system_prompt = choose_column(rows, "seeds.columns.system", names.system, usual.SYSTEM)
     answer = choose_column(rows, "seeds.columns.answer", names.answer, usual.ANSWER)
     solution = choose_column(rows, "seeds.columns.solution", names.solution, usual.SOLUTION)
     row_id = choose_column(rows, "seeds.columns.id", names.id, usual.ID)
@@ -188,7 +190,7 @@ def _from_rows(rows: Rows, seeds: SeedsConfig, source: str) -> Iterator[Problem]
     split = choose_column(rows, "seeds.columns.split", names.split, usual.SPLIT)
     for number, row in enumerate(rows.stream, start=1):
         with reading(f"{rows.name}, row {number}"):
-            system, text = conversation(row, problem)
+            system, text = conversation(row, problem, system_prompt)
             reference = reference_of(row, answer, solution)
             seed = seed_problem(
                 text_of(row, row_id),

@@ -18,7 +18,7 @@ from itertools import islice
 from typing import Any
 
 from sure_math.config import TIERS, BuildConfig, SamplesConfig
-from sure_math.identity import digest
+from sure_math.identity import digest, same_problem_key
 from sure_math.problems.sources import columns as usual
 from sure_math.problems.sources.cells import CellError, cell, conversation, is_missing, known_word, reading, text_of
 from sure_math.problems.sources.columns import choose_column, column_of_problem
@@ -59,6 +59,7 @@ StoredItem = tuple[list[Problem | Dropped], list[Sample]]
 class _Columns:
     problem: str
     samples: str
+    system: str | None
     id: str | None
     answer: str | None
     solution: str | None
@@ -89,7 +90,7 @@ def read_stored(config: BuildConfig) -> Iterator[StoredItem]:
 def stored_fingerprint(config: BuildConfig) -> str:
     """Digest the file and the settings that say how it is read."""
     return digest(
-        ["samples", 2, config.samples.model_dump(mode="json"), config.seeds.limit, digest_if_file(config.samples.path)]
+        ["samples", 3, config.samples.model_dump(mode="json"), config.seeds.limit, digest_if_file(config.samples.path)]
     )
 
 
@@ -121,6 +122,7 @@ def _columns(rows: Rows, samples: SamplesConfig) -> _Columns:
     return _Columns(
         problem=problem,
         samples=texts,
+        system=choose_column(rows, "samples.columns.system", names.system, usual.SYSTEM),
         id=choose_column(rows, "samples.columns.id", names.id, usual.ID),
         answer=choose_column(rows, "samples.columns.answer", names.answer, others),
         solution=choose_column(rows, "samples.columns.solution", names.solution, usual.SOLUTION),
@@ -146,18 +148,27 @@ def _grouped(rows: Rows, columns: _Columns, config: BuildConfig) -> Iterator[tup
     key_column = column_of_problem(columns.id, config.samples.columns.id)
     database = sqlite3.connect("", isolation_level=None)
     database.execute("PRAGMA journal_mode=OFF")
-    database.execute("CREATE TABLE numbers (key TEXT PRIMARY KEY, number INTEGER) WITHOUT ROWID")
+    database.execute("CREATE TABLE numbers (key TEXT PRIMARY KEY, number INTEGER, content TEXT) WITHOUT ROWID")
     database.execute(
         "CREATE TABLE rows (number INTEGER, place INTEGER, row BLOB, PRIMARY KEY (number, place)) WITHOUT ROWID"
     )
     for place, row in enumerate(rows.stream):
         with reading(f"{rows.name}, row {place + 1}"):
-            key = text_of(row, key_column) or json.dumps(conversation(row, columns.problem))
+            system, text = conversation(row, columns.problem, columns.system)
+            key = text_of(row, key_column) or json.dumps([system, text])
             if is_list(cell(row, columns.samples)):
                 raise CellError(f"{columns.samples} must hold one sample as in the first row, not a list")
             sample = cell(row, columns.samples)
             _read({columns.samples: sample}, config.samples, columns.samples)  # an error names its row
-        database.execute("INSERT OR IGNORE INTO numbers VALUES (?, ?)", (key, place))
+            content = same_problem_key(text, system)
+            database.execute("INSERT OR IGNORE INTO numbers VALUES (?, ?, ?)", (key, place, content))
+            (first,) = database.execute("SELECT content FROM numbers WHERE key = ?", (key,)).fetchone()
+            if text.strip() and first != content:
+                raise CellError(
+                    f"the id {key[:80]!r} stands for two different problems: an earlier row with it has another text "
+                    "or another system prompt; make the ids unique, or choose another column with "
+                    "samples.columns.id=..."
+                )
         # A row's id numbers the samples, unless the user named its column or it is called `problem_id`.
         kept = {name: value for name, value in row.items() if key_column or name != columns.id}
         kept[columns.samples] = sample
@@ -185,7 +196,7 @@ def _item(
     assert samples.path is not None
     where = f"samples.path = {samples.path}, {columns.unit} {number}"
     with reading(where):
-        system, text = conversation(row, columns.problem)
+        system, text = conversation(row, columns.problem, columns.system)
         reference = reference_of(row, columns.answer, columns.solution)
         problem = seed_problem(
             text_of(row, columns.id),

@@ -161,3 +161,13 @@ def test_labels_of_a_real_model() -> None:
         assert sum(answer is not None for answer in voted) >= 6
     finally:
         teacher.close()
+
+
+def test_the_pocket_world_answers_no_problem_with_a_system_prompt() -> None:
+    (plain,) = seed_problems(1, split="train", run_seed=0)
+    rows = [
+        open_problem("a", problem=plain.problem),
+        open_problem("b", problem=plain.problem, system="Answer in base 8."),
+    ]
+    output = label(rows, by="pocket-world", drop_unlabelled=False)
+    assert [row.answer for row in output.rows] == [plain.answer, None]

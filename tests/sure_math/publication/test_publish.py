@@ -27,7 +27,7 @@ from sure_math.rows import Dropped, Uncertainty
 from tests.helpers.small_published_run import a_problem, a_shard, an_uncertainty, some_facts
 
 DEFAULT_COLUMNS = """
-problem_id problem answer answer_source solution source tier strategy round seed_id parent_id author num_samples
+problem_id problem system answer answer_source solution source tier strategy round seed_id parent_id author num_samples
 semantic_entropy weight weight_kind discrete_entropy intra_cluster_entropy majority_answer majority_share num_clusters
 num_missing num_truncated mean_tokens teacher teacher_answer teacher_correct overlaps license
 """

@@ -2,6 +2,7 @@
 of another format or larger than a limit is refused with a message that says what to do.
 """
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from sure_math.problems.sources.limits import Limits
 from sure_math.publication.publish import publish
 from sure_math.publication.published import MANIFEST_BYTES, DatasetError, open_dataset
+from sure_math.rows import Dropped
 from tests.helpers.small_published_run import a_problem, a_shard, an_uncertainty, some_facts
 
 
@@ -146,3 +148,25 @@ def test_a_table_is_checked_alone(folder: Path) -> None:
     open_dataset(folder).check_files("train")
     with pytest.raises(DatasetError, match="missing or not as published"):
         list(open_dataset(folder).rows("samples", ["text"]))
+
+
+def test_a_dataset_of_an_early_version_has_no_system_prompts(folder: Path) -> None:
+    (file,) = (folder / "data").glob("train-*.parquet")
+    pq.write_table(pq.read_table(file).drop_columns(["system"]), file)
+    rows = list(open_dataset(folder).rows("train", ["system", "problem_id"]))
+    assert rows == [{"problem_id": name, "system": None} for name in ("p1", "p2")]
+
+
+def test_system_prompts_are_published(tmp_path: Path) -> None:
+    systems = {"a": "Answer in base 8.", "b": "Answer in base 10.", "c": None}
+    shards = [
+        a_shard(a_problem(name, problem="What is 3 + 9?", system=system), ("4", "4"), (0, 0), an_uncertainty(name))
+        for name, system in systems.items()
+    ]
+    gone = Dropped.of(a_problem("d", system="Answer in base 2."), phase="sample", reason="no_completion", detail="")
+    shards[0] = dataclasses.replace(shards[0], dropped=(gone,))
+    dataset = publish(shards, some_facts(), tmp_path / "sure-math")
+    assert {row["problem_id"]: row["system"] for row in dataset.rows("train", ["problem_id", "system"])} == systems
+    assert [row["system"] for row in dataset.rows("rejected", ["system"])] == ["Answer in base 2."]
+    assert "- 2 of 3 problems come with a **system prompt** (`system`)" in (dataset.folder / "README.md").read_text()
+    assert dataset.manifest["numbers"]["with_system"] == 2

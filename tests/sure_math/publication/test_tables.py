@@ -5,8 +5,8 @@ import pytest
 from sure_math.publication.tables import SCHEMAS
 
 PROBLEMS = """
-problem_id: string not null, problem: string not null, answer: string, answer_source: string, solution: string,
-source: string not null, tier: string not null, strategy: string not null, round: int64 not null,
+problem_id: string not null, problem: string not null, system: string, answer: string, answer_source: string,
+solution: string, source: string not null, tier: string not null, strategy: string not null, round: int64 not null,
 seed_id: string not null, parent_id: string, author: string, num_samples: int64 not null,
 semantic_entropy: double not null, weight: double not null, weight_kind: string not null,
 discrete_entropy: double not null, intra_cluster_entropy: double not null, majority_answer: string,
@@ -20,7 +20,7 @@ sum_logprob: double, token_count: int64 not null, finish_reason: string not null
 """
 REJECTED = """
 problem_id: string not null, phase: string not null, reason: string not null, detail: string not null,
-problem: string not null, source: string not null, strategy: string not null
+problem: string not null, source: string not null, strategy: string not null, system: string
 """
 
 

@@ -28,7 +28,7 @@ from sure_math.models.engines.files import fingerprint_of, load_tokenizer
 from sure_math.models.engines.load import ENGINES, load_engine, model_files, model_identity
 from sure_math.models.engines.spec import ModelSpec
 from sure_math.models.engines.transformers import Budget, draw_tokens, plan_batches, truncated
-from sure_math.models.responders.chat import ChatResponder, Message, Question, load_responder
+from sure_math.models.responders.chat import Chat, ChatResponder, Message, Question, load_responder
 from tests.helpers.scripted_models import ScriptedEngine
 from tests.helpers.tiny_model import END, POSITIONS, SECOND_END, VOCABULARY
 
@@ -448,3 +448,12 @@ def test_a_tokenizer_without_a_template_says_so(tiny_model: Path, tmp_path: Path
     path.write_text(json.dumps(settings))
     with pytest.raises(EngineUnavailable, match="no chat template"):
         load_responder(ModelSpec(model=str(copy)))
+
+
+def test_a_template_that_leaves_out_the_system_message_is_refused(tiny_model: Path) -> None:
+    tokenizer = load_tokenizer(tiny_model)
+    tokenizer.chat_template = "{{ messages[-1]['content'] }} <|assistant|>"
+    chat = Chat(tokenizer, name="mine", template_options={})
+    assert chat.encode([Message(role="user", content="w1")])
+    with pytest.raises(EngineUnavailable, match=r"model 'mine': its chat template leaves out system messages, .*'w9'"):
+        chat.encode([Message(role="system", content=" w9 "), Message(role="user", content="w1")])

@@ -4,13 +4,15 @@
 - held-out rows are never dropped, and are not compared with themselves; training rows are;
 - a flag goes down the lineage, also past a row that an earlier phase dropped, and never up or across;
 - the second look is asked about what the index lets through, and what it says counts;
-- the result does not depend on the order of the rows.
+- the result does not depend on the order of the rows;
+- a system prompt hides no overlap, and makes another problem of a held-out text only together with another answer.
 """
 
 import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
+import pytest
 
 from sure_math.problems.contamination.decontaminate import TEST_SPLIT, decontaminate
 from sure_math.problems.contamination.overlap_index import BenchmarkIndex, Entry, Match
@@ -116,3 +118,43 @@ def test_the_order_of_the_rows_changes_nothing() -> None:
     for seed in range(5):
         order = np.random.default_rng(seed).permutation(len(problems))
         assert columns([problems[place] for place in order]) == expected
+
+
+def test_a_system_prompt_hides_no_overlap() -> None:
+    """A benchmark's problem in the system prompt, in the text under one, and half in each."""
+    half = BAKER.index("How many")
+    rows = [
+        other("in system", "Solve the problem above.", system=BAKER),
+        other("under one", BAKER, system="You are a helpful assistant."),
+        other("half in each", BAKER[half:], system=BAKER[:half]),
+        other("neither", TOWER, system="You are a helpful assistant."),
+    ]
+    assert {name: overlaps for name, overlaps in columns(rows).items() if overlaps == ("aime25",)}.keys() == {
+        "in system",
+        "under one",
+        "half in each",
+    }
+
+
+HELD_OUT = Entry(benchmark=TEST_SPLIT, problem_id="t", text=TOWER, system="Answer in base 10.", answer="12")
+
+
+@pytest.mark.parametrize(
+    ("changes", "kept"),
+    [
+        ({"system": "Answer in base 8.", "answer": "14"}, True),
+        ({"system": "Answer in base 8.", "answer": "12"}, False),  # another style, the same task
+        ({"system": "Answer in base 8.", "answer": "12.0"}, False),
+        ({"system": "Answer in base 8.", "answer": None}, False),  # in doubt
+        ({"system": "answer in base 10", "answer": "14"}, False),
+        ({"system": None, "answer": "14"}, True),
+    ],
+)
+def test_a_held_out_text_under_another_system_prompt(changes: dict[str, str | None], kept: bool) -> None:
+    """Two problems if system prompts and answers differ; otherwise the training row is an overlap."""
+    row = other("r", TOWER, **changes)
+    index = BenchmarkIndex([HELD_OUT], ngram=8, containment=0.6)
+    found = reasons([row], test_index=index)
+    assert found == ({} if kept else {"r": ("overlap", "test_split t (exact 1.00)")})
+    match = Match(benchmark=TEST_SPLIT, problem_id="t", kind="model", score=0.9)
+    assert (reasons([row], test_index=index, look=lambda rows: [(match,)] * len(rows)) == {}) is kept

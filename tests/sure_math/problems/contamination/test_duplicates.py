@@ -124,3 +124,15 @@ def test_the_bands_find_a_pair_at_the_threshold(threshold: float) -> None:
     bands, rows = banding(threshold)
     assert (1 - threshold**rows) ** bands <= MISSED
     assert rows == 1 or (threshold / 2) ** rows < 0.07
+
+
+def test_system_prompts_neither_hide_nor_make_a_near_repetition() -> None:
+    """A long one that all rows share makes no two texts near; another one makes another problem of a long text."""
+    shared = " ".join(f"Rule {number}: write step {number} of the solution in its own line." for number in range(40))
+    rows = [other("a", TOWER, system=shared), other("b", BAKER, system=shared), other("c", NEARLY, system=shared)]
+    assert distinct(0.8, rows).keys() == {"c"}
+    bases = [other(name, BAKER, system=f"Answer in base {base}.") for name, base in (("a", 8), ("b", 10))]
+    assert distinct(0.8, bases) == {}
+    assert distinct(0.8, [*bases, other("c", BAKER, system=" answer in BASE 8 ")]).keys() == {"c"}
+    # An empty one is another one than none.
+    assert distinct(None, [other("a", TOWER), other("b", TOWER, system="")]) == {}

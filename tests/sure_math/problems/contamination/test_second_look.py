@@ -192,3 +192,11 @@ def test_a_trained_encoder_brings_the_same_question_together() -> None:
     similarities = encode(texts) @ encode([question])[0]
     assert similarities[0] == pytest.approx(1, abs=1e-5)
     assert similarities[1] > 0.5 > 0.3 > similarities[2]
+
+
+def test_the_model_sees_the_system_prompts() -> None:
+    entry = Entry(benchmark="test_split", problem_id="t", text="ruby", system="In base 10.")
+    check, responder = check_with(lambda question, seed: "No", entries=[entry])
+    check([other("c", "crimson", system="In base 8.")])
+    shown = last_user_text(responder.asked[0]).split(" | ")
+    assert shown == ["In base 8.\n\ncrimson", "In base 10.\n\nruby"]

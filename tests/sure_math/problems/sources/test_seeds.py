@@ -19,6 +19,7 @@ from sure_math.config import BuildConfig, load_config
 from sure_math.curated.problems import curated_problems
 from sure_math.problems.sources.seeds import read_seeds, source_fingerprint
 from sure_math.problems.sources.stored_samples import kind_of, read_stored
+from sure_math.problems.sources.table_files import InputError
 from sure_math.rows import Dropped, Problem, Sample
 
 ROWS = [
@@ -262,3 +263,47 @@ def test_columns_of_real_files(realdata: Path) -> None:
     (problem, *_), samples = stored(folder / "zeroeval_math_l5_answers.jsonl")[0]
     assert isinstance(problem, Problem)
     assert (problem.answer, samples[0].text, samples[5].text) == ("-15", "21", "")
+
+
+def test_another_system_prompt_is_another_problem(tmp_path: Path) -> None:
+    """In a column beside the problem, and in messages; a blank cell is none."""
+    text = "What is 3 + 9?"
+    rows: list[dict] = [
+        {"problem": text, "system": "Answer in base 8."},
+        {"problem": text, "system": "Answer in base 10."},
+        {"problem": text, "system": " "},
+        {"problem": text, "system": "answer in  base 8."},
+        {"problem": text, "system": None},
+    ]
+    read = seeds(write_jsonl(tmp_path / "p.jsonl", rows))
+    kept = [row for row in read if isinstance(row, Problem)]
+    assert [row.system for row in kept] == ["Answer in base 8.", "Answer in base 10.", None, "answer in  base 8."]
+    assert len({row.problem_id for row in kept}) == 4
+    # The id of a row is that of its own text, so the phase that looks for duplicates drops the fourth row.
+    (dropped,) = [row for row in read if isinstance(row, Dropped)]
+    assert (dropped.reason, dropped.system) == ("duplicate", None)
+    turns = [[("system", row["system"]), ("user", text)] for row in rows[:2]]
+    messages = [{"messages": [{"role": role, "content": content} for role, content in row]} for row in turns]
+    again = seeds(write_jsonl(tmp_path / "p.jsonl", messages))
+    assert [row.problem_id for row in again] == [row.problem_id for row in kept[:2]]
+
+
+def test_one_id_for_two_system_prompts_is_refused(tmp_path: Path) -> None:
+    rows = [{"id": "a", "problem": "What is 3 + 9?", "system": f"Answer in base {base}."} for base in (8, 10)]
+    with pytest.raises(InputError, match=r"the id 'a' stands for two different problems \(again at row 2\); make the"):
+        seeds(write_jsonl(tmp_path / "p.jsonl", rows))
+
+
+def test_two_system_prompts_of_one_row_are_refused(tmp_path: Path) -> None:
+    messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "What?"}]
+    path = write_jsonl(tmp_path / "p.jsonl", [{"messages": messages, "system": "Be long."}])
+    with pytest.raises(InputError, match=r"row 1: the column system has the system prompt 'Be long.' and the messages"):
+        seeds(path)
+    (row,) = seeds(write_jsonl(path, [{"messages": messages, "system": "Be  brief."}]))
+    assert isinstance(row, Problem) and row.system == "Be brief."
+
+
+def test_the_column_of_the_system_prompt_can_be_named(tmp_path: Path) -> None:
+    path = write_jsonl(tmp_path / "p.jsonl", [{"problem": "What?", "persona": "A pirate.", "system": "linux"}])
+    (row,) = seeds(path, "seeds.columns.system=persona")
+    assert isinstance(row, Problem) and row.system == "A pirate."
