@@ -217,3 +217,19 @@ def test_a_step_repeated_with_other_results_is_named(tmp_path: Path, service: Pa
     assert "step 2 was repeated with other results" in screen.getvalue()
     assert "shows the first ones up to step 3; metrics.jsonl and TensorBoard" in screen.getvalue()
     assert board_of(out, "loss")[2] == (2, 7.0) and history(service, "loss")[2] == (2, 1 / 3)
+
+
+def test_a_step_that_was_left_out_is_on_the_boards(tmp_path: Path, service: Path) -> None:
+    out = tmp_path / "run"
+
+    def two_steps(log: RunLog) -> None:
+        log.begin(0)
+        log.step(metrics(0))
+        log.left_out(1, 1, "the loss is nan")
+
+    killed(out, two_steps)
+    with opened(out) as log:
+        steps(log, range(2, 6), 2)
+    assert history(service, "failed") == board_of(out, "failed") == [(1, 1.0)]
+    assert [step for step, _ in history(service, "loss")] == [0, 2, 3, 4, 5]
+    assert [step for step, _ in board_of(out, "loss")] == [0, 2, 3, 4, 5]

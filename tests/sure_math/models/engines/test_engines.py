@@ -455,5 +455,5 @@ def test_a_template_that_leaves_out_the_system_message_is_refused(tiny_model: Pa
     tokenizer.chat_template = "{{ messages[-1]['content'] }} <|assistant|>"
     chat = Chat(tokenizer, name="mine", template_options={})
     assert chat.encode([Message(role="user", content="w1")])
-    with pytest.raises(EngineUnavailable, match=r"model 'mine': its chat template leaves out system messages, .*'w9'"):
+    with pytest.raises(EngineUnavailable, match=r"'mine': its chat template leaves out system messages, .*' w9 '"):
         chat.encode([Message(role="system", content=" w9 "), Message(role="user", content="w1")])
