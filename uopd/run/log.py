@@ -77,10 +77,10 @@ class RunLog:
             raise RunError(f"{folder}: another process trains here; wait for it, or give another --out") from None
         try:
             self._claim()
+            self._wandb = WeightsAndBiases(config, folder, self._id) if config.log.wandb else None
         except BaseException:
             self._claimed.close()
             raise
-        self._wandb = WeightsAndBiases(config, folder, self._id) if config.log.wandb else None
         board = _tensorboard(folder, console) if config.log.tensorboard else None
         self._boards: list[Board] = [one for one in (board, self._wandb) if one is not None]
         self._done = 0
