@@ -136,8 +136,11 @@ class TeacherConfig(Section):
         "sdpa", description="Implementation of attention in transformers."
     )
     max_tokens: int = Field(16_384, ge=1, description="Tokens of one forward pass.")
-    determinism_nats: float = Field(
-        1e-3, ge=0, description="Largest mean difference, in nats, between two scorings of the same text at the start."
+    determinism_nats: float | None = Field(
+        None,
+        ge=0,
+        description="Largest mean difference, in nats, between two scorings of the same text at the start; None takes "
+        "what rounding explains in the scorer's dtype and number of layers.",
     )
     num_gpus: float = Field(0, ge=0, description="Reserved from Ray.")
     num_cpus: float = Field(1, ge=0, description="Reserved from Ray, and its threads on a CPU.")

@@ -38,7 +38,7 @@ def test_defaults_are_the_documented_decisions() -> None:
     assert (config.filter.unit, config.opsd.teacher, config.grpo.normaliser) == ("normalised", "self", "response")
     assert not config.rollouts.overlap and not config.student.enable_thinking
     assert not config.data.allow_other_teacher and not config.data.drop_unlabelled
-    assert config.teacher.determinism_nats == 1e-3
+    assert config.teacher.determinism_nats is None
 
 
 def test_the_local_pocket_run_is_the_pocket_run_in_one_process() -> None:

@@ -37,8 +37,7 @@ from tests.helpers.short_training_runs import (
     write_dataset,
 )
 from uopd.config import load_config
-from uopd.rows import TrainingRow
-from uopd.run.checks import PROBED_ROWS, RefusedError, check_determinism, check_layout, check_vocabularies
+from uopd.run.checks import RefusedError, check_layout, check_vocabularies
 from uopd.run.training_run import TrainingRun
 from uopd.train import main
 from uopd.weight_sync.in_step import OutOfStep, check_in_step
@@ -306,37 +305,6 @@ def test_vocabularies_must_mean_the_same(tiny_model: Path, tmp_path: Path) -> No
     check_vocabularies(("s", larger, tokenizer), ("t", teacher, tokenizer))
     with pytest.raises(RefusedError, match=r"heads of 1,024 and 1,032 rows; the teacher names tokens that the student"):
         check_vocabularies(("s", student, tokenizer), ("t", larger, tokenizer))
-
-
-class Wavering:
-    """A `Scorer` that scores the same text differently each time."""
-
-    fingerprint = "0"
-
-    def __init__(self, difference: float) -> None:
-        self.difference = difference
-        self.probed = 0
-
-    def score(self, rows: Sequence[TrainingRow]) -> Any:
-        return None
-
-    def repeat_difference(self, rows: Sequence[TrainingRow]) -> float:
-        self.probed = len(rows)
-        return self.difference
-
-    def close(self) -> None:
-        pass
-
-
-@pytest.mark.parametrize(("difference", "accepted"), [(0.0, True), (1e-3, True), (2e-3, False), (float("nan"), False)])
-def test_a_teacher_that_wavers_is_refused(difference: float, accepted: bool) -> None:
-    row = TrainingRow(prompt_ids=(1,), response_ids=(2,), scorer_ids=(1,), token_weight=0.0)
-    scorer = Wavering(difference)
-    if accepted:
-        assert check_determinism(scorer, [row] * 9, 1e-3) == difference and scorer.probed == PROBED_ROWS
-        return
-    with pytest.raises(RefusedError, match=r"teacher.determinism_nats = 0.001: .* use teacher.dtype=float32 or"):
-        check_determinism(scorer, [row] * 9, 1e-3)
 
 
 class Engines:

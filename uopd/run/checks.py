@@ -16,12 +16,9 @@ from uopd.dataset import DataError, Dataset
 from uopd.dry_run.layout import refuse_layout
 from uopd.dry_run.memory import GIB, TrainingAssumptions
 from uopd.dry_run.plan import make_plan
-from uopd.methods import Method
-from uopd.protocols import Scorer
-from uopd.rows import Prompt, Rollout, TrainingRow
+from uopd.methods import Method, reward_signal
+from uopd.rows import Prompt, Rollout
 
-PROBED_ROWS = 4
-"""Responses that are scored twice."""
 MANY_CUT = 0.5
 """If at least this share of a step's responses was cut at the limit of new tokens, the run remarks on it."""
 
@@ -131,24 +128,7 @@ def check_layout(config: TrainConfig) -> None:
         )
 
 
-def check_determinism(scorer: Scorer, rows: Sequence[TrainingRow], limit: float) -> float:
-    """Score the same texts twice; return the mean difference in nats.
-
-    Raises:
-        RefusedError: the difference is above `limit`.
-    """
-    probe = [row for row in rows if row.response_ids][:PROBED_ROWS]
-    difference = scorer.repeat_difference(probe) if probe else 0.0
-    if not difference <= limit:
-        raise RefusedError(
-            f"teacher.determinism_nats = {limit:g}: scoring the same text twice differs by {difference:.2g} nats per "
-            "token on average, which is more than the signal is worth; use teacher.dtype=float32 or "
-            "teacher.engine=transformers, or raise the limit"
-        )
-    return difference
-
-
-def remarks(rollouts: Sequence[Rollout], config: TrainConfig) -> Iterator[tuple[str, str]]:
+def remarks(rollouts: Sequence[Rollout], config: TrainConfig, method: Method) -> Iterator[tuple[str, str]]:
     """Yield what keeps a step from teaching what it could: a kind, and a sentence with what to do about it."""
     limit = f"rollouts.max_new_tokens = {config.rollouts.max_new_tokens}"
     empty = sum(not rollout.response_ids for rollout in rollouts)

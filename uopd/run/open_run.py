@@ -28,13 +28,13 @@ from uopd.rollouts.sources import OverlappedRollouts, RolloutSource, SampledRoll
 from uopd.rows import TrainingRow
 from uopd.run.checkpoints import Checkpoints
 from uopd.run.checks import (
-    check_determinism,
     check_layout,
     check_positions,
     check_prompt,
     check_teacher_of_weights,
     check_vocabularies,
 )
+from uopd.run.determinism import check_determinism, determinism_limit
 from uopd.run.evaluation import Evaluator
 from uopd.run.folder import CHECKPOINTS, ENGINES, LOGS, ROLLOUTS
 from uopd.run.log import RunLog
@@ -76,7 +76,7 @@ def open_run(config: TrainConfig, out: Path, console: Console, *, verbose: bool 
         components = _start(config, method)
         stack.callback(components.close)
         if components.scorer is not None:
-            check_determinism(components.scorer, _probe(pool), config.teacher.determinism_nats)
+            check_determinism(components.scorer, _probe(pool), determinism_limit(config, method))
         source = _source(config, dataset, pool, components, student, out)
         if isinstance(source, OverlappedRollouts):
             stack.callback(source.close)
