@@ -171,9 +171,11 @@ class RolloutsConfig(Section):
         description="`transformers` samples in the student's process from its own weights; `vllm` in Ray actors.",
     )
     per_prompt: int = Field(4, ge=1, description="K responses of every prompt.")
-    temperature: float = Field(1.0, gt=0, le=2, description="Temperature of sampling.")
-    top_p: float = Field(1.0, gt=0, le=1, description="1 keeps every token.")
-    top_k: int = Field(0, ge=0, description="0 keeps every token.")
+    temperature: float = Field(
+        1.0, gt=0, le=2, description="Temperature of sampling; GRPO's log-probabilities have it too."
+    )
+    top_p: float = Field(1.0, gt=0, le=1, description="1 keeps every token; GRPO needs 1.")
+    top_k: int = Field(0, ge=0, description="0 keeps every token; GRPO needs 0.")
     max_new_tokens: int = Field(4096, ge=1, description="Tokens of a response, at most.")
     engines: int = Field(
         1, ge=1, description="Number of vLLM engines; each samples its part of every prompt's K responses."
@@ -305,6 +307,12 @@ class TrainConfig(Section):
         if self.rollouts.overlap and self.method == "grpo":
             raise ValueError("rollouts.overlap = true: GRPO's ratio is to the policy that sampled; set it to false")
         if self.rollouts.per_prompt % self.rollouts.engines:
+        if self.method == "grpo" and (self.rollouts.top_p < 1 or self.rollouts.top_k > 0):
+            raise ValueError(
+                f"rollouts.top_p = {self.rollouts.top_p:g}, rollouts.top_k = {self.rollouts.top_k}: GRPO's ratio is to "
+                "the policy that sampled, and truncated log-probabilities are not computed; set rollouts.top_p=1 "
+                "rollouts.top_k=0 (a lower rollouts.temperature is possible)"
+            )
             raise ValueError(
                 f"rollouts.per_prompt = {self.rollouts.per_prompt} does not divide among rollouts.engines = "
                 f"{self.rollouts.engines}: every engine samples the same share of a prompt's responses"

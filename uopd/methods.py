@@ -17,8 +17,10 @@ To add a method, add a row to `METHODS` and the name to `method_names.py`.
 How they differ from their papers:
 1. `grpo` divides by the population standard deviation of a group. If all rewards of a group are equal, its advantages
    are 0; the paper would divide by 0, and other trainers add a small number. A response without a box is wrong.
-2. `opsd` (Self-Distilled Reasoner) has the loss of Eq. 7 on the teacher's top-k, without a pointwise clip.
-3. `sampled` is not a method of the paper. Its expected gradient is that of `uopd`, but every drawn prompt has the same
+2. `grpo` computes all log-probabilities at the temperature of the rollouts, since the gradient is that of the policy
+   that sampled. Rollouts with top-p or top-k are refused.
+3. `opsd` (Self-Distilled Reasoner) has the loss of Eq. 7 on the teacher's top-k, without a pointwise clip.
+4. `sampled` is not a method of the paper. Its expected gradient is that of `uopd`, but every drawn prompt has the same
    weight.
 """
 
@@ -170,6 +172,33 @@ def group_advantages(rollouts: Sequence[Rollout], *, scale: bool) -> list[float]
     return advantages
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RewardSignal:
+    """How much of a step's rewards a policy gradient can learn from."""
+
+    groups: int
+    """Prompts of the step, each with its group of responses."""
+    equal_groups: int
+    """Groups whose rewards are all equal, so that all advantages are 0."""
+    effective_responses: int
+    """Responses that have a token and are in another group."""
+
+
+def reward_signal(rollouts: Sequence[Rollout]) -> RewardSignal:
+    """Count the groups without a signal, and the responses that are left to learn from.
+
+    Args:
+        rollouts: by slot.
+    """
+    groups = [list(group) for _, group in groupby(rollouts, key=lambda rollout: rollout.slot)]
+    unequal = [group for group in groups if len({rollout.reward or 0.0 for rollout in group}) > 1]
+    return RewardSignal(
+        groups=len(groups),
+        equal_groups=len(groups) - len(unequal),
+        effective_responses=sum(bool(rollout.response_ids) for group in unequal for rollout in group),
+    )
+
+
 def _semantic(pool: Sequence[PoolRow], seed: int) -> list[float]:
     return [row.weight for row in pool]
 
@@ -227,6 +256,7 @@ def _grpo(config: TrainConfig) -> Method:
             clip_high=grpo.clip_high,
             kl_coefficient=grpo.kl_coefficient,
             iterations=grpo.iterations,
+            temperature=config.rollouts.temperature,
         ),
         scorer="initial" if grpo.kl_coefficient > 0 else None,
         needs=frozenset({"answer"}),

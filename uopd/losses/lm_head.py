@@ -102,6 +102,11 @@ def compute_logits(hidden_CD: Tensor, weight_VD: Tensor, bias_V: Tensor | None, 
     return logits_into(work.logits_CV[: len(hidden_CD)], hidden_CD, weight_VD, bias_V)
 
 
+def heat_(logits_CV: Tensor, temperature: float) -> Tensor:
+    """Divide logits by a temperature in place, in their own dtype, and return them."""
+    return logits_CV if temperature == 1 else logits_CV.div_(temperature)
+
+
 def logits_into(logits_CV: Tensor, hidden_CD: Tensor, weight_VD: Tensor, bias_V: Tensor | None) -> Tensor:
     """Write h W^T + b to `logits_CV` and return it.
 

@@ -18,6 +18,7 @@ from uopd.losses.lm_head import (
     check_tokens,
     chunks_of,
     compute_logits,
+    heat_,
     normalisers_,
     refuse_second_derivatives,
     softmax_gradient_,
@@ -32,8 +33,10 @@ def selected_logprobs(
     *,
     bias_V: Tensor | None = None,
     chunk_bytes: int | None = None,
+    temperature: float = 1.0,
 ) -> Tensor:
-    """Compute log p(ids_T[t]) = z_t[id] - logsumexp(z_t): [T], nats, with a gradient.
+    """Compute log p(ids_T[t]) = z_t[id] - logsumexp(z_t) with z_t = (W h_t + b) / temperature: [T], nats, with a
+    gradient.
 
     The result is float32, or float64 for float64 inputs. A policy gradient knows the weights of its gradient only after
     the forward pass. Backward therefore computes the logits again, a chunk at a time, and only for tokens whose
@@ -47,28 +50,37 @@ def selected_logprobs(
         ids_T: [T] int32 or int64 token ids.
         bias_V: [V] bias of the head.
         chunk_bytes: as in `topk_cross_entropy`.
+        temperature: at which the ids were sampled, above 0. The gradient is that of the policy at this temperature.
     """
+    if not temperature > 0:
+        raise ValueError(f"temperature is {temperature}: give a number above 0")
     check_head(hidden_TD, lm_head_weight_VD, bias_V)
     check_tokens("ids_T", ids_T, len(hidden_TD))
     check_ids("ids_T", ids_T, len(lm_head_weight_VD))
     with torch.autocast(hidden_TD.device.type, enabled=False):
-        return _SelectedLogprobs.apply(hidden_TD, lm_head_weight_VD, bias_V, ids_T, chunk_bytes)
+        return _SelectedLogprobs.apply(hidden_TD, lm_head_weight_VD, bias_V, ids_T, chunk_bytes, temperature)
 
 
 class _SelectedLogprobs(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, hidden_TD: Tensor, weight_VD: Tensor, bias_V: Tensor | None, ids_T: Tensor, chunk_bytes: int | None
+        ctx: Any,
+        hidden_TD: Tensor,
+        weight_VD: Tensor,
+        bias_V: Tensor | None,
+        ids_T: Tensor,
+        chunk_bytes: int | None,
+        temperature: float,
     ) -> Tensor:
         work = workspace(weight_VD, len(hidden_TD), chunk_bytes, kernels=kernels.usable(weight_VD))
         logprobs_T = hidden_TD.new_zeros(len(hidden_TD), dtype=work.logits_CV.dtype)
         for rows_C, _ in chunks_of(logprobs_T, work.rows, separate=False):
-            logits_CV = compute_logits(hidden_TD[rows_C], weight_VD, bias_V, work)
+            logits_CV = heat_(compute_logits(hidden_TD[rows_C], weight_VD, bias_V, work), temperature)
             selected_C1 = logits_CV.gather(-1, ids_T[rows_C, None].long())
             max_C1, sum_C1 = normalisers_(logits_CV, work)
             logprobs_T[rows_C] = (selected_C1 - max_C1 - sum_C1.log()).squeeze(-1)
         ctx.save_for_backward(hidden_TD, weight_VD, bias_V, ids_T)
-        ctx.chunk_bytes = chunk_bytes
+        ctx.chunk_bytes, ctx.temperature = chunk_bytes, temperature
         return logprobs_T
 
     @staticmethod
@@ -87,7 +99,7 @@ class _SelectedLogprobs(torch.autograd.Function):
             if not upstream:
                 continue
             hidden_CD = hidden_TD[rows_C]
-            logits_CV = compute_logits(hidden_CD, weight_VD, bias_V, work)
+            logits_CV = heat_(compute_logits(hidden_CD, weight_VD, bias_V, work), ctx.temperature)
             ids_C1 = ids_T[rows_C, None].long()
             selected_C1 = logits_CV.gather(-1, ids_C1)
             max_C1, sum_C1 = normalisers_(logits_CV, work)
@@ -96,12 +108,13 @@ class _SelectedLogprobs(torch.autograd.Function):
                 work.operand_CV[: len(rows_C)],
                 (max_C1, sum_C1),
                 (ids_C1, torch.ones_like(selected_C1), (selected_C1 - max_C1).exp_().div_(sum_C1)),
-                -grad_T[rows_C, None],
+                -grad_T[rows_C, None] / ctx.temperature,
                 work,
             )
             gradients.add(rows_C, hidden_CD, weight_VD, work)
         grad_hidden_TD, grad_weight_VD, grad_bias_V = gradients.result()
-        return grad_hidden_TD, grad_weight_VD, None if grad_bias_V is None else grad_bias_V.to(bias_V.dtype), None, None
+        grad_bias_V = None if grad_bias_V is None else grad_bias_V.to(bias_V.dtype)
+        return grad_hidden_TD, grad_weight_VD, grad_bias_V, *[None] * 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

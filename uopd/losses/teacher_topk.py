@@ -19,6 +19,7 @@ from uopd.losses.lm_head import (
     chunks_of,
     compute_logits,
     exponentials_,
+    heat_,
     workspace,
 )
 
@@ -44,8 +45,11 @@ def topk(
     ids_T: Tensor | None = None,
     chunk_bytes: int | None = None,
     value_dtype: torch.dtype = torch.float32,
+    temperature: float = 1.0,
 ) -> TopK:
-    """Find the k largest of log softmax(W h_t + b) for each token, in float32 (float64 for float64 inputs).
+    """Find the k largest of log softmax((W h_t + b) / temperature) for each token.
+
+    The logarithms are computed in float32, or in float64 for float64 inputs.
 
     >>> weight_VD = torch.tensor([[0.0], [0.0], [1.0]])
     >>> result = topk(torch.tensor([[9.0]]), weight_VD, 1, ids_T=torch.tensor([2]))
@@ -59,6 +63,7 @@ def topk(
         ids_T: [T] int32 or int64 token ids whose log-probabilities are wanted too.
         chunk_bytes: memory for the logits of one chunk, bytes; None takes `lm_head.CHUNK_BYTES`.
         value_dtype: dtype of `logprobs_TK`.
+        temperature: of the distribution, above 0.
 
     Raises:
         FloatingPointError: a logit is NaN or infinite.
@@ -79,7 +84,7 @@ def topk(
     sampled_T = hidden_TD.new_empty(tokens, dtype=work.logits_CV.dtype)
     finite_T = torch.ones(tokens, dtype=torch.bool, device=hidden_TD.device)
     for rows_C, _ in chunks_of(sampled_T, work.rows, separate=False):
-        logits_CV = compute_logits(hidden_TD[rows_C], lm_head_weight_VD, bias_V, work)
+        logits_CV = heat_(compute_logits(hidden_TD[rows_C], lm_head_weight_VD, bias_V, work), temperature)
         values_CK, largest_CK = largest_in_parts(logits_CV, k, work.budget_bytes)
         if ids_T is not None:
             sampled_T[rows_C] = logits_CV.gather(-1, ids_T[rows_C, None].long()).squeeze(-1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -138,6 +139,14 @@ def remarks(rollouts: Sequence[Rollout], config: TrainConfig, method: Method) ->
             "weights",
             "every prompt drawn has weight 0, so this step teaches nothing (only the optimizer's momentum moves "
             "the weights); more prompts per step (data.prompts_per_step) make such steps rarer",
+        )
+    if method.rewards is not None and not reward_signal(rollouts).effective_responses:
+        reward = fmean(rollout.reward or 0.0 for rollout in rollouts)
+        yield (
+            "signal",
+            f"the responses of each prompt all have the same reward (mean {reward:.2g}), so this step learns nothing "
+            "from rewards; more responses per prompt (rollouts.per_prompt), more prompts per step "
+            "(data.prompts_per_step), or problems that the student solves sometimes make such steps rarer",
         )
     if empty:
         yield (

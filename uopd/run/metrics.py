@@ -7,10 +7,13 @@
 | `truncation_floor` | -log of the teacher's mass on its top-k: what `kl` is at student = teacher |
 | `teacher_mass`, `student_mass` | probability that a model gives to the teacher's top-k, means over tokens |
 | `agreement` | share of tokens for which both models have the same first choice |
-| `student_logprob`, `teacher_logprob` | of the sampled tokens, means, nats |
+| `student_logprob`, `teacher_logprob` | of the sampled tokens, means, nats; of GRPO at the rollouts' temperature |
 | `iterations` | updates on the step's rollouts, which are fewer than `grpo.iterations` if one of them failed |
 | `failed` | why a step could not be taken; its line has no other measurements |
 | `mean_weight`, `effective_prompts` | over the step's prompts: mean w, (sum w)^2 / sum w^2 |
+| `clipped` | share of tokens whose ratio is clipped (only GRPO) |
+| `equal_groups` | share of prompts whose responses all have the same reward, which teach nothing (only GRPO) |
+| `effective_responses` | responses of the other prompts, without empty responses (only GRPO) |
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
 
+from uopd.methods import RewardSignal
 from uopd.rows import Rollout, UpdateReport
 
 PER_TOKEN = (
@@ -63,12 +67,14 @@ def step_metrics(
     *,
     learning_rate: float,
     version: int,
+    signal: RewardSignal | None = None,
 ) -> dict[str, Any]:
     """Make one line of the log.
 
     Args:
         step: from 0.
         version: the policy version after the step.
+        signal: of the rewards, if the method learns from rewards.
     """
     tokens = report.sums.get("tokens", 0.0)
     lengths = [len(rollout.response_ids) for rollout in rollouts]
@@ -76,6 +82,10 @@ def step_metrics(
     rewards = [rollout.reward for rollout in rollouts if rollout.reward is not None]
     squares = sum(weight * weight for weight in weights)
     seconds = sum(watch.seconds.values())
+    of_rewards: dict[str, float] = {}
+    if signal is not None:
+        of_rewards["equal_groups"] = signal.equal_groups / signal.groups
+        of_rewards["effective_responses"] = signal.effective_responses
     return {
         "step": step,
         "version": version,
@@ -90,6 +100,7 @@ def step_metrics(
         "truncated": fmean(rollout.finish_reason == "length" for rollout in rollouts),
         "empty": fmean(length == 0 for length in lengths),
         "reward": fmean(rewards) if rewards else None,
+        **of_rewards,
         "staleness": version - 1 - min(rollout.policy_version for rollout in rollouts),
         "gradient_norm": report.gradient_norm,
         "iterations": report.iterations,

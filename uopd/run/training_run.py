@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from uopd.config import TrainConfig
-from uopd.methods import Method
+from uopd.methods import Method, reward_signal
 from uopd.model.errors import DeviceLost, StepFailed
 from uopd.protocols import Components
 from uopd.rollouts.prompt_pool import PromptPool
@@ -62,7 +62,7 @@ class TrainingRun:
     def roll_out(self, step: int) -> list[Rollout]:
         """Sample the responses of a step, and remark on what keeps them from teaching."""
         rollouts = self.source(step)
-        for kind, text in remarks(rollouts, self.config):
+        for kind, text in remarks(rollouts, self.config, self.method):
             self.log.remark(kind, f"step {step}: {text}")
         return rollouts
 
@@ -108,7 +108,8 @@ class TrainingRun:
     ) -> None:
         """Log a step; `version` is what the engines have after it."""
         rate = self.learning_rate(step)
-        self.log.step(step_metrics(step, rollouts, report, watch, learning_rate=rate, version=version))
+        signal = None if self.method.rewards is None else reward_signal(rollouts)
+        self.log.step(step_metrics(step, rollouts, report, watch, learning_rate=rate, version=version, signal=signal))
 
     def _after(self, done: int) -> None:
         last = done == self.config.steps

@@ -71,6 +71,7 @@ def scorer_spec(config: TrainConfig, method: Method) -> ScorerSpec | None:
         sends=teacher.sends if method.objective.needs_support else "topk",
     )
 
+        temperature=method.objective.temperature,
 
 def _head_spec(config: TrainConfig, method: Method) -> HeadSpec | None:
     """Which head the student's process needs, if the scorer sends hidden states."""

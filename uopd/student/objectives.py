@@ -68,6 +68,11 @@ class Distillation:
         return False
 
     @property
+    def temperature(self) -> float:
+        """At which the scorer gives the log-probabilities of the responses' own tokens: the model's own."""
+        return 1.0
+
+    @property
     def needs_support(self) -> bool:
         """Whether the scorer's distribution is needed, or only its log-probabilities of the responses' own tokens."""
         return True
@@ -97,14 +102,18 @@ class Distillation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyGradient:
-    """GRPO's clipped ratio, and its estimate of the KL divergence to the initial student if the coefficient is above
-    0."""
+    """GRPO's clipped ratio, and its estimate of the KL divergence to the initial student if the coefficient is above 0.
+
+    All log-probabilities are of the policy that sampled: at `temperature`, over the full vocabulary.
+    """
 
     clip_low: float
     clip_high: float
     kl_coefficient: float
     iterations: int
     """Updates on the same rollouts."""
+    temperature: float = 1.0
+    """At which the responses were sampled."""
 
     @property
     def needs_old(self) -> bool:
@@ -119,7 +128,13 @@ class PolicyGradient:
         self, hidden_TD: Tensor, head: HeadWeights, micro: MicroBatch, target: Target | None, old_T: Tensor | None
     ) -> MicroBatchLoss:
         assert target is None or isinstance(target, Scores), "only the responses' own tokens are scored"
-        logprobs_T = selected_logprobs(hidden_TD, head.weight_VD, micro.response_ids_T, bias_V=head.bias_V)
+        logprobs_T = selected_logprobs(
+            hidden_TD,
+            head.weight_VD,
+            micro.response_ids_T,
+            bias_V=head.bias_V,
+            temperature=self.temperature,
+        )
         result = clipped_policy_loss(
             logprobs_T,
             logprobs_T.detach() if old_T is None else old_T,

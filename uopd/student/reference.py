@@ -199,7 +199,7 @@ class Passes:
     def _old_logprobs(self, batches: Sequence[MicroBatch]) -> list[Tensor | None]:
         if not self._objective.needs_old:
             return [None] * len(batches)
-        return [self._sampled_logprobs(micro) for micro in batches]
+        return [self._sampled_logprobs(micro, self._objective.temperature) for micro in batches]
 
     @torch.no_grad()
     def logprobs(self, token_ids: Sequence[int]) -> list[float]:
@@ -208,13 +208,15 @@ class Passes:
             prompt_ids=tuple(token_ids[:1]), response_ids=tuple(token_ids[1:]), scorer_ids=(), token_weight=0.0
         )
         (micro,) = micro_batches([row], layout="packed", max_tokens=len(token_ids))
-        logprobs: list[float] = self._sampled_logprobs(micro).tolist()
+        logprobs: list[float] = self._sampled_logprobs(micro, temperature=1.0).tolist()
         return logprobs
 
-    def _sampled_logprobs(self, micro: MicroBatch) -> Tensor:
+    def _sampled_logprobs(self, micro: MicroBatch, temperature: float) -> Tensor:
         on_device, head = micro.to(self._device), head_of(self._model)
         hidden_TD = hidden_states(self._model, on_device)
-        return selected_logprobs(hidden_TD, head.weight_VD, on_device.response_ids_T, bias_V=head.bias_V)
+        return selected_logprobs(
+            hidden_TD, head.weight_VD, on_device.response_ids_T, bias_V=head.bias_V, temperature=temperature
+        )
 
 
 class ReferenceStudent:

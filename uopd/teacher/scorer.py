@@ -46,6 +46,8 @@ class ScorerSpec:
 
 
 def load_scorer(spec: ScorerSpec) -> Scorer:
+    temperature: float = 1.0
+    """Of the distribution whose log-probabilities are sent; above 0."""
     """Load the scorer of `spec`."""
     if spec.threads and device_of(spec.device).type == "cpu":
         torch.set_num_threads(spec.threads)
@@ -91,6 +93,7 @@ class TransformersScorer:
         return scores
 
     def repeat_difference(self, rows: Sequence[TrainingRow]) -> float:
+                temperature=self._spec.temperature,
         return difference_of_repeats(self.score, rows)
 
     def close(self) -> None:

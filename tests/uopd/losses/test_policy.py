@@ -1,7 +1,7 @@
 """Pins of `selected_logprobs` and `clipped_policy_loss` of `uopd/losses/policy.py`:
 
 - values and gradients against plain autograd, float64 and float32, every chunk size; an upstream gradient of 0 gives
-  exactly 0;
+  exactly 0; at a temperature too;
 - the ratio clipped on both sides under both signs of the advantage, with and without the KL term; a token of weight 0
   gives exactly nothing, whatever its log-probabilities;
 - errors that name the field and the value.
@@ -17,7 +17,8 @@ from uopd.losses import clipped_policy_loss, selected_logprobs
 
 @pytest.mark.parametrize("rows", [1, 4, 100])
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
-def test_selected_logprobs_equal_plain_autograd(rows: int, dtype: torch.dtype) -> None:
+@pytest.mark.parametrize("temperature", [1.0, 0.6])
+def test_selected_logprobs_equal_plain_autograd(rows: int, dtype: torch.dtype, temperature: float) -> None:
     case = make_case(11)
     upstream_T = torch.randn(11, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
     upstream_T[::4] = 0
@@ -27,10 +28,12 @@ def test_selected_logprobs_equal_plain_autograd(rows: int, dtype: torch.dtype) -
         hidden_TD, weight_VD, bias_V = inputs
         if plain:
             logits_TV = hidden_TD @ weight_VD.t() + bias_V
-            logprobs_T = logits_TV.log_softmax(dim=-1).gather(-1, case.sampled_T[:, None]).squeeze(-1)
+            logprobs_T = (logits_TV / temperature).log_softmax(dim=-1).gather(-1, case.sampled_T[:, None]).squeeze(-1)
         else:
             budget = bytes_of(rows, case, dtype)
-            logprobs_T = selected_logprobs(hidden_TD, weight_VD, case.sampled_T, bias_V=bias_V, chunk_bytes=budget)
+            logprobs_T = selected_logprobs(
+                hidden_TD, weight_VD, case.sampled_T, bias_V=bias_V, chunk_bytes=budget, temperature=temperature
+            )
         gradients = torch.autograd.grad((logprobs_T * upstream_T).sum(), [hidden_TD, weight_VD, bias_V])
         results.append([logprobs_T.detach(), *gradients])
     expected, result = results
@@ -101,6 +104,8 @@ def test_refusals() -> None:
     case = make_case()
     with pytest.raises(ValueError, match=r"ids_T is \(3,\)"):
         selected_logprobs(case.hidden_TD, case.weight_VD, torch.zeros(3, dtype=torch.int32))
+    with pytest.raises(ValueError, match="temperature is 0: give a number above 0"):
+        selected_logprobs(case.hidden_TD, case.weight_VD, case.sampled_T, temperature=0)
     some_T = torch.zeros(7)
     with pytest.raises(ValueError, match="without reference_logprobs_T"):
         clipped_policy_loss(some_T, some_T, some_T, some_T, clip_low=0.2, clip_high=0.2, kl_coefficient=0.1)

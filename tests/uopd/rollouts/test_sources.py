@@ -23,6 +23,7 @@ from sure_math.models.engines.files import load_tokenizer
 from sure_math.models.engines.pocket_files import pocket_folder
 from tests.helpers.short_training_runs import pocket_chat
 from uopd.config import load_config
+from uopd.methods import make_method
 from uopd.protocols import Sampler
 from uopd.rollouts.prompt_pool import PromptPool
 from uopd.rollouts.rollout_log import LOG_SCHEMA, LoggedRollouts, write_rollouts
@@ -274,6 +275,33 @@ def test_remarks(changes: list[tuple[str, int]], expected: list[str]) -> None:
     rollouts = [base] * 4
     for kind, index in changes:
         rollouts[index] = replace(base, **KINDS[kind])
-    result = [text for _, text in remarks(rollouts, load_config("pocket", ["rollouts.max_new_tokens=256"]))]
+    config = load_config("pocket", ["rollouts.max_new_tokens=256"])
+    result = [text for _, text in remarks(rollouts, config, make_method(config))]
     assert len(result) == len(expected)
     assert all(text.startswith(start) for text, start in zip(result, expected, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("by_slot", "expected"),
+    [
+        ([[0.0, 0.0], [1.0, 1.0]], "the responses of each prompt all have the same reward (mean 0.5)"),
+        ([[0.0, None], [0.0, 0.0]], "the responses of each prompt all have the same reward (mean 0)"),
+        ([[0.0, 1.0], [1.0, 1.0]], None),
+    ],
+)
+def test_a_step_of_equal_groups_is_remarked_on_if_the_method_has_rewards(
+    by_slot: list[list[float | None]], expected: str | None
+) -> None:
+    base = SlowSource()(0)[0]
+    rollouts = [
+        replace(base, slot=slot, sample_index=index, reward=reward)
+        for slot, group in enumerate(by_slot)
+        for index, reward in enumerate(group)
+    ]
+    for method in ("grpo", "uopd"):
+        config = load_config("pocket", [f"method={method}"])
+        result = [text for kind, text in remarks(rollouts, config, make_method(config)) if kind == "signal"]
+        if expected is None or method == "uopd":
+            assert result == []
+        else:
+            assert len(result) == 1 and result[0].startswith(expected) and "(rollouts.per_prompt)" in result[0]

@@ -16,6 +16,7 @@ from sure_math.models.engines.pocket_files import pocket_folder
 from sure_math.reporting.accuracy import paired_difference
 from tests.helpers.short_training_runs import a_row, pocket_chat
 from uopd.config import OptimizerConfig
+from uopd.methods import RewardSignal, reward_signal
 from uopd.protocols import Sampler
 from uopd.rows import Prompt, Rollout, UpdateReport
 from uopd.run.evaluation import Evaluation, Evaluator
@@ -124,6 +125,22 @@ def test_what_is_logged_of_a_step() -> None:
         "seconds": {"rollout": 2.0, "score": 1.0, "update": 1.5, "sync": 0.5},
         "peak_bytes": 123,
     }
+
+
+def test_groups_without_a_signal_are_logged_if_the_method_has_rewards() -> None:
+    rewards = [(1.0, 0.0, 0.0), (1.0, 1.0, 1.0), (0.0, None, 0.0), (None, 1.0, 0.0)]
+    rollouts = [
+        a_rollout(slot, index, 1.0, 0 if (slot, index) == (3, 2) else 4, reward=reward)
+        for slot, group in enumerate(rewards)
+        for index, reward in enumerate(group)
+    ]
+    signal = reward_signal(rollouts)
+    assert signal == RewardSignal(groups=4, equal_groups=2, effective_responses=5)
+    sums = {"tokens": 20.0, "rows": 3.0, "loss": 0.75, "clipped": 5.0}
+    report = UpdateReport(sums=sums, gradient_norm=2.5, seconds=1.4, peak_bytes=123)
+    metrics = step_metrics(7, rollouts, report, Stopwatch(), learning_rate=1e-4, version=8, signal=signal)
+    assert (metrics["equal_groups"], metrics["effective_responses"], metrics["clipped"]) == (0.5, 5, 0.25)
+    assert "equal_groups" not in step_metrics(7, rollouts, report, Stopwatch(), learning_rate=1e-4, version=8)
 
 
 def test_a_step_that_taught_nothing_is_logged() -> None:
