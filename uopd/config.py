@@ -226,7 +226,8 @@ class BatchConfig(Section):
     layout: Literal["auto", "packed", "padded"] = Field(
         "auto",
         description="`packed` puts rows end to end without padding, `padded` puts rows of like length side by side; "
-        "auto packs with flash_attention_2 and pads otherwise: other attention costs the square of a packed row.",
+        "auto packs with flash_attention_2 and pads otherwise: other attention costs the square of a packed row. auto "
+        "also pads a model that reads packed rows into each other (linear attention, positions of its own).",
     )
     max_tokens: int = Field(16_384, ge=1, description="Tokens of one forward pass, with the prompts.")
 
@@ -306,13 +307,13 @@ class TrainConfig(Section):
             )
         if self.rollouts.overlap and self.method == "grpo":
             raise ValueError("rollouts.overlap = true: GRPO's ratio is to the policy that sampled; set it to false")
-        if self.rollouts.per_prompt % self.rollouts.engines:
         if self.method == "grpo" and (self.rollouts.top_p < 1 or self.rollouts.top_k > 0):
             raise ValueError(
                 f"rollouts.top_p = {self.rollouts.top_p:g}, rollouts.top_k = {self.rollouts.top_k}: GRPO's ratio is to "
                 "the policy that sampled, and truncated log-probabilities are not computed; set rollouts.top_p=1 "
                 "rollouts.top_k=0 (a lower rollouts.temperature is possible)"
             )
+        if self.rollouts.per_prompt % self.rollouts.engines:
             raise ValueError(
                 f"rollouts.per_prompt = {self.rollouts.per_prompt} does not divide among rollouts.engines = "
                 f"{self.rollouts.engines}: every engine samples the same share of a prompt's responses"

@@ -4,5 +4,6 @@
 |---|---|
 | `causal_model` | the model as hidden states and head |
 | `micro_batches` | the rows of a step as tensors |
+| `row_layout` | the check that rows are read in a batch as they are read alone |
 | `randomness` | dropout and noise, which are off in a student |
 """

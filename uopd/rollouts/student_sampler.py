@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from sure_math.models.engines import EngineUnavailable, Request, RequestResult, generate
@@ -18,9 +19,15 @@ class StudentSampler:
     """A `Sampler` on the weights of a student in the same process."""
 
     def __init__(self, student: ReferenceStudent, make: Callable[[Any], TransformersEngine]) -> None:
-        """`make` builds the engine around the student's model."""
+        """`make` builds the engine around the student's model.
+
+        Raises:
+            EngineUnavailable: the engine cannot sample from this architecture.
+        """
         self._student = student
         self._engine = make(student.model)
+        with self._evaluating():
+            self._engine.check_architecture()
 
     @property
     def version(self) -> int:
@@ -28,10 +35,15 @@ class StudentSampler:
 
     def generate(self, requests: Sequence[Request]) -> list[RequestResult]:
         """Answer the requests with the student's current weights."""
-        # In training mode, gradient checkpointing would switch off the cache of keys and values.
+        with self._evaluating():
+            return generate(self._engine, requests)
+
+    @contextmanager
+    def _evaluating(self) -> Iterator[None]:
+        """In training mode, gradient checkpointing would switch off the cache of keys and values."""
         self._student.model.eval()
         try:
-            return generate(self._engine, requests)
+            yield
         finally:
             self._student.model.train()
 
@@ -50,7 +62,7 @@ def student_sampler(student: ReferenceStudent, files: ModelFiles, options: dict[
         options: `rollouts.engine_options`.
 
     Raises:
-        EngineUnavailable: `options` has a key that is not in `OPTIONS`.
+        EngineUnavailable: `options` has a key that is not in `OPTIONS`, or the engine cannot sample from this model.
     """
     if unknown := sorted(set(options) - set(OPTIONS)):
         raise EngineUnavailable(

@@ -43,6 +43,7 @@ def student_spec(config: TrainConfig, method: Method) -> StudentSpec:
             clip=optimizer.clip,
         ),
         layout=layout_of(config.batch.layout, student.attention),
+        auto_layout=config.batch.layout == "auto",
         max_tokens=config.batch.max_tokens,
         threads=int(student.num_cpus) if config.runtime.kind == "ray" else 0,
         offload_optimizer=student.offload_optimizer,
@@ -66,12 +67,13 @@ def scorer_spec(config: TrainConfig, method: Method) -> ScorerSpec | None:
         top_k=teacher.top_k if method.objective.needs_support else 0,
         values=teacher.values,
         layout=layout_of(config.batch.layout, student.attention if initial else teacher.attention),
+        auto_layout=config.batch.layout == "auto",
         max_tokens=teacher.max_tokens,
         threads=int(threads) if config.runtime.kind == "ray" else 0,
         sends=teacher.sends if method.objective.needs_support else "topk",
+        temperature=method.objective.temperature,
     )
 
-        temperature=method.objective.temperature,
 
 def _head_spec(config: TrainConfig, method: Method) -> HeadSpec | None:
     """Which head the student's process needs, if the scorer sends hidden states."""

@@ -28,6 +28,7 @@ from uopd.model.causal_model import device_of, head_of, hidden_states, load_mode
 from uopd.model.errors import DeviceLost, StepFailed, StudentError, step_failures
 from uopd.model.micro_batches import Layout, MicroBatch, micro_batches
 from uopd.model.randomness import without_randomness
+from uopd.model.row_layout import usable_layout
 from uopd.rows import HiddenScores, Scores, Share, TrainingRow, UpdateReport
 from uopd.student.files import (
     WEIGHTS,
@@ -75,6 +76,8 @@ class StudentSpec:
     """Positions of one forward pass."""
     threads: int
     """Threads of torch on a CPU; 0 keeps torch's default."""
+    auto_layout: bool = False
+    """Whether a model that cannot read packed rows is padded; it is refused otherwise."""
     offload_optimizer: bool = False
     """Masters, moments and AdamW in the host's memory; only DeepSpeed's students can do so."""
     teacher_head: HeadSpec | None = None
@@ -122,13 +125,18 @@ def restore(optimizer: torch.optim.AdamW, masters: Mapping[str, Tensor], tensors
 
 
 def passes_of(model: Any, spec: StudentSpec) -> Passes:
-    """Make the passes of a student of `spec`, with the scorer's head if the scorer sends hidden states."""
+    """Make the passes of a student of `spec`, with the scorer's head if the scorer sends hidden states.
+
+    Raises:
+        StudentError: the model does not read rows in the layout as it reads them alone.
+    """
     head_spec, teacher_head = spec.teacher_head, None
     if head_spec is not None:
         student_VD = head_of(model).weight_VD
         weights = load_head(head_spec, len(student_VD), student_VD.device)
         teacher_head = TeacherHead(weights=weights, k=min(head_spec.top_k, len(student_VD)))
-    return Passes(model, spec.objective, layout=spec.layout, max_tokens=spec.max_tokens, teacher_head=teacher_head)
+    layout = usable_layout(model, spec.model, spec.layout, auto=spec.auto_layout)
+    return Passes(model, spec.objective, layout=layout, max_tokens=spec.max_tokens, teacher_head=teacher_head)
 
 
 PreparedBatch = tuple[MicroBatch, Tensor | None]

@@ -18,6 +18,7 @@ import torch
 from uopd.losses.teacher_topk import topk
 from uopd.model.causal_model import device_of, head_of, hidden_states, load_model
 from uopd.model.micro_batches import Layout, MicroBatch, micro_batches
+from uopd.model.row_layout import usable_layout
 from uopd.protocols import Scorer
 from uopd.rows import HiddenScores, Scores, TrainingRow
 from uopd.teacher.score_copies import copy_to_host, host_buffer, wait_for_copies
@@ -39,19 +40,26 @@ class ScorerSpec:
     max_tokens: int
     """Positions of one forward pass."""
     layout: Layout = "packed"
+    auto_layout: bool = False
+    """Whether a model that cannot read packed rows is padded; it is refused otherwise."""
     threads: int
     """Threads of torch on a CPU; 0 keeps torch's default."""
     sends: Literal["topk", "hidden"] = "topk"
     """What is sent: the top-k, or the hidden states, for which `top_k` and `values` are not used."""
+    temperature: float = 1.0
+    """Of the distribution whose log-probabilities are sent; above 0."""
 
 
 def load_scorer(spec: ScorerSpec) -> Scorer:
-    temperature: float = 1.0
-    """Of the distribution whose log-probabilities are sent; above 0."""
-    """Load the scorer of `spec`."""
+    """Load the scorer of `spec`.
+
+    Raises:
+        StudentError: the model does not read rows in the layout as it reads them alone.
+    """
     if spec.threads and device_of(spec.device).type == "cpu":
         torch.set_num_threads(spec.threads)
-    model = load_model(spec.model, spec.revision, spec.dtype, spec.device, spec.attention)
+    model = load_model(spec.model, spec.revision, spec.dtype, spec.device, spec.attention).eval()
+    spec = replace(spec, layout=usable_layout(model, spec.model, spec.layout, auto=spec.auto_layout))
     kind = HiddenScorer if spec.sends == "hidden" else TransformersScorer
     return kind(model, spec)
 
@@ -85,6 +93,7 @@ class TransformersScorer:
                 bias_V=head.bias_V,
                 ids_T=on_device.response_ids_T,
                 value_dtype=scores.logprobs.dtype,
+                temperature=self._spec.temperature,
             )
             assert result.sampled_logprob_T is not None
             part = Scores(ids=result.ids_TK, logprobs=result.logprobs_TK, sampled=result.sampled_logprob_T.float())
@@ -93,7 +102,6 @@ class TransformersScorer:
         return scores
 
     def repeat_difference(self, rows: Sequence[TrainingRow]) -> float:
-                temperature=self._spec.temperature,
         return difference_of_repeats(self.score, rows)
 
     def close(self) -> None:

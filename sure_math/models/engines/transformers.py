@@ -30,10 +30,16 @@ from sure_math.models.engines import (
 from sure_math.models.engines.checked_load import load_causal_model
 from sure_math.models.engines.cpu_memory import check_weights, free_memory
 from sure_math.models.engines.spec import ModelFiles, ModelSpec
+from sure_math.models.engines.weight_files import in_one_line
 
 COMPACT_AT = 7 / 8
 """Finished sequences are removed when the others are at most this share of the batch. Removing them copies the cache;
 keeping them costs their part of each forward pass."""
+
+CACHE_TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-6}
+"""Largest difference of logits with and without the cache, relative in norm."""
+CACHE_TOLERANCE_16_BITS = 0.2
+"""The same for 16-bit types, whose rounding grows with the layers; a state that is missing makes 0.5 and more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +85,45 @@ class TransformersEngine:
         self._model = None
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+
+    @torch.inference_mode()
+    def check_architecture(self) -> None:
+        """Sample one token from a cache of two prompts, and compare the next logits with those of a plain pass.
+
+        An architecture whose state is not in transformers' cache of keys and values would sample from other
+        distributions, or end with an error in the first batch.
+
+        Raises:
+            EngineUnavailable: the model cannot be sampled here.
+        """
+        vocabulary = self._model.get_output_embeddings().weight.shape[0]
+        tokens = torch.linspace(0, vocabulary - 1, 10).long().tolist()
+        short, long, new = tuple(tokens[:3]), tuple(tokens[3:9]), tokens[9]
+        sampling = Sampling(max_new_tokens=2, temperature=1.0)
+        pieces = [Request(token_ids=ids, seeds=(0,), sampling=sampling) for ids in (long, short)]
+        device = self._stops.device
+        try:
+            _, cache, mask_BS = self._prefill(pieces)
+            keep = torch.tensor([1], device=device)
+            cache.batch_select_indices(keep)
+            mask_BS = torch.cat([mask_BS[keep], mask_BS.new_ones(1, 1)], dim=1)
+            cached_V = self._forward(torch.tensor([[new]], device=device), mask_BS, cache)[0].float()
+        except (AttributeError, TypeError, ValueError, IndexError, KeyError, RuntimeError) as error:
+            raise self._unsuitable(f"{type(error).__name__}: {in_one_line(error)}") from error
+        plain_V = self._model(input_ids=torch.tensor([[*short, new]], device=device), use_cache=False).logits[0, -1]
+        expected_V = plain_V.float() - plain_V.float().mean()
+        difference = float((cached_V - cached_V.mean() - expected_V).norm() / expected_V.norm().clamp_min(1e-30))
+        if expected_V.isfinite().all() and not difference <= CACHE_TOLERANCE.get(
+            plain_V.dtype, CACHE_TOLERANCE_16_BITS
+        ):
+            raise self._unsuitable(f"with its cache its logits differ by {difference:.2g} of their norm")
+
+    def _unsuitable(self, why: str) -> EngineUnavailable:
+        return EngineUnavailable(
+            f"model {self.identity.name!r} ({self._model.config.model_type}): the transformers engine cannot sample "
+            f"from this architecture ({why}); sample with vLLM: engine=vllm (in training rollouts.engine=vllm with "
+            "runtime.kind=ray)"
+        )
 
     def _answers(self, batch: Sequence[Request]) -> list[Finished]:
         finished: list[Finished] = []
@@ -268,13 +313,15 @@ def start_transformers(spec: ModelSpec, files: ModelFiles) -> TransformersEngine
         dtype=dtype,
         attn_implementation=str(options["attn_implementation"]),
     )
-    return TransformersEngine(
+    engine = TransformersEngine(
         model.to(device).eval(),
         identity=files.identity,
         stop_token_ids=files.stop_token_ids,
         max_length=files.max_length,
         budget=Budget(sequences=int(options["max_batch_sequences"]), tokens=int(options["max_batch_tokens"])),
     )
+    engine.check_architecture()
+    return engine
 
 
 def _options(spec: ModelSpec) -> dict[str, Any]:
