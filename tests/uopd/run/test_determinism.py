@@ -79,7 +79,7 @@ def test_the_limit_of_a_configuration(
     """The pocket models have four layers."""
     config = load_config(name, [*POCKET, *changes])
     limit = determinism_limit(config, make_method(config))
-    assert (limit.nats, limit.remedies) == (pytest.approx(nats), remedies)
+    assert limit.nats == pytest.approx(nats) and limit.remedies == remedies
     assert ("is not set" in limit.source) == (config.teacher.determinism_nats is None)
 
 
