@@ -120,6 +120,7 @@ def test_what_is_logged_of_a_step() -> None:
         "reward": 1 / 3,
         "staleness": 1,
         "gradient_norm": 2.5,
+        "iterations": 1,
         "learning_rate": 1e-4,
         "tokens_per_second": 4.0,
         "seconds": {"rollout": 2.0, "score": 1.0, "update": 1.5, "sync": 0.5},
