@@ -46,19 +46,19 @@ SETTINGS = (
 )
 """With these no phase is left out."""
 DIGESTS = {
-    "distinct": "c1a66fcf7effd686",
-    "screen": "a1ab95587c513def",
+    "distinct": "160549185018f043",
+    "screen": "ed89090080e5f5a8",
     "draw": "a11b4f55bf9a888d",
     "evolve": "4d8eb383b3ad5d80",
-    "unique": "160549185018f043",
-    "decontaminate": "a1ab95587c513def",
+    "unique": "0a878a9d5faa896f",
+    "decontaminate": "ed89090080e5f5a8",
     "choose": "a11b4f55bf9a888d",
-    "label": "03c2929da90ee52f",
+    "label": "fccdbc334f6b609e",
     "sample": "c71acff214fe3b24",
     "extract": "f45d964dd25976b2",
-    "cluster": "6cc48ad7e0930a32",
+    "cluster": "27c4cd9daca8585f",
     "entropy": "030bbb651b6e956f",
-    "verdict": "9f64e550112baa85",
+    "verdict": "36304b851f6f2318",
 }
 
 
