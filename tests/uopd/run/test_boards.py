@@ -27,7 +27,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tests.helpers.short_training_runs import short_config
 from tests.uopd.test_resume import FACTS
 from uopd.run.evaluation import Evaluation
-from uopd.run.folder import EVALUATIONS, METRICS, RUN, read_lines
+from uopd.run.folder import EVALUATIONS, METRICS, RUN, RunError, read_lines
 from uopd.run.log import RunLog
 
 BOARDS = ("log.tensorboard=true", "log.wandb=a-project", "run.steps=6")
@@ -233,3 +233,13 @@ def test_a_step_that_was_left_out_is_on_the_boards(tmp_path: Path, service: Path
     assert history(service, "failed") == board_of(out, "failed") == [(1, 1.0)]
     assert [step for step, _ in history(service, "loss")] == [0, 2, 3, 4, 5]
     assert [step for step, _ in board_of(out, "loss")] == [0, 2, 3, 4, 5]
+
+
+def test_a_run_without_the_package_lets_its_folder_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    with pytest.raises(
+        RunError, match=r"log.wandb: it is not installed; pip install wandb, or leave log.wandb out"
+    ) as kept:
+        opened(tmp_path / "run")
+    with opened(tmp_path / "run", "log.wandb=null"):
+        assert kept.value  # the error, and with it the log that was not opened, is still there

@@ -618,3 +618,21 @@ def test_two_copies_of_a_benchmark_agree(realdata: Path) -> None:
     years = [f"aime24/matharena_aime_2024_{part}.jsonl" for part in ("I", "II")]
     known = Counter(row.answer for file in years for row in problems(read("aime24", realdata / file)))
     assert Counter(row.answer for row in problems(read("aime24", realdata / "aime24/qwen_test.jsonl"))) == known
+
+
+def test_a_copy_with_system_prompts(tmp_path: Path) -> None:
+    """Rows with one text and other system prompts are other problems; without one a row keeps the id it always had."""
+
+    def row(system: str | None) -> dict[str, Any]:
+        turns = [] if system is None else [{"role": "system", "content": system}]
+        return {**NUMINA_15, "problem": [*turns, {"role": "user", "content": Q}]}
+
+    path = write_jsonl(tmp_path / "copy.jsonl", [row("In base 8."), row("In base 10."), row(None), row("In base 8.")])
+    choices: tuple[dict[str, Any], ...] = ({}, {"rows": 3, "pick": "spread"})
+    for settings in choices:
+        found = read("numina_15", path, **settings)
+        kept = problems([row for (rows,) in check_seeds(iter(found)) for row in rows])
+        assert sorted(str(problem.system) for problem in kept) == ["In base 10.", "In base 8.", "None"]
+        assert len({problem.problem_id for problem in kept}) == 3
+    (plain,) = problems(read("numina_15", write_jsonl(path, [NUMINA_15])))
+    assert plain.problem_id in {problem.problem_id for problem in kept}

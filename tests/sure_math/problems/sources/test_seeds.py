@@ -307,3 +307,28 @@ def test_the_column_of_the_system_prompt_can_be_named(tmp_path: Path) -> None:
     path = write_jsonl(tmp_path / "p.jsonl", [{"problem": "What?", "persona": "A pirate.", "system": "linux"}])
     (row,) = seeds(path, "seeds.columns.system=persona")
     assert isinstance(row, Problem) and row.system == "A pirate."
+
+
+def test_stored_samples_under_other_system_prompts_are_two_problems(tmp_path: Path) -> None:
+    rows = [
+        {"problem": "What is 3 + 9?", "system": f"Answer in base {base}.", "response": f"So \\boxed{{{answer}}}."}
+        for base, answers in ((8, (14, 14)), (10, (12, 14)))
+        for answer in answers
+    ]
+    path = write_jsonl(tmp_path / "s.jsonl", rows)
+    found = stored(path)
+    assert [(problem.system, len(samples)) for (problem,), samples in found] == [
+        ("Answer in base 8.", 2),
+        ("Answer in base 10.", 2),
+    ]
+    assert len({sample.problem_id for _, samples in found for sample in samples}) == 2
+    for row in rows:
+        row["problem_id"] = "a"
+    with pytest.raises(
+        InputError, match=r"row 3: the id 'a' stands for two different problems: an earlier row with it"
+    ):
+        stored(write_jsonl(path, rows))
+    for row in rows[2:]:
+        row["problem"] = row["system"] = ""  # only the first row of a problem has its text
+    ((problem,), samples), *others = stored(write_jsonl(path, rows))
+    assert (problem.system, len(samples), others) == ("Answer in base 8.", 4, [])
