@@ -4,7 +4,8 @@
 
 Four parts, each alone if it is named:
 1. `answers`: 10,000 pairs with a hostile answer through all layers of the equivalence, in a watched process;
-2. `kills`: 100 times `kill -9` of builds, trainings (8 of them with Ray, vLLM and DeepSpeed) and evaluations;
+2. `kills`: 100 times `kill -9` of builds (10 under vLLM), trainings (10 with Ray, vLLM and DeepSpeed) and
+   evaluations;
 3. `damage`: 200 damaged folders, and the command repeated in each;
 4. `secrets`: a sentinel for every secret, and a search of every byte that was written or printed.
 Each trial is kept in the work folder, so that a stopped command continues when it is repeated. Each part writes its

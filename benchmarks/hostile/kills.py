@@ -53,11 +53,12 @@ class Plan:
 
 
 PLANS: Mapping[str, Plan] = {
-    "build": Plan(works.build_of_all_phases, 40, 4, 0.6),
-    "served": Plan(works.served_build, 20, 4, 0.6),
+    "build": Plan(works.build_of_all_phases, 30, 4, 0.6),
+    "served": Plan(works.served_build, 18, 4, 0.6),
+    "vllm": Plan(works.vllm_build, 10, 2, 0.3),
     "local": Plan(works.local_training, 24, 4, 0.6),
     "evaluation": Plan(works.evaluation, 8, 2, 0.5),
-    "ray": Plan(works.ray_training, 8, 2, 0.5),
+    "ray": Plan(works.ray_training, 10, 2, 0.5),
 }
 
 

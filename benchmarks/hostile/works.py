@@ -10,9 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from sure_math.identity import digest
+from sure_math.pocket.world import draw_core, to_problem
 from sure_math.storage.output_folder import WORK
 from tests.helpers.evaluations import CompletionsServer, benchmark_file
 from tests.helpers.scripted_endpoint import NAME, ScriptedEndpoint
@@ -26,6 +28,7 @@ DELAY = 0.01
 """Seconds that a scripted server takes to answer, so that kills find requests in flight."""
 QUESTION = "What is"
 """Is in every problem of the scripted endpoint."""
+VLLM_PROBLEMS = 40
 CONCURRENT = 4
 """Requests that are in flight to a scripted server."""
 LOGS = ("metrics", "evaluations")
@@ -155,6 +158,41 @@ def served_build(folder: Path) -> Work:
         forget=server.tries.clear,
         close=server.close,
     )
+
+
+def vllm_build(folder: Path) -> Work:
+    """A build whose teacher runs under vLLM in processes of its own; its call log counts the requests.
+
+    vLLM may sample another text when a sample is asked again beside others, so the rows are known by their ids.
+    """
+    problems = [to_problem(draw_core(Random(f"vllm/{number}"), 1), "easy").problem for number in range(VLLM_PROBLEMS)]
+    seeds = folder / "seeds.jsonl"
+    seeds.write_text("".join(json.dumps({"problem": text}) + "\n" for text in dict.fromkeys(problems)), "utf-8")
+    engine = "{enforce_eager: true, max_num_seqs: 16, kv_cache_memory_bytes: 134217728}"
+    return Work(
+        name="build, models under vLLM",
+        module="sure_math.build",
+        arguments=[
+            *("--config", "annotate", f"seeds.path={seeds}", "prompts=pocket", "decontaminate.skip=all"),
+            *("teacher.model=pocket:teacher", "teacher.engine=vllm", f"teacher.engine_options={engine}"),
+            *("teacher.dtype=float32", "sample.num_samples=8", "sample.max_new_tokens=96", "run.shard_size=10"),
+        ],
+        out_option="--out",
+        made=_ids,
+        made_of_damaged=_ids,
+        asked=lambda out: [key for _, key in logged(out)],
+        stored=lambda out: {key.hex() for key, _ in journal_rows(out / WORK / "journal.sqlite")},
+        environment={"TORCH_COMPILE_DISABLE": "1"},
+    )
+
+
+def _ids(out: Path) -> dict[str, Any]:
+    """Read the ids of the rows of every table, in their order."""
+    names = ("problem_id", "sample_index")
+    return {
+        table: [{name: row[name] for name in names if name in row} for row in rows]
+        for table, rows in _tables(out).items()
+    }
 
 
 def _trained(out: Path) -> dict[str, Any]:

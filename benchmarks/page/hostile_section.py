@@ -119,9 +119,10 @@ def _kills(part: Result) -> list[str]:
         "points: the process stops itself at the n-th event of a kind and is killed there. A folder takes up to four "
         "kills, each followed by the same command, which is then left to end. Its tables, weights, metrics and scores "
         "are compared with those of a run that was not killed; numbers may differ by 0.00001. With vLLM, what is "
-        "sampled anew may be another text, so the run with Ray is compared by its steps, its files, and the rollouts "
-        "that were logged before a kill. Requests are counted by the servers, or by the log that a build writes before "
-        "it commits a batch. Processes count as left behind if they are there 10 s after the kill.",
+        "sampled anew may be another text: the run with Ray is compared by its steps, its files, and the rollouts that "
+        "were logged before a kill, and the build under vLLM by the ids of its rows. Requests are counted by the "
+        "servers, or by the log that a build writes before it commits a batch; what the journal held at the kill may "
+        "not be asked again. Processes count as left behind if they are there 10 s after the kill.",
         table(columns, rows),
         table(
             ["where the kill came", "kills"],
