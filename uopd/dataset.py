@@ -62,7 +62,9 @@ class Dataset:
     train: tuple[PoolRow, ...]
     test: tuple[PoolRow, ...]
     fingerprint: str
-    """Digest of the data files."""
+    """Digest of the data files, as they are now."""
+    changed_files: tuple[str, ...]
+    """Names of the files that are not as the build wrote them."""
     teacher: str | None
     """Name of the model whose samples gave the weights."""
     teacher_fingerprint: str | None
@@ -90,13 +92,15 @@ def load_dataset_folder(folder: Path) -> Dataset:
         rows: dict[str, list[dict[str, Any]]] = {split: [] for split in SPLITS}
         for split, row in dataset.problems(SPLITS, COLUMNS):
             rows[split].append(row)
+        changed = dataset.changed_files(SPLITS)
     except DatasetError as error:
         raise DataError(str(error)) from None
     train, test = (_with_weights(rows[split], split, folder) for split in SPLITS)
     return Dataset(
         train=train,
         test=test,
-        fingerprint=dataset.fingerprint,
+        fingerprint=digest([dataset.fingerprint, changed]) if changed else dataset.fingerprint,
+        changed_files=tuple(sorted(changed)),
         teacher=dataset.teacher.get("name"),
         teacher_fingerprint=dataset.teacher.get("fingerprint"),
         prompt_sha256=dataset.prompt("solve").get("sha256"),

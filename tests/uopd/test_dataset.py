@@ -363,3 +363,15 @@ def test_the_held_out_problems_are_asked_with_their_system_prompts() -> None:
     sampler: Any = Asked()
     Evaluator(rows, pocket_chat(), ASK, 16)(sampler)
     assert [text.startswith("In base 8.") for text in sampler.texts] == [True, False]
+
+
+def test_a_dataset_that_was_changed_by_hand_has_another_fingerprint(tmp_path: Path) -> None:
+    """Its manifest has not changed: a run that goes on must notice, and a new run says so."""
+    before = load_dataset_folder(write_dataset(tmp_path / "data"))
+    change_rows(tmp_path / "data", lambda index, row: {**row, "weight": 1 - row["weight"]})
+    after = load_dataset_folder(tmp_path / "data")
+    assert (before.changed_files, after.changed_files) == ((), ("train-00000.parquet",))
+    assert len(after.fingerprint) == 64 and after.fingerprint != before.fingerprint
+    change_rows(tmp_path / "data", lambda index, row: {**row, "weight": 1 - row["weight"]})
+    again = load_dataset_folder(tmp_path / "data")
+    assert again.fingerprint != after.fingerprint

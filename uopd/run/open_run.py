@@ -71,6 +71,8 @@ def open_run(config: TrainConfig, out: Path, console: Console, *, verbose: bool 
         stack.enter_context(recorded_processes(out / ENGINES, log.say))
         stack.enter_context(engine_logs(None if verbose else out / LOGS))
         check_prompt(dataset, prompt, log.say)
+        if dataset.changed_files:
+            log.say(f"note: not as the build wrote them: {', '.join(dataset.changed_files)} of {config.data.path}")
         if pool.too_long:
             log.say(f"{pool.too_long:,} prompts are longer than data.max_prompt_tokens and left out")
         components = _start(config, method)
