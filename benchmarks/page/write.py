@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.page import data_sections, hostile_section, published_section, training_sections
+from benchmarks.page import data_sections, faults_section, hostile_section, published_section, training_sections
 from benchmarks.page.parts import FIGURES, RESULTS, Section
 from sure_math.storage.files import write_whole
 
@@ -31,6 +31,7 @@ SECTIONS: Mapping[str, Callable[[Any], Section]] = {
     "equivalence_changes": data_sections.changes,
     "published_accuracy": published_section.section,
     "hostile": hostile_section.section,
+    "training_faults": faults_section.section,
     "build_memory": data_sections.build_memory,
     "sampling_stream": data_sections.sampling_stream,
     "decontamination": data_sections.decontamination,

@@ -26,6 +26,8 @@ the log says which one step could not be taken, and why. `a message`: exit statu
 `interrupted`: such a line after SIGINT. `killed`: by a signal.
 """
 KINDS = ("local", "ray")
+TWO_CHECKPOINTS = {"local": 4, "ray": 2}
+"""Kind of a run -> the step before which it has written two checkpoints."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,9 +141,10 @@ def _remove_weights(place: Place) -> None:
     max((_newest_checkpoint(place) / "student").iterdir(), key=lambda path: path.stat().st_size).unlink()
 
 
-def _empty_rollouts(place: Place) -> None:
-    for path in (place.out / "rollouts").glob("*.parquet"):
-        os.truncate(path, path.stat().st_size // 2)
+def _cut_rollouts(place: Place) -> None:
+    """Damage the rollouts of the step that comes next; those of earlier steps are not read again."""
+    newest = sorted((place.out / "rollouts").glob("*.parquet"))[-1]
+    os.truncate(newest, newest.stat().st_size // 2)
 
 
 def _damage_run_record(place: Place) -> None:
@@ -185,8 +188,14 @@ def _second_run(place: Place) -> None:
     assert process.exitcode == 1 and "another process trains here" in text, text[-500:]
 
 
-def _killed_in_between(*changes: Act) -> tuple[Act, ...]:
-    return (Act(ends="killed", around=_at("update", _signal(signal.SIGKILL))), *changes)
+def _in_between(name: str, *changes: Act, kinds: Sequence[str] = KINDS) -> tuple[Fault, ...]:
+    """Kill each kind of run when it has two checkpoints; what has changed before the next command makes the fault."""
+
+    def fault(kind: str, step: int) -> Fault:
+        kill = Act(ends="killed", around=_at("update", _signal(signal.SIGKILL), step))
+        return Fault(name=name, acts=(kill, *changes), kinds=(kind,))
+
+    return tuple(fault(kind, step) for kind, step in TWO_CHECKPOINTS.items() if kind in kinds)
 
 
 FAULTS: Sequence[Fault] = (
@@ -287,41 +296,29 @@ FAULTS: Sequence[Fault] = (
         )
         for days in (-400, 400)
     ),
-    Fault(name="a truncated checkpoint", acts=_killed_in_between(Act(ends="the same result", before=_cut_checkpoint))),
-    Fault(
-        name="a checkpoint without weights",
-        acts=_killed_in_between(Act(ends="the same result", before=_remove_weights)),
+    *_in_between("a truncated checkpoint", Act(ends="the same result", before=_cut_checkpoint)),
+    *_in_between("a checkpoint without weights", Act(ends="the same result", before=_remove_weights)),
+    # vLLM may sample other responses when a step is sampled again.
+    *_in_between("damaged rollouts", Act(ends="the same result", before=_cut_rollouts), kinds=("local",)),
+    *_in_between("half a line of metrics", Act(ends="the same result", before=_half_a_line)),
+    *_in_between(
+        "a damaged record of the run",
+        Act(ends="a message", says=r"run\.json: is damaged", before=_damage_run_record),
+        Act(ends="the same result", before=_put_run_record_away),
     ),
-    Fault(
-        name="damaged rollouts",
-        acts=_killed_in_between(Act(ends="the same result", before=_empty_rollouts)),
-        kinds=("local",),  # vLLM may sample other responses when a step is sampled again
+    *_in_between(
+        "the dataset is replaced meanwhile",
+        Act(ends="a message", says="the dataset's content has changed", before=_other_answers),
+        Act(ends="the same result", before=_answers_back),
     ),
-    Fault(name="half a line of metrics", acts=_killed_in_between(Act(ends="the same result", before=_half_a_line))),
-    Fault(
-        name="a damaged record of the run",
-        acts=_killed_in_between(
-            Act(ends="a message", says=r"run\.json: is damaged", before=_damage_run_record),
-            Act(ends="the same result", before=_put_run_record_away),
+    *_in_between(
+        "another learning rate",
+        Act(
+            ends="a message",
+            says=r"optimizer\.learning_rate was .* undo the change",
+            settings=("optimizer.learning_rate=1e-5",),
         ),
-    ),
-    Fault(
-        name="the dataset is replaced meanwhile",
-        acts=_killed_in_between(
-            Act(ends="a message", says="the dataset's content has changed", before=_other_answers),
-            Act(ends="the same result", before=_answers_back),
-        ),
-    ),
-    Fault(
-        name="another learning rate",
-        acts=_killed_in_between(
-            Act(
-                ends="a message",
-                says=r"optimizer\.learning_rate was .* undo the change",
-                settings=("optimizer.learning_rate=1e-5",),
-            ),
-            AGAIN,
-        ),
+        AGAIN,
     ),
     Fault(
         name="two runs in one folder",
