@@ -108,6 +108,7 @@ def training_report(folder: Path, text: str) -> str:
     summary = {
         "steps": 1, "response_tokens": 5, "evaluation": None, "window": 10, "first": {text: 1.0}, "last": {text: 1.0},
         "seconds": {text: 1.0}, "shares": {text: 0.5}, "tokens_per_second": 1.0, "peak_bytes": 5,
+        "failed_steps": [{"step": 1, "reason": text}],
     }  # fmt: skip
     facts = {"method": text, "models": {"student": {"name": text}}, "learns_from": text, "summary": summary}
     return environment().get_template("training_report.md.j2").render(**facts)
