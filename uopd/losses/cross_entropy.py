@@ -25,6 +25,7 @@ from uopd.losses.lm_head import (
     Workspace,
     check_head,
     check_ids,
+    check_rows,
     check_tokens,
     chunk_rows,
     chunks_of,
@@ -83,6 +84,7 @@ def topk_cross_entropy(
     chunk_bytes: int | None = None,
     accumulate_fp32: bool = False,
     triton: bool | None = None,
+    used_rows: int | None = None,
 ) -> TopkLoss:
     """Compute sum_t w_t l_t with l_t = logsumexp(z_t) - sum_j p~_T(v_j) z_t[v_j] (Eq. 7) and z_t = W h_t + b.
 
@@ -111,6 +113,8 @@ def topk_cross_entropy(
             sum and its rounded copy then exist together at the end.
         triton: whether Triton's kernels compute what lies between the matrix products; None: if `kernels.usable` says
             so. The result depends on it only by rounding.
+        used_rows: rows of the head that are tokens; None: all. The rows behind them only pad the head: they have the
+            probability 0 and no gradient.
 
     The first backward scales the gradients in place. If its upstream gradient is not 1, a second backward through the
     same loss is refused. Autocast is switched off inside, so only the dtype of the inputs matters.
@@ -119,9 +123,10 @@ def topk_cross_entropy(
         ValueError: shapes, dtypes or ids do not fit, or a row of the teacher has no finite log-probability.
     """
     check_head(hidden_TD, lm_head_weight_VD, bias_V)
-    _check_teacher(teacher_ids_TK, teacher_logprobs_TK, *lm_head_weight_VD.shape[:1], tokens=len(hidden_TD))
+    rows = check_rows(used_rows, lm_head_weight_VD)
+    _check_teacher(teacher_ids_TK, teacher_logprobs_TK, rows, tokens=len(hidden_TD))
     return cross_entropy(
-        HeadInputs(hidden_TD, lm_head_weight_VD, bias_V),
+        HeadInputs(hidden_TD, lm_head_weight_VD, bias_V, rows),
         TeacherTopk(ids_TK=teacher_ids_TK, logprobs_TK=teacher_logprobs_TK),
         token_weights_T,
         sampled_ids_T,
@@ -144,6 +149,8 @@ class HeadInputs(NamedTuple):
     hidden_TD: Tensor
     weight_VD: Tensor
     bias_V: Tensor | None
+    used_rows: int
+    """Rows of the head that are tokens."""
 
 
 class TokenValues(NamedTuple):
@@ -200,7 +207,7 @@ def cross_entropy(
     options: LossOptions,
 ) -> TopkLoss:
     """Compute `topk_cross_entropy` against any teacher."""
-    hidden_TD, weight_VD, bias_V = head
+    hidden_TD, weight_VD, bias_V, used_rows = head
     check_tokens("token_weights_T", token_weights_T, len(hidden_TD))
     if any(tensor.requires_grad for tensor in (token_weights_T, *teacher.tensors)):
         raise ValueError("token_weights_T or a tensor of the teacher needs a gradient, and gets none here: detach it")
@@ -211,10 +218,10 @@ def cross_entropy(
         )
     if sampled_ids_T is not None:
         check_tokens("sampled_ids_T", sampled_ids_T, len(hidden_TD))
-        check_ids("sampled_ids_T", sampled_ids_T, len(weight_VD))
+        check_ids("sampled_ids_T", sampled_ids_T, used_rows)
     if not torch.is_grad_enabled():
         bias_V = None if bias_V is None else bias_V.detach()
-        head = HeadInputs(hidden_TD.detach(), weight_VD.detach(), bias_V)
+        head = HeadInputs(hidden_TD.detach(), weight_VD.detach(), bias_V, used_rows)
     with torch.autocast(hidden_TD.device.type, enabled=False):
         loss, values_NT = _CrossEntropy.apply(*head, teacher, token_weights_T, sampled_ids_T, options)
     values = TokenValues(*values_NT.unbind())
@@ -238,6 +245,7 @@ class _CrossEntropy(torch.autograd.Function):
         hidden_TD: Tensor,
         weight_VD: Tensor,
         bias_V: Tensor | None,
+        used_rows: int,
         teacher: TeacherDistribution,
         token_weights_T: Tensor,
         sampled_ids_T: Tensor | None,
@@ -246,7 +254,14 @@ class _CrossEntropy(torch.autograd.Function):
         fused = options.triton
         if fused is None:
             fused = teacher.suits_kernels(len(weight_VD)) and kernels.usable(weight_VD)
-        work = workspace(weight_VD, len(hidden_TD), options.chunk_bytes, kernels=fused, teacher=teacher.has_logits)
+        work = workspace(
+            weight_VD,
+            len(hidden_TD),
+            options.chunk_bytes,
+            kernels=fused,
+            teacher=teacher.has_logits,
+            used_rows=used_rows,
+        )
         weights_T = token_weights_T.to(work.logits_CV.dtype)
         sampled_T = hidden_TD.new_zeros(len(hidden_TD), dtype=torch.int64) if sampled_ids_T is None else sampled_ids_T
         values_NT = weights_T.new_empty((len(TokenValues._fields), len(hidden_TD)))
@@ -286,7 +301,7 @@ class _CrossEntropy(torch.autograd.Function):
                     gradient.mul_(grad_loss)
         ctx.used = True
         cast = [None if g is None else g.to(dtype) for g, dtype in zip(gradients, ctx.dtypes, strict=True)]
-        return (*cast, *[None] * 4)
+        return (*cast, *[None] * 5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,9 +30,11 @@ from uopd.losses.lm_head import (
     ENTRY_SHARE,
     Workspace,
     check_head,
+    check_rows,
     chunk_rows,
     exponentials_,
     logits_into,
+    pad_,
     scale_into,
 )
 from uopd.losses.teacher_topk import candidate_bytes, largest
@@ -52,6 +54,7 @@ def hidden_cross_entropy(
     chunk_bytes: int | None = None,
     accumulate_fp32: bool = False,
     triton: bool | None = None,
+    used_rows: int | None = None,
 ) -> TopkLoss:
     """Compute `topk_cross_entropy` (Eq. 7) against the k likeliest tokens of the teacher softmax(W_T h_T + b_T).
 
@@ -65,10 +68,11 @@ def hidden_cross_entropy(
         teacher_hidden_TE: [T, E] the teacher's last hidden states. teacher_weight_VE: [V, E] of the same dtype. Neither
             gets a gradient.
         token_weights_T: [T] weights w_t.
-        k: entries of the teacher's top-k; None or V takes the whole vocabulary.
+        k: entries of the teacher's top-k; None, or all used rows, takes the whole vocabulary.
         bias_V, teacher_bias_V: [V] biases of the heads.
         sampled_ids_T: [T] token ids whose log-probabilities are wanted, the student's and the teacher's.
         chunk_bytes, accumulate_fp32, triton: as in `topk_cross_entropy`.
+        used_rows: as in `topk_cross_entropy`, for both heads.
 
     Raises:
         FloatingPointError: a logit of the teacher is NaN or infinite.
@@ -82,16 +86,18 @@ def hidden_cross_entropy(
             f"teacher_hidden_TE is {tuple(teacher_hidden_TE.shape)} and teacher_weight_VE "
             f"{tuple(teacher_weight_VE.shape)}: give the student's {tokens} tokens and vocabulary of {vocabulary}"
         )
-    if k is not None and not 1 <= k <= vocabulary:
-        raise ValueError(f"k is {k}: give a number from 1 to {vocabulary}, or None for the whole vocabulary")
+    rows = check_rows(used_rows, lm_head_weight_VD)
+    if k is not None and not 1 <= k <= rows:
+        raise ValueError(f"k is {k}: give a number from 1 to {rows}, or None for the whole vocabulary")
     teacher = TeacherHiddenStates(
         hidden_TE=teacher_hidden_TE,
         weight_VE=teacher_weight_VE,
         bias_V=teacher_bias_V,
-        k=min(k or vocabulary, vocabulary),
+        k=k or rows,
+        used_rows=rows,
     )
     options = LossOptions(chunk_bytes=chunk_bytes, accumulate_fp32=accumulate_fp32, triton=triton)
-    head = HeadInputs(hidden_TD, lm_head_weight_VD, bias_V)
+    head = HeadInputs(hidden_TD, lm_head_weight_VD, bias_V, rows)
     loss = cross_entropy(head, teacher, token_weights_T, sampled_ids_T, options)
     bad_T = ~loss.teacher_entropy_T.isfinite()
     if bad_T.any():
@@ -110,11 +116,13 @@ class TeacherHiddenStates:
     weight_VE: Tensor
     bias_V: Tensor | None
     k: int
-    """Entries of the top-k; V takes the whole vocabulary."""
+    """Entries of the top-k; `used_rows` takes the whole vocabulary."""
+    used_rows: int
+    """Rows of the head that are tokens."""
     has_logits: ClassVar[bool] = True
 
     def suits_kernels(self, vocabulary: int) -> bool:
-        return self.k == vocabulary or self.k * SPARSE_SHARE <= vocabulary
+        return self.k == self.used_rows or self.k * SPARSE_SHARE <= vocabulary
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
@@ -122,8 +130,9 @@ class TeacherHiddenStates:
 
     def compare_(self, rows_C: Tensor, sampled_C1: Tensor, weights_C1: Tensor | None, work: Workspace) -> TokenValues:
         assert work.teacher_CV is not None
-        logits_into(work.teacher_CV[: len(rows_C)], self.hidden_TE[rows_C], self.weight_VE, self.bias_V)
-        whole = self.k == len(self.weight_VE)
+        teacher_CV = work.teacher_CV[: len(rows_C)]
+        pad_(logits_into(teacher_CV, self.hidden_TE[rows_C], self.weight_VE, self.bias_V), self.used_rows)
+        whole = self.k == self.used_rows
         size = chunk_rows(len(rows_C), self._row_bytes(work), work.budget_bytes // ENTRY_SHARE)
         values = []
         for part in parts_of(len(rows_C), size):
@@ -137,7 +146,7 @@ class TeacherHiddenStates:
     def _row_bytes(self, work: Workspace) -> int:
         """Memory that a row needs beside its logits, bytes."""
         vocabulary = len(self.weight_VE)
-        if self.k < vocabulary:
+        if self.k < self.used_rows:
             return max(self.k * ENTRY_BYTES, candidate_bytes(vocabulary, self.k))
         return ENTRY_BYTES if work.kernels else 2 * vocabulary * work.logits_CV.dtype.itemsize
 

@@ -28,6 +28,10 @@ CPU_BLOCK = 1024
 same tokens times one block after the other."""
 
 
+PADDING = -1e30
+"""Logit of a row that only pads the head: its probability is exactly 0, and 0 times it is 0, not NaN."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workspace:
     """Memory for one chunk, used again by the next chunk."""
@@ -43,6 +47,8 @@ class Workspace:
     """Whether `kernels.py` computes what lies between the matrix products; otherwise PyTorch does."""
     teacher_CV: Tensor | None
     """Memory for the logits of a teacher that is given by its hidden states; of `compute_dtype`."""
+    used_rows: int
+    """Rows of the head that are tokens. The others pad the head and are in no distribution."""
 
     @property
     def rows(self) -> int:
@@ -69,7 +75,13 @@ def chunk_rows(tokens: int, row_bytes: int, chunk_bytes: int) -> int:
 
 
 def workspace(
-    weight_VD: Tensor, tokens: int, chunk_bytes: int | None, *, kernels: bool = False, teacher: bool = False
+    weight_VD: Tensor,
+    tokens: int,
+    chunk_bytes: int | None,
+    *,
+    kernels: bool = False,
+    teacher: bool = False,
+    used_rows: int | None = None,
 ) -> Workspace:
     """Allocate the memory for chunks of at most `tokens` rows.
 
@@ -77,6 +89,7 @@ def workspace(
         chunk_bytes: budget, bytes; None takes the device's default, `CHUNK_BYTES`.
         kernels: whether Triton's kernels are used.
         teacher: whether the teacher's logits need memory too.
+        used_rows: rows of the head that are tokens; None: all.
     """
     if chunk_bytes is None:
         chunk_bytes = CHUNK_BYTES["cuda" if weight_VD.is_cuda else "cpu"]
@@ -94,12 +107,24 @@ def workspace(
         budget_bytes=chunk_bytes,
         kernels=kernels,
         teacher_CV=torch.empty_like(logits_CV) if teacher else None,
+        used_rows=vocabulary if used_rows is None else used_rows,
     )
 
 
 def compute_logits(hidden_CD: Tensor, weight_VD: Tensor, bias_V: Tensor | None, work: Workspace) -> Tensor:
     """Compute the [C, V] logits h W^T + b in the workspace, in `compute_dtype`."""
-    return logits_into(work.logits_CV[: len(hidden_CD)], hidden_CD, weight_VD, bias_V)
+    return pad_(logits_into(work.logits_CV[: len(hidden_CD)], hidden_CD, weight_VD, bias_V), work.used_rows)
+
+
+def pad_(logits_CV: Tensor, used_rows: int) -> Tensor:
+    """Give the rows behind `used_rows` of the head the probability 0, and return the logits.
+
+    The logits keep their width: products of matrices are fast if it is a multiple of a tile, for which models are
+    padded.
+    """
+    if used_rows < logits_CV.shape[1]:
+        logits_CV[:, used_rows:] = PADDING
+    return logits_CV
 
 
 def heat_(logits_CV: Tensor, temperature: float) -> Tensor:
@@ -280,6 +305,15 @@ def check_head(hidden_TD: Tensor, weight_VD: Tensor, bias_V: Tensor | None) -> N
         raise ValueError(
             f"bias_V is {tuple(bias_V.shape)}: give {len(weight_VD)} values, one for each row of lm_head_weight_VD"
         )
+
+
+def check_rows(used_rows: int | None, weight_VD: Tensor) -> int:
+    """Return the number of rows of the head that are tokens; ValueError if it has fewer rows."""
+    if used_rows is None:
+        return len(weight_VD)
+    if not 1 <= used_rows <= len(weight_VD):
+        raise ValueError(f"used_rows is {used_rows}: give 1 to {len(weight_VD)}, the rows of the head, or None for all")
+    return used_rows
 
 
 def check_ids(name: str, ids: Tensor, vocabulary: int) -> None:

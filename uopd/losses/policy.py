@@ -15,6 +15,7 @@ from uopd.losses.lm_head import (
     Workspace,
     check_head,
     check_ids,
+    check_rows,
     check_tokens,
     chunks_of,
     compute_logits,
@@ -34,6 +35,7 @@ def selected_logprobs(
     bias_V: Tensor | None = None,
     chunk_bytes: int | None = None,
     temperature: float = 1.0,
+    used_rows: int | None = None,
 ) -> Tensor:
     """Compute log p(ids_T[t]) = z_t[id] - logsumexp(z_t) with z_t = (W h_t + b) / temperature: [T], nats, with a
     gradient.
@@ -49,16 +51,19 @@ def selected_logprobs(
         hidden_TD: [T, D] last hidden states. lm_head_weight_VD: [V, D] of the same dtype.
         ids_T: [T] int32 or int64 token ids.
         bias_V: [V] bias of the head.
-        chunk_bytes: as in `topk_cross_entropy`.
+        chunk_bytes, used_rows: as in `topk_cross_entropy`.
         temperature: at which the ids were sampled, above 0. The gradient is that of the policy at this temperature.
     """
     if not temperature > 0:
         raise ValueError(f"temperature is {temperature}: give a number above 0")
     check_head(hidden_TD, lm_head_weight_VD, bias_V)
     check_tokens("ids_T", ids_T, len(hidden_TD))
-    check_ids("ids_T", ids_T, len(lm_head_weight_VD))
+    rows = check_rows(used_rows, lm_head_weight_VD)
+    check_ids("ids_T", ids_T, rows)
     with torch.autocast(hidden_TD.device.type, enabled=False):
-        return _SelectedLogprobs.apply(hidden_TD, lm_head_weight_VD, bias_V, ids_T, chunk_bytes, temperature)
+        return _SelectedLogprobs.apply(
+            hidden_TD, lm_head_weight_VD, bias_V, ids_T, chunk_bytes, temperature, rows
+        )
 
 
 class _SelectedLogprobs(torch.autograd.Function):
@@ -71,8 +76,10 @@ class _SelectedLogprobs(torch.autograd.Function):
         ids_T: Tensor,
         chunk_bytes: int | None,
         temperature: float,
+        used_rows: int,
     ) -> Tensor:
-        work = workspace(weight_VD, len(hidden_TD), chunk_bytes, kernels=kernels.usable(weight_VD))
+        fused = kernels.usable(weight_VD)
+        work = workspace(weight_VD, len(hidden_TD), chunk_bytes, kernels=fused, used_rows=used_rows)
         logprobs_T = hidden_TD.new_zeros(len(hidden_TD), dtype=work.logits_CV.dtype)
         for rows_C, _ in chunks_of(logprobs_T, work.rows, separate=False):
             logits_CV = heat_(compute_logits(hidden_TD[rows_C], weight_VD, bias_V, work), temperature)
@@ -80,7 +87,7 @@ class _SelectedLogprobs(torch.autograd.Function):
             max_C1, sum_C1 = normalisers_(logits_CV, work)
             logprobs_T[rows_C] = (selected_C1 - max_C1 - sum_C1.log()).squeeze(-1)
         ctx.save_for_backward(hidden_TD, weight_VD, bias_V, ids_T)
-        ctx.chunk_bytes, ctx.temperature = chunk_bytes, temperature
+        ctx.chunk_bytes, ctx.temperature, ctx.used_rows = chunk_bytes, temperature, used_rows
         return logprobs_T
 
     @staticmethod
@@ -93,7 +100,7 @@ class _SelectedLogprobs(torch.autograd.Function):
     def _gradients(ctx: Any, grad_T: Tensor) -> tuple[Tensor | None, ...]:
         hidden_TD, weight_VD, bias_V, ids_T = ctx.saved_tensors
         fused = kernels.usable(weight_VD)
-        work: Workspace = workspace(weight_VD, len(hidden_TD), ctx.chunk_bytes, kernels=fused)
+        work: Workspace = workspace(weight_VD, len(hidden_TD), ctx.chunk_bytes, kernels=fused, used_rows=ctx.used_rows)
         gradients = HeadGradients(hidden_TD, weight_VD, bias_V, ctx.needs_input_grad[:3])
         for rows_C, upstream in chunks_of(grad_T, work.rows, separate=True):
             if not upstream:
@@ -114,7 +121,7 @@ class _SelectedLogprobs(torch.autograd.Function):
             gradients.add(rows_C, hidden_CD, weight_VD, work)
         grad_hidden_TD, grad_weight_VD, grad_bias_V = gradients.result()
         grad_bias_V = None if grad_bias_V is None else grad_bias_V.to(bias_V.dtype)
-        return grad_hidden_TD, grad_weight_VD, grad_bias_V, *[None] * 3
+        return grad_hidden_TD, grad_weight_VD, grad_bias_V, *[None] * 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

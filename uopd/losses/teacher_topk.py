@@ -15,6 +15,7 @@ from uopd.losses.lm_head import (
     ENTRY_SHARE,
     check_head,
     check_ids,
+    check_rows,
     chunk_rows,
     chunks_of,
     compute_logits,
@@ -46,6 +47,7 @@ def topk(
     chunk_bytes: int | None = None,
     value_dtype: torch.dtype = torch.float32,
     temperature: float = 1.0,
+    used_rows: int | None = None,
 ) -> TopK:
     """Find the k largest of log softmax((W h_t + b) / temperature) for each token.
 
@@ -58,27 +60,28 @@ def topk(
 
     Args:
         hidden_TD: [T, D] last hidden states. lm_head_weight_VD: [V, D] of the same dtype.
-        k: entries kept, from 0 to V.
+        k: entries kept, from 0 to V, or to `used_rows`.
         bias_V: [V] bias of the head.
         ids_T: [T] int32 or int64 token ids whose log-probabilities are wanted too.
         chunk_bytes: memory for the logits of one chunk, bytes; None takes `lm_head.CHUNK_BYTES`.
         value_dtype: dtype of `logprobs_TK`.
         temperature: of the distribution, above 0.
+        used_rows: rows of the head that are tokens; None: all. The rows behind them have the probability 0.
 
     Raises:
         FloatingPointError: a logit is NaN or infinite.
         ValueError: shapes, dtypes or ids do not fit.
     """
     check_head(hidden_TD, lm_head_weight_VD, bias_V)
-    tokens, vocabulary = len(hidden_TD), len(lm_head_weight_VD)
+    tokens, vocabulary = len(hidden_TD), check_rows(used_rows, lm_head_weight_VD)
     if not 0 <= k <= vocabulary:
-        raise ValueError(f"k is {k}: give a number from 0 to {vocabulary}, the rows of lm_head_weight_VD")
+        raise ValueError(f"k is {k}: give a number from 0 to {vocabulary}, the tokens of the head")
     if ids_T is not None:
         if ids_T.shape != (tokens,):
             raise ValueError(f"ids_T is {tuple(ids_T.shape)}: give one id for each of the {tokens} tokens")
         check_ids("ids_T", ids_T, vocabulary)
     fused = kernels.usable(lm_head_weight_VD)
-    work = workspace(lm_head_weight_VD, tokens, chunk_bytes, kernels=fused)
+    work = workspace(lm_head_weight_VD, tokens, chunk_bytes, kernels=fused, used_rows=vocabulary)
     ids_TK = torch.empty((tokens, k), dtype=torch.int32, device=hidden_TD.device)
     logprobs_TK = hidden_TD.new_empty((tokens, k), dtype=value_dtype)
     sampled_T = hidden_TD.new_empty(tokens, dtype=work.logits_CV.dtype)
