@@ -16,6 +16,7 @@ the others. `generate` is for callers that have all requests at once and want al
 | `processes`, `watchdog` | engines' processes, which end with the process that started them |
 | `engine_output`, `start_failures` | what engines print, and why one did not start |
 | `cpu_memory` | the memory of vLLM's cache on a CPU |
+| `leading_rows` | the rows of a head that stand for tokens, in vLLM's workers |
 | `chunks` | the requests of a call in chunks |
 | `files`, `pocket_files` | the files of a model on this disk, and of the models in the package |
 """

@@ -262,25 +262,48 @@ def _why_not_given(model: str, error: Exception) -> str:
 def stop_token_ids(folder: Path) -> tuple[int, ...]:
     """Return the tokenizer's end token and those of `generation_config.json`, ascending.
 
+    If `generation_config.json` names none, those of `config.json` count, as in transformers.
+
+    >>> stop_token_ids(model_folder("pocket:teacher"))
+    (1,)
+
     Raises:
-        EngineUnavailable: there is none, or the file is damaged.
+        EngineUnavailable: there is none, or a file is damaged.
     """
     eos = load_tokenizer(folder).eos_token_id
     stops = set() if eos is None else {eos}
-    path = folder / "generation_config.json"
-    if path.is_file():
-        listed = read_json_object(path).get("eos_token_id")
-        tokens = listed if isinstance(listed, list) else [] if listed is None else [listed]
-        wrong = [token for token in tokens if type(token) is not int or not 0 <= token < _LARGEST_TOKEN]
-        if wrong:
-            raise EngineUnavailable(
-                f"{path}: eos_token_id = {str(wrong[0])[:60]!r} must be the number of a token, or a list of such "
-                "numbers; mend the file, or download it again"
-            )
-        stops |= set(tokens)
+    paths = [path for name in ("generation_config.json", "config.json") if (path := folder / name).is_file()]
+    stops |= next((tokens for path in paths if (tokens := _end_tokens(path))), set())
     if not stops:
-        raise EngineUnavailable(f"model folder {folder}: no end token in the tokenizer or generation_config.json")
+        raise EngineUnavailable(
+            f"model folder {folder}: no end token in the tokenizer, generation_config.json or config.json; name one as "
+            "eos_token_id in generation_config.json"
+        )
     return tuple(sorted(stops))
+
+
+def _end_tokens(path: Path) -> set[int]:
+    """The end tokens that a file names; a model with several parts names them in `text_config`."""
+    content = read_json_object(path)
+    text = content.get("text_config")
+    listed = content.get("eos_token_id", text.get("eos_token_id") if isinstance(text, dict) else None)
+    tokens = listed if isinstance(listed, list) else [] if listed is None else [listed]
+    wrong = [token for token in tokens if type(token) is not int or not 0 <= token < _LARGEST_TOKEN]
+    if wrong:
+        raise EngineUnavailable(
+            f"{path}: eos_token_id = {str(wrong[0])[:60]!r} must be the number of a token, or a list of such "
+            "numbers; mend the file, or download it again"
+        )
+    return set(tokens)
+
+
+def known_ids(tokenizer: Any) -> int:
+    """Return how many ids a tokenizer knows, counted from 0. Rows of a head behind them stand for no token.
+
+    >>> known_ids(load_tokenizer(model_folder("pocket:teacher")))
+    1024
+    """
+    return 1 + max(tokenizer.get_vocab().values(), default=-1)
 
 
 def text_config(folder: Path) -> Any:

@@ -12,6 +12,8 @@ from typing import get_args
 from sure_math.models.engines import Engine, EngineUnavailable, ModelIdentity
 from sure_math.models.engines.files import (
     fingerprint_of,
+    known_ids,
+    load_tokenizer,
     max_length,
     model_folder,
     served_fingerprint,
@@ -69,6 +71,7 @@ def model_files(spec: ModelSpec) -> ModelFiles:
         identity=model_identity(spec),
         stop_token_ids=stop_token_ids(folder),
         max_length=max_length(spec, folder),
+        vocabulary=known_ids(load_tokenizer(folder)) or None,
     )
 
 

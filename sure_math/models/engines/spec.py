@@ -98,6 +98,9 @@ class ModelFiles:
     folder: Path
     identity: ModelIdentity
     stop_token_ids: tuple[int, ...]
-    """The tokenizer's end token and those of `generation_config.json`, ascending: all that is taken from that file."""
+    """The tokenizer's end token and those of `generation_config.json`, ascending: all that is taken from that file. If
+    that file names none, those of `config.json`."""
     max_length: int
     """Positions of prompt and completion together."""
+    vocabulary: int | None = None
+    """Ids that are sampled: those below this number. The rows of the head behind them only pad it. None: all rows."""

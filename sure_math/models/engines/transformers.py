@@ -65,8 +65,11 @@ class TransformersEngine:
         stop_token_ids: Sequence[int],
         max_length: int,
         budget: Budget,
+        vocabulary: int | None = None,
     ) -> None:
+        """Wrap a model; ids from `vocabulary` on are never sampled (`ModelFiles.vocabulary`)."""
         self._model: Any = model
+        self._vocabulary = vocabulary
         self._identity = identity
         self._stops = torch.tensor(sorted(stop_token_ids), device=model.device)
         self._max_length = max_length
@@ -110,7 +113,8 @@ class TransformersEngine:
             cached_V = self._forward(torch.tensor([[new]], device=device), mask_BS, cache)[0].float()
         except (AttributeError, TypeError, ValueError, IndexError, KeyError, RuntimeError) as error:
             raise self._unsuitable(f"{type(error).__name__}: {in_one_line(error)}") from error
-        plain_V = self._model(input_ids=torch.tensor([[*short, new]], device=device), use_cache=False).logits[0, -1]
+        plain = self._model(input_ids=torch.tensor([[*short, new]], device=device), use_cache=False)
+        plain_V = plain.logits[0, -1, : self._vocabulary]
         expected_V = plain_V.float() - plain_V.float().mean()
         difference = float((cached_V - cached_V.mean() - expected_V).norm() / expected_V.norm().clamp_min(1e-30))
         if expected_V.isfinite().all() and not difference <= CACHE_TOLERANCE.get(
@@ -190,7 +194,10 @@ class TransformersEngine:
         return logits_RV[repeat_B], cache, mask_RS[repeat_B]
 
     def _forward(self, ids: torch.Tensor, mask_BS: torch.Tensor, cache: DynamicCache) -> torch.Tensor:
-        """Return the logits [B, V] after the last of `ids` [B, new]. The cache grows by `ids`."""
+        """Return the logits [B, V] after the last of `ids` [B, new]: of tokens, without the rows that pad the head.
+
+        The cache grows by `ids`.
+        """
         positions = (mask_BS.cumsum(dim=1) - 1).clamp(min=0)[:, -ids.shape[1] :]
         output = self._model(
             input_ids=ids,
@@ -200,7 +207,7 @@ class TransformersEngine:
             use_cache=True,
             logits_to_keep=1,
         )
-        return output.logits[:, -1]
+        return output.logits[:, -1, : self._vocabulary]
 
 
 class _Record:
@@ -319,6 +326,7 @@ def start_transformers(spec: ModelSpec, files: ModelFiles) -> TransformersEngine
         stop_token_ids=files.stop_token_ids,
         max_length=files.max_length,
         budget=Budget(sequences=int(options["max_batch_sequences"]), tokens=int(options["max_batch_tokens"])),
+        vocabulary=files.vocabulary,
     )
     engine.check_architecture()
     return engine

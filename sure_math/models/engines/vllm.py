@@ -31,6 +31,8 @@ from sure_math.models.engines import (
 )
 from sure_math.models.engines.checked_load import check_tensors
 from sure_math.models.engines.cpu_memory import CHOSEN_BY_USER, cache_bytes, free_memory
+from sure_math.models.engines.files import text_config
+from sure_math.models.engines.leading_rows import EXTENSION
 from sure_math.models.engines.processes import watched_start
 from sure_math.models.engines.spec import ModelFiles, ModelSpec
 from sure_math.models.engines.weight_files import INDEX, named, weight_files
@@ -193,6 +195,9 @@ def start_llm(spec: ModelSpec, files: ModelFiles, **arguments: Any) -> LLM:
         # With prompts prefilled in chunks, vLLM rewinds the request's random generator, which a CPU generator cannot.
         fixed |= {"enable_chunked_prefill": False, "max_num_batched_tokens": max(files.max_length, 4096)}
     fixed |= arguments
+    padded = files.vocabulary is not None and files.vocabulary < getattr(text_config(files.folder), "vocab_size", 0)
+    if padded:
+        fixed["worker_extension_cls"] = EXTENSION
     clash = sorted(set(spec.options) & (set(fixed) | {"override_generation_config", "hf_overrides", "tokenizer"}))
     if clash:
         raise EngineUnavailable(f"engine option {clash[0]!r} is set by the config's own fields or must not be changed")
@@ -201,7 +206,13 @@ def start_llm(spec: ModelSpec, files: ModelFiles, **arguments: Any) -> LLM:
     if current_platform.is_cpu() and not _memory_is_set(spec):
         fixed["kv_cache_memory_bytes"] = cache_bytes(spec, files, free_memory())
     with watched_start():
-        return LLM(**fixed, **spec.options)
+        llm = LLM(**fixed, **spec.options)
+    if padded and not any(llm.collective_rpc("use_leading_rows", args=(files.vocabulary,))):
+        raise EngineUnavailable(
+            f"model {spec.model!r}: its head has more rows than its tokenizer has tokens, and vLLM's model of it has "
+            "no layer of logits in which the others can be left out; use engine=transformers"
+        )
+    return llm
 
 
 def _memory_is_set(spec: ModelSpec) -> bool:

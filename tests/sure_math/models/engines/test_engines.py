@@ -5,7 +5,8 @@ Pinned for all four: order and counts, the same requests repeat, prompt and seed
 Pinned for the three real engines: the distribution sampled is the model's own under temperature, top_k and top_p
 (chi-square against an independent computation), the model folder's generation defaults do not leak, log-probabilities
 equal a plain forward pass within LOGPROB_TOLERANCE, greedy is the argmax.
-Pinned for transformers: a sample does not depend on its neighbours or on how the engine cuts its batches.
+Pinned for transformers: a sample does not depend on its neighbours or on how the engine cuts its batches, nor on rows
+that pad the head.
 Pinned for loading: fingerprints, stop tokens, and what is said when a model or back end is not there.
 Pinned for the chat responder: template, thinking switch, special tokens, blank questions.
 """
@@ -29,6 +30,7 @@ from sure_math.models.engines.load import ENGINES, load_engine, model_files, mod
 from sure_math.models.engines.spec import ModelSpec
 from sure_math.models.engines.transformers import Budget, draw_tokens, plan_batches, truncated
 from sure_math.models.responders.chat import Chat, ChatResponder, Message, Question, load_responder
+from tests.helpers.padded_model import padded
 from tests.helpers.scripted_models import ScriptedEngine
 from tests.helpers.tiny_model import END, POSITIONS, SECOND_END, VOCABULARY
 
@@ -237,6 +239,21 @@ def test_a_sample_depends_on_its_seed_and_not_on_its_neighbours(tiny_model: Path
             alone = served(generate(engine, [dataclasses.replace(request, seeds=(seed,))])[0])[0]
             assert (alone.token_ids, alone.finish_reason) == (item.token_ids, item.finish_reason)
             assert alone.sum_logprob == pytest.approx(item.sum_logprob, abs=LOGPROB_TOLERANCE["transformers"])
+
+
+def test_rows_that_pad_the_head_are_never_sampled(tiny_model: Path, tmp_path: Path) -> None:
+    """The padding is as likely as the tokens that it copies, and the samples are those of the model without it."""
+    folder = padded(tiny_model, tmp_path / "model", VOCABULARY + 64)
+    assert model_files(ModelSpec(model=str(folder))).vocabulary == VOCABULARY
+    answers = []
+    for model in (tiny_model, folder):
+        engine = load_engine(ModelSpec(model=str(model)))
+        answers.append(generate(engine, requests_of(8)) + generate(engine, requests_of(1, GREEDY)))
+        engine.close()
+    for plain, answer in zip(*answers, strict=True):
+        assert [item.token_ids for item in served(plain)] == [item.token_ids for item in served(answer)]
+        for first, second in zip(served(plain), served(answer), strict=True):
+            assert first.sum_logprob == pytest.approx(second.sum_logprob, abs=1e-4)
 
 
 def test_more_seeds_leave_the_first_samples_as_they_are(transformers_engine: Engine) -> None:
