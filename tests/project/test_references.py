@@ -2,6 +2,7 @@
 
 - a back-quoted path of a Python file is the end of a path in this repository;
 - a back-quoted Python file without a folder, in a Python file, is in the same folder;
+- a back-quoted `FILE.py::TEST` is a test in such a file;
 - a back-quoted dotted name below one of our packages is a module, or a name that a module has.
 """
 
@@ -30,6 +31,7 @@ PACKAGES = ("sure_math", "uopd", "eval_harness", "benchmarks", "tests")
 OTHER_FILES = {"sitecustomize.py", "minerva_math/utils.py", "weighted_distillation.py", "weighted_reward.py"}
 """Python files of other packages, and the recipes as an export names them."""
 PATH = re.compile(r"`([\w./*-]+\.py)`")
+TEST = re.compile(r"`([\w./]+\.py)::(test_\w+)`")
 NAME = re.compile(rf"`((?:{'|'.join(PACKAGES)})(?:\.\w+)+)(?:\([^`]*\))?`")
 
 
@@ -83,6 +85,16 @@ def test_every_python_file_named_in_prose_exists() -> None:
         if "*" not in name
         and name not in OTHER_FILES
         and not any(file.endswith(f"/{name.removeprefix('./')}") for file in python_files())
+    ]
+    assert not missing, "\n".join(missing)
+
+
+def test_every_test_named_in_prose_exists() -> None:
+    missing = [
+        f"{path.relative_to(ROOT)}: {file}::{name}"
+        for path in texts()
+        for file, name in TEST.findall(path.read_text(encoding="utf-8"))
+        if not any(name in names_in(ROOT / other[1:]) for other in python_files() if other.endswith(f"/{file}"))
     ]
     assert not missing, "\n".join(missing)
 
