@@ -72,6 +72,9 @@ class DataConfig(Section):
     allow_other_teacher: bool = Field(
         False, description="Train though the weights come from the samples of another teacher."
     )
+    allow_other_mode: bool = Field(
+        False, description="Train though the weights come from a teacher that was asked in the other thinking mode."
+    )
     drop_unlabelled: bool = Field(
         False, description="Leave out problems without the answer or solution that the method needs."
     )

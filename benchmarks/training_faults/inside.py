@@ -80,8 +80,8 @@ def _before_a_component(part: str, before: Callable[[Callable[..., Any]], Callab
 
     start = open_run._start
 
-    def with_part(config: Any, method: Any) -> Any:
-        components = start(config, method)
+    def with_part(*arguments: Any) -> Any:
+        components = start(*arguments)
         called, name = (components.scorer, "score") if part == "score" else (components.student, "update")
         setattr(called, name, before(getattr(called, name)))
         return components

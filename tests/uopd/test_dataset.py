@@ -9,6 +9,7 @@
   before weights are given; a scorer that has no room for its prompt and a response is refused.
 """
 
+import hashlib
 import json
 import shutil
 from collections import Counter
@@ -41,7 +42,7 @@ from uopd.dataset import DataError, PoolRow, draw_prompts, load_dataset_folder, 
 from uopd.methods import METHODS, make_method
 from uopd.rollouts.prompt_pool import PromptPool, prompt_pool
 from uopd.rows import Prompt
-from uopd.run.checks import RefusedError, check_positions, check_teacher_of_weights
+from uopd.run.checks import RefusedError, check_positions, check_prompt, check_teacher_of_weights
 from uopd.run.evaluation import Evaluator
 
 ASK = "{problem}\n\nAnswer in a box."
@@ -198,10 +199,25 @@ def test_a_scorer_without_room_for_its_prompt_and_a_response(tmp_path: Path) -> 
     check_positions(prompts, student, ("s", scorer), 20)
     with pytest.raises(RefusedError, match=r"s has 80 positions, and solved may take 81 .*: 60 of the scorer's prompt"):
         check_positions(prompts, student, ("s", scorer), 21)
+    check_positions(prompts, student, ("s", scorer), 19, spare=1)
+    with pytest.raises(
+        RefusedError, match=r"s has 80 positions, of which its engine needs 1 beside a text, and solved"
+    ):
+        check_positions(prompts, student, ("s", scorer), 20, spare=1)  # as vLLM does, which reads 79 at most
     check_positions(prompts[:1], student, ("s", scorer), 70)
     check_positions(prompts[:1], scorer, ("s", scorer), 1000)  # the student stops where its own positions end
     with pytest.raises(RefusedError, match=r"short may take 100 of them"):
         check_positions(prompts[:1], student, ("s", scorer), 1000)
+
+
+def test_another_prompt_is_said(published: Path) -> None:
+    dataset, said = load_dataset_folder(published), list[str]()
+    same = replace(dataset, prompt_sha256=hashlib.sha256(ASK.encode()).hexdigest())
+    for one in (same, replace(dataset, prompt_sha256=None)):
+        check_prompt(one, ASK, said.append)
+    assert not said
+    check_prompt(same, "{problem}", said.append)
+    assert said == ["note: the prompt of this run is not the one the dataset's teacher answered (prompts=...)"]
 
 
 def test_a_test_split_without_answers_is_refused_before_a_model_is_loaded(tmp_path: Path) -> None:

@@ -22,7 +22,6 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2Config, GPT2LMHeadModel
 
 from sure_math.command_line.settings import ConfigError
-from sure_math.models.engines.files import load_tokenizer
 from sure_math.models.engines.pocket_files import pocket_folder
 from tests.helpers.short_training_runs import (
     RECORDED,
@@ -37,7 +36,7 @@ from tests.helpers.short_training_runs import (
     write_dataset,
 )
 from uopd.config import load_config
-from uopd.run.checks import RefusedError, check_layout, check_vocabularies
+from uopd.run.checks import RefusedError, check_layout
 from uopd.run.training_run import TrainingRun
 from uopd.train import main
 from uopd.weight_sync.in_step import OutOfStep, check_in_step
@@ -289,22 +288,6 @@ def test_more_gpus_than_there_are_are_refused() -> None:
     gpus = torch.cuda.device_count()
     with pytest.raises(ConfigError, match=rf"the run asks for {gpus + 1} GPUs .*, and there are {gpus}: give"):
         check_layout(load_config("pocket", [f"rollouts.num_gpus={gpus + 1}"]))
-
-
-def test_vocabularies_must_mean_the_same(tiny_model: Path, tmp_path: Path) -> None:
-    student, teacher = pocket_folder("student"), pocket_folder("teacher")
-    tokenizer = load_tokenizer(student)
-    check_vocabularies(("s", student, tokenizer), ("t", teacher, load_tokenizer(teacher)))
-    other = load_tokenizer(teacher)
-    other.add_tokens(["<new>"])
-    with pytest.raises(
-        RefusedError, match=r"student s and teacher t: 1 tokens differ, such as '<new>' \(None and 1024\)"
-    ):
-        check_vocabularies(("s", student, tokenizer), ("t", teacher, other))
-    larger = a_student(tmp_path / "larger", vocab_size=1032)
-    check_vocabularies(("s", larger, tokenizer), ("t", teacher, tokenizer))
-    with pytest.raises(RefusedError, match=r"heads of 1,024 and 1,032 rows; the teacher names tokens that the student"):
-        check_vocabularies(("s", student, tokenizer), ("t", larger, tokenizer))
 
 
 class Engines:

@@ -61,9 +61,7 @@ def selected_logprobs(
     rows = check_rows(used_rows, lm_head_weight_VD)
     check_ids("ids_T", ids_T, rows)
     with torch.autocast(hidden_TD.device.type, enabled=False):
-        return _SelectedLogprobs.apply(
-            hidden_TD, lm_head_weight_VD, bias_V, ids_T, chunk_bytes, temperature, rows
-        )
+        return _SelectedLogprobs.apply(hidden_TD, lm_head_weight_VD, bias_V, ids_T, chunk_bytes, temperature, rows)
 
 
 class _SelectedLogprobs(torch.autograd.Function):

@@ -36,12 +36,14 @@ class HeadWeights:
 
     weight_VD: Tensor
     bias_V: Tensor | None
+    used_rows: int | None = None
+    """Rows that stand for tokens; None: all. The rows behind them only pad the head and are in no distribution."""
 
 
-def head_of(model: Any) -> HeadWeights:
+def head_of(model: Any, used_rows: int | None = None) -> HeadWeights:
     """Return the language-model head of a model: the model's own tensors, not copies."""
     layer = model.get_output_embeddings()
-    return HeadWeights(weight_VD=layer.weight, bias_V=getattr(layer, "bias", None))
+    return HeadWeights(weight_VD=layer.weight, bias_V=getattr(layer, "bias", None), used_rows=used_rows)
 
 
 def load_model(model: str, revision: str | None, dtype: str, device: str, attention: str) -> Any:

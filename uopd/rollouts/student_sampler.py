@@ -58,7 +58,7 @@ def student_sampler(student: ReferenceStudent, files: ModelFiles, options: dict[
     """Return the sampler of a run in one process.
 
     Args:
-        files: the initial model's, which name its end tokens and its length.
+        files: the initial model's, which name its end tokens, its length and the ids that are sampled.
         options: `rollouts.engine_options`.
 
     Raises:
@@ -79,5 +79,6 @@ def student_sampler(student: ReferenceStudent, files: ModelFiles, options: dict[
             stop_token_ids=files.stop_token_ids,
             max_length=files.max_length,
             budget=budget,
+            vocabulary=files.vocabulary,
         ),
     )

@@ -6,12 +6,11 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
 import torch
 
 from sure_math.dry_run.machine import memory_bytes
-from sure_math.models.engines.files import fingerprint_of, model_folder, positions_of, text_config
+from sure_math.models.engines.files import fingerprint_of, model_folder, positions_of
 from uopd.config import TrainConfig
 from uopd.dataset import DataError, Dataset
 from uopd.dry_run.layout import refuse_layout
@@ -46,6 +45,26 @@ def check_teacher_of_weights(dataset: Dataset, config: TrainConfig, method: Meth
     )
 
 
+def check_mode_of_weights(dataset: Dataset, config: TrainConfig, method: Method) -> None:
+    """Check that the teacher of the dataset's weights was asked in the run's thinking mode, if the method uses weights.
+
+    A dataset that does not say how its teacher was asked passes.
+
+    Raises:
+        DataError: it was asked in the other mode, in which its answers have another distribution.
+    """
+    mode, run_mode = dataset.enable_thinking, config.student.enable_thinking
+    if "weight" not in method.needs or config.data.allow_other_mode or mode in (None, run_mode):
+        return
+    asked, asks = (str(value).lower() for value in (mode, run_mode))
+    raise DataError(
+        f"data.path = {config.data.path}: its weights are those of {dataset.teacher} asked with "
+        f"enable_thinking={asked}, and this run asks student and teacher with enable_thinking={asks}: set "
+        f"student.enable_thinking={asked}, annotate the problems with enable_thinking={asks}, or accept the weights "
+        "with data.allow_other_mode=true"
+    )
+
+
 def check_prompt(dataset: Dataset, prompt: str, say: Callable[[str], None]) -> None:
     """Say so if the dataset's teacher was asked with a different prompt."""
     sha256 = hashlib.sha256(prompt.encode()).hexdigest()
@@ -53,41 +72,17 @@ def check_prompt(dataset: Dataset, prompt: str, say: Callable[[str], None]) -> N
         say("note: the prompt of this run is not the one the dataset's teacher answered (prompts=...)")
 
 
-def check_vocabularies(student: tuple[str, Path, Any], scorer: tuple[str, Path, Any]) -> None:
-    """Check that the teacher's token ids mean the same to the student.
-
-    Args:
-        student: its name, its folder and its tokenizer.
-        scorer: the same of the teacher.
-
-    Raises:
-        RefusedError: the message names the first difference.
-    """
-    (name, folder, tokenizer), (other_name, other_folder, other_tokenizer) = student, scorer
-    models = f"student {name} and teacher {other_name}"
-    remedy = "distillation by token needs one tokenizer: choose models of one family"
-    ids, other_ids = tokenizer.get_vocab(), other_tokenizer.get_vocab()
-    if ids != other_ids:
-        different = sorted(token for token in ids.keys() | other_ids.keys() if ids.get(token) != other_ids.get(token))
-        raise RefusedError(
-            f"{models}: {len(different):,} tokens differ, such as {different[0]!r} ({ids.get(different[0])} and "
-            f"{other_ids.get(different[0])}); {remedy}"
-        )
-    rows, other_rows = (text_config(path).vocab_size for path in (folder, other_folder))
-    if other_rows > rows:
-        raise RefusedError(
-            f"{models}: heads of {rows:,} and {other_rows:,} rows; the teacher names tokens that the student "
-            f"lacks; {remedy}"
-        )
-
-
-def check_positions(prompts: Sequence[Prompt], student: Path, scorer: tuple[str, Path], new_tokens: int) -> None:
+def check_positions(
+    prompts: Sequence[Prompt], student: Path, scorer: tuple[str, Path], new_tokens: int, *, spare: int = 0
+) -> None:
     """Check that the scorer has positions for its prompt and every response; transformers would not warn.
 
     Args:
         student: folder of the model that responds.
         scorer: name and folder of the model that reads.
         new_tokens: tokens of a response, at most.
+        spare: positions that the scorer's engine needs beside the text; 1 for vLLM, which reads a text only to
+            continue it.
 
     Raises:
         RefusedError: the message names the problem with the longest text.
@@ -99,9 +94,10 @@ def check_positions(prompts: Sequence[Prompt], student: Path, scorer: tuple[str,
         return len(prompt.scorer_ids) + max(0, min(new_tokens, most - len(prompt.token_ids)))
 
     longest = max(prompts, key=needed)
-    if needed(longest) > room:
+    if needed(longest) > room - spare:
+        beside = f", of which its engine needs {spare} beside a text" if spare else ""
         raise RefusedError(
-            f"{name} has {room:,} positions, and {longest.problem_id} may take {needed(longest):,} of them: "
+            f"{name} has {room:,} positions{beside}, and {longest.problem_id} may take {needed(longest):,} of them: "
             f"{len(longest.scorer_ids):,} of the scorer's prompt and a response of up to {new_tokens:,} tokens; lower "
             "rollouts.max_new_tokens or data.max_prompt_tokens, or take a scorer of longer texts"
         )

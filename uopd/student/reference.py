@@ -82,6 +82,10 @@ class StudentSpec:
     """Masters, moments and AdamW in the host's memory; only DeepSpeed's students can do so."""
     teacher_head: HeadSpec | None = None
     """The scorer's head, if the scorer sends hidden states."""
+    used_rows: int | None = None
+    """Rows of the head that stand for tokens of student and scorer; None: all."""
+    stop_token_ids: tuple[int, ...] | None = None
+    """End tokens that the exported model names; None: those of the initial model."""
 
 
 def load_student(spec: StudentSpec) -> ReferenceStudent:
@@ -133,10 +137,16 @@ def passes_of(model: Any, spec: StudentSpec) -> Passes:
     head_spec, teacher_head = spec.teacher_head, None
     if head_spec is not None:
         student_VD = head_of(model).weight_VD
-        weights = load_head(head_spec, len(student_VD), student_VD.device)
-        teacher_head = TeacherHead(weights=weights, k=min(head_spec.top_k, len(student_VD)))
-    layout = usable_layout(model, spec.model, spec.layout, auto=spec.auto_layout)
-    return Passes(model, spec.objective, layout=layout, max_tokens=spec.max_tokens, teacher_head=teacher_head)
+        weights = load_head(head_spec, len(student_VD), student_VD.device, used_rows=spec.used_rows)
+        teacher_head = TeacherHead(weights=weights, k=min(head_spec.top_k, spec.used_rows or len(student_VD)))
+    return Passes(
+        model,
+        spec.objective,
+        layout=usable_layout(model, spec.model, spec.layout, auto=spec.auto_layout),
+        max_tokens=spec.max_tokens,
+        teacher_head=teacher_head,
+        used_rows=spec.used_rows,
+    )
 
 
 PreparedBatch = tuple[MicroBatch, Tensor | None]
@@ -154,8 +164,15 @@ class Passes:
         layout: Layout,
         max_tokens: int,
         teacher_head: TeacherHead | None = None,
+        used_rows: int | None = None,
     ) -> None:
-        """`teacher_head` is needed for scores that are hidden states."""
+        """Wrap a model.
+
+        Args:
+            teacher_head: needed for scores that are hidden states.
+            used_rows: rows of the head that stand for tokens; None: all.
+        """
+        self._used_rows = used_rows
         self._model, self._objective, self._teacher_head = model, objective, teacher_head
         self._layout, self._max_tokens = layout, max_tokens
         self._device = next(model.parameters()).device
@@ -184,7 +201,7 @@ class Passes:
         on_device = micro.to(self._device)
         target = self._target(scores, micro)
         hidden_TD = hidden_states(self._model, on_device)
-        return self._objective(hidden_TD, head_of(self._model), on_device, target, old_T)
+        return self._objective(hidden_TD, head_of(self._model, self._used_rows), on_device, target, old_T)
 
     def _target(self, scores: Scores | HiddenScores | None, micro: MicroBatch) -> Target | None:
         """Copy the scores of a micro-batch, out of those of its share, to the device."""
@@ -220,10 +237,15 @@ class Passes:
         return logprobs
 
     def _sampled_logprobs(self, micro: MicroBatch, temperature: float) -> Tensor:
-        on_device, head = micro.to(self._device), head_of(self._model)
+        on_device, head = micro.to(self._device), head_of(self._model, self._used_rows)
         hidden_TD = hidden_states(self._model, on_device)
         return selected_logprobs(
-            hidden_TD, head.weight_VD, on_device.response_ids_T, bias_V=head.bias_V, temperature=temperature
+            hidden_TD,
+            head.weight_VD,
+            on_device.response_ids_T,
+            bias_V=head.bias_V,
+            temperature=temperature,
+            used_rows=head.used_rows,
         )
 
 
@@ -292,7 +314,8 @@ class ReferenceStudent:
         self._version = int(state["version"])
 
     def export(self, folder: Path) -> None:
-        export_model(self.model, model_folder(self._spec.model, self._spec.revision), folder)
+        source = model_folder(self._spec.model, self._spec.revision)
+        export_model(self.model, source, folder, stop_token_ids=self._spec.stop_token_ids)
 
     def close(self) -> None:
         self.model = None

@@ -37,16 +37,18 @@ class HeadSpec:
     """Entries of the scorer's distribution that are used; a number of at least the vocabulary uses all of it."""
 
 
-def load_head(spec: HeadSpec, vocabulary: int, device: torch.device) -> HeadWeights:
+def load_head(spec: HeadSpec, vocabulary: int, device: torch.device, *, used_rows: int | None = None) -> HeadWeights:
     """Read the head of `spec` in the scorer's dtype onto the student's device.
 
     Args:
         vocabulary: rows of the student's head.
         device: of the student.
+        used_rows: rows that stand for tokens in both heads; None: all. The rows behind them are in no distribution, so
+            they are cut off, or filled up with zeros, to the rows of the student's head.
 
     Raises:
         EngineUnavailable: the index of the files is damaged, or names something else than files in the folder.
-        StudentError: the files have no head, or its vocabulary is not the student's.
+        StudentError: the files have no head, or it has another number of rows than the student's or too few.
     """
     folder = model_folder(spec.model, spec.revision)
     weights, biases = _names(folder)
@@ -55,7 +57,7 @@ def load_head(spec: HeadSpec, vocabulary: int, device: torch.device) -> HeadWeig
         raise StudentError(
             f"{folder}: its head is {tuple(weight_VE.shape)}, but must be a matrix: are the files this model's?"
         )
-    if len(weight_VE) != vocabulary:
+    if len(weight_VE) < (used_rows or 0) or (used_rows is None and len(weight_VE) != vocabulary):
         raise StudentError(
             f"{folder}: its head has {len(weight_VE):,} rows and the student's {vocabulary:,}; teacher.sends=hidden "
             "needs the same number: set teacher.sends=topk"
@@ -63,9 +65,17 @@ def load_head(spec: HeadSpec, vocabulary: int, device: torch.device) -> HeadWeig
     bias_V = _read(folder, biases) if biases else None
     dtype = dtype_of(spec.dtype, spec.device)
     return HeadWeights(
-        weight_VD=weight_VE.to(device, dtype),
-        bias_V=None if bias_V is None else bias_V.to(device, dtype),
+        weight_VD=_with_rows(weight_VE, vocabulary).to(device, dtype),
+        bias_V=None if bias_V is None else _with_rows(bias_V, vocabulary).to(device, dtype),
+        used_rows=used_rows,
     )
+
+
+def _with_rows(tensor: Tensor, rows: int) -> Tensor:
+    """Cut a tensor to its leading rows, or fill it up with rows of zeros."""
+    if len(tensor) >= rows:
+        return tensor[:rows]
+    return torch.cat([tensor, tensor.new_zeros(rows - len(tensor), *tensor.shape[1:])])
 
 
 def _names(folder: Path) -> tuple[list[str], list[str]]:

@@ -48,6 +48,8 @@ class ScorerSpec:
     """What is sent: the top-k, or the hidden states, for which `top_k` and `values` are not used."""
     temperature: float = 1.0
     """Of the distribution whose log-probabilities are sent; above 0."""
+    used_rows: int | None = None
+    """Rows of the head that stand for tokens of scorer and student; None: all. Others have the probability 0."""
 
 
 def load_scorer(spec: ScorerSpec) -> Scorer:
@@ -78,8 +80,8 @@ class TransformersScorer:
         Raises:
             FloatingPointError: a logit is NaN or infinite.
         """
-        tokens, head = token_count(rows), head_of(self._model)
-        k, device = min(self._spec.top_k, len(head.weight_VD)), head.weight_VD.device
+        tokens, head = token_count(rows), head_of(self._model, self._spec.used_rows)
+        k, device = min(self._spec.top_k, head.used_rows or len(head.weight_VD)), head.weight_VD.device
         scores = Scores(
             ids=host_buffer((tokens, k), torch.int32, device),
             logprobs=host_buffer((tokens, k), getattr(torch, self._spec.values), device),
@@ -94,6 +96,7 @@ class TransformersScorer:
                 ids_T=on_device.response_ids_T,
                 value_dtype=scores.logprobs.dtype,
                 temperature=self._spec.temperature,
+                used_rows=head.used_rows,
             )
             assert result.sampled_logprob_T is not None
             part = Scores(ids=result.ids_TK, logprobs=result.logprobs_TK, sampled=result.sampled_logprob_T.float())

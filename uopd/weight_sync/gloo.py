@@ -27,6 +27,7 @@ import torch
 from torch import Tensor
 from torch.distributed import TCPStore
 
+from sure_math.models.engines.leading_rows import LeadingRows
 from uopd.weight_sync.broadcast_group import BroadcastGroup
 from uopd.weight_sync.buckets import Slot, TensorDescription, cut_into_buckets, descriptions, empty_bucket
 from uopd.weight_sync.together import together
@@ -256,8 +257,11 @@ def pack_tied_heads(model: torch.nn.Module) -> None:
             packed.quant_method.process_weights_after_loading(packed)
 
 
-class WorkerExtension:
-    """A class that vLLM's workers look up, so that each worker imports this module; it adds nothing to the worker."""
+class WorkerExtension(LeadingRows):
+    """A class that vLLM's workers look up, so that each worker imports this module.
+
+    A worker takes one such class. This one adds what every worker of ours has: the rows of a head that are used.
+    """
 
 
 def register() -> None:

@@ -179,7 +179,8 @@ def start_llm(spec: ModelSpec, files: ModelFiles, **arguments: Any) -> LLM:
 
     Args:
         spec: its `options` are `LLM` arguments (`enforce_eager`, `max_num_seqs`, ...).
-        arguments: further `LLM` arguments, which come from the caller and not from the config.
+        arguments: further `LLM` arguments, which come from the caller and not from the config. A `worker_extension_cls`
+            must have the methods of `leading_rows.LeadingRows`.
     """
     fixed: dict[str, Any] = {
         "model": str(files.folder),
@@ -197,7 +198,7 @@ def start_llm(spec: ModelSpec, files: ModelFiles, **arguments: Any) -> LLM:
     fixed |= arguments
     padded = files.vocabulary is not None and files.vocabulary < getattr(text_config(files.folder), "vocab_size", 0)
     if padded:
-        fixed["worker_extension_cls"] = EXTENSION
+        fixed.setdefault("worker_extension_cls", EXTENSION)
     clash = sorted(set(spec.options) & (set(fixed) | {"override_generation_config", "hf_overrides", "tokenizer"}))
     if clash:
         raise EngineUnavailable(f"engine option {clash[0]!r} is set by the config's own fields or must not be changed")

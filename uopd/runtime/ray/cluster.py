@@ -32,6 +32,7 @@ from uopd.runtime.ray.sampler import RemoteSampler, StartingEngine
 from uopd.runtime.ray.scorer import RemoteScorer
 from uopd.runtime.ray.scorer_actor import ScorerActor
 from uopd.runtime.ray.student import RemoteStudent
+from uopd.runtime.specs import SharedTokens
 
 PLACEMENT_SECONDS = 120.0
 """Time for other users of a cluster to give back what the run needs."""
@@ -39,13 +40,13 @@ LEAST_CPUS = 0.001
 """For a bundle that asks for nothing: Ray refuses an empty one."""
 
 
-def start_ray(config: TrainConfig, method: Method) -> Components:
+def start_ray(config: TrainConfig, method: Method, tokens: SharedTokens | None = None) -> Components:
     """Start the components of a run in actors, and wait until their models are loaded.
 
     Raises:
         EngineUnavailable: no room, no cluster, a missing package, or a model that is not there; with what to do.
     """
-    return start_components(config, make_factories(config, method))
+    return start_components(config, make_factories(config, method, tokens))
 
 
 def start_components(config: TrainConfig, factories: Factories) -> Components:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from sure_math.models.engines import Finished, ModelIdentity, Request
 from sure_math.models.engines.load import model_files
 from sure_math.models.engines.spec import ModelSpec
 from sure_math.models.engines.vllm import VllmEngine, engine_of
+from uopd.runtime.specs import SharedTokens
 from uopd.runtime.vllm.prompt_logprobs import entries_of, read_prompts
 from uopd.runtime.vllm.start import start_vllm
 from uopd.weight_sync.gloo import transfer_options
@@ -105,9 +107,15 @@ class RolloutEngine:
             raise RuntimeError("the weights are half updated: a sync broke off; sync again first")
 
 
-def start_rollout_engine(spec: ModelSpec, backend: str) -> RolloutEngine:
-    """Start vLLM on the initial model of `spec`, ready to receive weights by `backend`."""
+def start_rollout_engine(spec: ModelSpec, backend: str, tokens: SharedTokens | None = None) -> RolloutEngine:
+    """Start vLLM on the initial model of `spec`, ready to receive weights by `backend`.
+
+    Args:
+        tokens: which ids are sampled and where a response ends; None: as the model's own files say.
+    """
     check_vllm(ENGINE_API)
     files = model_files(spec)
+    if tokens is not None:
+        files = replace(files, vocabulary=tokens.used_rows, stop_token_ids=tokens.stop_token_ids)
     llm = start_vllm(spec, files, **transfer_options(backend))
     return RolloutEngine(llm, engine_of(llm, files), files.max_length)

@@ -6,6 +6,7 @@ Shapes: T response tokens of all rows, in the rows' order; K entries.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,16 +27,20 @@ class VllmScorer:
     is faster.
     """
 
-    def __init__(self, llm: Any, *, max_length: int, top_k: int, values: str, max_tokens: int) -> None:
+    def __init__(
+        self, llm: Any, *, max_length: int, top_k: int, values: str, max_tokens: int, used_rows: int | None = None
+    ) -> None:
         """Wrap an engine that allows `top_k` log-probabilities (`max_logprobs`).
 
         Args:
             values: type of the log-probabilities that are handed on, such as `bfloat16`.
             max_tokens: tokens of all texts of one call of vLLM.
+            used_rows: ids that have a probability, with which `llm` was started; None: all.
         """
         self._llm, self._max_length = llm, max_length
         vocabulary = llm.llm_engine.vllm_config.model_config.get_vocab_size()
-        self._k, self._values, self._max_tokens = min(top_k, vocabulary), values, max_tokens
+        self._k = min(top_k, vocabulary, used_rows or vocabulary)
+        self._values, self._max_tokens = values, max_tokens
 
     def score(self, rows: Sequence[TrainingRow]) -> Scores:
         """Score all response tokens.
@@ -95,9 +100,13 @@ class VllmScorer:
         return zip(indices, outputs, strict=True)
 
 
-def start_scorer(spec: ModelSpec, *, top_k: int, values: str, max_tokens: int) -> VllmScorer:
-    """Start vLLM on the teacher of `spec`."""
+def start_scorer(
+    spec: ModelSpec, *, top_k: int, values: str, max_tokens: int, used_rows: int | None = None
+) -> VllmScorer:
+    """Start vLLM on the teacher of `spec`; ids from `used_rows` on have the probability 0."""
     files = model_files(spec)
+    if used_rows is not None:
+        files = replace(files, vocabulary=used_rows)
     # -1 allows the whole vocabulary, for a `top_k` of any size.
     llm = start_vllm(spec, files, max_logprobs=-1)
     return VllmScorer(
@@ -106,4 +115,5 @@ def start_scorer(spec: ModelSpec, *, top_k: int, values: str, max_tokens: int) -
         top_k=top_k,
         values=values,
         max_tokens=max_tokens,
+        used_rows=files.vocabulary,
     )
