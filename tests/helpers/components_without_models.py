@@ -13,6 +13,7 @@ from uopd.config import TrainConfig
 from uopd.rows import Scores, Share, TrainingRow, UpdateReport
 from uopd.weight_sync.broadcast_group import BroadcastGroup
 from uopd.weight_sync.buckets import cut_into_buckets, descriptions, empty_bucket
+from uopd.weight_sync.digest import as_message
 
 DIE, DIE_ONCE, FAIL = (66,), (67,), (13,)
 """Prompts that are orders to an engine."""
@@ -110,6 +111,7 @@ class SmallEngine:
     def receive(self, info: Mapping[str, Any]) -> None:
         for slots in cut_into_buckets(descriptions(**info), 2**20):
             self.group.broadcast(empty_bucket(slots))
+        self.group.broadcast(as_message([0] * len(info["names"])))
 
     def finish_update(self, version: int) -> None:
         self.version = version if self.claims is None else self.claims

@@ -31,6 +31,7 @@ from uopd.dry_run.memory import (
     total,
 )
 from uopd.dry_run.model_shapes import shape_of
+from uopd.dry_run.syncable import sync_problem
 from uopd.methods import Method, make_method
 
 HOST = "host"
@@ -90,6 +91,8 @@ class TrainingPlan:
     """Messages about parts whose size is not known, so that nobody can say whether they fit."""
     missing: tuple[str, ...]
     """What the run needs and is not there yet."""
+    refused: str | None
+    """Why the run would be refused though it fits; None if it would not."""
     sent: SentScores
     """What the scorer sends for each position."""
     machine: Machine
@@ -110,7 +113,7 @@ class TrainingPlan:
     @property
     def ready(self) -> bool:
         """Whether the run could be started on a machine as it is assumed."""
-        return self.fits and not self.missing
+        return self.fits and not self.missing and self.refused is None
 
     @property
     def gpus(self) -> int:
@@ -157,6 +160,7 @@ def make_plan(config: TrainConfig, assumptions: TrainingAssumptions | None = Non
         overfull=tuple(_overfull(parts, devices, config, assumptions)),
         unknown=tuple(_unknown(parts)),
         missing=tuple(_missing(config)),
+        refused=sync_problem(config),
         sent=sent,
         machine=machine,
         step_time=None if any(part.gpus for part in placed) else _time(config, method, machine, assumptions),

@@ -103,6 +103,8 @@ def _verdict(plan: TrainingPlan) -> Iterator[Text]:
         yield Text(f"It fits on {gpus}.", style="green")
     for problem in plan.problems:
         yield Text(f"It does not fit. {problem}.", style="red")
+    if plan.refused is not None:
+        yield Text(f"It would be refused: {plan.refused}.", style="red")
     for missing in plan.missing:
         yield Text(f"Missing: {missing}.", style="yellow")
 

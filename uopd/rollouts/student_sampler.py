@@ -27,7 +27,9 @@ class StudentSampler:
         self._student = student
         self._engine = make(student.model)
         with self._evaluating():
-            self._engine.check_architecture()
+            self._engine.check_architecture(
+                "choose another student.model: vLLM does not load new weights of models with such layers either"
+            )
 
     @property
     def version(self) -> int:

@@ -16,6 +16,7 @@ from uopd.dataset import DataError, Dataset
 from uopd.dry_run.layout import refuse_layout
 from uopd.dry_run.memory import GIB, TrainingAssumptions
 from uopd.dry_run.plan import make_plan
+from uopd.dry_run.syncable import sync_problem
 from uopd.methods import Method, reward_signal
 from uopd.rows import Prompt, Rollout
 
@@ -123,6 +124,17 @@ def check_layout(config: TrainConfig) -> None:
             f"{'; '.join(plan.overfull)} (--dry-run shows every item of this estimate, and "
             "runtime.check_memory=false starts the run all the same)"
         )
+
+
+def check_syncable(config: TrainConfig) -> None:
+    """Check that the student's weights can be brought to the engines.
+
+    Raises:
+        RefusedError: the student is of a kind whose new weights vLLM does not load rightly.
+    """
+    problem = sync_problem(config)
+    if problem is not None:
+        raise RefusedError(problem)
 
 
 def remarks(rollouts: Sequence[Rollout], config: TrainConfig, method: Method) -> Iterator[tuple[str, str]]:

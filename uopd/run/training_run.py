@@ -21,10 +21,7 @@ from uopd.run.log import RunLog
 from uopd.run.metrics import Stopwatch, step_metrics
 from uopd.run.summary import write_summary
 from uopd.student.learning_rate import learning_rate
-from uopd.weight_sync.in_step import check_in_step
-
-CHECKED_TOKENS = 256
-"""Of the text on which engines and student are compared after a sync."""
+from uopd.weight_sync.in_step import StepCheck
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +36,8 @@ class TrainingRun:
     evaluator: Evaluator
     checkpoints: Checkpoints
     log: RunLog
+    in_step: StepCheck
+    """Compares engines and student after a sync."""
 
     def steps(self) -> Iterator[int]:
         """Yield the steps that are left.
@@ -99,8 +98,7 @@ class TrainingRun:
         version = self.components.sync()
         every = self.config.sync.check_every
         if version == 0 or (every and version % every == 0):
-            text = self.pool.prompts[0].token_ids[:CHECKED_TOKENS]
-            check_in_step(self.components.student, self.components.sampler, text, self.config.sync.tolerance_nats)
+            self.in_step(self.components.student, self.components.sampler)
         return version
 
     def record(

@@ -6,6 +6,8 @@
 | `gloo` | our transfer back end on vLLM's interface: sender, receiver, registration |
 | `trainer_calls` | what vLLM's trainer engines ask of the sender, answered for several engines at once |
 | `buckets` | tensors packed into buckets of bytes |
+| `digest`, `held` | proof that what was sent was received, and that the engine's model holds it |
+| `in_step` | the check on log-probabilities: an engine is nearer to the student than to any earlier student |
 | `broadcast_group` | a Gloo group of torch in which buckets are broadcast |
 | `together` | calls that are made at the same time |
 | `vllm_api` | the names of vLLM that are used here, and the check that the installed vLLM has them |

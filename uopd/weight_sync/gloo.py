@@ -8,7 +8,9 @@ vLLM has no back end that runs without a GPU, and its NCCL does not cross the de
    until the layer is complete, and a tensor of a layer that lies across two buckets would be overwritten.
 3. After a reload the language-model head is packed again if it is tied to the embedding. On a CPU a tied head is a
    second module with a packed copy of its own, which loading a checkpoint does not update.
-4. An update that broke off is cleared away before the next one. Otherwise the next update would count the tensors of
+4. After the last bucket come the digests of all tensors: every receiver compares them with what it received. When the
+   update is finished, the receiver reads its model: what the model holds must be what was received (`held.py`).
+5. An update that broke off is cleared away before the next one. Otherwise the next update would count the tensors of
    the broken one twice.
 
 vLLM's workers may be processes of their own. They import this module because `transfer_options` names
@@ -30,6 +32,8 @@ from torch.distributed import TCPStore
 from sure_math.models.engines.leading_rows import LeadingRows
 from uopd.weight_sync.broadcast_group import BroadcastGroup
 from uopd.weight_sync.buckets import Slot, TensorDescription, cut_into_buckets, descriptions, empty_bucket
+from uopd.weight_sync.digest import as_message, bucket_digests, check_received
+from uopd.weight_sync.held import HeldCheck
 from uopd.weight_sync.together import together
 from uopd.weight_sync.vllm_api import TRANSFER_API, check_vllm
 
@@ -164,23 +168,31 @@ class GlooSender(TrainerWeightTransferEngine):
         self._group = None
 
     def _broadcast(self, parameters: Sequence[TensorDescription]) -> None:
+        digests: list[int] = []
         try:
             tensors = iter(self.source)
             for slots in cut_into_buckets(parameters, self._bucket_bytes):
-                self._send(slots, tensors)
+                digests += self._send(slots, tensors)
+            self._group_of_now.broadcast(as_message(digests))
         except BaseException:
             self.shutdown()
             raise
 
-    def _send(self, slots: Sequence[Slot], tensors: Iterator[tuple[str, Tensor]]) -> None:
+    @property
+    def _group_of_now(self) -> BroadcastGroup:
         assert self._group is not None, "trainer_init comes first"
+        return self._group
+
+    def _send(self, slots: Sequence[Slot], tensors: Iterator[tuple[str, Tensor]]) -> list[int]:
+        """Broadcast a bucket; return the digests of its tensors."""
         bucket = empty_bucket(slots)
         for slot in slots:
             name, tensor = next(tensors)
             if (name, tensor.dtype, tuple(tensor.shape)) != (slot.name, slot.dtype, slot.shape):
                 raise ValueError(f"the student named {slot.name} {slot.shape}, then gave {name} {tensor.shape}")
             slot.view_in(bucket).copy_(tensor)
-        self._group.broadcast(bucket)
+        self._group_of_now.broadcast(bucket)
+        return bucket_digests(bucket, slots)
 
 
 class GlooReceiver(WeightTransferEngine):
@@ -195,6 +207,8 @@ class GlooReceiver(WeightTransferEngine):
         self._group: BroadcastGroup | None = None
         self._bucket_bytes = 0
         self._updating = False
+        self._updates = 0
+        self._held: HeldCheck | None = None
 
     def init_transfer_engine(self, init_info: GlooInit) -> None:
         """Leave the group of an earlier sender and join the group of this one."""
@@ -214,21 +228,42 @@ class GlooReceiver(WeightTransferEngine):
             finalize_layerwise_reload(self.model, self.model_config)
         initialize_layerwise_reload(self.model)
         self._updating = True
+        self._updates += 1
+        self._held = held_check(self.model, self._updates) if self.parallel_config.world_size == 1 else None
 
     def receive_weights(self, update_info: GlooUpdate) -> None:
-        """Receive all buckets and load their tensors; leave the group if that fails."""
+        """Receive all buckets and load their tensors; leave the group if that fails.
+
+        Raises:
+            ValueError: a tensor is not what was sent.
+        """
+        digests: list[int] = []
         try:
             for slots in cut_into_buckets(update_info.parameters(), self._bucket_bytes):
-                self._receive(slots)
+                digests += self._receive(slots)
+            message = as_message(digests)
+            self._group_of_now.broadcast(sent := torch.empty_like(message))
+            check_received(update_info.names, digests, sent)
         except BaseException:
             self.shutdown()
             raise
 
     def finish_weight_update(self) -> None:
-        """End the layer-wise reload, after which the new weights are in use."""
+        """End the layer-wise reload, after which the new weights are in use.
+
+        Raises:
+            RuntimeError: the model does not hold what was received.
+        """
         finalize_layerwise_reload(self.model, self.model_config)
         pack_tied_heads(self.model)
         self._updating = False
+        wrong = self._held.wrong_tensors(self.model) if self._held is not None else []
+        self._held = None
+        if wrong:
+            raise RuntimeError(
+                f"the engine's model does not hold {len(wrong):,} tensors as they were sent, such as {wrong[0]}: this "
+                "vLLM does not load such weights anew, or the student left them out"
+            )
 
     def shutdown(self) -> None:
         """Leave the group, which makes the broadcasts of all other members fail."""
@@ -236,13 +271,33 @@ class GlooReceiver(WeightTransferEngine):
             self._group.close()
         self._group = None
 
-    def _receive(self, slots: Sequence[Slot]) -> None:
+    @property
+    def _group_of_now(self) -> BroadcastGroup:
         if self._group is None:
             raise RuntimeError("init_transfer_engine comes first")
+        return self._group
+
+    def _receive(self, slots: Sequence[Slot]) -> list[int]:
+        """Receive and load a bucket; return the digests of its tensors."""
         bucket = empty_bucket(slots)
-        self._group.broadcast(bucket)
+        self._group_of_now.broadcast(bucket)
+        if self._held is not None:
+            for slot in slots:
+                self._held.remember(slot.name, slot.view_in(bucket))
         arrived = bucket.to(self.device)
         self.model.load_weights([(slot.name, slot.view_in(arrived)) for slot in slots])
+        return bucket_digests(bucket, slots)
+
+
+def held_check(model: Any, number: int) -> HeldCheck:
+    """Make the check of what a model of vLLM holds after an update."""
+    mapper = getattr(model, "hf_to_vllm_mapper", None)
+
+    def rename(name: str) -> str:
+        renamed = [name] if mapper is None else mapper.apply_list([name])
+        return str(renamed[0]) if renamed else name
+
+    return HeldCheck(number=number, fused=getattr(model, "packed_modules_mapping", {}), rename=rename)
 
 
 def pack_tied_heads(model: torch.nn.Module) -> None:

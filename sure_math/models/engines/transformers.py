@@ -90,11 +90,14 @@ class TransformersEngine:
             torch.cuda.empty_cache()
 
     @torch.inference_mode()
-    def check_architecture(self) -> None:
+    def check_architecture(self, remedy: str) -> None:
         """Sample one token from a cache of two prompts, and compare the next logits with those of a plain pass.
 
         An architecture whose state is not in transformers' cache of keys and values would sample from other
         distributions, or end with an error in the first batch.
+
+        Args:
+            remedy: what the message says to do.
 
         Raises:
             EngineUnavailable: the model cannot be sampled here.
@@ -112,7 +115,7 @@ class TransformersEngine:
             mask_BS = torch.cat([mask_BS[keep], mask_BS.new_ones(1, 1)], dim=1)
             cached_V = self._forward(torch.tensor([[new]], device=device), mask_BS, cache)[0].float()
         except (AttributeError, TypeError, ValueError, IndexError, KeyError, RuntimeError) as error:
-            raise self._unsuitable(f"{type(error).__name__}: {in_one_line(error)}") from error
+            raise self._unsuitable(f"{type(error).__name__}: {in_one_line(error)}", remedy) from error
         plain = self._model(input_ids=torch.tensor([[*short, new]], device=device), use_cache=False)
         plain_V = plain.logits[0, -1, : self._vocabulary]
         expected_V = plain_V.float() - plain_V.float().mean()
@@ -120,13 +123,12 @@ class TransformersEngine:
         if expected_V.isfinite().all() and not difference <= CACHE_TOLERANCE.get(
             plain_V.dtype, CACHE_TOLERANCE_16_BITS
         ):
-            raise self._unsuitable(f"with its cache its logits differ by {difference:.2g} of their norm")
+            raise self._unsuitable(f"with its cache its logits differ by {difference:.2g} of their norm", remedy)
 
-    def _unsuitable(self, why: str) -> EngineUnavailable:
+    def _unsuitable(self, why: str, remedy: str) -> EngineUnavailable:
         return EngineUnavailable(
             f"model {self.identity.name!r} ({self._model.config.model_type}): the transformers engine cannot sample "
-            f"from this architecture ({why}); sample with vLLM: engine=vllm (in training rollouts.engine=vllm with "
-            "runtime.kind=ray)"
+            f"from this architecture ({why}); {remedy}"
         )
 
     def _answers(self, batch: Sequence[Request]) -> list[Finished]:
@@ -328,7 +330,7 @@ def start_transformers(spec: ModelSpec, files: ModelFiles) -> TransformersEngine
         budget=Budget(sequences=int(options["max_batch_sequences"]), tokens=int(options["max_batch_tokens"])),
         vocabulary=files.vocabulary,
     )
-    engine.check_architecture()
+    engine.check_architecture("sample with vLLM: engine=vllm")
     return engine
 
 

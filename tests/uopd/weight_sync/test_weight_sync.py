@@ -1,10 +1,11 @@
 """Weights sent to vLLM over Gloo: vLLM really running on a tiny model, its core and its worker in own processes.
 
 Pinned: after each of three syncs the engine's log-probabilities are those of the trainer's model, with one bucket and
-with one per tensor; the tied head and the norms arrive too; a sync that leaves a parameter out, or sends old weights
-under a new version, is caught by the check that follows it; what was cached with the old weights is gone; a sync that
-breaks off in the middle of a layer leaves an engine that refuses to answer and is right after the next one; an engine
-that fails, vanishes or hangs is an error within seconds or the timeout; vLLM's scores are a plain forward's.
+with one per tensor; the tied head and the norms arrive too; a parameter that is left out is named by the engine, and
+old weights under a new version are caught by the check that follows the sync; what was cached with the old weights is
+gone; a sync that breaks off in the middle of a layer leaves an engine that refuses to answer and is right after the
+next one; an engine that fails, vanishes or hangs is an error within seconds or the timeout; vLLM's scores are a plain
+forward's.
 """
 
 import json
@@ -42,6 +43,7 @@ from uopd.weight_sync.buckets import (
     descriptions,
     empty_bucket,
 )
+from uopd.weight_sync.digest import as_message, bucket_digests, check_received
 from uopd.weight_sync.gloo import transfer_options
 from uopd.weight_sync.in_step import OutOfStep, check_in_step
 from uopd.weight_sync.together import together
@@ -183,6 +185,7 @@ class Peer:
 
     def __init__(self, fails: str = "") -> None:
         self.fails, self.version, self.got = fails, 0, [0.0]
+        self.digests: list[int] = []
         self.group: BroadcastGroup | None = None
         self.limit = 0
 
@@ -197,7 +200,7 @@ class Peer:
 
     def receive(self, info: Mapping[str, Any]) -> None:
         assert self.group is not None
-        self.got = []
+        self.got, self.digests = [], []
         for slots in cut_into_buckets(descriptions(**info), self.limit):
             if self.fails == "loading" and len(self.got) == 2:
                 self.group.close()
@@ -207,6 +210,10 @@ class Peer:
             bucket = empty_bucket(slots)
             self.group.broadcast(bucket)
             self.got += [float(slot.view_in(bucket)[-1]) for slot in slots]
+            self.digests += bucket_digests(bucket, slots)
+        sent = as_message(self.digests)
+        self.group.broadcast(sent)
+        check_received(info["names"], self.digests, sent)
 
     def finish_update(self, version: int) -> None:
         self.version = version
@@ -326,21 +333,40 @@ def test_after_each_sync_the_engine_has_the_trainers_weights(
 
 @pytest.mark.vllm
 def test_weights_that_are_not_the_students_are_caught(engine: RolloutEngine, learner: Learner) -> None:
-    """The version alone says nothing: both engines below claim the new one."""
+    """The version alone says nothing: the engine claims the new one."""
     stale = {name: tensor.detach().clone() for name, tensor in learner.parameters()}
-    without_a_norm = [name for name in stale if name != "model.norm.weight"]
     learner.step()
-    for broken in (stale.items, lambda: [(name, dict(learner.parameters())[name]) for name in without_a_norm]):
-        sending = sender(learner.parameters)
-        sending.connect([engine], HOST)
-        sending.send(learner.version)
-        assert in_step(learner, engine) < TOLERANCE
-        learner.step()
-        sending = sender(broken)
-        sending.connect([engine], HOST)
-        sending.send(learner.version)
-        with pytest.raises(OutOfStep, match=f"engine 0 at policy version {learner.version} differs .* nats"):
-            in_step(learner, engine)
+    sending = sender(stale.items)
+    sending.connect([engine], HOST)
+    sending.send(learner.version)
+    with pytest.raises(OutOfStep, match=f"engine 0 at policy version {learner.version} differs .* nats"):
+        in_step(learner, engine)
+
+
+LEFT_OUT = ["model.norm.weight", "model.layers.1.self_attn.k_proj.weight", "model.layers.0.mlp.down_proj.weight"]
+
+
+@pytest.mark.vllm
+@pytest.mark.parametrize("name", LEFT_OUT)
+def test_a_parameter_that_the_model_does_not_get_is_named(engine: RolloutEngine, learner: Learner, name: str) -> None:
+    """After an update of the paper's rate, too small for the check on log-probabilities."""
+    sending = sender(learner.parameters)
+    sending.connect([engine], HOST)
+    sending.send(1)
+    with torch.no_grad():
+        for parameter in learner.model.parameters():
+            parameter += 3e-6 * torch.randn(parameter.shape).sign()
+    learner.version = 2
+    broken = sender(lambda: [(key, value) for key, value in learner.parameters() if key != name])
+    broken.connect([engine], HOST)
+    with pytest.raises(Exception, match=rf"does not hold 1 tensors as they were sent, such as {name}"):
+        broken.send(2)
+    with pytest.raises(RuntimeError, match="half updated"):
+        engine.logprobs(TEXT)
+    sending = sender(learner.parameters)
+    sending.connect([engine], HOST)
+    sending.send(2)
+    assert in_step(learner, engine) < TOLERANCE
 
 
 class Uncleared:
