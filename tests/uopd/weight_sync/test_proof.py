@@ -1,4 +1,4 @@
-"""Pins of the proof that a sync arrived, without an engine: `digest.py`, `held.py`, `in_step.py`.
+"""Pins of the proof that a sync arrived, without an engine: `digest`, `held`, `in_step` of `uopd/weight_sync`.
 
 - one flipped bit in one of 1,000 tensors is named, wherever it is in its bucket;
 - of 1,000 parameters one that is stale by an update of 3e-6 is named, for fused, packed, plain and tied layers, in
