@@ -50,6 +50,7 @@ from sure_math.validation.labels import judge_problems
 TEACHER, STUDENT = "qwen2.5-coder-1.5b", "qwen2.5-coder-0.5b"
 """Folders of Qwen2.5-Coder-Instruct models in `--models`."""
 SETS = ("gsm8k", "curated")
+ROLES = ("teacher", "student")
 NESTED = (2, 4, 8)
 JUDGED = 100
 """Pairs of answers of each symbolic verdict that the judge is asked about."""
@@ -218,6 +219,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--positions", type=int, default=4096, help="of a prompt and its response together")
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
     parser.add_argument("--problems", type=int, default=200, help="problems of each set")
+    parser.add_argument(
+        "--roles", nargs="+", choices=ROLES, default=list(ROLES), help="`teacher` alone leaves the student for later"
+    )
     parser.add_argument("--results", type=Path, default=RESULTS, help="file of the figures")
     parser.add_argument("--save-replies", action="store_true", help="only add new replies to the file")
     parser.add_argument("override", nargs="*", help="further key=value of the builds")
@@ -229,21 +233,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     results = json.loads(options.results.read_text(encoding="utf-8")) if options.results.exists() else {}
     for name in options.sets:
-        for model in models:
+        for role, model in zip(ROLES, models, strict=True):
+            if role not in options.roles:
+                continue
             build(model, name, options)
             save_replies([folders[name, model]], options.replies)
             results.setdefault(name, {})[model] = report(folders[name, model])
+            write_results(results, options.results)
         teacher, student = (folders[name, model] for model in models)
-        results[name]["headroom"] = headroom(teacher, student, options.work / f"{name}-headroom")
         if options.results == RESULTS and name == SETS[0]:
             shutil.copy(teacher / "validation" / "accuracy.png", FIGURE)
+        if len(options.roles) == len(ROLES):
+            results[name]["headroom"] = headroom(teacher, student, options.work / f"{name}-headroom")
+            write_results(results, options.results)
+    if len(options.roles) < len(ROLES):
+        return 0
     spec = ModelSpec(
         model=str(options.models / options.student), engine=options.engine, max_model_len=options.positions
     )
     results["judge"] = judge_against_symbolic(list(folders.values()), spec)
-    options.results.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    say(f"written: {options.results}")
+    write_results(results, options.results)
     return 0
+
+
+def write_results(results: Mapping[str, Any], file: Path) -> None:
+    """Write what has been found so far."""
+    file.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    say(f"written: {file}")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.page import data_sections, faults_section, hostile_section, published_section, training_sections
+from benchmarks.page import (
+    data_sections,
+    faults_section,
+    hostile_section,
+    published_section,
+    real_teacher_section,
+    training_sections,
+)
 from benchmarks.page.parts import FIGURES, RESULTS, Section
 from sure_math.storage.files import write_whole
 
@@ -36,6 +43,7 @@ SECTIONS: Mapping[str, Callable[[Any], Section]] = {
     "sampling_stream": data_sections.sampling_stream,
     "decontamination": data_sections.decontamination,
     "real_seeds": data_sections.real_seeds,
+    "real_teacher": real_teacher_section.section,
     "pocket_validation": data_sections.validation,
     "math500_entropy": data_sections.entropy,
     "pocket_models": data_sections.pocket_models,
