@@ -187,6 +187,9 @@ class RewardSignal:
 def reward_signal(rollouts: Sequence[Rollout]) -> RewardSignal:
     """Count the groups without a signal, and the responses that are left to learn from.
 
+    >>> reward_signal(rollouts).equal_groups  # doctest: +SKIP
+    2
+
     Args:
         rollouts: by slot.
     """

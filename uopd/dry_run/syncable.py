@@ -32,7 +32,7 @@ def sync_problem(config: TrainConfig) -> str | None:
 
     >>> from uopd.config import load_config
     >>> sync_problem(load_config("pocket"))
-    >>> sync_problem(load_config("paper-8b", ["student.model=Qwen/Qwen3-30B-A3B"]))[:57]
+    >>> sync_problem(load_config("paper-8b", ["student.model=Qwen/Qwen3-30B-A3B"]))[:58]
     'student.model = Qwen/Qwen3-30B-A3B is a mixture of experts'
     """
     if config.rollouts.engine != "vllm":

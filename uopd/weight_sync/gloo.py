@@ -208,6 +208,7 @@ class GlooReceiver(WeightTransferEngine):
         self._bucket_bytes = 0
         self._updating = False
         self._updates = 0
+        self._received = False
         self._held: HeldCheck | None = None
 
     def init_transfer_engine(self, init_info: GlooInit) -> None:
@@ -230,6 +231,7 @@ class GlooReceiver(WeightTransferEngine):
         self._updating = True
         self._updates += 1
         self._held = held_check(self.model, self._updates) if self.parallel_config.world_size == 1 else None
+        self._received = False
 
     def receive_weights(self, update_info: GlooUpdate) -> None:
         """Receive all buckets and load their tensors; leave the group if that fails.
@@ -247,9 +249,11 @@ class GlooReceiver(WeightTransferEngine):
         except BaseException:
             self.shutdown()
             raise
+        self._received = True
 
     def finish_weight_update(self) -> None:
-        """End the layer-wise reload, after which the new weights are in use.
+        """End the layer-wise reload, after which the new weights are in use. An update that broke off ends like this
+        too, before the next one begins; of its weights nothing is promised.
 
         Raises:
             RuntimeError: the model does not hold what was received.
@@ -257,7 +261,7 @@ class GlooReceiver(WeightTransferEngine):
         finalize_layerwise_reload(self.model, self.model_config)
         pack_tied_heads(self.model)
         self._updating = False
-        wrong = self._held.wrong_tensors(self.model) if self._held is not None else []
+        wrong = self._held.wrong_tensors(self.model) if self._held is not None and self._received else []
         self._held = None
         if wrong:
             raise RuntimeError(

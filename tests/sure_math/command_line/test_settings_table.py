@@ -78,7 +78,7 @@ def test_what_a_row_says() -> None:
     rows = rows_of(load_training("pocket", ["optimizer.learning_rate=1e-5", "rollouts.top_p=1"]))
     assert rows["optimizer.learning_rate"].value == "1.0e-05" and rows["optimizer.learning_rate"].changed
     assert not rows["rollouts.top_p"].changed
-    assert rows["rollouts.top_k"].description == "0 keeps every token."
+    assert rows["rollouts.top_k"].description == "0 keeps every token; GRPO needs 0."
     build = rows_of(load_build("annotate", [*BUILD, "judge=null"]))
     assert build["seeds.public"].value == "{math: {splits: [train, test]}}"
     assert (build["judge"].value, build["judge"].description) == ("null", "A model and how to run it.")

@@ -27,7 +27,7 @@ from tests.uopd.model.test_causal_model import SMALL, save_random
 from tests.uopd.student.test_reference import opsd_rows, plain_logprobs, scorer_spec, spec_of, step_rows
 from uopd.config import load_config
 from uopd.methods import make_method
-from uopd.model.errors import StudentError
+from uopd.model.errors import StepFailed, StudentError
 from uopd.rows import HiddenScores, Scores, Share, opened
 from uopd.runtime import specs
 from uopd.runtime.ray.messages import pack, unpack
@@ -174,7 +174,7 @@ def test_a_head_that_is_not_finite_is_named_by_the_update(tmp_path: Path) -> Non
     rows = step_rows(0)
     scores = load_scorer(scorer_spec(folder, sends="hidden")).score(rows)
     learner = load_student(spec_of(folder, teacher_head=head_spec(folder)))
-    with pytest.raises(FloatingPointError, match="look at its weights for NaN"):
+    with pytest.raises(StepFailed, match="^update 1: .* look at its weights for NaN"):
         learner.update(Share(rows=rows, scores=scores), 1e-3)
 
 
