@@ -174,7 +174,7 @@ def test_a_head_that_is_not_finite_is_named_by_the_update(tmp_path: Path) -> Non
     rows = step_rows(0)
     scores = load_scorer(scorer_spec(folder, sends="hidden")).score(rows)
     learner = load_student(spec_of(folder, teacher_head=head_spec(folder)))
-    with pytest.raises(StepFailed, match="^update 1: .* look at its weights for NaN"):
+    with pytest.raises(StepFailed, match=r"^update 1: .* look at its weights for NaN"):
         learner.update(Share(rows=rows, scores=scores), 1e-3)
 
 
