@@ -8,6 +8,7 @@ import shutil
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -51,10 +52,8 @@ def data_of(work: Work) -> Path:
 
 
 def _with_data(work: Work, data: Path, settings: Sequence[str]) -> Work:
-    import dataclasses
-
     arguments = [word for word in work.arguments if not word.startswith("data.path=")]
-    return dataclasses.replace(work, arguments=[*arguments, f"data.path={data}", *settings])
+    return replace(work, arguments=[*arguments, f"data.path={data}", *settings])
 
 
 def _perform(act: Act, work: Work, reference: Undisturbed, place: Place) -> list[str]:
@@ -118,5 +117,5 @@ def different(expected: dict[str, Any], found: dict[str, Any], work: Work) -> li
 
 
 def works_of(kind: str, folder: Path) -> Work:
-    """Make the command of a kind: `local` with the evaluation that some faults need, or `ray`."""
+    """Make the command of a kind of run, on a dataset in `folder`."""
     return {"local": works.local_training, "ray": works.ray_training}[kind](folder)

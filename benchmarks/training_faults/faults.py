@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Literal
 
 import psutil
+import pyarrow.parquet as pq
 
 from benchmarks.training_faults import inside
 from benchmarks.training_faults.inside import Moment
-from tests.helpers.processes import Around
+from tests.helpers.processes import Around, start_module
 from uopd.run.folder import METRICS
 
 Ending = Literal["the same result", "left out", "a message", "interrupted", "killed"]
@@ -165,8 +166,6 @@ def _other_answers(place: Place) -> None:
     shutil.move(place.data, place.data.with_name("kept"))
     shutil.copytree(place.data.with_name("kept"), place.data)
     table = next((place.data / "data").glob("train*.parquet"))
-    import pyarrow.parquet as pq
-
     rows = pq.read_table(table)
     pq.write_table(rows.slice(1), table)
 
@@ -178,8 +177,6 @@ def _answers_back(place: Place) -> None:
 
 def _second_run(place: Place) -> None:
     """Start the same command beside the one that is stopped; it must refuse."""
-    from tests.helpers.processes import start_module
-
     command = json.loads((place.out.parent / "command.json").read_text())
     log = place.out.parent / "second-log"
     process = start_module(command[0], *command[1:], log=log)
