@@ -18,7 +18,9 @@ WORKERS ?= 2
 
 VENV := .venv
 BIN := $(VENV)/bin
-PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints/cpu.txt \
+# The CUDA build of torch asks for a version of triton of its own, so the tests' version binds `make test` alone.
+CONSTRAINTS := $(VENV)/constraints.txt
+PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --constraint $(CONSTRAINTS) \
 	$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 # Every command names the version: without it pip takes the newest build, which the other packages were not tested with.
 TORCH := torch==2.13.0
@@ -54,13 +56,16 @@ $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
 
+$(CONSTRAINTS): constraints/cpu.txt | $(BIN)/python
+	sed '/^triton==/d' $< > $@
+
 # The stamps make a second run install nothing; a changed dependency installs again. A larger installation contains the
 # smaller ones.
-$(VENV)/.demo: $(REQUIREMENTS) | $(BIN)/python
+$(VENV)/.demo: $(REQUIREMENTS) | $(BIN)/python $(CONSTRAINTS)
 	$(PIP_INSTALL) --editable . $(TORCH)
 	touch $@
 
-$(VENV)/.check: $(REQUIREMENTS) | $(BIN)/python
+$(VENV)/.check: $(REQUIREMENTS) | $(BIN)/python $(CONSTRAINTS)
 	$(PIP_INSTALL) --editable '.[eval,test]' $(TORCH)
 	touch $@ $(VENV)/.demo
 
@@ -69,6 +74,6 @@ $(VENV)/.test: $(REQUIREMENTS) scripts/install_test_requirements.py | $(BIN)/pyt
 		$(if $(TORCH_INDEX),--torch-index $(TORCH_INDEX))
 	touch $@ $(VENV)/.check $(VENV)/.docs $(VENV)/.demo
 
-$(VENV)/.docs: $(REQUIREMENTS) | $(BIN)/python
+$(VENV)/.docs: $(REQUIREMENTS) | $(BIN)/python $(CONSTRAINTS)
 	$(PIP_INSTALL) --editable '.[docs]' $(TORCH)
 	touch $@

@@ -100,3 +100,14 @@ def test_the_release_writes_a_bill_of_materials_from_the_lock_file() -> None:
 def test_dependabot_looks_at_python_and_at_the_actions() -> None:
     updates = yaml.safe_load((ROOT / ".github/dependabot.yml").read_text(encoding="utf-8"))["updates"]
     assert {update["package-ecosystem"] for update in updates} == {"pip", "github-actions"}
+
+
+def test_a_build_of_torch_chooses_its_own_triton() -> None:
+    """torch 2.13.0 for CUDA, which is pip's default, needs triton 3.7.1. With the tests' version `make demo` failed."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (rule,) = re.findall(r"^\$\(CONSTRAINTS\): .*\n\t(sed .*) \$< > \$@$", makefile, re.MULTILINE)
+    left = subprocess.run(
+        ["sh", "-c", rule], input=CONSTRAINTS, capture_output=True, text=True, check=True, cwd=ROOT
+    ).stdout.splitlines()
+    assert set(CONSTRAINTS.splitlines()) - set(left) == {"triton==3.9.0"}
+    assert "--constraint constraints/cpu.txt" not in makefile
