@@ -27,6 +27,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmarks.measuring.journals import read_journal
 from benchmarks.measuring.results_files import figure_file, results_file
 from sure_math.annotation.judge import LlmJudge, judge_prompt
 from sure_math.build import main as build_command
@@ -119,11 +120,8 @@ def save_replies(folders: Iterable[Path], file: Path) -> int:
     if file.exists():
         rows = {row["key"]: row for row in pq.read_table(file).to_pylist()}
     for folder in folders:
-        if not (folder / WORK / "journal.sqlite").exists():
-            continue
-        with sqlite3.connect(f"file:{folder / WORK / 'journal.sqlite'}?mode=ro", uri=True) as journal:
-            for key, reply, checksum in journal.execute("SELECT key, reply, checksum FROM replies"):
-                rows[key] = {"key": key, "reply": reply, "checksum": checksum}
+        for key, reply, checksum in read_journal(folder / WORK / "journal.sqlite"):
+            rows[key] = {"key": key, "reply": reply, "checksum": checksum}
     schema = pa.schema([("key", pa.binary()), ("reply", pa.string()), ("checksum", pa.binary())])
     table = pa.Table.from_pylist([rows[key] for key in sorted(rows)], schema=schema)
     pq.write_table(table, file, compression="zstd", compression_level=19)

@@ -26,7 +26,7 @@ class RunConfig(Section):
     max_failed_steps: int = Field(
         10,
         ge=0,
-        description="A step that cannot be taken (a loss that is no number, a text that the teacher cannot score) is "
+        description="A step that cannot be taken (a NaN loss, a text that the teacher cannot score) is "
         "left out; the run ends if there are more of them.",
     )
 

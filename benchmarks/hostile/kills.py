@@ -204,7 +204,7 @@ def attempt(work: Work, reference: Undisturbed, folder: Path, plan: Plan, seed: 
         "work": work.name,
         "kills": done,
         "status": status,
-        "different": _compared(work, reference.made, made, logged),
+        "different": compared(work, reference.made, made, logged),
         "to_the_last_bit": not differences(reference.made, made, 0.0),
         "lost": _lost(reference.made, made),
         "asked": len(asked),
@@ -232,10 +232,22 @@ def _rollouts(out: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted((out / "rollouts").glob("step-*.parquet"))}
 
 
-def _compared(work: Work, expected: dict[str, Any], found: dict[str, Any], logged: Mapping[str, bytes]) -> list[str]:
-    """Name what differs between two results. What vLLM samples anew may differ, what was logged before a kill not."""
+def compared(
+    work: Work,
+    expected: dict[str, Any],
+    found: dict[str, Any],
+    logged: Mapping[str, bytes],
+    *,
+    tolerance: float = TOLERANCE,
+) -> list[str]:
+    """Name what differs between two results. What vLLM samples anew may differ, what was logged before a kill not.
+
+    Args:
+        logged: rollouts that were logged before a kill: name of the file -> its content.
+        tolerance: numbers may differ by so much.
+    """
     if work.samples_alike:
-        return differences(expected, found, TOLERANCE)[:10]
+        return differences(expected, found, tolerance)[:10]
     steps = [line["step"] for line in found["metrics"]]
     wrong = [] if steps == list(range(RAY_STEPS)) else [f"steps {steps}"]
     wrong += [] if expected.keys() == found.keys() else [f"files {sorted(expected.keys() ^ found.keys())}"]

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Any
 
+from benchmarks.measuring.journals import read_journal
 from sure_math.identity import digest
 from sure_math.pocket.world import draw_core, to_problem
 from sure_math.storage.output_folder import WORK
@@ -81,18 +80,8 @@ def build_of_all_phases(folder: Path) -> Work:
         made=_tables,
         made_of_damaged=_tables,
         asked=lambda out: [key for _, key in logged(out)],
-        stored=lambda out: {key.hex() for key, _ in journal_rows(out / WORK / "journal.sqlite")},
+        stored=lambda out: {key.hex() for key, _, _ in read_journal(out / WORK / "journal.sqlite")},
     )
-
-
-def journal_rows(path: Path) -> list[tuple[bytes, str]]:
-    """Read the keys and the replies of a journal; none if there is no journal yet."""
-    if not path.is_file():
-        return []
-    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as journal:
-        if not journal.execute("SELECT 1 FROM sqlite_master WHERE name = 'replies'").fetchall():
-            return []
-        return journal.execute("SELECT key, reply FROM replies").fetchall()
 
 
 def named_in(replies: Sequence[str]) -> set[str]:
@@ -154,7 +143,7 @@ def served_build(folder: Path) -> Work:
         made=_tables,
         made_of_damaged=_tables,
         asked=asked,
-        stored=lambda out: named_in([reply for _, reply in journal_rows(out / WORK / "journal.sqlite")]),
+        stored=lambda out: named_in([reply for _, reply, _ in read_journal(out / WORK / "journal.sqlite")]),
         forget=server.tries.clear,
         close=server.close,
     )
@@ -181,7 +170,7 @@ def vllm_build(folder: Path) -> Work:
         made=_ids,
         made_of_damaged=_ids,
         asked=lambda out: [key for _, key in logged(out)],
-        stored=lambda out: {key.hex() for key, _ in journal_rows(out / WORK / "journal.sqlite")},
+        stored=lambda out: {key.hex() for key, _, _ in read_journal(out / WORK / "journal.sqlite")},
         environment={"TORCH_COMPILE_DISABLE": "1"},
     )
 
@@ -260,7 +249,7 @@ def evaluation(folder: Path) -> Work:
         return [key_of(body) for body in list(server.bodies)]
 
     def stored(out: Path) -> set[str]:
-        return named_in([reply for path in out.rglob("*.responses.db") for _, reply in journal_rows(path)])
+        return named_in([reply for path in out.rglob("*.responses.db") for _, reply, _ in read_journal(path)])
 
     return Work(
         name="evaluation",

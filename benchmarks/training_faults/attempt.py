@@ -11,14 +11,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import psutil
 
 from benchmarks.hostile import works
-from benchmarks.hostile.kills import PATIENCE, Started, Undisturbed
+from benchmarks.hostile.kills import PATIENCE, Started, Undisturbed, compared
 from benchmarks.hostile.trials import Row
-from benchmarks.hostile.works import RAY_STEPS, Work, differences
+from benchmarks.hostile.works import Work
 from benchmarks.training_faults.faults import Act, Fault, Place
 from tests.helpers.processes import INTERRUPTED, Around
 from uopd.run.folder import METRICS, read_lines
@@ -104,16 +103,9 @@ def judge(act: Act, status: int, text: str, reference: Undisturbed, work: Work, 
     if act.ends == "left out":
         reasons = [line["failed"] for line in failed]
         return [] if len(failed) == 1 and re.search(act.says, reasons[0]) else [f"left out: {reasons}"]
-    return [f"left out: {failed}"] if failed else different(reference.made, work.made(out), work)
-
-
-def different(expected: dict[str, Any], found: dict[str, Any], work: Work) -> list[str]:
-    """Name what differs between two runs. What vLLM samples anew may be another text; then the steps are compared."""
-    if work.samples_alike:
-        return differences(expected, found, 0.0)[:10]
-    steps = [line["step"] for line in found["metrics"]]
-    wrong = [] if steps == list(range(RAY_STEPS)) else [f"steps {steps}"]
-    return wrong + ([] if expected.keys() == found.keys() else [f"files {sorted(expected.keys() ^ found.keys())}"])
+    if failed:
+        return [f"left out: {failed}"]
+    return compared(work, reference.made, work.made(out), {}, tolerance=0.0)
 
 
 def works_of(kind: str, folder: Path) -> Work:

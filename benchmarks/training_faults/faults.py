@@ -161,7 +161,7 @@ def _half_a_line(place: Place) -> None:
         file.write('{"step": 1, "los')
 
 
-def _other_answers(place: Place) -> None:
+def _replace_dataset(place: Place) -> None:
     """Replace the dataset by one with another content."""
     shutil.move(place.data, place.data.with_name("kept"))
     shutil.copytree(place.data.with_name("kept"), place.data)
@@ -170,13 +170,13 @@ def _other_answers(place: Place) -> None:
     pq.write_table(rows.slice(1), table)
 
 
-def _answers_back(place: Place) -> None:
+def _put_dataset_back(place: Place) -> None:
     shutil.rmtree(place.data)
     shutil.move(place.data.with_name("kept"), place.data)
 
 
 def _second_run(place: Place) -> None:
-    """Start the same command beside the one that is stopped; it must refuse."""
+    """Start the same command a second time while the first one is stopped. The second command must refuse."""
     command = json.loads((place.out.parent / "command.json").read_text())
     log = place.out.parent / "second-log"
     process = start_module(command[0], *command[1:], log=log)
@@ -202,13 +202,13 @@ FAULTS: Sequence[Fault] = (
     _interrupted(signal.SIGINT, "update", "^interrupted: repeat the command"),
     _interrupted(signal.SIGTERM, "score", ""),
     _interrupted(signal.SIGTERM, "sync", ""),
-    _failed("teacher", "a logit that is infinite", r"^scoring: a logit of the teacher is inf"),
+    _failed("teacher", "an infinite logit", r"^scoring: a logit of the teacher is inf"),
     _failed("teacher", "a token that it does not have", r"^scoring: IndexError: index out of range"),
     _failed("teacher", "a text that it refuses", r"^scoring: ValueError: row 2: 4,097 tokens"),
-    _failed("teacher", "scores that are no numbers", r"^update 2: ValueError: .* has no finite largest value"),
+    _failed("teacher", "scores that are NaN", r"^update 2: ValueError: .* has no finite largest value"),
     _failed("teacher", "no memory", r"OutOfMemoryError: tried to allocate"),
-    _failed("student", "a loss that is no number", r"^update 2: the loss is nan"),
-    _failed("student", "a gradient that is infinite", r"^update 2: the gradient's norm is inf"),
+    _failed("student", "a NaN loss", r"^update 2: the loss is nan"),
+    _failed("student", "an infinite gradient", r"^update 2: the gradient's norm is inf"),
     _failed("student", "a row with a strange token", r"^update 2: IndexError: index out of range"),
     Fault(
         name="teacher: a lost GPU",
@@ -305,8 +305,8 @@ FAULTS: Sequence[Fault] = (
     ),
     *_in_between(
         "the dataset is replaced meanwhile",
-        Act(ends="a message", says="the dataset's content has changed", before=_other_answers),
-        Act(ends="the same result", before=_answers_back),
+        Act(ends="a message", says="the dataset's content has changed", before=_replace_dataset),
+        Act(ends="the same result", before=_put_dataset_back),
     ),
     *_in_between(
         "another learning rate",

@@ -122,7 +122,7 @@ def use_up_files() -> None:
 # ---- components that fail, wherever they run -------------------------------------------------------------------------
 
 ERRORS: Mapping[str, Exception] = {
-    "a logit that is infinite": FloatingPointError("a logit of the teacher is inf"),
+    "an infinite logit": FloatingPointError("a logit of the teacher is inf"),
     "a token that it does not have": IndexError("index out of range in self"),
     "a text that it refuses": ValueError("row 2: 4,097 tokens, and the model has 4,096 positions"),
     "no memory": torch.OutOfMemoryError("tried to allocate 2.00 GiB"),
@@ -142,7 +142,7 @@ class FailingScorer:
         scores = self._scorer.score(rows)
         if self._scored != self._number + 1:
             return scores
-        if self._kind == "scores that are no numbers":
+        if self._kind == "scores that are NaN":
             return replace(scores, logprobs=torch.full_like(scores.logprobs, float("nan")))
         raise ERRORS[self._kind]
 
@@ -154,7 +154,7 @@ class FailingScorer:
 
 
 class FailingRank:
-    """A rank of the student of which one update fails, or whose weights are not sent."""
+    """A rank of the student. One of its updates fails, or it sends old weights."""
 
     def __init__(self, rank: Any, kind: str, number: int) -> None:
         self._rank, self._kind, self._number, self._updates = rank, kind, number, 0
@@ -164,7 +164,7 @@ class FailingRank:
         return getattr(self._rank, name)
 
     def parameters(self) -> Any:
-        """The weights; of a rank with stale weights those that it sent first."""
+        """The weights. A rank with stale weights gives the weights that it sent first."""
         if self._kind != "stale weights":
             return self._rank.parameters()
         if not self._first:
@@ -181,8 +181,8 @@ class FailingRank:
 
 
 ROWS: Mapping[str, Callable[[TrainingRow], dict[str, Any]]] = {
-    "a loss that is no number": lambda row: {"token_weight": float("nan")},
-    "a gradient that is infinite": lambda row: {"token_weight": 1e30},
+    "a NaN loss": lambda row: {"token_weight": float("nan")},
+    "an infinite gradient": lambda row: {"token_weight": 1e30},
     "a row with a strange token": lambda row: {"response_ids": (10**6, *row.response_ids[1:])},
 }
 

@@ -186,8 +186,8 @@ class PublishedDataset:
 
     def changed_files(self, tables: Sequence[str]) -> dict[str, str]:
         """Return the digests of the tables' files that are not as the manifest says, by name."""
-        found = {path.name: file_digest(path) for table in tables for path in self.files(table) if path.is_file()}
-        return {name: digest for name, digest in found.items() if digest != self._digests.get(name)}
+        digests = {path.name: file_digest(path) for table in tables for path in self.files(table) if path.is_file()}
+        return {name: digest for name, digest in digests.items() if digest != self._digests.get(name)}
 
     def _is_as_published(self, path: Path) -> bool:
         return path.is_file() and file_digest(path) == self._digests.get(path.name)

@@ -39,7 +39,7 @@ from uopd.config import load_config
 from uopd.run.checks import RefusedError, check_layout
 from uopd.run.training_run import TrainingRun
 from uopd.train import main
-from uopd.weight_sync.in_step import OutOfStep, check_in_step
+from uopd.weight_sync.in_step import OutOfStep, StepCheck
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -320,10 +320,10 @@ def test_engines_with_other_weights_are_noticed(
     student: Any = Engines(3, [-1.0, -2.0])  # type: ignore[list-item]
     sampler: Any = Engines(version, engine_logprobs)
     if message is None:
-        assert check_in_step(student, sampler, [1, 2, 3], 0.05) == pytest.approx(0.02)
+        assert StepCheck([1, 2, 3], 0.05)(student, sampler) == pytest.approx(0.02)
         return
     with pytest.raises(OutOfStep, match=message):
-        check_in_step(student, sampler, [1, 2, 3], 0.05)
+        StepCheck([1, 2, 3], 0.05)(student, sampler)
 
 
 def test_the_command_trains_and_dry_run_only_plans(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

@@ -3,7 +3,7 @@
 vLLM loads weights anew layer by layer. Measured with vLLM 0.32 on a CPU: dense decoders are right to the last bit after
 every sync. A mixture of experts is not: after the same weights were sent once more, log-probabilities were off by 2
 nats, because the experts' weights are packed when the model is first loaded. Layers that carry a state (linear
-attention, state spaces) were never synced rightly by anybody (vLLM issue 48284).
+attention, state spaces) were not tried; vLLM's issue 48284 reports that they are not loaded rightly.
 """
 
 from __future__ import annotations

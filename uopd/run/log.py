@@ -155,18 +155,9 @@ class RunLog:
         """Count the steps that could not be taken."""
         return sum("failed" in line for line in read_lines(self.folder / METRICS))
 
-    def end_of_process(self, step: int, reason: str) -> None:
-        """Note that a step has ended this process, so that a resumed run does not try it again.
-
-        Raises:
-            RunError: always; the message says how to go on.
-        """
-        path = self.folder / FATAL_STEPS
-        append_line(path, {"step": step, "reason": reason})
-        raise RunError(
-            f"step {step} has made the GPU unusable for this process: {reason}. Repeat the command: it goes on without "
-            f"this step (delete its line in {path} to try it again)"
-        )
+    def ends_the_process(self, step: int, reason: str) -> None:
+        """Note that a step ends this process, so that a resumed run does not try it again."""
+        append_line(self.folder / FATAL_STEPS, {"step": step, "reason": reason})
 
     def ended_a_process(self, step: int) -> str | None:
         """Return why a step ended an earlier process; None if it did not."""

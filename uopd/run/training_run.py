@@ -16,7 +16,7 @@ from uopd.rows import Rollout, UpdateReport
 from uopd.run.checkpoints import Checkpoints
 from uopd.run.checks import remarks
 from uopd.run.evaluation import Evaluator
-from uopd.run.folder import METRICS, RunError
+from uopd.run.folder import FATAL_STEPS, METRICS, RunError
 from uopd.run.log import RunLog
 from uopd.run.metrics import Stopwatch, step_metrics
 from uopd.run.summary import write_summary
@@ -77,7 +77,11 @@ class TrainingRun:
         except StepFailed as error:
             self.log.left_out(step, self.components.student.version, str(error), rollouts)
             if isinstance(error, DeviceLost):
-                self.log.end_of_process(step, str(error))
+                self.log.ends_the_process(step, str(error))
+                raise RunError(
+                    f"step {step} has made the GPU unusable for this process: {error}. Repeat the command: it goes on "
+                    f"without this step (delete its line in {self.log.folder / FATAL_STEPS} to try it again)"
+                ) from error
             limit, count = self.config.run.max_failed_steps, self.log.failed_steps()
             if count > limit:
                 self.checkpoints.save(self.components.student, step + 1)

@@ -97,8 +97,3 @@ _CAUSE = (
     "the weights did not arrive as they were sent; repeat the command to resume from the last checkpoint, and if it "
     "happens again report it with the model"
 )
-
-
-def check_in_step(student: Student, sampler: Sampler, token_ids: Sequence[int], tolerance: float) -> float:
-    """Compare once, without earlier students; the arguments and errors are those of `StepCheck`."""
-    return StepCheck(token_ids, tolerance)(student, sampler)

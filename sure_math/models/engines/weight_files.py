@@ -146,8 +146,8 @@ def weight_files(folder: Path) -> tuple[Path, ...]:
             f"{folder}: has no {SINGLE_FILE} and no {INDEX}; only safetensors weights are loaded: save the model again "
             "in that format"
         )
-    there = set(os.listdir(folder))
-    missing = [path.name for path in indexed if path.name not in there]
+    file_names = set(os.listdir(folder))
+    missing = [path.name for path in indexed if path.name not in file_names]
     if missing:
         raise EngineUnavailable(
             f"{folder}: {INDEX} names {named(missing)}, which {'is' if len(missing) == 1 else 'are'} not there; "

@@ -1,6 +1,6 @@
 """Steps that cannot be taken, in runs of the pocket models in one process.
 
-Pins: whatever the data of a step make fail (a loss or a gradient that is no number, a teacher's logits, a token that
+Pins: whatever the data of a step make fail (a NaN loss or gradient, a teacher's logits, a token that
 the teacher does not have, memory), the step is left out with its reason, the weights are as before it, and the steps
 after it are those of a run without it; too many such steps end the run with a checkpoint, and its remedy works; a step
 that ends a process is not tried again by a resumed run; a defect of the program still ends the run; the second of two
@@ -88,7 +88,7 @@ def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> boo
 
 
 FAILURES: dict[str, tuple[Any, str]] = {
-    "scores that are no numbers": (says(float("nan"), BAD), r"^update 2: ValueError: .* has no finite largest value"),
+    "NaN scores": (says(float("nan"), BAD), r"^update 2: ValueError: .* has no finite largest value"),
     "a teacher's logits": (fails(FloatingPointError("a logit is inf"), BAD), r"^scoring: a logit is inf$"),
     "a token that the teacher does not have": (
         fails(IndexError("index out of range in self"), BAD),
@@ -236,7 +236,7 @@ def test_errors_that_data_can_cause(error: Exception, kind: type[Exception], mes
         ({"token_weight": float("nan")}, "update 2: the loss is nan"),
         ({"token_weight": 1e30}, "update 2: the gradient's norm is inf"),
     ],
-    ids=["a token that it does not have", "a loss that is no number", "a gradient that is infinite"],
+    ids=["a token that it does not have", "a NaN loss", "an infinite gradient"],
 )
 def test_a_student_goes_on_after_a_row_that_it_cannot_learn_from(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], reason: str

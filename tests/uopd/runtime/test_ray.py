@@ -54,7 +54,7 @@ from uopd.runtime.ray.student import RemoteStudent
 from uopd.runtime.specs import scorer_spec, student_spec
 from uopd.student.reference import load_student
 from uopd.teacher.scorer import ScorerSpec, load_scorer
-from uopd.weight_sync.in_step import OutOfStep, check_in_step
+from uopd.weight_sync.in_step import OutOfStep, StepCheck
 
 pytestmark = pytest.mark.ray
 
@@ -158,7 +158,7 @@ def assert_of_the_student(
 @pytest.mark.vllm
 def test_after_every_sync_both_engines_have_the_students_weights(components: Components) -> None:
     assert components.sync() == 0
-    assert check_in_step(components.student, components.sampler, TEXT, TOLERANCE) < TOLERANCE
+    assert StepCheck(TEXT, TOLERANCE)(components.student, components.sampler) < TOLERANCE
     for version in (1, 2, 3):
         before = components.student.logprobs(TEXT)
         report = learn(components)
@@ -168,10 +168,10 @@ def test_after_every_sync_both_engines_have_the_students_weights(components: Com
             sum(abs(first - second) for first, second in zip(before, after, strict=True)) / len(after) > 100 * TOLERANCE
         )
         with pytest.raises(OutOfStep, match=f"version {version - 1}, the student is at {version}"):
-            check_in_step(components.student, components.sampler, TEXT, TOLERANCE)
+            StepCheck(TEXT, TOLERANCE)(components.student, components.sampler)
         assert components.sync() == version
         assert len(components.sampler.logprobs(TEXT)) == 2
-        assert check_in_step(components.student, components.sampler, TEXT, TOLERANCE) < TOLERANCE
+        assert StepCheck(TEXT, TOLERANCE)(components.student, components.sampler) < TOLERANCE
     answers = components.sampler.generate(PROMPTS)
     assert_of_the_student(components, PROMPTS, answers, len(PROMPTS))
     assert len({process.pid for process in engine_processes(components)}) == 2
@@ -188,7 +188,7 @@ def test_a_checkpoint_of_the_student_is_loaded_and_reaches_the_engines(component
     assert components.student.version == version
     assert components.sync() == version
     assert components.student.logprobs(TEXT) == pytest.approx(kept, abs=1e-6)
-    assert check_in_step(components.student, components.sampler, TEXT, TOLERANCE) < TOLERANCE
+    assert StepCheck(TEXT, TOLERANCE)(components.student, components.sampler) < TOLERANCE
 
 
 def busy(pid: int) -> bool:
@@ -222,10 +222,10 @@ def test_an_engine_killed_while_it_samples_is_replaced_with_the_right_weights(co
     assert (same.pid, replaced.pid == victim.pid) == (survivor.pid, False)
     assert_of_the_student(components, LOAD, answers, 5)
     assert sampler.version == components.student.version == version
-    assert check_in_step(components.student, components.sampler, TEXT, TOLERANCE) < TOLERANCE
+    assert StepCheck(TEXT, TOLERANCE)(components.student, components.sampler) < TOLERANCE
     learn(components)
     assert components.sync() == version + 1
-    assert check_in_step(components.student, components.sampler, TEXT, TOLERANCE) < TOLERANCE
+    assert StepCheck(TEXT, TOLERANCE)(components.student, components.sampler) < TOLERANCE
 
 
 @pytest.mark.vllm
@@ -236,7 +236,7 @@ def test_an_engine_that_died_idle_is_replaced_by_the_next_sync(components: Compo
     assert components.sync() == components.student.version
     same, replaced = engine_processes(components)
     assert (same.pid, replaced.pid == victim.pid) == (survivor.pid, False)
-    assert check_in_step(components.student, components.sampler, TEXT, TOLERANCE) < TOLERANCE
+    assert StepCheck(TEXT, TOLERANCE)(components.student, components.sampler) < TOLERANCE
 
 
 @pytest.mark.vllm

@@ -45,7 +45,7 @@ from uopd.weight_sync.buckets import (
 )
 from uopd.weight_sync.digest import as_message, bucket_digests, check_received
 from uopd.weight_sync.gloo import transfer_options
-from uopd.weight_sync.in_step import OutOfStep, check_in_step
+from uopd.weight_sync.in_step import OutOfStep, StepCheck
 from uopd.weight_sync.together import together
 from uopd.weight_sync.vllm_api import ENGINE_API, TRANSFER_API, check_vllm, installed_vllm
 
@@ -102,7 +102,7 @@ class One:
 
 
 def in_step(learner: Learner, engine: RolloutEngine) -> float:
-    return check_in_step(cast(Student, learner), cast(Sampler, One(engine)), TEXT, TOLERANCE)
+    return StepCheck(TEXT, TOLERANCE)(cast(Student, learner), cast(Sampler, One(engine)))
 
 
 def sender(parameters: Any, bucket_bytes: int = 2**20, timeout: float = TIMEOUT) -> WeightSender:
